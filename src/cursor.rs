@@ -1,0 +1,110 @@
+//! Event ids: their grammar, their order, and what an id means for a reader that stands at a cursor (PROTOCOL §1, §2).
+
+use core::fmt;
+use core::str::FromStr;
+
+/// The id of an entry in a task's log, `<ms>-<seq>`, compared as two unsigned 64-bit integers and never as text.
+///
+/// A cursor is the id of the last entry that a reader has; [`EventId::ZERO`] stands before every entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    /// Milliseconds since the Unix epoch, by the clock of the store.
+    pub ms: u64,
+    /// Position among the entries of one millisecond.
+    pub seq: u64,
+}
+
+/// The text is no `ms-seq`, `ms` or `0` in unsigned 64-bit integers (`INVALID_CURSOR` on the wire).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCursor;
+
+/// What an incoming id means for a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Beyond the cursor: deliver it and move on.
+    New,
+    /// At or before the cursor: the reader has it.
+    Seen,
+}
+
+impl EventId {
+    /// Before every entry of every log: a replay from here is whole.
+    pub const ZERO: Self = Self { ms: 0, seq: 0 };
+
+    /// Whether `incoming` is news to a reader that stands here.
+    #[must_use]
+    pub fn classify(self, incoming: Self) -> Arrival {
+        if incoming > self { Arrival::New } else { Arrival::Seen }
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Self { ms: integer(ms)?, seq: integer(seq)? })
+    }
+}
+
+/// Digits only: `u64::from_str` alone would also take a leading `+`.
+fn integer(digits: &str) -> Result<u64, InvalidCursor> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(InvalidCursor);
+    }
+    digits.parse().map_err(|_| InvalidCursor)
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}", self.ms, self.seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> EventId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ids_are_ordered_as_numbers_and_not_as_text() {
+        assert!(id("5-9") < id("5-10"));
+        assert!(id("9-0") < id("10-0"));
+        assert!(id("0") < id("0-1"));
+    }
+
+    #[test]
+    fn short_forms_mean_sequence_zero() {
+        assert_eq!(id("0"), EventId::ZERO);
+        assert_eq!(id("17"), EventId { ms: 17, seq: 0 });
+    }
+
+    #[test]
+    fn the_largest_id_is_accepted_and_one_more_is_not() {
+        assert_eq!(id("18446744073709551615-18446744073709551615").seq, u64::MAX);
+        assert_eq!("18446744073709551616-0".parse::<EventId>(), Err(InvalidCursor));
+    }
+
+    #[test]
+    fn anything_else_is_no_cursor() {
+        for text in ["", "-", "1-", "-1", "+1", "1-+2", " 1", "1-2-3", "0x1", "$", "a-b", "1.5"] {
+            assert_eq!(text.parse::<EventId>(), Err(InvalidCursor), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_parses_to_the_same_id() {
+        let original = EventId { ms: 1_700_000_000_000, seq: 42 };
+        assert_eq!(id(&original.to_string()), original);
+    }
+
+    #[test]
+    fn an_id_at_the_cursor_was_seen() {
+        assert_eq!(id("3-1").classify(id("3-1")), Arrival::Seen);
+        assert_eq!(id("3-1").classify(id("3-2")), Arrival::New);
+        assert_eq!(id("3-10").classify(id("3-9")), Arrival::Seen);
+    }
+}

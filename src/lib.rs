@@ -1,0 +1,8 @@
+//! Chat streams that survive everything: the sans-IO client core of the npm package `rejoin`, and the parts of it that
+//! its reference server shares.
+//!
+//! The core gets [inputs](io::Input) and the time, and gives [effects](io::Effect); see [`io`] for the rules. It knows
+//! no clock, no randomness, no socket and no JavaScript.
+
+pub mod cursor;
+pub mod io;

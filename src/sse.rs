@@ -1,0 +1,4 @@
+//! Event streams (WHATWG HTML, "Server-sent events"): reading them and writing them. Both ends use this one module.
+
+pub mod encoder;
+pub mod parser;

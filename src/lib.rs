@@ -4,6 +4,12 @@
 //! The core gets [inputs](io::Input) and the time, and gives [effects](io::Effect); see [`io`] for the rules. It knows
 //! no clock, no randomness, no socket and no JavaScript.
 
+pub mod align;
+pub mod answer;
 pub mod cursor;
 pub mod io;
+pub mod request;
+pub mod retry;
 pub mod sse;
+pub mod task;
+pub mod time;

@@ -1,0 +1,424 @@
+//! What the bodies of plain answers say: errors, a session, a task's status (PROTOCOL §1).
+//!
+//! Read leniently: a base backend may leave fields out or shape them otherwise, and that must not cost an answer.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::io::{Head, Millis, Outcome, OutcomeKind, Recovery, SendRequest, StreamError};
+use crate::time::{parse_http_date, parse_iso8601};
+
+/// Reads the error of an answer; one is made from the status where the body has none.
+#[must_use]
+pub fn read_error(head: &Head<'_>, body: &[u8]) -> StreamError {
+    let detail = serde_json::from_slice::<ErrorBody<'_>>(body).ok().and_then(|body| body.detail);
+    let fields = detail.and_then(|raw| serde_json::from_str::<Detail>(raw.get()).ok()).unwrap_or_default();
+    let plain = detail.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    StreamError {
+        code: fields.code.unwrap_or_else(|| default_code(head.status)),
+        message: fields.message.or(plain).unwrap_or_else(|| format!("The server answered {}.", head.status)),
+        status: Some(head.status),
+        recovery: recovery_of(head.status),
+        details: detail.map(|raw| raw.get().to_owned()),
+    }
+}
+
+/// The task id that an error names (409, 410).
+#[must_use]
+pub fn read_error_task(body: &[u8]) -> Option<String> {
+    let detail = serde_json::from_slice::<ErrorBody<'_>>(body).ok()?.detail?;
+    serde_json::from_str::<Detail>(detail.get()).ok()?.task_id
+}
+
+#[derive(Deserialize)]
+struct ErrorBody<'a> {
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    code: Option<String>,
+    message: Option<String>,
+    task_id: Option<String>,
+}
+
+fn default_code(status: u16) -> String {
+    match status {
+        400 | 422 => "INVALID_REQUEST".into(),
+        401 => "UNAUTHORIZED".into(),
+        403 => "ACCESS_DENIED".into(),
+        404 => "NOT_FOUND".into(),
+        409 => "TASK_RUNNING".into(),
+        410 => "TASK_EXPIRED".into(),
+        413 => "MESSAGE_TOO_LARGE".into(),
+        429 => "RATE_LIMITED".into(),
+        503 => "SERVICE_UNAVAILABLE".into(),
+        other => format!("HTTP_{other}"),
+    }
+}
+
+/// 408, 425, 429 and 5xx pass (API.md, status table).
+#[must_use]
+pub fn recovery_of(status: u16) -> Recovery {
+    if matches!(status, 408 | 425 | 429 | 500..) { Recovery::Retryable } else { Recovery::Permanent }
+}
+
+/// `status` of `GET /tasks/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// It goes on.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It ended with an error.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Reads a task's status; `None` when the body is no such answer.
+#[must_use]
+pub fn read_task_status(body: &[u8]) -> Option<TaskStatus> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        status: std::borrow::Cow<'a, str>,
+    }
+    match serde_json::from_slice::<Body<'_>>(body).ok()?.status.as_ref() {
+        "running" => Some(TaskStatus::Running),
+        "completed" => Some(TaskStatus::Completed),
+        "failed" => Some(TaskStatus::Failed),
+        "cancelled" => Some(TaskStatus::Cancelled),
+        _ => None,
+    }
+}
+
+impl TaskStatus {
+    /// The outcome of a task that ended so; `None` while it runs.
+    #[must_use]
+    pub fn outcome(self) -> Option<OutcomeKind> {
+        match self {
+            Self::Running => None,
+            Self::Completed => Some(OutcomeKind::Finished),
+            Self::Failed => Some(OutcomeKind::Failed),
+            Self::Cancelled => Some(OutcomeKind::Stopped),
+        }
+    }
+}
+
+/// What `GET /sessions/{id}` says that matters here.
+#[derive(Debug, Default)]
+pub struct SessionView {
+    /// The running task.
+    pub active: Option<ActiveStream>,
+    messages: Vec<Message>,
+}
+
+/// `active_stream` of a session.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ActiveStream {
+    /// The running task.
+    pub task_id: String,
+    /// The operation it waits for.
+    #[serde(default)]
+    pub operation_id: Option<String>,
+    /// The tool of that operation.
+    #[serde(default)]
+    pub tool_name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Message {
+    role: Option<Box<RawValue>>,
+    id: Option<Box<RawValue>>,
+    task_id: Option<Box<RawValue>>,
+    content: Option<Box<RawValue>>,
+    tool_calls: Option<Box<RawValue>>,
+    tool_call_id: Option<Box<RawValue>>,
+    name: Option<Box<RawValue>>,
+    created_at: Option<Box<RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ToolCall {
+    id: Option<String>,
+    function: Function,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Function {
+    name: Option<String>,
+    arguments: Option<Box<RawValue>>,
+}
+
+/// Reads a session; `None` when the body is none.
+#[must_use]
+pub fn read_session(body: &[u8]) -> Option<SessionView> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow, default)]
+        active_stream: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        messages: Vec<&'a RawValue>,
+    }
+    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    let active = body.active_stream.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let messages = body.messages.iter().map(|raw| serde_json::from_str(raw.get()).unwrap_or_default()).collect();
+    Some(SessionView { active, messages })
+}
+
+/// How a message that was sent before can be recognised in a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The message.
+    pub request: &'a SendRequest,
+    /// How long ago it was sent first.
+    pub age: Millis,
+}
+
+/// Clock and network slack when a stored message's age is compared with a send's.
+const AGE_SLACK: Millis = 2_000;
+
+impl SessionView {
+    /// Whether the newest user message is the one that was sent: by its id, or, where the backend gave it an id of
+    /// its own, by its text and by being no older than the send.
+    #[must_use]
+    pub fn has_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> bool {
+        let Some(newest) = self.last_user().and_then(|at| self.messages.get(at)) else { return false };
+        if string(&newest.id).as_deref() == Some(sent.request.message_id.as_str()) {
+            return true;
+        }
+        let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
+        let created = string(&newest.created_at).and_then(|text| parse_iso8601(&text));
+        let is_recent = created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK);
+        is_recent && string(&newest.content).as_deref() == Some(sent.request.message.as_str())
+    }
+
+    /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
+    /// task's id, or one after the last user message (API.md, status table).
+    #[must_use]
+    pub fn has_answer(&self, task: Option<&str>) -> bool {
+        self.answer(task).any(|message| string(&message.role).as_deref() == Some("assistant"))
+    }
+
+    /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
+    #[must_use]
+    pub fn answer_frames(&self, task: Option<&str>) -> Vec<String> {
+        let mut frames = Vec::new();
+        let first = self.answer(task).find_map(|message| string(&message.id)).unwrap_or_default();
+        let task = task.unwrap_or_default();
+        frames.push(frame(&[("type", &text("start")), ("messageId", &text(&first)), ("taskId", &text(task))]));
+        for message in self.answer(Some(task).filter(|task| !task.is_empty())) {
+            message.push_frames(&mut frames);
+        }
+        frames.push(frame(&[("type", &text("finish"))]));
+        frames
+    }
+
+    fn answer<'a>(&'a self, task: Option<&'a str>) -> impl Iterator<Item = &'a Message> {
+        let after_user = self.last_user().map_or(0, |at| at + 1);
+        let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        let is_user = |message: &Message| string(&message.role).as_deref() == Some("user");
+        let any_named = self.messages.iter().any(|message| is_named(message) && !is_user(message));
+        self.messages.iter().enumerate().filter_map(move |(at, message)| {
+            let belongs = if any_named { is_named(message) } else { at >= after_user };
+            (belongs && !is_user(message)).then_some(message)
+        })
+    }
+
+    fn last_user(&self) -> Option<usize> {
+        self.messages.iter().rposition(|message| string(&message.role).as_deref() == Some("user"))
+    }
+}
+
+impl Message {
+    fn push_frames(&self, frames: &mut Vec<String>) {
+        if string(&self.role).as_deref() == Some("tool") {
+            return self.push_tool_frame(frames);
+        }
+        let block = text(&string(&self.id).unwrap_or_default());
+        if let Some(content) = string(&self.content).filter(|content| !content.is_empty()) {
+            frames.push(frame(&[("type", &text("text-start")), ("id", &block)]));
+            frames.push(frame(&[("type", &text("text-delta")), ("id", &block), ("delta", &text(&content))]));
+            frames.push(frame(&[("type", &text("text-end")), ("id", &block)]));
+        }
+        let calls = self.tool_calls.as_deref().and_then(|raw| serde_json::from_str::<Vec<ToolCall>>(raw.get()).ok());
+        frames.extend(calls.unwrap_or_default().into_iter().map(ToolCall::frame));
+    }
+
+    fn push_tool_frame(&self, frames: &mut Vec<String>) {
+        let call = string(&self.tool_call_id).unwrap_or_default();
+        let name = string(&self.name).unwrap_or_default();
+        frames.push(frame(&[
+            ("type", &text("tool-output-available")),
+            ("toolCallId", &text(&call)),
+            ("toolName", &text(&name)),
+            ("output", &unwrapped(&self.content)),
+        ]));
+    }
+}
+
+impl ToolCall {
+    fn frame(self) -> String {
+        frame(&[
+            ("type", &text("tool-input-available")),
+            ("toolCallId", &text(&self.id.unwrap_or_default())),
+            ("toolName", &text(&self.function.name.unwrap_or_default())),
+            ("input", &unwrapped(&self.function.arguments)),
+        ])
+    }
+}
+
+/// The text of a JSON string; `None` for anything else.
+fn string(value: &Option<Box<RawValue>>) -> Option<String> {
+    serde_json::from_str(value.as_deref()?.get()).ok()
+}
+
+/// A value that may be wrapped as JSON text in a string (tool arguments and results are): the JSON inside, where it is
+/// JSON, else the value itself.
+fn unwrapped(value: &Option<Box<RawValue>>) -> String {
+    let Some(raw) = value.as_deref() else { return "null".into() };
+    let inner = string(value).filter(|inner| serde_json::from_str::<serde::de::IgnoredAny>(inner).is_ok());
+    inner.unwrap_or_else(|| raw.get().to_owned())
+}
+
+fn text(value: &str) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn frame(fields: &[(&str, &str)]) -> String {
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// The outcome that a status of `GET /tasks/{id}` or a look at the session gives.
+#[must_use]
+pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
+    let error = match kind {
+        OutcomeKind::Failed => Some(local_error("TASK_FAILED", "The task failed.", Recovery::Permanent)),
+        OutcomeKind::Expired => {
+            Some(local_error("TASK_EXPIRED", "The answer is no longer kept by the server.", Recovery::Permanent))
+        }
+        _ => None,
+    };
+    Outcome { kind, task, finish_reason: None, origin: crate::io::Origin::Own, error }
+}
+
+/// An error that no server sent.
+#[must_use]
+pub fn local_error(code: &str, message: &str, recovery: Recovery) -> StreamError {
+    StreamError { code: code.to_owned(), message: message.to_owned(), status: None, recovery, details: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::Author;
+
+    fn head(status: u16) -> Head<'static> {
+        Head { status, ..Head::default() }
+    }
+
+    #[test]
+    fn an_error_body_gives_code_message_and_details() {
+        let body = br#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
+        let error = read_error(&head(409), body);
+        assert_eq!((error.code.as_str(), error.message.as_str(), error.status), ("TASK_RUNNING", "busy", Some(409)));
+        assert!(error.details.unwrap().contains("t9"));
+        assert_eq!(read_error_task(body).as_deref(), Some("t9"));
+    }
+
+    #[test]
+    fn a_plain_detail_and_no_detail_still_make_an_error() {
+        let plain = read_error(&head(403), br#"{"detail":"not yours"}"#);
+        assert_eq!((plain.code.as_str(), plain.message.as_str()), ("ACCESS_DENIED", "not yours"));
+        let html = read_error(&head(502), b"<html>");
+        assert_eq!((html.code.as_str(), html.recovery), ("HTTP_502", Recovery::Retryable));
+        assert_eq!(read_error(&head(418), b"").code, "HTTP_418");
+    }
+
+    #[test]
+    fn only_some_statuses_are_worth_a_retry() {
+        let retryable = |status| recovery_of(status) == Recovery::Retryable;
+        assert!([408, 425, 429, 500, 502, 503, 504, 599].into_iter().all(retryable));
+        assert!(![200, 301, 400, 401, 403, 404, 409, 410, 413, 422].into_iter().any(retryable));
+    }
+
+    #[test]
+    fn task_statuses_are_read() {
+        assert_eq!(read_task_status(br#"{"status":"cancelled","x":1}"#), Some(TaskStatus::Cancelled));
+        assert_eq!(read_task_status(br#"{"status":"odd"}"#), None);
+        assert_eq!(read_task_status(b"nope"), None);
+    }
+
+    fn session(messages: &str) -> SessionView {
+        read_session(format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#).as_bytes()).unwrap()
+    }
+
+    fn request(message: &str, id: &str) -> SendRequest {
+        SendRequest { message: message.into(), author: Author::User, context: None, message_id: id.into() }
+    }
+
+    #[test]
+    fn an_active_stream_is_read_also_when_only_its_task_is_given() {
+        let view = read_session(br#"{"active_stream":{"task_id":"t1","extra":[]}}"#).unwrap();
+        assert_eq!(view.active.unwrap().task_id, "t1");
+        assert!(read_session(br#"{"active_stream":null}"#).unwrap().active.is_none());
+        assert!(read_session(b"<html>").is_none());
+    }
+
+    #[test]
+    fn a_sent_message_is_known_by_its_id() {
+        let view = session(r#"{"role":"user","id":"m1","content":"yes"}"#);
+        let sent = |id| view.has_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
+        assert!(sent("m1"));
+        assert!(!sent("m2"));
+    }
+
+    #[test]
+    fn without_ids_a_sent_message_is_known_by_text_and_age() {
+        let view = session(r#"{"role":"user","id":17,"content":"yes","created_at":"1994-11-06T08:49:37Z"}"#);
+        let request = request("yes", "m2");
+        let sent = |seconds_later: u64, age| {
+            view.has_sent(Sent { request: &request, age }, None, 784_111_777_000 + seconds_later * 1_000)
+        };
+        assert!(sent(3, 3_000));
+        assert!(!sent(60, 3_000), "that is the earlier yes");
+        let date = Some("Sun, 06 Nov 1994 08:49:38 GMT");
+        assert!(view.has_sent(Sent { request: &request, age: 1_000 }, date, 0), "the server's clock is the judge");
+    }
+
+    #[test]
+    fn an_answer_is_an_assistant_message_of_the_task_or_after_the_last_user_message() {
+        let answered = session(r#"{"role":"user"},{"role":"assistant","content":"a"}"#);
+        assert!(answered.has_answer(Some("t1")) && answered.has_answer(None));
+        let waiting = session(r#"{"role":"user"},{"role":"assistant","task_id":"t1"},{"role":"user"}"#);
+        assert!(waiting.has_answer(Some("t1")) && !waiting.has_answer(Some("t2")) && !waiting.has_answer(None));
+    }
+
+    #[test]
+    fn a_stored_answer_becomes_the_frames_it_came_from() {
+        let view = session(
+            r#"{"role":"user","content":"q"},{"role":"assistant","id":"a1","content":"hé\"","tool_calls":[{"id":"c1",
+            "type":"function","function":{"name":"find","arguments":"{\"q\":1}"}}]},
+            {"role":"tool","tool_call_id":"c1","name":"find","content":"{\"hits\":2}"},null"#,
+        );
+        assert_eq!(
+            view.answer_frames(Some("t1")),
+            [
+                r#"{"type":"start","messageId":"a1","taskId":"t1"}"#,
+                r#"{"type":"text-start","id":"a1"}"#,
+                r#"{"type":"text-delta","id":"a1","delta":"hé\""}"#,
+                r#"{"type":"text-end","id":"a1"}"#,
+                r#"{"type":"tool-input-available","toolCallId":"c1","toolName":"find","input":{"q":1}}"#,
+                r#"{"type":"tool-output-available","toolCallId":"c1","toolName":"find","output":{"hits":2}}"#,
+                r#"{"type":"finish"}"#,
+            ]
+        );
+    }
+}

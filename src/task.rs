@@ -1,0 +1,372 @@
+//! The saved task of a session: what a browser must remember to come back to an answer (API.md, guarantee 4).
+//!
+//! One storage entry per session, so that tabs that write at the same time never lose each other's tasks. An entry holds
+//! ids, counts and times, never content or credentials. Anything that is no valid record is no record: it is dropped.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::EventId;
+use crate::io::Millis;
+use crate::time::parse_iso8601;
+
+/// The version this code writes. Records of another version are not read.
+const VERSION: u32 = 1;
+/// Ids longer than this are nobody's.
+const LONGEST_ID: usize = 1_024;
+
+/// A task that is or was running, as the app sees it (API.md, `ActiveTask`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActiveTask {
+    /// Task id.
+    pub task: String,
+    /// Session id.
+    pub session: String,
+    /// The long-running operation it waits for, or empty.
+    pub operation: String,
+    /// The tool of that operation, or empty.
+    pub tool: String,
+    /// The last event that was delivered.
+    pub last: EventId,
+    /// When it started, by this browser's clock.
+    pub started: Millis,
+}
+
+/// A saved record: the task, and what the next page needs to know about this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavedTask {
+    /// The task. Its id is empty while only a stop of a task yet unknown is remembered.
+    pub active: ActiveTask,
+    /// Events delivered since `active.last` that had no id (backends without ids).
+    pub unnumbered: u64,
+    /// When this was written.
+    pub saved: Millis,
+    /// Set by `stopStream` until the server has acknowledged: nobody resumes this task.
+    pub stopped: Option<Millis>,
+}
+
+impl SavedTask {
+    /// Whether its time is over: `ttl` after it was last saved.
+    #[must_use]
+    pub fn is_expired(&self, now: Millis, ttl: Millis) -> bool {
+        now.saturating_sub(self.saved) > ttl
+    }
+
+    /// Whether it names a task that may be joined.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        self.stopped.is_none() && !self.active.task.is_empty()
+    }
+
+    /// The text that goes to the storage.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let record = Record {
+            version: VERSION,
+            task: self.active.task.as_str().into(),
+            session: self.active.session.as_str().into(),
+            operation: self.active.operation.as_str().into(),
+            tool: self.active.tool.as_str().into(),
+            last: self.active.last.to_string().into(),
+            unnumbered: self.unnumbered,
+            started: self.active.started,
+            saved: self.saved,
+            stopped: self.stopped,
+        };
+        serde_json::to_string(&record).unwrap_or_default()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote for `session`; `None` for anything else.
+    #[must_use]
+    pub fn decode(text: &str, session: &str) -> Option<Self> {
+        let record: Record<'_> = serde_json::from_str(text).ok()?;
+        let sane = record.version == VERSION
+            && record.session == session
+            && record.task.len() <= LONGEST_ID
+            && (!record.task.is_empty() || record.stopped.is_some());
+        sane.then(|| record.into_saved())?
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Record<'a> {
+    #[serde(rename = "v")]
+    version: u32,
+    #[serde(borrow)]
+    task: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    session: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    operation: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    tool: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    last: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    unnumbered: u64,
+    started: Millis,
+    saved: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stopped: Option<Millis>,
+}
+
+impl Record<'_> {
+    fn into_saved(self) -> Option<SavedTask> {
+        let active = ActiveTask {
+            task: self.task.into_owned(),
+            session: self.session.into_owned(),
+            operation: self.operation.into_owned(),
+            tool: self.tool.into_owned(),
+            last: self.last.parse().ok()?,
+            started: self.started,
+        };
+        Some(SavedTask { active, unnumbered: self.unnumbered, saved: self.saved, stopped: self.stopped })
+    }
+}
+
+/// Makes the storage keys of one user of one app.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    legacy: String,
+    prefix: String,
+}
+
+impl Keys {
+    /// `storageKey` and `userKey` of the options.
+    #[must_use]
+    pub fn new(storage_key: &str, user_key: &str) -> Self {
+        let mut prefix = format!("{storage_key}:v{VERSION}:");
+        percent_encode(&mut prefix, user_key);
+        prefix.push(':');
+        Self { legacy: storage_key.to_owned(), prefix }
+    }
+
+    /// What every key of ours begins with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Where the TypeScript layer kept one map of all sessions.
+    #[must_use]
+    pub fn legacy(&self) -> &str {
+        &self.legacy
+    }
+
+    /// The key of a session's record.
+    #[must_use]
+    pub fn of(&self, session: &str) -> String {
+        let mut key = self.prefix.clone();
+        percent_encode(&mut key, session);
+        key
+    }
+
+    /// The session that a key of ours belongs to.
+    #[must_use]
+    pub fn session_of(&self, key: &str) -> Option<String> {
+        percent_decode(key.strip_prefix(&self.prefix)?)
+    }
+}
+
+/// Encodes all but the unreserved characters of RFC 3986 §2.3.
+pub(crate) fn percent_encode(out: &mut String, text: &str) {
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let digits = [byte >> 4, byte & 15].map(|digit| HEX.get(usize::from(digit)).copied().unwrap_or('0'));
+            out.push('%');
+            out.extend(digits);
+        }
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => (hex(rest.next()?)? << 4) | hex(rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// Reads the map `session id → task` that the TypeScript layer kept in one entry. What is not a task there is left out.
+#[must_use]
+pub fn decode_legacy(text: &str, now: Millis) -> Vec<SavedTask> {
+    let Ok(map) = serde_json::from_str::<BTreeMap<String, LegacyTask>>(text) else { return Vec::new() };
+    map.into_iter().filter_map(|(session, task)| task.into_saved(session, now)).collect()
+}
+
+/// One entry of the legacy map; anything that is none becomes an empty one and is left out.
+#[derive(Default, Deserialize)]
+#[serde(from = "LegacyEntry")]
+struct LegacyTask {
+    task_id: String,
+    operation_id: String,
+    tool_name: String,
+    last_message_id: String,
+    started_at: Option<LegacyTime>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum LegacyEntry {
+    #[serde(rename_all = "camelCase")]
+    Task {
+        task_id: String,
+        #[serde(default)]
+        operation_id: Option<String>,
+        #[serde(default)]
+        tool_name: Option<String>,
+        #[serde(default)]
+        last_message_id: Option<String>,
+        #[serde(default)]
+        started_at: Option<LegacyTime>,
+    },
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum LegacyTime {
+    Millis(f64),
+    Text(String),
+}
+
+impl From<LegacyEntry> for LegacyTask {
+    fn from(entry: LegacyEntry) -> Self {
+        match entry {
+            LegacyEntry::Task { task_id, operation_id, tool_name, last_message_id, started_at } => Self {
+                task_id,
+                operation_id: operation_id.unwrap_or_default(),
+                tool_name: tool_name.unwrap_or_default(),
+                last_message_id: last_message_id.unwrap_or_default(),
+                started_at,
+            },
+            LegacyEntry::Other(_) => Self::default(),
+        }
+    }
+}
+
+impl LegacyTask {
+    fn into_saved(self, session: String, now: Millis) -> Option<SavedTask> {
+        if self.task_id.is_empty() || self.task_id.len() > LONGEST_ID {
+            return None;
+        }
+        let started = self.started_at.and_then(LegacyTime::millis).unwrap_or(now).min(now);
+        let active = ActiveTask {
+            task: self.task_id,
+            session,
+            operation: self.operation_id,
+            tool: self.tool_name,
+            last: self.last_message_id.parse().unwrap_or(EventId::ZERO),
+            started,
+        };
+        Some(SavedTask { active, unnumbered: 0, saved: started, stopped: None })
+    }
+}
+
+impl LegacyTime {
+    fn millis(self) -> Option<Millis> {
+        match self {
+            Self::Millis(ms) if ms.is_finite() && ms >= 0.0 => Some(ms as Millis),
+            Self::Millis(_) => None,
+            Self::Text(text) => parse_iso8601(&text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> SavedTask {
+        SavedTask {
+            active: ActiveTask {
+                task: "t-1".into(),
+                session: "s 1".into(),
+                operation: "op".into(),
+                tool: "search".into(),
+                last: "17-3".parse().unwrap(),
+                started: 5,
+            },
+            unnumbered: 2,
+            saved: 9,
+            stopped: Some(8),
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_read_back() {
+        assert_eq!(SavedTask::decode(&saved().encode(), "s 1"), Some(saved()));
+    }
+
+    #[test]
+    fn a_record_holds_ids_counts_and_times_only() {
+        let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(&saved().encode()).unwrap();
+        let names: Vec<_> = fields.keys().map(String::as_str).collect();
+        let all = ["last", "operation", "saved", "session", "started", "stopped", "task", "tool", "unnumbered", "v"];
+        assert_eq!(names, all);
+    }
+
+    #[test]
+    fn corrupt_future_and_foreign_records_are_none() {
+        let text = saved().encode();
+        assert_eq!(SavedTask::decode(&text, "another session"), None);
+        assert_eq!(SavedTask::decode(&text.replace("\"v\":1", "\"v\":2"), "s 1"), None);
+        assert_eq!(SavedTask::decode(&text.replace("17-3", "17-x"), "s 1"), None);
+        assert_eq!(SavedTask::decode(&text[..text.len() / 2], "s 1"), None);
+        for text in ["", "null", "[]", "{}", "17", "\"t\""] {
+            assert_eq!(SavedTask::decode(text, "s 1"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_task_is_only_good_for_a_stop() {
+        let mut stop = saved();
+        stop.active.task.clear();
+        assert!(SavedTask::decode(&stop.encode(), "s 1").is_some());
+        assert!(!stop.is_resumable());
+        stop.stopped = None;
+        assert_eq!(SavedTask::decode(&stop.encode(), "s 1"), None);
+    }
+
+    #[test]
+    fn a_record_expires_a_ttl_after_it_was_saved() {
+        assert!(!saved().is_expired(109, 100));
+        assert!(saved().is_expired(110, 100));
+        assert!(!saved().is_expired(0, 100));
+    }
+
+    #[test]
+    fn keys_keep_users_and_sessions_apart() {
+        let keys = Keys::new("chat_active_tasks", "a:b");
+        assert_eq!(keys.of("s/ü"), "chat_active_tasks:v1:a%3Ab:s%2F%C3%BC");
+        assert_eq!(keys.session_of(&keys.of("s/ü")).as_deref(), Some("s/ü"));
+        assert_eq!(Keys::new("chat_active_tasks", "a").session_of(&keys.of("s")), None);
+        assert_eq!(keys.session_of("chat_active_tasks"), None);
+        assert_eq!(keys.session_of("chat_active_tasks:v1:a%3Ab:%"), None);
+    }
+
+    #[test]
+    fn the_legacy_map_is_imported() {
+        let text = r#"{"s1":{"taskId":"t1","sessionId":"s1","operationId":"o","toolName":"n","lastMessageId":"5-1","startedAt":70},
+            "s2":{"taskId":"t2","lastMessageId":"0","startedAt":"1970-01-01T00:00:01Z"},
+            "s3":{"taskId":""},"s4":17,"s5":null,"s6":{"taskId":"t6","startedAt":null,"operationId":null}}"#;
+        let tasks = decode_legacy(text, 2_000);
+        let named: Vec<_> = tasks.iter().map(|task| (task.active.task.as_str(), task.saved)).collect();
+        assert_eq!(named, [("t1", 70), ("t2", 1_000), ("t6", 2_000)]);
+        assert_eq!(tasks[0].active.last, "5-1".parse().unwrap());
+        assert!(decode_legacy("nonsense", 0).is_empty());
+        assert!(decode_legacy("[1]", 0).is_empty());
+    }
+}

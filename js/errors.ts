@@ -1,8 +1,7 @@
 /** The one error of the package. */
 
-/** What a `RejoinError` is made of beside its message. */
+/** What a `RejoinError` may carry beside code and message. */
 export interface RejoinErrorInit {
-  code: string;
   status?: number | undefined;
   retryable?: boolean | undefined;
   details?: unknown;
@@ -11,7 +10,6 @@ export interface RejoinErrorInit {
 
 /** Says what went wrong by a stable code; the message is one sentence for a person. */
 export class RejoinError extends Error {
-  override readonly name = "RejoinError";
   /** Stable, upper case: those of PROTOCOL §1, of the backend's `error` chunks, and the package's own. */
   readonly code: string;
   /** HTTP status, where there was one. */
@@ -21,19 +19,14 @@ export class RejoinError extends Error {
   /** More, as the backend sent it. */
   declare readonly details?: unknown;
 
-  constructor(message: string, init: RejoinErrorInit) {
+  constructor(code: string, message: string, init: RejoinErrorInit = {}) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
-    this.code = init.code;
+    this.code = code;
     this.retryable = init.retryable ?? false;
     if (init.status !== undefined) this.status = init.status;
     if (init.details !== undefined) this.details = init.details;
   }
 }
 
-/** A synchronous utility was called before `init` was done. */
-export function notInitialised(): RejoinError {
-  return new RejoinError("Call and await init() before this function: the WebAssembly is not loaded yet.", {
-    code: "NOT_INITIALISED",
-    retryable: true,
-  });
-}
+// On the prototype, as with the built-in errors: the name is none of an error's own properties.
+Object.defineProperty(RejoinError.prototype, "name", { value: "RejoinError", configurable: true, writable: true });

@@ -7,6 +7,7 @@
 pub mod align;
 pub mod answer;
 pub mod cursor;
+pub mod dispatch;
 pub mod io;
 pub mod request;
 pub mod retry;

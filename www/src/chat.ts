@@ -1,0 +1,117 @@
+// The app without its looks: sessions and conversations over the backend's API and the streams of `rejoin`.
+import { createChatStreams, type ChatStreams, type StreamOutcome } from "rejoin";
+import { Api, type SessionSummary } from "./api";
+import { failureOf, NEW_CONVERSATION, withLocal, type Conversation, type Remedy, type SentMessage } from "./conversation";
+import { coded, type Coded } from "./errors";
+import { createFaults, type Faults } from "./faults";
+import type { PageOptions } from "./options";
+import { Store } from "./store";
+
+export interface SessionList {
+  readonly sessions: readonly SessionSummary[] | null;
+  readonly error: Coded | null;
+}
+
+export class Chat {
+  readonly sessions = new Store<SessionList>({ sessions: null, error: null });
+  readonly faults: Faults = createFaults();
+  readonly streams: ChatStreams;
+  readonly #api: Api;
+  readonly #conversations = new Map<string, Store<Conversation>>();
+
+  constructor(readonly options: PageOptions) {
+    this.#api = new Api(options.baseUrl, this.faults.fetch);
+    this.streams = createChatStreams({ baseUrl: options.baseUrl, fetch: this.faults.fetch });
+  }
+
+  conversation(id: string): Store<Conversation> {
+    const known = this.#conversations.get(id);
+    if (known) return known;
+    const made = new Store(NEW_CONVERSATION);
+    this.#conversations.set(id, made);
+    return made;
+  }
+
+  async refreshSessions(): Promise<void> {
+    try {
+      const { sessions } = await this.#api.listSessions();
+      this.sessions.set({ sessions, error: null });
+    } catch (error) {
+      this.sessions.update((list) => ({ ...list, error: coded(error) }));
+    }
+  }
+
+  /** Shows a chat: its history, and its answer where one is being written. */
+  async open(id: string): Promise<void> {
+    if (this.streams.isStreaming(id)) return;
+    await Promise.all([this.#load(id), this.#resume(id)]);
+  }
+
+  /** Makes a session for the first message; rejects with an `ApiError`. */
+  async createSession(): Promise<string> {
+    const { id } = await this.#api.createSession();
+    this.conversation(id).update((conversation) => ({ ...conversation, phase: { kind: "ready" } }));
+    return id;
+  }
+
+  async send(id: string, text: string): Promise<void> {
+    await this.#stream(id, { id: crypto.randomUUID(), role: "user", content: text });
+  }
+
+  async stop(id: string): Promise<void> {
+    await this.streams.stopStream(id);
+  }
+
+  async tryAgain(id: string, remedy: Remedy): Promise<void> {
+    this.conversation(id).update((conversation) => ({ ...conversation, failure: null }));
+    if (remedy.kind === "resend") await this.#stream(id, remedy.message);
+    if (remedy.kind === "ask-again") await this.send(id, remedy.text);
+    if (remedy.kind === "rejoin") await this.#resume(id);
+  }
+
+  async #stream(id: string, message: SentMessage): Promise<void> {
+    const conversation = this.conversation(id);
+    conversation.update((known) => ({ ...withLocal(known, message), failure: null, activeStream: null }));
+    const outcome = await this.streams.startStream(id, { message: message.content, messageId: message.id });
+    await this.#settle(id, outcome, message);
+  }
+
+  async #resume(id: string): Promise<void> {
+    const outcome = await this.streams.resumeSession(id);
+    if (outcome) await this.#settle(id, outcome, null);
+  }
+
+  /** Keeps what the ended stream gave, and asks the server for what it stored. */
+  async #settle(id: string, outcome: StreamOutcome, sent: SentMessage | null): Promise<void> {
+    if (outcome.kind === "superseded") return;
+    const { message } = this.streams.getSnapshot(id);
+    this.conversation(id).update((known) => ({
+      ...(message ? withLocal(known, message) : known),
+      activeStream: null,
+      failure: failureOf(outcome, sent, lastQuestion(known)),
+    }));
+    await Promise.all([this.#load(id), this.refreshSessions()]);
+  }
+
+  async #load(id: string): Promise<void> {
+    const conversation = this.conversation(id);
+    try {
+      await this.streams.ready;
+      const { messages, active_stream } = await this.#api.session(id);
+      conversation.update((known) => ({ ...known, stored: messages, activeStream: active_stream, phase: { kind: "ready" } }));
+    } catch (error) {
+      conversation.update((known) => ({ ...known, phase: afterFailedLoad(known, coded(error)) }));
+    }
+  }
+}
+
+/** A history that is on the page stays there; only a first load that fails is shown. */
+function afterFailedLoad(known: Conversation, error: Coded): Conversation["phase"] {
+  return known.phase.kind === "ready" ? known.phase : { kind: "unavailable", error };
+}
+
+function lastQuestion(conversation: Conversation): string | null {
+  const asked = [...conversation.stored, ...conversation.local].filter(({ role }) => role === "user");
+  const last = asked.at(-1);
+  return last && "content" in last ? last.content : null;
+}

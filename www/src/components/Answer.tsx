@@ -1,0 +1,32 @@
+// One answer: its parts in order, and what a reader does with it.
+import type { UIMessage } from "rejoin";
+import { memo, useState } from "react";
+import { useChat } from "../hooks/useChat";
+import { CopyButton } from "./CopyButton";
+import { CodeIcon } from "./icons";
+import { Part } from "./Part";
+
+export const Answer = memo(function Answer({ message, growing }: { message: UIMessage; growing: boolean }) {
+  const [view, setView] = useState(useChat().options.view);
+  const other = view === "source" ? "rendered" : "source";
+  return (
+    <article className="answer" aria-label="Answer" aria-busy={growing} data-testid="answer" data-id={message.id}>
+      {message.parts.map((part, index) => (
+        <Part key={index} part={part} view={view} />
+      ))}
+      {!growing && (
+        <div className="actions">
+          <CopyButton text={textOf(message)} />
+          <button type="button" className="quiet" onClick={() => setView(other)} data-testid="toggle-view">
+            <CodeIcon />
+            {view === "source" ? "Show rendered" : "Show source"}
+          </button>
+        </div>
+      )}
+    </article>
+  );
+});
+
+function textOf(message: UIMessage): string {
+  return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}

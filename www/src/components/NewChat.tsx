@@ -1,0 +1,58 @@
+// Before the first message: what this is, and things to try.
+import { useState } from "react";
+import { coded, type Coded } from "../errors";
+import { useChat } from "../hooks/useChat";
+import { show } from "../route";
+import { Composer } from "./Composer";
+import { FailureNote } from "./FailureNote";
+
+/** What to try, with the demo agent's directives (SERVER.md). */
+const SUGGESTIONS = [
+  { title: "A normal answer", text: "How does a stream survive a cut?" },
+  { title: "A long one, to cut", text: "Write slowly. /tokens 600 /rate 30" },
+  { title: "Thought and tools", text: "Look it up. /reasoning /tool search /tool weather /tokens 160 /rate 40" },
+  { title: "Scripts and emoji", text: "Every alphabet, please. /unicode /tokens 120 /rate 30" },
+] as const;
+
+export function NewChat() {
+  const chat = useChat();
+  const [starting, setStarting] = useState(false);
+  const [error, setError] = useState<Coded | null>(null);
+
+  const start = async (text: string) => {
+    setStarting(true);
+    setError(null);
+    try {
+      const id = await chat.createSession();
+      void chat.send(id, text);
+      show(id);
+      void chat.refreshSessions();
+    } catch (problem) {
+      setError(coded(problem));
+      setStarting(false);
+    }
+  };
+
+  return (
+    <section className="conversation" aria-label="New chat" data-testid="new-chat-page">
+      <div className="welcome">
+        <h2>Ask, then pull the plug.</h2>
+        <p>Cut the connection in the middle of an answer, go offline, reload the page. The answer arrives whole, once.</p>
+        <ul className="suggestions">
+          {SUGGESTIONS.map(({ title, text }) => (
+            <li key={title}>
+              <button type="button" onClick={() => void start(text)} disabled={starting}>
+                <strong>{title}</strong>
+                <span>{text}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      </div>
+      <footer className="conversation-footer">
+        {error && <FailureNote error={error} />}
+        <Composer streaming={false} disabled={starting} onSend={(text) => void start(text)} />
+      </footer>
+    </section>
+  );
+}

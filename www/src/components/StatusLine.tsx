@@ -1,0 +1,26 @@
+// How the stream stands, in words.
+import type { StreamSnapshot } from "rejoin";
+import { useNow } from "../hooks/useNow";
+import { useOnline } from "../hooks/useOnline";
+import { useReplaying } from "../hooks/useReplaying";
+import { statusWords } from "../status";
+
+export function StatusLine({ snapshot }: { snapshot: StreamSnapshot }) {
+  const online = useOnline();
+  const replaying = useReplaying(snapshot.sessionId);
+  const now = useNow(snapshot.retryAt === undefined ? null : 250);
+  const secondsLeft = snapshot.retryAt === undefined ? null : Math.max(0, Math.ceil((snapshot.retryAt - now) / 1000));
+  const { tone, text } = statusWords(snapshot, { online, replaying, secondsLeft });
+  return (
+    <div className={`status status-${tone}`} data-testid="status" data-status={snapshot.status} data-replaying={replaying}>
+      <span className="status-dot" aria-hidden="true" />
+      <span role="status">{text}</span>
+      {online && secondsLeft !== null && secondsLeft > 0 && (
+        <span aria-hidden="true" data-testid="countdown">
+          in {secondsLeft} s{snapshot.attempt > 1 && ` (try ${snapshot.attempt})`}
+        </span>
+      )}
+      {snapshot.error && <code data-testid="status-code">{snapshot.error.code}</code>}
+    </div>
+  );
+}

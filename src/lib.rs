@@ -6,6 +6,8 @@
 
 pub mod align;
 pub mod answer;
+pub mod batch;
+pub mod chunk;
 pub mod cursor;
 pub mod dispatch;
 pub mod io;

@@ -16,3 +16,8 @@ pub mod retry;
 pub mod sse;
 pub mod task;
 pub mod time;
+
+#[cfg(target_arch = "wasm32")]
+pub mod bindings;
+#[cfg(target_arch = "wasm32")]
+pub mod browser;

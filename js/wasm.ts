@@ -1,0 +1,161 @@
+// Loads the WebAssembly part once, from wherever it comes, and says in plain words why it could not.
+
+import load, { initSync as instantiate } from "../pkg/rejoin.js";
+import { RejoinError } from "./errors.js";
+
+/** Where the WebAssembly may come from. */
+export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
+
+let bundled: (() => BufferSource) | undefined;
+let loading: Promise<void> | undefined;
+let loaded = false;
+
+/** What `init()` without a source uses: the entry point with the bytes inlined sets it. Decoded only when it is asked for. */
+export function bundle(decode: () => BufferSource): void {
+  bundled = decode;
+}
+
+/**
+ * Makes the package ready. Memoised: call it anywhere, any number of times, at once; after a failure the next call tries again.
+ *
+ * @param source only `rejoin/slim` needs one, in the first call that succeeds
+ * @throws {RejoinError} `UNSUPPORTED`, `CSP_BLOCKED`, `NOT_INITIALISED` (no source), `INVALID_WASM`, `NETWORK`
+ */
+export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
+  if (loaded) return Promise.resolve();
+  loading ??= start(source).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+/**
+ * The same without waiting, for tests and workers. Engines may refuse to compile on the main thread.
+ *
+ * @throws {RejoinError} as `init`
+ */
+export function initSync(source?: BufferSource | WebAssembly.Module): void {
+  if (loaded) return;
+  const chosen = source ?? builtIn();
+  try {
+    requireWebAssembly();
+    instantiate({ module: chosen });
+  } catch (error) {
+    throw explain(error, chosen);
+  }
+  loaded = true;
+}
+
+/** @throws {RejoinError} `NOT_INITIALISED` unless `init` has succeeded */
+export function requireInit(): void {
+  if (!loaded) throw new RejoinError("NOT_INITIALISED", "Call and await init() before this function: the WebAssembly is not loaded yet.");
+}
+
+/** Whether `init` has succeeded. */
+export function isInitialised(): boolean {
+  return loaded;
+}
+
+async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
+  const chosen = await (source ?? builtIn());
+  requireWebAssembly();
+  const code = isLocation(chosen) ? await download(chosen) : chosen instanceof Response ? await body(chosen) : chosen;
+  if (loaded) return;
+  try {
+    await load({ module_or_path: code });
+  } catch (error) {
+    throw explain(error, code);
+  }
+  loaded = true;
+}
+
+function builtIn(): BufferSource {
+  if (bundled) return bundled();
+  throw new RejoinError(
+    "NOT_INITIALISED",
+    "rejoin/slim comes without its WebAssembly: call init(source) with the URL or bytes of rejoin/client.wasm first.",
+  );
+}
+
+function requireWebAssembly(): void {
+  if (typeof WebAssembly === "object") return;
+  throw new RejoinError(
+    "UNSUPPORTED",
+    "This engine has no WebAssembly, or it is switched off (for example by lockdown mode). rejoin needs Chrome 96, Firefox 89, Safari 16.4, Node 20.19 or later.",
+  );
+}
+
+function isLocation(source: WasmSource): source is string | URL {
+  return typeof source === "string" || source instanceof URL;
+}
+
+async function download(location: string | URL): Promise<BufferSource> {
+  const file = localFile(location);
+  if (file) return file;
+  try {
+    return await body(await fetch(location));
+  } catch (error) {
+    if (error instanceof RejoinError) throw error;
+    throw new RejoinError(
+      "NETWORK",
+      `The WebAssembly of rejoin could not be loaded from ${String(location)}: ${String(error)}`,
+      { retryable: true },
+    );
+  }
+}
+
+/** Node's `fetch` does not read `file:` URLs, which is what `import.meta.resolve("rejoin/client.wasm")` gives there. */
+function localFile(location: string | URL): BufferSource | undefined {
+  if (!String(location).startsWith("file:")) return undefined;
+  const { process } = globalThis as { process?: { getBuiltinModule?(id: "node:fs"): FileSystem } };
+  return process?.getBuiltinModule?.("node:fs").readFileSync(new URL(location));
+}
+
+/** The one thing of Node's that is used, found without an import that bundlers would follow. */
+interface FileSystem {
+  readFileSync(path: URL): Uint8Array<ArrayBuffer>;
+}
+
+/** Whole and not streamed, so that an error page is told from bytes; 100 kB arrive before a compiler could get ahead. */
+async function body(response: Response): Promise<BufferSource> {
+  if (!response.ok) {
+    const retryable = response.status >= 500 || response.status === 429;
+    throw new RejoinError(
+      "NETWORK",
+      `${response.url || "The server"} answered ${response.status} instead of the WebAssembly of rejoin.`,
+      { status: response.status, retryable },
+    );
+  }
+  return response.arrayBuffer();
+}
+
+function explain(error: unknown, code: BufferSource | WebAssembly.Module): RejoinError {
+  if (error instanceof RejoinError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  if (isPolicy(error, reason)) {
+    return new RejoinError(
+      "CSP_BLOCKED",
+      `The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src. (${reason})`,
+    );
+  }
+  if (!(code instanceof WebAssembly.Module) && !isWasm(code)) {
+    return new RejoinError(
+      "INVALID_WASM",
+      "init() was given something that is not WebAssembly, perhaps an error page: check where rejoin/client.wasm is served.",
+    );
+  }
+  return new RejoinError(
+    "UNSUPPORTED",
+    `This engine cannot run the WebAssembly of rejoin, which needs SIMD, bulk memory and reference types (Chrome 96, Firefox 89, Safari 16.4, Node 20.19). (${reason})`,
+  );
+}
+
+function isPolicy(error: unknown, reason: string): boolean {
+  return error instanceof EvalError || /content security policy|\bCSP\b|unsafe-eval/i.test(reason);
+}
+
+function isWasm(code: BufferSource): boolean {
+  const bytes = ArrayBuffer.isView(code) ? new Uint8Array(code.buffer, code.byteOffset, code.byteLength) : new Uint8Array(code);
+  return bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d;
+}

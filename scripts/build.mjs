@@ -1,0 +1,66 @@
+// `npm run build`: Rust → WebAssembly → glue → optimised bytes → ES modules and types, in dist/.
+// Each step is skipped when nothing that it reads has changed.
+
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build as bundle } from "esbuild";
+import { root, run, targetDir } from "./lib/run.mjs";
+import { step } from "./lib/step.mjs";
+
+const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
+const entries = ["index", "slim"];
+
+/** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
+const features = [
+  "--enable-simd", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-reference-types",
+  "--enable-sign-ext", "--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-multivalue",
+];
+
+/** Builds the package into dist/. */
+export async function build() {
+  await step("glue", { inputs: [...rustInputs, "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm"] }, glue);
+  await step("modules", { inputs: ["js", "pkg", "scripts/build.mjs", "package-lock.json"], outputs: entries.map((name) => `dist/${name}.js`) }, modules);
+  await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: ["dist/index.d.ts"] }, types);
+}
+
+function glue() {
+  run("cargo", ["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--package", "rejoin"]);
+  const built = join(targetDir, "wasm32-unknown-unknown/wasm/rejoin.wasm");
+  // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
+  run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
+  optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
+}
+
+function optimise(from, to) {
+  const part = `${to}.part`;
+  run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), from, "-o", part, "-O3", ...features]);
+  renameSync(part, to);
+  rmSync(from);
+}
+
+async function modules() {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: entries.map((name) => `js/${name}.ts`),
+    outdir: "dist",
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    sourcemap: true,
+    // The bytes are in the module as it is; a map would hold them again.
+    sourcesContent: false,
+    legalComments: "none",
+    loader: { ".wasm": "base64" },
+  });
+  copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
+}
+
+function types() {
+  run(join(root, "node_modules/.bin/tsc"), ["--project", "tsconfig.json"]);
+  copyFileSync(join(root, "js/client.wasm.d.ts"), join(root, "dist/client.wasm.d.ts"));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

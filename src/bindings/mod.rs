@@ -1,0 +1,1 @@
+//! What crosses between JavaScript and Rust: conversions, no decisions. One module per thing of API.md.

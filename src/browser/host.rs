@@ -1,0 +1,39 @@
+//! What the TypeScript face gives to the shell: never code of the app itself, but functions that call it after the
+//! WebAssembly call has returned.
+
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+
+use super::storage::StorageLike;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Calls the app's `fetch`.
+    #[wasm_bindgen(extends = js_sys::Function)]
+    pub type Fetch;
+
+    /// Made by `js/client.ts` for each client.
+    pub type Host;
+
+    /// Notices wait (`takeNotices`).
+    #[wasm_bindgen(method, structural)]
+    pub fn wake(this: &Host);
+
+    /// The app's headers for one request: a promise of `[name, value]` pairs.
+    #[wasm_bindgen(method, structural, catch)]
+    pub fn headers(this: &Host, why: &str) -> Result<Promise, JsValue>;
+
+    /// The app's `fetch`, if it gave one.
+    #[wasm_bindgen(method, structural, getter)]
+    pub fn fetch(this: &Host) -> Option<Fetch>;
+
+    /// The app's storage, if it gave one.
+    #[wasm_bindgen(method, structural, getter)]
+    pub fn storage(this: &Host) -> Option<StorageLike>;
+}
+
+/// Calls what [`Host::fetch`] gave.
+pub fn call(fetch: &Fetch, url: &str, init: &web_sys::RequestInit) -> Result<Promise, JsValue> {
+    let answer = fetch.call2(&JsValue::UNDEFINED, &url.into(), init)?;
+    Ok(Promise::resolve(&answer))
+}

@@ -3,6 +3,8 @@
 //! A line is `<event id or -> <fresh|replayed> <data>`, or `reset`. Where the layout changed on purpose, run with
 //! `UPDATE_FIXTURES=1` and look at the difference.
 
+#![allow(clippy::unwrap_used)]
+
 use rejoin::batch::{Age, Batch};
 use rejoin::chunk;
 use std::fs;

@@ -96,6 +96,12 @@ impl Replay {
         }
     }
 
+    /// The trail grew by the frame that was news: the replay has caught up with it.
+    pub fn follow(&mut self, trail: &Trail) {
+        self.count = trail.count;
+        self.hash = trail.hash;
+    }
+
     /// Whether every frame of the trail has come by.
     #[must_use]
     pub fn is_complete(&self, trail: &Trail) -> bool {

@@ -203,7 +203,14 @@ impl SessionView {
     /// task's id, or one after the last user message (API.md, status table).
     #[must_use]
     pub fn has_answer(&self, task: Option<&str>) -> bool {
-        self.answer(task).any(|message| string(&message.role).as_deref() == Some("assistant"))
+        self.answer(task).any(|message| message.is("assistant"))
+    }
+
+    /// Whether the session holds an assistant message that names this very task.
+    #[must_use]
+    pub fn has_named_answer(&self, task: Option<&str>) -> bool {
+        let names_task = |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
     }
 
     /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
@@ -223,22 +230,25 @@ impl SessionView {
     fn answer<'a>(&'a self, task: Option<&'a str>) -> impl Iterator<Item = &'a Message> {
         let after_user = self.last_user().map_or(0, |at| at + 1);
         let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
-        let is_user = |message: &Message| string(&message.role).as_deref() == Some("user");
-        let any_named = self.messages.iter().any(|message| is_named(message) && !is_user(message));
+        let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
         self.messages.iter().enumerate().filter_map(move |(at, message)| {
             let belongs = if any_named { is_named(message) } else { at >= after_user };
-            (belongs && !is_user(message)).then_some(message)
+            (belongs && !message.is("user")).then_some(message)
         })
     }
 
     fn last_user(&self) -> Option<usize> {
-        self.messages.iter().rposition(|message| string(&message.role).as_deref() == Some("user"))
+        self.messages.iter().rposition(|message| message.is("user"))
     }
 }
 
 impl Message {
+    fn is(&self, role: &str) -> bool {
+        string(&self.role).as_deref() == Some(role)
+    }
+
     fn push_frames(&self, frames: &mut Vec<String>) {
-        if string(&self.role).as_deref() == Some("tool") {
+        if self.is("tool") {
             return self.push_tool_frame(frames);
         }
         let block = text(&string(&self.id).unwrap_or_default());

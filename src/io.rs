@@ -138,6 +138,8 @@ pub enum Input<'a> {
         /// The text there.
         value: Option<&'a str>,
     },
+    /// Everything that the storage held at start-up has been handed in.
+    Restored,
 }
 
 /// Status and headers of an answer.
@@ -259,6 +261,11 @@ pub enum Why {
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
+    /// A new stream of the session begins: its transcript starts over. Nobody needs to be told.
+    Began {
+        /// Session id.
+        session: String,
+    },
     /// Make a request.
     Open {
         /// Its name in every answer.

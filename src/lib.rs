@@ -8,12 +8,17 @@ pub mod align;
 pub mod answer;
 pub mod batch;
 pub mod chunk;
+pub mod client;
+pub mod context;
 pub mod cursor;
 pub mod dispatch;
 pub mod io;
+pub mod reader;
 pub mod request;
 pub mod retry;
+pub mod session;
 pub mod sse;
+pub mod stop;
 pub mod task;
 pub mod time;
 

@@ -45,6 +45,8 @@ pub struct Backoff {
     last_request: Option<Millis>,
     /// From `retry:` fields of the stream; stays in force.
     stream_floor: Millis,
+    /// The server asked for no request before.
+    held_until: Millis,
 }
 
 impl Backoff {
@@ -61,6 +63,7 @@ impl Backoff {
             failing_since: None,
             last_request: None,
             stream_floor: 0,
+            held_until: 0,
         }
     }
 
@@ -93,6 +96,12 @@ impl Backoff {
         self.retries
     }
 
+    /// Whether the server asked for a pause that is not over.
+    #[must_use]
+    pub fn is_held_by_server(&self, now: Millis) -> bool {
+        now < self.held_until
+    }
+
     /// The earliest time of another request, whatever the reason.
     #[must_use]
     pub fn soonest(&self, now: Millis) -> Millis {
@@ -114,6 +123,7 @@ impl Backoff {
         let jittered = now.saturating_add(self.jitter.below(self.ceiling())).min(window_end);
         let floor_at = now.saturating_add(asked + self.jitter.below(self.ceiling().min(asked / 4)));
         self.retries += 1;
+        self.held_until = if asked > 0 { floor_at } else { 0 };
         Next::At(jittered.max(floor_at).max(self.soonest(now)))
     }
 

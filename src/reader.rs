@@ -1,0 +1,444 @@
+//! What a stream has given so far, and what to make of the bytes that come: framing, deduplication, rows for delivery.
+//!
+//! A reader belongs to one task. It lives over any number of responses; each response begins with [`Reader::open`].
+//! Three positions matter: *received* (what is in the rows or beyond), *delivered* (what listeners have got), and the
+//! *mark*, up to which a page before this one, or this one before a reset, had delivered. Only what was delivered is saved.
+
+use crate::align::{Replay, Step, Trail};
+use crate::batch::{Age, Batch};
+use crate::chunk::{self, Signal};
+use crate::cursor::{Arrival, EventId};
+use crate::io::{Metrics, Millis, StreamError, Urgency};
+use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
+
+/// Rows beyond this are delivered without waiting for a frame.
+const FULL: usize = 1024 * 1024;
+/// Ids of blocks that are remembered to notice a hole; a task with more of them is not watched for holes.
+const MOST_BLOCKS: usize = 1_024;
+/// The heartbeats that a server may announce, in milliseconds.
+const HEARTBEATS: core::ops::RangeInclusive<Millis> = 10..=300_000;
+
+/// A place in a task's log: after the event `last`, and after that many events without an id that follow it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The last event with an id.
+    pub last: EventId,
+    /// Events without an id since then.
+    pub unnumbered: u64,
+}
+
+/// How a task's stream said that the task ended (PROTOCOL §2).
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// `finish`, `stream_end`.
+    Finish {
+        /// `finishReason`.
+        reason: Option<String>,
+    },
+    /// `abort`.
+    Abort,
+    /// `error`.
+    Error(StreamError),
+}
+
+/// What one read gave, beside rows.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Events that were not known before.
+    pub news: u32,
+    /// The task that `start` named.
+    pub task: Option<String>,
+    /// The cadence that the server announced, in milliseconds.
+    pub heartbeat: Option<Millis>,
+    /// The pause before a reconnection that the server asked for, in milliseconds.
+    pub retry: Option<Millis>,
+    /// Whether an event carried an id.
+    pub ids: IdsSeen,
+    /// What to do now.
+    pub verdict: Verdict,
+}
+
+/// Whether a backend numbers its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdsSeen {
+    /// Not so far.
+    #[default]
+    No,
+    /// It does.
+    Yes,
+}
+
+/// What the bytes mean for the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Verdict {
+    /// Read on.
+    #[default]
+    Continue,
+    /// `[DONE]`: this response is over, the task may not be.
+    ResponseDone,
+    /// The task ended.
+    TaskEnded(End),
+    /// Entries are missing or differ from those received: start over.
+    Broken,
+    /// An event exceeds the limit.
+    TooLarge,
+}
+
+/// From where the present response tells the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// From the beginning.
+    Whole,
+    /// From a cursor on, and no event has come yet.
+    TailUnseen,
+    /// From a cursor on.
+    Tail,
+}
+
+/// Where an event without an id belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// After the cursor.
+    AtCursor,
+    /// After an event that was seen before the cursor.
+    Behind,
+}
+
+/// What a stream has given so far.
+#[derive(Debug)]
+pub struct Reader {
+    parser: Parser,
+    cursor: EventId,
+    trail: Trail,
+    replay: Replay,
+    told: Told,
+    place: Place,
+    blocks: Blocks,
+    mark: Position,
+    delivered: Position,
+    in_flight: Option<Position>,
+    batch: Batch,
+    /// Rows made since the task's stream began or started over.
+    rows: u64,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            parser: Parser::new(DEFAULT_LIMIT),
+            cursor: EventId::ZERO,
+            trail: Trail::default(),
+            replay: Replay::default(),
+            told: Told::Whole,
+            place: Place::AtCursor,
+            blocks: Blocks::default(),
+            mark: Position::default(),
+            delivered: Position::default(),
+            in_flight: None,
+            batch: Batch::default(),
+            rows: 0,
+        }
+    }
+}
+
+impl Reader {
+    /// A reader of a task that stands after `after`; events up to `mark` are flagged as replayed.
+    #[must_use]
+    pub fn new(after: EventId, mark: Position) -> Self {
+        let delivered = Position { last: after, unnumbered: 0 };
+        let blocks = Blocks { overflown: after != EventId::ZERO, ..Blocks::default() };
+        Self { cursor: after, mark, delivered, blocks, ..Self::default() }
+    }
+
+    /// Ask for what comes after this.
+    #[must_use]
+    pub fn cursor(&self) -> EventId {
+        self.cursor
+    }
+
+    /// Whether nothing was received yet, so that the whole task is asked for.
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        self.cursor == EventId::ZERO && self.trail.count() == 0
+    }
+
+    /// What is safe to save: delivered by this page, or by one before it.
+    #[must_use]
+    pub fn saved_position(&self) -> Position {
+        self.delivered.max(self.mark)
+    }
+
+    /// Whether listeners have got anything, or are about to.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.rows > 0
+    }
+
+    /// Whether everything received has been delivered.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.batch.is_empty() && self.in_flight.is_none()
+    }
+
+    /// Whether rows wait, and how urgently.
+    #[must_use]
+    pub fn pending(&self) -> Option<Urgency> {
+        match self.batch.bytes() {
+            _ if self.batch.is_empty() => None,
+            FULL.. => Some(Urgency::Now),
+            _ => Some(Urgency::Frame),
+        }
+    }
+
+    /// A response begins. It tells the task after the present cursor.
+    pub fn open(&mut self) {
+        self.parser.reset();
+        self.replay = Replay::default();
+        self.place = Place::AtCursor;
+        self.told = if self.cursor == EventId::ZERO { Told::Whole } else { Told::TailUnseen };
+    }
+
+    /// Takes bytes of the present response.
+    pub fn feed(&mut self, bytes: &[u8], metrics: &mut Metrics) -> Heard {
+        let mut heard = Heard::default();
+        metrics.bytes += bytes.len() as u64;
+        let mut parser = core::mem::take(&mut self.parser);
+        let fed = parser.feed(bytes, &mut Ear { reader: self, metrics, heard: &mut heard });
+        self.parser = parser;
+        if fed.is_err() && heard.verdict == Verdict::Continue {
+            heard.verdict = Verdict::TooLarge;
+        }
+        heard
+    }
+
+    /// Puts frames in as if they had been received; for an answer that only the session's history still has.
+    pub fn feed_stored(&mut self, frames: &[String], metrics: &mut Metrics) {
+        let age = if self.rows > 0 { Age::Replayed } else { Age::Fresh };
+        self.start_over(metrics);
+        for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
+            let made = self.batch.push(&chunk, None, age);
+            self.count_row(made, metrics);
+        }
+    }
+
+    /// Forgets what was received: the task is told again from its beginning, and listeners hear of it.
+    pub fn start_over(&mut self, metrics: &mut Metrics) {
+        self.mark = self.mark.max(self.delivered);
+        self.delivered = Position::default();
+        self.in_flight = None;
+        self.cursor = EventId::ZERO;
+        self.trail = Trail::default();
+        self.blocks = Blocks::default();
+        self.batch.clear();
+        if core::mem::take(&mut self.rows) > 0 {
+            metrics.resets += 1;
+            self.batch.push_reset();
+        }
+        self.open();
+    }
+
+    /// Gives the rows that wait; they count as delivered when [`Reader::confirm`] says so.
+    pub fn take(&mut self) -> Option<Batch> {
+        if self.batch.is_empty() {
+            return None;
+        }
+        self.in_flight = Some(self.received());
+        Some(core::mem::take(&mut self.batch))
+    }
+
+    /// What was taken last has reached every listener. Gives whether the saved position moved.
+    pub fn confirm(&mut self) -> Moved {
+        let Some(position) = self.in_flight.take() else { return Moved::No };
+        let before = self.saved_position();
+        self.delivered = position;
+        if self.saved_position() > before { Moved::Yes } else { Moved::No }
+    }
+
+    /// Drops what was not delivered.
+    pub fn discard(&mut self) {
+        self.batch.clear();
+        self.in_flight = None;
+    }
+
+    /// Takes back the buffers of a batch.
+    pub fn recycle(&mut self, mut batch: Batch) {
+        if self.batch.is_empty() {
+            batch.clear();
+            self.batch = batch;
+        }
+    }
+
+    fn received(&self) -> Position {
+        Position { last: self.cursor, unnumbered: self.trail.count() }
+    }
+
+    fn count_row(&mut self, made: bool, metrics: &mut Metrics) {
+        if made {
+            self.rows += 1;
+            metrics.chunks += 1;
+        }
+    }
+
+    /// Whether an event is news, and if so moves the received position behind it.
+    fn admit(&mut self, id: Option<EventId>, data: &[u8]) -> Step {
+        match id {
+            Some(id) if self.cursor.classify(id) == Arrival::Seen => {
+                self.place = if id < self.cursor { Place::Behind } else { Place::AtCursor };
+                Step::Known
+            }
+            Some(id) => {
+                self.cursor = id;
+                self.trail = Trail::default();
+                self.replay = Replay::default();
+                self.place = Place::AtCursor;
+                Step::News
+            }
+            None if self.place == Place::Behind => Step::Known,
+            None => self.admit_unnumbered(data),
+        }
+    }
+
+    fn admit_unnumbered(&mut self, data: &[u8]) -> Step {
+        let step = self.replay.step(&self.trail, data);
+        if step == Step::News {
+            self.trail.push(data);
+            self.replay.follow(&self.trail);
+        }
+        step
+    }
+
+    /// A tail that begins with `start`, or goes on with a block that nobody began, is not the tail of what we have.
+    fn is_hole(&mut self, signal: &Signal<'_>) -> bool {
+        let told = self.told;
+        if told == Told::TailUnseen {
+            self.told = Told::Tail;
+        }
+        match signal {
+            Signal::BlockStart { block } => {
+                self.blocks.begin(block);
+                false
+            }
+            Signal::Start { .. } => told == Told::TailUnseen && self.rows > 0,
+            Signal::Delta { block } => told != Told::Whole && self.blocks.is_orphan(block),
+            _ => false,
+        }
+    }
+}
+
+/// Whether something moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+}
+
+/// Ids of the blocks that began, and whether they are all known.
+#[derive(Debug, Default)]
+struct Blocks {
+    known: Vec<String>,
+    /// Too many to remember.
+    overflown: bool,
+}
+
+impl Blocks {
+    fn begin(&mut self, block: &str) {
+        if self.known.iter().rev().any(|known| known == block) {
+            return;
+        }
+        if self.known.len() >= MOST_BLOCKS {
+            self.overflown = true;
+            return;
+        }
+        self.known.push(block.to_owned());
+    }
+
+    fn is_orphan(&self, block: &str) -> bool {
+        !self.overflown && !self.known.iter().rev().any(|known| known == block)
+    }
+}
+
+/// Hears one read for a reader.
+struct Ear<'a> {
+    reader: &'a mut Reader,
+    metrics: &'a mut Metrics,
+    heard: &'a mut Heard,
+}
+
+impl Sink for Ear<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if self.heard.verdict != Verdict::Continue {
+            return;
+        }
+        self.metrics.events += 1;
+        if event.data.trim_ascii() == b"[DONE]" {
+            self.heard.verdict = Verdict::ResponseDone;
+            return;
+        }
+        let id = event.own_id.and_then(|id| core::str::from_utf8(id).ok()?.parse().ok());
+        if id.is_some() {
+            self.heard.ids = IdsSeen::Yes;
+        }
+        match self.reader.admit(id, event.data) {
+            Step::News => self.take_news(id, &text(event.data)),
+            Step::Known => self.metrics.duplicates += 1,
+            Step::Differs => self.heard.verdict = Verdict::Broken,
+        }
+    }
+
+    fn comment(&mut self, text: &[u8]) {
+        let announced = text.trim_ascii().strip_prefix(b"heartbeat ");
+        let ms = announced.and_then(|digits| core::str::from_utf8(digits.trim_ascii()).ok()?.parse::<Millis>().ok());
+        if let Some(ms) = ms {
+            self.heard.heartbeat = Some(ms.clamp(*HEARTBEATS.start(), *HEARTBEATS.end()));
+        }
+    }
+
+    fn retry(&mut self, ms: u64) {
+        self.heard.retry = Some(ms);
+    }
+}
+
+impl Ear<'_> {
+    fn take_news(&mut self, id: Option<EventId>, data: &str) {
+        self.heard.news += 1;
+        let chunk = match chunk::decode(data) {
+            Ok(chunk) => chunk,
+            Err(malformed) => {
+                self.metrics.malformed += 1;
+                return self.reader.batch.push_malformed(data, malformed);
+            }
+        };
+        let signal = chunk.signal();
+        if self.reader.is_hole(&signal) {
+            self.heard.verdict = Verdict::Broken;
+            return;
+        }
+        self.note(signal);
+        let age = if self.reader.received() <= self.reader.mark { Age::Replayed } else { Age::Fresh };
+        let made = self.reader.batch.push(&chunk, id, age);
+        self.reader.count_row(made, self.metrics);
+    }
+
+    fn note(&mut self, signal: Signal<'_>) {
+        match signal {
+            Signal::Start { task: Some(task), .. } if !task.is_empty() => self.heard.task = Some(task.into_owned()),
+            Signal::Finish { reason } => self.end(End::Finish { reason: reason.map(Into::into) }),
+            Signal::Abort { .. } => self.end(End::Abort),
+            Signal::Error { code, message, details } => self.end(End::Error(StreamError {
+                code: code.map_or_else(|| "TASK_FAILED".to_owned(), Into::into),
+                message: message.map_or_else(|| "The task failed.".to_owned(), Into::into),
+                status: None,
+                recovery: crate::io::Recovery::Permanent,
+                details: details.map(str::to_owned),
+            })),
+            Signal::Unknown => self.metrics.unknown += 1,
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.heard.verdict = Verdict::TaskEnded(end);
+    }
+}

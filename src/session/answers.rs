@@ -1,0 +1,225 @@
+//! What a plain answer means for a stream: the status table of API.md, one function for each kind of request.
+
+use super::{Ask, Fate, Look, Purpose, Record, Session};
+use crate::answer::{
+    Sent, SessionView, TaskStatus, bare_outcome, local_error, read_error, read_error_task, read_session,
+    read_task_status,
+};
+use crate::context::Context;
+use crate::io::{Head, Millis, Origin, Outcome, OutcomeKind, Recovery, Redirect, StreamError};
+use crate::retry::parse_retry_after;
+
+impl Session {
+    /// A request was answered by something that is no event stream.
+    pub fn handle_answered(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        let Some(ask) = self.asked() else { return };
+        match head.status {
+            401 if !self.unauthorized => {
+                self.unauthorized = true;
+                self.ask(ask, cx);
+            }
+            401 => self.fail(read_error(head, body), cx),
+            408 | 425 | 429 | 500.. => self.refused_for_now(ask, head, body, cx),
+            status => {
+                if status < 400 {
+                    self.unauthorized = false;
+                }
+                self.handle_verdict(ask, head, body, cx);
+            }
+        }
+        self.show(cx);
+    }
+
+    fn handle_verdict(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        match ask {
+            Ask::Send => self.handle_send_answer(head, body, cx),
+            Ask::Join => self.handle_join_answer(head, body, cx),
+            Ask::Look(look) => self.handle_look_answer(look, head, body, cx),
+            Ask::Verify => self.handle_verify_answer(head, body, cx),
+        }
+    }
+
+    fn refused_for_now(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        let error = read_error(head, body);
+        let floor = floor(head, cx.now);
+        match ask {
+            Ask::Send => self.unanswered(error, floor, cx),
+            other => self.try_again(other, error, floor, cx),
+        }
+    }
+
+    fn handle_send_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        match head.status {
+            409 => self.join_running(body, cx),
+            410 => self.open_look(Look::Lost, cx),
+            200..=299 => self.fail(not_a_stream(head), cx),
+            _ => self.fail(read_error(head, body), cx),
+        }
+    }
+
+    /// 409: the session is busy. Ours, where an earlier try may have arrived at a backend that cannot tell a repeat;
+    /// otherwise another message's, which is joined instead of sending.
+    fn join_running(&mut self, body: &[u8], cx: &mut Context) {
+        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == crate::reader::IdsSeen::No;
+        self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
+        match read_error_task(body) {
+            Some(task) => self.join(&task, cx),
+            None => self.open_look(Look::Busy, cx),
+        }
+    }
+
+    fn join(&mut self, task: &str, cx: &mut Context) {
+        self.learn_task(task, cx);
+        self.backoff.progressed();
+        self.ask(Ask::Join, cx);
+    }
+
+    fn open_look(&mut self, look: Look, cx: &mut Context) {
+        self.ask(Ask::Look(look), cx);
+    }
+
+    fn handle_join_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        let error = read_error(head, body);
+        match head.status {
+            204 if self.goal.purpose == Purpose::Resume && self.reader.is_cold() => {
+                cx.remove(&self.id);
+                self.nothing_to_resume(cx);
+            }
+            204 => self.ask(Ask::Verify, cx),
+            410 if error.code == "CURSOR_TRIMMED" && !self.reader.is_cold() => {
+                self.start_over();
+                self.announce(cx);
+                self.try_again(Ask::Join, error, 0, cx);
+            }
+            404 | 410 => self.open_look(Look::Lost, cx),
+            200..=299 => self.fail(not_a_stream(head), cx),
+            _ => self.fail(error, cx),
+        }
+    }
+
+    fn handle_verify_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        let status = read_task_status(body).filter(|_| head.status == 200);
+        match (status, head.status) {
+            (Some(TaskStatus::Running), _) => {
+                let cause = local_error("STREAM_CUT", "The task runs but its stream gave nothing.", Recovery::Retryable);
+                self.try_again(Ask::Join, cause, 0, cx);
+            }
+            (Some(status), _) => {
+                let kind = status.outcome().unwrap_or(OutcomeKind::Finished);
+                self.conclude(self.own(bare_outcome(kind, self.goal.task.clone())), Record::Drop, cx);
+            }
+            (None, 403) => self.fail(read_error(head, body), cx),
+            (None, _) => self.open_look(Look::Lost, cx),
+        }
+    }
+
+    fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        let view = read_session(body).filter(|_| head.status == 200);
+        match (view, look) {
+            (Some(view), Look::Resume) => self.resume_what_runs(&view, cx),
+            (Some(view), Look::Busy) => self.join_what_runs(&view, cx),
+            (Some(view), Look::Sent) => self.find_sent(&view, head, cx),
+            (Some(view), Look::Lost) => self.find_lost(&view, cx),
+            (None, Look::Lost) if matches!(head.status, 404 | 410) => self.expire(cx),
+            (None, _) if head.status == 200 => self.fail(not_a_session(head), cx),
+            (None, _) => self.fail(read_error(head, body), cx),
+        }
+    }
+
+    fn resume_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
+        match &view.active {
+            Some(active) if !cx.is_stopped(&self.id, &active.task_id) => {
+                self.goal.operation = active.operation_id.clone().unwrap_or_default();
+                self.goal.tool = active.tool_name.clone().unwrap_or_default();
+                self.join(&active.task_id.clone(), cx);
+            }
+            _ => self.nothing_to_resume(cx),
+        }
+    }
+
+    fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
+        match &view.active {
+            Some(active) => self.join(&active.task_id.clone(), cx),
+            None => {
+                self.goal.origin = Origin::Own;
+                let cause = local_error("TASK_RUNNING", "The session is busy.", Recovery::Retryable);
+                self.try_again(Ask::Send, cause, 0, cx);
+            }
+        }
+    }
+
+    /// What became of a message whose answer was lost before it told its task?
+    fn find_sent(&mut self, view: &SessionView, head: &Head<'_>, cx: &mut Context) {
+        let fate = self.fate();
+        let has_sent = self.has_sent(view, head, cx);
+        let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
+        match &view.active {
+            Some(active) if has_sent || fate == Fate::Accepted => self.join(&active.task_id.clone(), cx),
+            None if has_sent && view.has_answer(None) => self.finish_from_history(view, cx),
+            _ if has_sent || fate == Fate::Accepted => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            _ if cx.may_repost() => self.ask(Ask::Send, cx),
+            _ => self.fail(no_trace, cx),
+        }
+    }
+
+    fn has_sent(&self, view: &SessionView, head: &Head<'_>, cx: &Context) -> bool {
+        self.goal.sending.as_ref().is_some_and(|sending| {
+            let sent = Sent { request: &sending.request, age: cx.now.saturating_sub(sending.since) };
+            view.has_sent(sent, head.date, cx.now)
+        })
+    }
+
+    /// What became of a task whose record the server no longer has?
+    fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
+        let running = view.active.as_ref().map(|active| active.task_id.as_str());
+        let ours = self.goal.task.as_deref();
+        match running {
+            Some(_) if ours == running => {
+                let cause = local_error("TASK_NOT_FOUND", "The task is not there yet.", Recovery::Retryable);
+                self.try_again(Ask::Join, cause, 0, cx);
+            }
+            Some(running) if self.goal.purpose == Purpose::Resume && !self.reader.has_rows() => {
+                let running = running.to_owned();
+                self.join(&running, cx);
+            }
+            Some(_) if !view.has_named_answer(ours) => self.expire(cx),
+            None if !view.has_answer(ours) => self.expire(cx),
+            _ => self.finish_from_history(view, cx),
+        }
+    }
+
+    fn finish_from_history(&mut self, view: &SessionView, cx: &mut Context) {
+        self.reader.feed_stored(&view.answer_frames(self.goal.task.as_deref()), &mut self.metrics);
+        self.conclude(self.own(bare_outcome(OutcomeKind::Finished, self.goal.task.clone())), Record::Drop, cx);
+    }
+
+    fn expire(&mut self, cx: &mut Context) {
+        self.conclude(self.own(bare_outcome(OutcomeKind::Expired, self.goal.task.clone())), Record::Drop, cx);
+    }
+
+    /// Says whose task it was.
+    fn own(&self, outcome: Outcome) -> Outcome {
+        Outcome { origin: self.goal.origin, ..outcome }
+    }
+}
+
+fn floor(head: &Head<'_>, now: Millis) -> Millis {
+    head.retry_after.and_then(|value| parse_retry_after(value, head.date, now)).unwrap_or(0)
+}
+
+fn not_a_stream(head: &Head<'_>) -> StreamError {
+    let message = match head.redirect {
+        Redirect::Followed => "The request was redirected to a page that is no event stream; is a login needed?",
+        Redirect::None => "The answer is no event stream; is the base URL right?",
+    };
+    StreamError {
+        status: Some(head.status),
+        details: serde_json::to_string(head.content_type).ok(),
+        ..local_error("NOT_EVENT_STREAM", message, Recovery::Permanent)
+    }
+}
+
+fn not_a_session(head: &Head<'_>) -> StreamError {
+    let message = "The answer is no session; is the base URL right?";
+    StreamError { status: Some(head.status), ..local_error("INVALID_RESPONSE", message, Recovery::Permanent) }
+}

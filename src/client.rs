@@ -458,9 +458,8 @@ impl Client {
         if self.life == Life::Closed {
             return;
         }
-        let free = |id: &String| {
-            !self.cancellers.contains_key(id) && !self.sessions.get(id).is_some_and(Session::is_live)
-        };
+        let free =
+            |id: &String| !self.cancellers.contains_key(id) && !self.sessions.get(id).is_some_and(Session::is_live);
         let ready: Vec<String> = self.queued.keys().filter(|id| free(id)).cloned().collect();
         for id in ready {
             if let Some((call, request)) = self.queued.remove(&id) {

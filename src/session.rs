@@ -385,10 +385,9 @@ impl Session {
         let told_before = self.goal.task.as_deref() == Some(task) && self.reader.has_rows() && after.is_none();
         let before = core::mem::take(&mut self.reader);
         let saved = cx.records.get(&self.id).filter(|saved| saved.active.task == task).cloned();
-        let mark = saved.as_ref().map_or_else(Position::default, |saved| Position {
-            last: saved.active.last,
-            unnumbered: saved.unnumbered,
-        });
+        let mark = saved
+            .as_ref()
+            .map_or_else(Position::default, |saved| Position { last: saved.active.last, unnumbered: saved.unnumbered });
         self.begin(call, Reader::new(after.unwrap_or_default(), mark), cx);
         if told_before {
             self.reader = before;
@@ -525,7 +524,10 @@ impl Session {
             Verdict::Broken => {
                 self.abort(cx);
                 self.start_over();
-                self.cut(local_error("STREAM_BROKEN", "The server lost a part of the answer.", Recovery::Retryable), cx);
+                self.cut(
+                    local_error("STREAM_BROKEN", "The server lost a part of the answer.", Recovery::Retryable),
+                    cx,
+                );
             }
             Verdict::TooLarge => {
                 self.abort(cx);

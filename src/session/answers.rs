@@ -101,7 +101,8 @@ impl Session {
         let status = read_task_status(body).filter(|_| head.status == 200);
         match (status, head.status) {
             (Some(TaskStatus::Running), _) => {
-                let cause = local_error("STREAM_CUT", "The task runs but its stream gave nothing.", Recovery::Retryable);
+                let cause =
+                    local_error("STREAM_CUT", "The task runs but its stream gave nothing.", Recovery::Retryable);
                 self.try_again(Ask::Join, cause, 0, cx);
             }
             (Some(status), _) => {

@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod dispatch;
 pub mod io;
 pub mod reader;
+pub mod merge;
 pub mod request;
 pub mod retry;
 pub mod session;

@@ -1,0 +1,117 @@
+// Chromium, and the demo page as a person sees it: by its test ids, waiting for what shows and never for time.
+
+import { chromium } from "playwright-core";
+
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+}
+
+const at = (name) => `[data-testid="${name}"]`;
+
+/** What the browser itself logs of a request that failed; the page has no part in it. */
+const BROWSERS_OWN = /^Failed to load resource/;
+
+export class ChatPage {
+  /** Errors that reached the page or its console. @type {string[]} */
+  problems = [];
+
+  /** @param {import("playwright-core").Page} page */
+  constructor(page, url) {
+    this.page = page;
+    this.url = url;
+    page.setDefaultTimeout(30_000);
+    page.on("pageerror", (error) => this.problems.push(`thrown: ${error.stack ?? error}`));
+    page.on("console", (said) => {
+      if (said.type() === "error" && !BROWSERS_OWN.test(said.text())) this.problems.push(`console: ${said.text()}`);
+    });
+  }
+
+  /** A page of its own, in a context (storage, cookies) of its own unless one is given. */
+  static async open(browser, url, { context, chat, base, prepare } = {}) {
+    const where = context ?? (await browser.newContext());
+    const one = new ChatPage(await where.newPage(), url);
+    await prepare?.(one.page);
+    await one.visit({ chat, base });
+    return one;
+  }
+
+  async visit({ chat, base } = {}) {
+    const query = new URLSearchParams({ view: "source", ...(base === undefined ? {} : { base }) });
+    await this.page.goto(`${this.url}/?${query}${chat ? `#/chat/${chat}` : ""}`);
+    await this.shown("message-input", "failure");
+  }
+
+  async shown(...names) {
+    await this.page.waitForSelector(names.map(at).join(","), { state: "attached" });
+  }
+
+  async send(text) {
+    await this.page.fill(at("message-input"), text);
+    await this.page.press(at("message-input"), "Enter");
+  }
+
+  async click(name) {
+    await this.page.click(at(name));
+  }
+
+  /** The id of the chat on the page, once it has one. */
+  async chat() {
+    await this.page.waitForFunction(() => location.hash.startsWith("#/chat/"));
+    return decodeURIComponent(new URL(this.page.url()).hash.slice("#/chat/".length));
+  }
+
+  /** Waits for one of these statuses. */
+  async status(...names) {
+    await this.page.waitForSelector(names.map((name) => `${at("status")}[data-status="${name}"]`).join(","));
+  }
+
+  /** Waits until the nth answer is there and nothing more comes. */
+  async settled(answers = 1) {
+    await this.page.waitForFunction(
+      (wanted) => {
+        const status = document.querySelector('[data-testid="status"]')?.getAttribute("data-status");
+        const there = document.querySelectorAll('[data-testid="answer"]').length;
+        return there >= wanted && (status === "completed" || status === "idle" || status === "stopped");
+      },
+      answers,
+    );
+  }
+
+  /** Waits until the last answer has at least so many characters. */
+  async grown(length) {
+    await this.page.waitForFunction(
+      (wanted) => {
+        const last = [...document.querySelectorAll('[data-testid="answer"]')].at(-1);
+        const texts = last ? [...last.querySelectorAll('[data-testid="text-source"]')] : [];
+        return texts.reduce((sum, one) => sum + one.textContent.length, 0) >= wanted;
+      },
+      length,
+    );
+  }
+
+  /** The texts of all answers, letter for letter. */
+  answers() {
+    return this.page.$$eval(at("answer"), (answers) =>
+      answers.map((one) => [...one.querySelectorAll('[data-testid="text-source"]')].map((text) => text.textContent).join("")),
+    );
+  }
+
+  questions() {
+    return this.page.$$eval(at("question"), (questions) => questions.map((one) => one.firstElementChild.textContent));
+  }
+
+  /** The code of the failure that is shown, once one is. */
+  async failureCode() {
+    return (await this.page.waitForSelector(at("failure-code"))).textContent();
+  }
+
+  async metric(name) {
+    return Number((await this.page.textContent(at(`metric-${name}`))).replaceAll(",", ""));
+  }
+
+  async close() {
+    await this.page.context().close();
+  }
+}

@@ -1,0 +1,43 @@
+// Places in the body of a stream that are worth a cut.
+
+/** Just after the nth occurrence (from 1) of a text, plus some bytes. */
+export function after(text, nth = 1, more = 0) {
+  return (body) => {
+    let from = 0;
+    for (let found = 0; found < nth; found += 1) {
+      const place = body.indexOf(text, from);
+      if (place < 0) return -1;
+      from = place + Buffer.byteLength(text);
+    }
+    return from + more;
+  };
+}
+
+/** Inside the nth character of four bytes: two of them pass. */
+export function insideCharacter(nth = 1) {
+  return (body) => {
+    let found = 0;
+    for (let place = 0; place < body.length; place += 1) {
+      if ((body[place] & 0xf8) === 0xf0 && (found += 1) === nth) return place + 2;
+    }
+    return -1;
+  };
+}
+
+/** In the nth event of text, between its bytes. */
+export const insideText = (nth = 10) => after('"delta":"', nth, 1);
+
+/** Behind the `data:` line of the nth event, before the blank line that ends it. */
+export const beforeBlankLine = (nth = 10) => (body) => {
+  const blank = after("\n\n", nth)(body);
+  return blank < 0 ? -1 : blank - 1;
+};
+
+/** Exactly between two events. */
+export const betweenEvents = (nth = 10) => after("\n\n", nth);
+
+/** Inside the id of the nth event. */
+export const insideId = (nth = 10) => after("\nid: ", nth, 3);
+
+/** Inside the streamed input of a tool. */
+export const insideToolInput = (nth = 2) => after('"tool-input-delta"', nth, 12);

@@ -1,0 +1,225 @@
+// The package in Node against the real server, through the fault proxy: some hundred plans of cuts, each from a seed.
+// A plan that fails is run again alone by REJOIN_SEED=<seed>; REJOIN_PLANS=<n> sets how many there are.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createChatStreams } from "rejoin";
+import { random } from "./lib/random.mjs";
+import { startServer, Truth } from "./lib/server.mjs";
+import { inTurn, REJOIN, STREAM } from "./lib/stage.mjs";
+import { FaultProxy } from "./proxy.mjs";
+
+const PLANS = Number(process.env.REJOIN_PLANS ?? 300);
+const ALONE = process.env.REJOIN_SEED;
+const AT_ONCE = 12;
+
+let server;
+let truth;
+
+before(async () => {
+  server = await startServer("--heartbeat-ms", "200");
+  truth = new Truth(server.url);
+});
+
+after(() => server?.stop());
+
+const MESSAGES = [
+  "/tokens 60 /rate 0",
+  "/tokens 40 /rate 2000",
+  "/unicode /tokens 30 /rate 0",
+  "/tool search /tokens 20 /rate 0",
+  "/reasoning /tool a /tool b /tokens 20 /rate 1000 /blocks 3",
+  "/legacy /tokens 40 /rate 0",
+  "/legacy /unicode /tool search /tokens 20 /rate 0",
+];
+
+/** What a seed stands for: a message and up to five cuts of its streams. */
+function planOf(seed) {
+  const { below, pick } = random(seed);
+  const cut = () => ({ kind: pick(["rst", "fin", "eof", "rst", "fin", "eof", "half-open"]), at: below(pick([40, 700, 3500])) });
+  return { message: `plan ${seed} ${pick(MESSAGES)}`, faults: Array.from({ length: 1 + below(5) }, cut) };
+}
+
+/** A client that is in a hurry, and what it heard. */
+function client(url) {
+  const streams = createChatStreams({
+    baseUrl: `${url}/api/chat`,
+    storage: "memory",
+    delivery: "immediate",
+    retry: { initialDelayMs: 20, maxDelayMs: 60 },
+    seed: 1,
+  });
+  const heard = [];
+  return { streams, heard, listener: (chunk) => void (chunk.type === "stream_reset" ? heard.splice(0) : heard.push(chunk)) };
+}
+
+async function play(faults, message) {
+  const session = await truth.createSession();
+  const proxy = await new FaultProxy(server.url).up();
+  proxy.plan = inTurn(...faults);
+  const { streams, heard, listener } = client(proxy.url);
+  try {
+    const outcome = await streams.startStream(session, message, listener);
+    return { outcome, heard, proxy, stored: await truth.session(session), snapshot: streams.getSnapshot(session) };
+  } finally {
+    streams.close();
+    await proxy.down();
+  }
+}
+
+const textOf = (chunks) => chunks.filter(({ type }) => type === "text_chunk").map(({ content }) => content).join("");
+
+function partsText({ message }) {
+  return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+/** The guarantees of API.md, as far as one stream shows them. */
+function assertWhole({ outcome, heard, proxy, stored, snapshot }) {
+  assert.equal(outcome.kind, "finished", outcome.error?.code);
+  const answer = stored.messages.findLast(({ role }) => role === "assistant");
+  assert.equal(textOf(heard), answer.content, "the text is the stored one");
+  assert.equal(partsText(snapshot), answer.content, "so is the message's");
+  assertOnceInOrder(heard);
+  assertTools(heard, stored.messages);
+  assert.equal(heard.at(-1).type, "stream_end");
+  assert.equal(stored.messages.filter(({ role }) => role === "user").length, 1);
+  assert.equal(proxy.count("POST", STREAM), 1, "one POST");
+}
+
+function assertOnceInOrder(heard) {
+  const ids = heard.map(({ eventId }) => eventId).filter(Boolean).map((id) => id.split("-").map(BigInt));
+  const early = ids.findIndex(([ms, seq], nth) => nth > 0 && (ms < ids[nth - 1][0] || (ms === ids[nth - 1][0] && seq <= ids[nth - 1][1])));
+  assert.equal(early, -1, "event ids rise");
+}
+
+function assertTools(heard, messages) {
+  const started = new Map(heard.filter(({ type }) => type === "tool_call_start").map((chunk) => [chunk.tool_id, chunk.arguments]));
+  const responses = heard.filter(({ type }) => type === "tool_response");
+  const calls = messages.flatMap(({ tool_calls }) => tool_calls ?? []);
+  assert.deepEqual([...started.keys()], calls.map(({ id }) => id));
+  assert.deepEqual([...started.values()], calls.map((call) => JSON.parse(call.function.arguments)));
+  assert.deepEqual(responses.map(({ tool_id }) => tool_id), calls.map(({ id }) => id));
+}
+
+test(`${PLANS} plans of cuts give the stored answer, once, from one POST`, async (t) => {
+  const seeds = ALONE ? [Number(ALONE)] : Array.from({ length: PLANS }, (_, seed) => seed);
+  const failures = [];
+  const work = async () => {
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+      const { message, faults } = planOf(seed);
+      try {
+        assertWhole(await withLimit(play(faults, message), 30_000));
+      } catch (error) {
+        failures.push(`REJOIN_SEED=${seed} ${JSON.stringify({ message, faults })}\n  ${error.message.split("\n").slice(0, 6).join("\n  ")}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (failures.length > 0) t.diagnostic(failures.join("\n"));
+  assert.equal(failures.length, 0, `${failures.length} plans failed:\n${failures.slice(0, 10).join("\n")}`);
+});
+
+/** A promise that never settles is a failure and not a test run that hangs. */
+async function withLimit(promise, ms) {
+  let timer;
+  const limit = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`still not settled after ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+describe("every byte of a short answer", () => {
+  test("may be the last one of the first connection", async () => {
+    const message = "/unicode /tokens 3 /rate 0";
+    const whole = await play([], message);
+    const length = await bodyLength(whole);
+    const places = Array.from({ length }, (_, at) => at);
+    const failures = [];
+    const work = async () => {
+      for (let at = places.shift(); at !== undefined; at = places.shift()) {
+        try {
+          assertWhole(await withLimit(play([{ kind: at % 2 ? "fin" : "eof", at }], message), 30_000));
+        } catch (error) {
+          failures.push(`${at}: ${error.message.split("\n")[0]}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    assert.deepEqual(failures.slice(0, 10), []);
+  });
+});
+
+/** Bytes of the task's stream, as it is replayed. */
+async function bodyLength({ outcome }) {
+  const response = await fetch(`${truth.base}/tasks/${outcome.taskId}/stream`);
+  return (await response.arrayBuffer()).byteLength;
+}
+
+describe("outcomes", () => {
+  test("a stopped stream is stopped, and its task cancelled", async () => {
+    const session = await truth.createSession();
+    const { streams, heard, listener } = client(server.url);
+    const outcome = streams.startStream(session, "/tokens 5000 /rate 200", listener);
+    await until(() => textOf(heard).length > 50, streams, session);
+    await streams.stopStream(session);
+    const { kind, taskId } = await outcome;
+    assert.equal(kind, "stopped");
+    assert.equal((await truth.task(taskId)).status, "cancelled");
+    streams.close();
+  });
+
+  test("an error chunk is a failure with its code", async () => {
+    const { outcome, heard } = await play([{ kind: "rst", at: 600 }], "/tokens 10 /rate 0 /error MODEL_OVERLOADED");
+    assert.equal(outcome.kind, "failed");
+    assert.equal(outcome.error.code, "MODEL_OVERLOADED");
+    assert.equal(heard.filter(({ type }) => type === "error").length, 1);
+  });
+
+  test("a second client resumes what the first one left, from its beginning", async () => {
+    const session = await truth.createSession();
+    const first = client(server.url);
+    const left = first.streams.startStream(session, "/tokens 100 /rate 200", first.listener);
+    await until(() => textOf(first.heard).length > 50, first.streams, session);
+    first.streams.close();
+    assert.equal((await left).kind, "superseded");
+    const second = client(server.url);
+    const outcome = await second.streams.resumeSession(session, second.listener);
+    assert.equal(outcome.kind, "finished");
+    assert.equal(textOf(second.heard), await truth.answer(session));
+    assert.equal(await second.streams.resumeSession(session), null);
+    second.streams.close();
+  });
+
+  test("a task is joined after a cursor", async () => {
+    const { outcome, heard, stored } = await play([], "/tokens 50 /rate 0");
+    const middle = heard[25];
+    const { streams, heard: rest, listener } = client(server.url);
+    const again = await streams.reconnectToTask(stored.id, outcome.taskId, middle.eventId, listener);
+    assert.equal(again.kind, "finished");
+    assert.deepEqual(textOf(rest), textOf(heard.slice(26)));
+    streams.close();
+  });
+
+  test("a rejoin after a cut asks for what comes after the cursor", async () => {
+    const { proxy } = await play([{ kind: "fin", at: 2000 }], "/tokens 60 /rate 0");
+    const rejoin = proxy.seen.find(({ path }) => REJOIN.test(path));
+    assert.match(rejoin.path, /last_message_id=\d+-\d+/);
+  });
+});
+
+/** Resolves when the condition holds, looking at every change of the session. */
+function until(holds, streams, session) {
+  return new Promise((done) => {
+    const look = () => {
+      if (!holds()) return;
+      leave();
+      done();
+    };
+    const leave = streams.onSnapshot(session, look);
+    look();
+  });
+}

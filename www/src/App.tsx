@@ -1,5 +1,5 @@
 // The page: chats to the left, the chosen one in the middle, the fault lab to the right.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useState, type MouseEvent } from "react";
 import { Conversation } from "./components/Conversation";
 import { Drawer } from "./components/Drawer";
 import { FaultLab } from "./components/FaultLab";
@@ -19,13 +19,13 @@ export function App() {
   useFreshSessions();
   return (
     <div className="app">
-      <a className="skip" href="#message">
-        Skip to the message field
+      <a className="skip" href="#main" onClick={skipToMain}>
+        Skip to the chat
       </a>
       <Drawer side="left" label="Chats" wideFrom="800px" open={panel === "chats"} onClose={close}>
         <Sidebar selected={selected} onChoose={close} />
       </Drawer>
-      <main>
+      <main id="main" tabIndex={-1}>
         <header className="bar">
           <button type="button" className="round quiet only-narrow" onClick={() => setPanel("chats")} aria-label="Chats" data-testid="open-chats">
             <MenuIcon />
@@ -42,6 +42,12 @@ export function App() {
       </Drawer>
     </div>
   );
+}
+
+/** The address names the chat that is shown, so the link must not write itself there. */
+function skipToMain(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }
 
 function Title({ id }: { id: string | null }) {

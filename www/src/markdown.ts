@@ -9,6 +9,10 @@ const marked = new Marked({
     image({ href, text }) {
       return `<a href="${escapeAttribute(href)}">${escapeText(text || href)}</a>`;
     },
+    // Wide code scrolls, and what scrolls must be reachable by keyboard.
+    code({ text }) {
+      return `<pre tabindex="0"><code>${escapeText(text)}</code></pre>`;
+    },
     // Nothing in an answer is HTML: what looks like it is shown as it was written.
     html({ text, type, block }) {
       return type === "html" && block ? `<p>${escapeText(text)}</p>` : escapeText(text);

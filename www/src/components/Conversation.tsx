@@ -7,6 +7,7 @@ import { settledRows, withLive, type Row } from "../rows";
 import { useStore } from "../store";
 import { Composer } from "./Composer";
 import { FailureNote } from "./FailureNote";
+import { Footer } from "./Footer";
 import { RetryIcon } from "./icons";
 import { MessageList } from "./MessageList";
 import { Skeleton } from "./Skeleton";
@@ -42,10 +43,10 @@ export function Conversation({ id }: { id: string }) {
         {conversation.phase.kind === "loading" && rows.length === 0 && <Skeleton />}
         {conversation.failure && !streaming && <Failed id={id} conversation={conversation} />}
       </MessageList>
-      <footer className="conversation-footer">
+      <Footer>
         <StatusLine snapshot={snapshot} />
         <Composer streaming={streaming} onSend={(text) => void chat.send(id, text)} onStop={() => void chat.stop(id)} />
-      </footer>
+      </Footer>
     </section>
   );
 }

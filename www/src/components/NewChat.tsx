@@ -5,6 +5,7 @@ import { useChat } from "../hooks/useChat";
 import { show } from "../route";
 import { Composer } from "./Composer";
 import { FailureNote } from "./FailureNote";
+import { Footer } from "./Footer";
 
 /** What to try, with the demo agent's directives (SERVER.md). */
 const SUGGESTIONS = [
@@ -36,23 +37,25 @@ export function NewChat() {
   return (
     <section className="conversation" aria-label="New chat" data-testid="new-chat-page">
       <div className="welcome">
-        <h2>Ask, then pull the plug.</h2>
-        <p>Cut the connection in the middle of an answer, go offline, reload the page. The answer arrives whole, once.</p>
-        <ul className="suggestions">
-          {SUGGESTIONS.map(({ title, text }) => (
-            <li key={title}>
-              <button type="button" onClick={() => void start(text)} disabled={starting}>
-                <strong>{title}</strong>
-                <span>{text}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+        <div className="welcome-column">
+          <h2>Ask, then pull the plug.</h2>
+          <p>Cut the connection in the middle of an answer, go offline, reload the page. The answer arrives whole, once.</p>
+          <ul className="suggestions">
+            {SUGGESTIONS.map(({ title, text }) => (
+              <li key={title}>
+                <button type="button" onClick={() => void start(text)} disabled={starting}>
+                  <strong>{title}</strong>
+                  <span>{text}</span>
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
       </div>
-      <footer className="conversation-footer">
+      <Footer>
         {error && <FailureNote error={error} />}
         <Composer streaming={false} disabled={starting} onSend={(text) => void start(text)} />
-      </footer>
+      </Footer>
     </section>
   );
 }

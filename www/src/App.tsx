@@ -53,7 +53,11 @@ function skipToMain(event: MouseEvent): void {
 function Title({ id }: { id: string | null }) {
   const { sessions } = useStore(useChat().sessions);
   const title = sessions?.find((session) => session.id === id)?.title;
-  return <h1>{title || (id === null ? "New chat" : "Chat")}</h1>;
+  const shown = title || (id === null ? "New chat" : "Chat");
+  useEffect(() => {
+    document.title = `${shown} · rejoin`;
+  }, [shown]);
+  return <h1>{shown}</h1>;
 }
 
 /** The list of chats is asked for when the page comes up, and whenever the person comes back to it. */

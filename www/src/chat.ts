@@ -18,6 +18,8 @@ export class Chat {
   readonly streams: ChatStreams;
   readonly #api: Api;
   readonly #conversations = new Map<string, Store<Conversation>>();
+  /** Sessions whose stream this page already waits for. */
+  readonly #followed = new Set<string>();
 
   constructor(readonly options: PageOptions) {
     this.#api = new Api(options.baseUrl, this.faults.fetch);
@@ -43,7 +45,6 @@ export class Chat {
 
   /** Shows a chat: its history, and its answer where one is being written. */
   async open(id: string): Promise<void> {
-    if (this.streams.isStreaming(id)) return;
     await Promise.all([this.#load(id), this.#resume(id)]);
   }
 
@@ -72,13 +73,19 @@ export class Chat {
   async #stream(id: string, message: SentMessage): Promise<void> {
     const conversation = this.conversation(id);
     conversation.update((known) => ({ ...withLocal(known, message), failure: null, activeStream: null }));
-    const outcome = await this.streams.startStream(id, { message: message.content, messageId: message.id });
-    await this.#settle(id, outcome, message);
+    await this.#follow(id, message, () => this.streams.startStream(id, { message: message.content, messageId: message.id }));
   }
 
   async #resume(id: string): Promise<void> {
-    const outcome = await this.streams.resumeSession(id);
-    if (outcome) await this.#settle(id, outcome, null);
+    if (this.#followed.has(id)) return;
+    await this.#follow(id, null, () => this.streams.resumeSession(id));
+  }
+
+  /** Waits for the outcome of a stream that this page has asked for. */
+  async #follow(id: string, sent: SentMessage | null, ask: () => Promise<StreamOutcome | null>): Promise<void> {
+    this.#followed.add(id);
+    const outcome = await ask().finally(() => this.#followed.delete(id));
+    if (outcome) await this.#settle(id, outcome, sent);
   }
 
   /** Keeps what the ended stream gave, and asks the server for what it stored. */

@@ -1,6 +1,7 @@
 // Rendered markdown. Each block is its own component, so that a growing answer renders only its last block again.
 import { memo, useMemo, useState } from "react";
-import { BlockSplitter, renderBlock } from "../markdown";
+import { BlockSplitter } from "../blocks";
+import { renderBlock } from "../markdown";
 
 export function Markdown({ text }: { text: string }) {
   const [splitter] = useState(() => new BlockSplitter());

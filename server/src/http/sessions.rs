@@ -1,0 +1,146 @@
+//! Sessions: begin one, look at them, claim one, say something in one.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use futures_util::future::try_join_all;
+use rejoin::cursor::EventId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, App, Id, Query, Shared, body, view};
+use crate::auth::Caller;
+use crate::clock::{self, iso8601};
+use crate::error::ApiError;
+use crate::reader::Replay;
+use crate::registry::{Opened, Sent, fresh_id};
+use crate::store::{Message, Page, Role, Session, Task};
+
+/// How often a session is read anew when its task changes while it is read.
+const TRIES: usize = 10;
+/// The longest `message_id`.
+const LONGEST_ID: usize = 256;
+
+/// `POST /sessions`.
+pub async fn create(State(app): Shared, caller: Caller) -> Answer {
+    let now = clock::now();
+    let user_id = caller.user().map(String::from);
+    let session = Session { id: fresh_id(), created_at: now, updated_at: now, title: None, user_id };
+    app.store().create_session(session.clone()).await?;
+    let created = json!({ "id": session.id, "created_at": iso8601(now), "user_id": session.user_id });
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// `GET /sessions`.
+pub async fn list(State(app): Shared, caller: Caller, query: Query) -> Answer {
+    let scope = app.auth.scope(&caller)?;
+    let page =
+        Page { limit: number(&query, "limit", 50, 1..=100)?, offset: number(&query, "offset", 0, 0..=usize::MAX)? };
+    let (sessions, total) = app.store().sessions(scope, page).await?;
+    let active = try_join_all(sessions.iter().map(|session| app.store().active(&session.id))).await?;
+    let rows: Vec<Value> =
+        sessions.iter().zip(&active).map(|(session, active)| view::listed(session, active.as_ref())).collect();
+    Ok(Json(json!({ "sessions": rows, "total": total })).into_response())
+}
+
+fn number(
+    query: &Query,
+    name: &str,
+    default: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<usize, ApiError> {
+    let given = query.value(name).map_or(Ok(default), str::parse);
+    given.ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        ApiError::InvalidRequest(format!("`{name}` is not a whole number from {} to {}.", range.start(), range.end()))
+    })
+}
+
+/// `GET /sessions/{id}`.
+pub async fn show(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+    let session = app.session(&id, &caller).await?;
+    shown(&app, &session).await
+}
+
+async fn shown(app: &App, session: &Session) -> Answer {
+    let (active, messages) = snapshot(app, &session.id).await?;
+    Ok(Json(view::session(session, &messages, active.as_ref())).into_response())
+}
+
+/// The running task and the messages of one moment: the same task ran before and after the messages were read.
+async fn snapshot(app: &App, session: &str) -> Result<(Option<Task>, Vec<Message>), ApiError> {
+    let mut active = app.store().active(session).await?;
+    for _ in 0..TRIES {
+        let messages = app.store().messages(session).await?;
+        let still = app.store().active(session).await?;
+        if id_of(&active) == id_of(&still) {
+            return Ok((still, messages));
+        }
+        active = still;
+    }
+    Err(ApiError::StoreUnavailable)
+}
+
+fn id_of(task: &Option<Task>) -> Option<&str> {
+    task.as_ref().map(|task| task.id.as_str())
+}
+
+/// `PATCH /sessions/{id}/assign-user`.
+pub async fn assign(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+    let user = caller.user().ok_or(ApiError::Unauthorized("Sign in to claim a session."))?;
+    app.session(&id, &caller).await?;
+    let session = app.store().assign_session(&id, user).await?.ok_or(ApiError::SessionNotFound)?;
+    // Someone else may have been faster.
+    caller.check(&session)?;
+    shown(&app, &session).await
+}
+
+/// The body of `POST /sessions/{id}/stream`.
+#[derive(Deserialize)]
+struct Send {
+    message: String,
+    is_user_message: Option<bool>,
+    context: Option<Context>,
+    message_id: Option<String>,
+}
+
+/// Where the user was.
+#[derive(Deserialize)]
+struct Context {
+    url: Option<String>,
+    content: Option<Value>,
+}
+
+impl Send {
+    fn check(self, longest: usize) -> Result<Sent, ApiError> {
+        if self.message.len() > longest {
+            return Err(ApiError::MessageTooLarge(longest));
+        }
+        if self.message_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > LONGEST_ID) {
+            return Err(ApiError::InvalidRequest(format!("`message_id` is empty or longer than {LONGEST_ID} bytes.")));
+        }
+        Ok(Sent {
+            message: self.message,
+            role: if self.is_user_message.unwrap_or(true) { Role::User } else { Role::Assistant },
+            context: self.context.map(|context| json!({ "url": context.url, "content": context.content })),
+            message_id: self.message_id,
+        })
+    }
+}
+
+/// `POST /sessions/{id}/stream`.
+pub async fn send(State(app): Shared, caller: Caller, Id(id): Id, body: Body) -> Answer {
+    let sent: Send = body::json(body, app.config.max_body_bytes).await?;
+    let session = app.session(&id, &caller).await?;
+    let sent = sent.check(app.config.max_message_bytes)?;
+    let outlet = app.outlet()?;
+    // In a task of its own: a client that goes away in between leaves no message half begun.
+    let registry = app.registry.clone();
+    let begun = tokio::spawn(async move { registry.send(&session, sent).await }).await;
+    let task = begun.map_err(|_| ApiError::StoreUnavailable)??;
+    match app.registry.open(&task, EventId::ZERO, Replay::Exact).await? {
+        Opened::Stream(reader) => Ok(App::stream(&task, *reader, outlet)),
+        Opened::Nothing => Err(ApiError::TaskExpired),
+    }
+}

@@ -1,0 +1,61 @@
+//! Tasks: look at one, join its stream, cancel it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::IntoResponse;
+use rejoin::cursor::EventId;
+use serde_json::json;
+
+use super::{Answer, App, Id, Query, Shared, view};
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::reader::Replay;
+use crate::registry::Opened;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// `GET /tasks/{id}`.
+pub async fn show(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+    let task = app.task(&id, &caller).await?;
+    Ok(Json(view::task(&task)).into_response())
+}
+
+/// `GET /tasks/{id}/stream`.
+pub async fn stream(State(app): Shared, caller: Caller, Id(id): Id, query: Query, headers: HeaderMap) -> Answer {
+    let cursor = cursor(&query, &headers)?;
+    app.task(&id, &caller).await?;
+    let outlet = app.outlet()?;
+    match app.registry.open(&id, cursor, replay(&query)).await? {
+        Opened::Stream(reader) => Ok(App::stream(&id, *reader, outlet)),
+        Opened::Nothing => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// The query wins over the header; neither means from the start.
+fn cursor(query: &Query, headers: &HeaderMap) -> Result<EventId, ApiError> {
+    let text = match (query.value("last_message_id"), headers.get(LAST_EVENT_ID)) {
+        (Some(text), _) => text,
+        (None, Some(header)) => header.to_str().map_err(|_| ApiError::InvalidCursor)?,
+        (None, None) => return Ok(EventId::ZERO),
+    };
+    text.parse().map_err(|_| ApiError::InvalidCursor)
+}
+
+fn replay(query: &Query) -> Replay {
+    match query.value("compact") {
+        Some("1" | "true") => Replay::Compact,
+        _ => Replay::Exact,
+    }
+}
+
+/// `POST /tasks/{id}/cancel`.
+pub async fn cancel(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+    app.task(&id, &caller).await?;
+    let registry = app.registry.clone();
+    let task = id.clone();
+    // In a task of its own: a client that goes away in between leaves no task half cancelled.
+    let cancelled = tokio::spawn(async move { registry.cancel(&task).await }).await;
+    let status = cancelled.map_err(|_| ApiError::StoreUnavailable)??;
+    Ok(Json(json!({ "task_id": id, "status": status.as_str() })).into_response())
+}

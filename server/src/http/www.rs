@@ -1,0 +1,52 @@
+//! Static files at `/`. A page that an app routes by itself gets the app's index; anything else that is not there is
+//! a JSON 404, below the API's path always.
+
+use std::path::Path;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use tower_http::services::ServeDir;
+
+use super::{Answer, App, Shared};
+use crate::error::ApiError;
+
+/// Everything that is no route.
+pub async fn serve(State(app): Shared, request: Request) -> Answer {
+    let Some(folder) = app.www.as_deref().filter(|_| is_outside_api(&app, request.uri())) else {
+        return Err(ApiError::NotFound);
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(ApiError::NotFound);
+    }
+    let is_page = wants_page(&request);
+    let found = file(folder, request).await;
+    if found.status() != StatusCode::NOT_FOUND {
+        return Ok(found);
+    }
+    if !is_page {
+        return Err(ApiError::NotFound);
+    }
+    let index = file(folder, Request::new(Body::empty())).await;
+    if index.status() == StatusCode::OK { Ok(index) } else { Err(ApiError::NotFound) }
+}
+
+fn is_outside_api(app: &App, uri: &Uri) -> bool {
+    let mount = app.config.mount();
+    mount.is_empty() || uri.path().strip_prefix(&mount).is_none_or(|rest| !(rest.is_empty() || rest.starts_with('/')))
+}
+
+/// A navigation to an address that names no file.
+fn wants_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let names_file = request.uri().path().rsplit('/').next().is_some_and(|last| last.contains('.'));
+    accepts.is_some_and(|accept| accept.contains("text/html")) && !names_file
+}
+
+async fn file(folder: &Path, request: Request) -> Response {
+    match ServeDir::new(folder).try_call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(_) => ApiError::NotFound.into_response(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The hand that writes one task: it holds the claim, remembers what the log says, and outlasts a store that is away.
+//!
+//! Time in which the store does not answer is not the writer's fault (PROTOCOL §6, writer): a write is tried until it
+//! has happened once, or until the claim is lost.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rejoin::cursor::EventId;
+
+use crate::chunk;
+use crate::metrics::Metrics;
+use crate::store::{Claim, Lookup, Operation, Result, SharedStore, Status, StoreError, Task};
+use crate::transcript::Transcript;
+
+/// Entries read at once when a log is read whole.
+const PAGE: usize = 1000;
+/// Waits between tries to write.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What a pen writes with.
+#[derive(Clone)]
+pub struct Ink {
+    pub store: SharedStore,
+    pub metrics: Arc<Metrics>,
+    /// Entries of a log beyond which older ones become a snapshot.
+    pub max_log_chunks: u64,
+}
+
+/// See the module.
+pub struct Pen {
+    ink: Ink,
+    task: Task,
+    claim: Claim,
+    transcript: Transcript,
+    /// Entries in the log after its snapshot.
+    loose: u64,
+}
+
+/// The task belongs to someone else now, or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost;
+
+impl Pen {
+    /// For a task that has just begun.
+    pub fn fresh(ink: Ink, task: Task, claim: Claim) -> Self {
+        Self { ink, task, claim, transcript: Transcript::default(), loose: 0 }
+    }
+
+    /// For a task that others wrote so far.
+    pub async fn recover(ink: Ink, task: Task, claim: Claim) -> std::result::Result<Self, Lost> {
+        let mut pen = Self::fresh(ink, task, claim);
+        let mut cursor = EventId::ZERO;
+        loop {
+            let read =
+                pen.persist(|pen| async move { pen.ink.store.read(&pen.claim.task, cursor, PAGE).await }).await?;
+            let Lookup::Found(slice) = read else { return Err(Lost) };
+            let Some(last) = slice.entries.last() else { return Ok(pen) };
+            cursor = last.id;
+            for entry in &slice.entries {
+                pen.transcript.push(&entry.data);
+                pen.loose += u64::from(entry.id > slice.trimmed);
+            }
+        }
+    }
+
+    /// The task it writes.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Entries of the log so far.
+    pub fn position(&self) -> u64 {
+        self.claim.position
+    }
+
+    /// Writes chunks down. They are durable, and readers see them, when this returns.
+    pub async fn append(&mut self, chunks: &[Arc<str>]) -> std::result::Result<(), Lost> {
+        self.persist(|pen| async move { pen.ink.store.append(&pen.claim, chunks).await }).await?;
+        self.wrote(chunks);
+        Ok(())
+    }
+
+    fn wrote(&mut self, chunks: &[Arc<str>]) {
+        chunks.iter().for_each(|chunk| self.transcript.push(chunk));
+        self.claim.position += chunks.len() as u64;
+        self.loose += chunks.len() as u64;
+        self.ink.metrics.chunks_in(chunks.len());
+    }
+
+    /// Keeps the lease.
+    pub async fn renew(&mut self) -> std::result::Result<(), Lost> {
+        self.persist(|pen| async move { pen.ink.store.renew(&pen.claim).await }).await
+    }
+
+    /// Lets the task wait for an operation, whose start is the last chunk.
+    pub async fn suspend(mut self, operation: Operation, started: Arc<str>) -> std::result::Result<(), Lost> {
+        let chunks = [started];
+        let (operation, chunks) = (&operation, &chunks);
+        let suspend = |pen: &Self| {
+            let (store, claim) = (pen.ink.store.clone(), pen.claim.clone());
+            async move { store.suspend(&claim, operation.clone(), chunks).await }
+        };
+        self.persist(suspend).await?;
+        self.wrote(chunks);
+        Ok(())
+    }
+
+    /// Ends the task: first the messages, then, in one step, the last chunks and the status. Readers of the session
+    /// believe the status, so they see the answer in the stream until then and in the messages from then on.
+    pub async fn finish(mut self, status: Status, last: Option<Arc<str>>) -> std::result::Result<(), Lost> {
+        let chunks: Vec<Arc<str>> = last.into_iter().chain([chunk::finish()]).collect();
+        chunks.iter().for_each(|chunk| self.transcript.push(chunk));
+        let (messages, chunks) = (&self.transcript.messages(&self.task), &chunks);
+        self.persist(|pen| async move { pen.ink.store.put_messages(&pen.task.session_id, messages.clone()).await })
+            .await?;
+        self.persist(|pen| async move { pen.ink.store.finish(&pen.claim, status, chunks).await }).await?;
+        self.ink.metrics.chunks_in(chunks.len());
+        self.ink.metrics.task_ended(status);
+        tracing::info!(task = self.task.id, status = status.as_str(), chunks = self.claim.position, "a task ended");
+        Ok(())
+    }
+
+    /// Does a step until the store has answered.
+    async fn persist<'a, T, F>(&'a self, step: impl Fn(&'a Self) -> F) -> std::result::Result<T, Lost>
+    where
+        F: Future<Output = Result<T>> + 'a,
+    {
+        let mut wait = FIRST_WAIT;
+        loop {
+            match step(self).await {
+                Ok(done) => return Ok(done),
+                Err(StoreError::Lost) => return Err(Lost),
+                Err(StoreError::Unavailable(why)) => {
+                    self.ink.metrics.store_error();
+                    tracing::warn!(task = self.claim.task, why, "the store does not answer, trying again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+    }
+}

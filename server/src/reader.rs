@@ -1,0 +1,191 @@
+//! One reader of one task: first what the log holds, page by page, then what the feed brings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rejoin::cursor::EventId;
+use rejoin::sse::encoder;
+use tokio::sync::watch;
+
+use crate::compact::Compactor;
+use crate::feed::{Feed, Feeds, Frame, Live};
+use crate::store::{Entry, Lookup, SharedStore, Slice, Status};
+
+/// Entries per read of the store.
+const PAGE: usize = 512;
+/// Between tries while the store is away.
+const RETRY: Duration = Duration::from_millis(200);
+/// Bytes that go out at once at most, so that one reader does not hold much memory.
+const MOST_AT_ONCE: usize = 64 * 1024;
+
+/// How the replayed part comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    Exact,
+    Compact,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Batch {
+    /// Encoded events.
+    Events { bytes: Vec<u8>, count: usize, live: Option<EventId> },
+    /// The task has ended, and everything was read.
+    End,
+    /// The rest cannot be had here: the log was trimmed under a slow reader, or is gone. The client comes back.
+    Cut,
+}
+
+/// See the module.
+pub struct Reader {
+    store: SharedStore,
+    feeds: Feeds,
+    task: String,
+    cursor: EventId,
+    /// The snapshot that the pages so far came from.
+    trimmed: EventId,
+    compactor: Option<Compactor>,
+    /// The page that was read when the stream was opened.
+    opening: Option<Slice>,
+    live: Option<(Arc<Feed>, watch::Receiver<()>)>,
+}
+
+impl Reader {
+    /// Reads on from `opening`, which is what the log has after `cursor`.
+    pub fn new(
+        store: SharedStore,
+        feeds: Feeds,
+        task: String,
+        cursor: EventId,
+        opening: Slice,
+        replay: Replay,
+    ) -> Self {
+        let compactor = (replay == Replay::Compact).then(Compactor::default);
+        let trimmed = opening.trimmed;
+        Self { store, feeds, task, cursor, trimmed, compactor, opening: Some(opening), live: None }
+    }
+
+    /// Waits for what comes next.
+    pub async fn next(&mut self) -> Batch {
+        loop {
+            if let Some(batch) = self.poll_live() {
+                return batch;
+            }
+            match &mut self.live {
+                Some((feed, news)) if !matches!(feed.after(self.cursor), Live::Behind) => {
+                    if news.changed().await.is_err() && matches!(feed.after(self.cursor), Live::Nothing) {
+                        return Batch::Cut;
+                    }
+                }
+                _ => {
+                    if let Some(batch) = self.read_page().await {
+                        return batch;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the feed has, if this reader has come up to it.
+    fn poll_live(&mut self) -> Option<Batch> {
+        let (feed, news) = self.live.as_mut()?;
+        news.mark_unchanged();
+        match feed.after(self.cursor) {
+            Live::Frames(frames) => Some(self.deliver(&frames)),
+            Live::Nothing | Live::Behind => None,
+            Live::End => Some(Batch::End),
+            Live::Gone => Some(Batch::Cut),
+        }
+    }
+
+    fn deliver(&mut self, frames: &[Frame]) -> Batch {
+        let mut bytes = Vec::new();
+        let mut count = 0;
+        for frame in frames {
+            bytes.extend_from_slice(&frame.bytes);
+            self.cursor = frame.id;
+            count += 1;
+            if bytes.len() >= MOST_AT_ONCE {
+                break;
+            }
+        }
+        Batch::Events { bytes, count, live: Some(self.cursor) }
+    }
+
+    /// One page of the log; `None` where it gave nothing to send.
+    async fn read_page(&mut self) -> Option<Batch> {
+        let slice = match self.opening.take() {
+            Some(slice) => slice,
+            None => match self.store.read(&self.task, self.cursor, PAGE).await {
+                Ok(Lookup::Found(slice)) => slice,
+                Ok(Lookup::Expired | Lookup::Missing) => return Some(Batch::Cut),
+                Err(_) => {
+                    tokio::time::sleep(RETRY).await;
+                    return None;
+                }
+            },
+        };
+        if self.is_cut_by(&slice) {
+            return Some(Batch::Cut);
+        }
+        self.trimmed = slice.trimmed;
+        if slice.entries.is_empty() { self.caught_up(slice.status).await } else { self.replay(slice.entries) }
+    }
+
+    /// A snapshot made since the last page may hold, merged, what was sent already.
+    fn is_cut_by(&self, slice: &Slice) -> bool {
+        slice.trimmed != self.trimmed && self.cursor > EventId::ZERO && self.cursor < slice.trimmed
+    }
+
+    fn replay(&mut self, entries: Vec<Entry>) -> Option<Batch> {
+        let mut out = Out::default();
+        for entry in entries {
+            self.cursor = entry.id;
+            match &mut self.compactor {
+                Some(compactor) => compactor.push(entry, &mut |entry| out.push(&entry)),
+                None => out.push(&entry),
+            }
+        }
+        out.batch()
+    }
+
+    /// The log has no more: what was held back for merging goes out, then the feed takes over.
+    async fn caught_up(&mut self, status: Status) -> Option<Batch> {
+        if let Some(mut compactor) = self.compactor.take() {
+            let mut out = Out::default();
+            compactor.flush(&mut |entry| out.push(&entry));
+            if let Some(batch) = out.batch() {
+                return Some(batch);
+            }
+        }
+        if status != Status::Running {
+            return Some(Batch::End);
+        }
+        match self.feeds.join(&self.task).await {
+            Ok(feed) => {
+                let news = feed.news();
+                self.live = Some((feed, news));
+            }
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+        None
+    }
+}
+
+/// Events on their way out.
+#[derive(Default)]
+struct Out {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Out {
+    fn push(&mut self, entry: &Entry) {
+        encoder::event(&mut self.bytes, Some(entry.id), &entry.data);
+        self.count += 1;
+    }
+
+    fn batch(self) -> Option<Batch> {
+        (self.count > 0).then_some(Batch::Events { bytes: self.bytes, count: self.count, live: None })
+    }
+}

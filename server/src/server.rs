@@ -1,0 +1,151 @@
+//! From a configuration and a listener to a running server, and from a signal to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::agent::Agent;
+use crate::agent::demo::Demo;
+use crate::auth::Auth;
+use crate::config::{AgentKind, Config};
+use crate::http::{self, App};
+use crate::metrics::Metrics;
+use crate::pen::Ink;
+use crate::registry::{Registry, Terms};
+use crate::store::{self, StoreError};
+
+/// How long tasks may go on after the signal to end, before they are failed.
+const GRACE: Duration = Duration::from_secs(2);
+/// When the process ends, whatever is still open.
+const LIMIT: Duration = Duration::from_millis(4500);
+
+/// Why a server does not run.
+#[derive(Debug)]
+pub enum ServerError {
+    /// A setting that cannot work.
+    Config(String),
+    /// The store does not open.
+    Store(String),
+    /// The listener failed.
+    Io(std::io::Error),
+}
+
+impl std::fmt::Display for ServerError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(why) => write!(out, "{why}"),
+            Self::Store(why) => write!(out, "the store does not open: {why}"),
+            Self::Io(error) => write!(out, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+/// A server whose store is open and whose address is known.
+pub struct Server {
+    listener: TcpListener,
+    app: Arc<App>,
+    drain: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Opens the store and listens.
+    pub async fn bind(config: Config) -> Result<Self, ServerError> {
+        let metrics = Arc::new(Metrics::default());
+        let registry = registry(&config, metrics.clone()).await?;
+        let listener = TcpListener::bind(&config.listen).await.map_err(ServerError::Io)?;
+        let (drain, draining) = watch::channel(false);
+        let app = App {
+            auth: Auth::new(config.jwt_secret.clone(), config.internal_api_key.clone()),
+            streams: Arc::new(Semaphore::new(config.max_streams.min(Semaphore::MAX_PERMITS))),
+            www: config.static_files(),
+            registry,
+            metrics,
+            draining,
+            requests: AtomicU64::new(0),
+            config,
+        };
+        Ok(Self { listener, app: Arc::new(app), drain })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn address(&self) -> Result<SocketAddr, ServerError> {
+        self.listener.local_addr().map_err(ServerError::Io)
+    }
+
+    /// Serves until `shutdown` is done, then drains: nothing new is accepted, streams are let go, tasks are ended.
+    ///
+    /// # Errors
+    /// None today; a listener that fails is waited for.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let registry = self.app.registry.clone();
+        let _background = Background::start(&registry, self.app.config.ttl());
+        // A chunk is small and somebody waits for it: no bytes are held back to fill a packet.
+        let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let mut stop = self.drain.subscribe();
+        let serving = axum::serve(listener, http::router(self.app)).with_graceful_shutdown(async move {
+            // A sender that is gone means the same.
+            let _ = stop.wait_for(|stop| *stop).await;
+        });
+        let serving = tokio::spawn(serving.into_future());
+        shutdown.await;
+        tracing::info!("draining");
+        self.drain.send_replace(true);
+        let last_steps = async {
+            registry.drain(GRACE).await;
+            serving.await
+        };
+        if tokio::time::timeout(LIMIT, last_steps).await.is_err() {
+            tracing::warn!("some connections or tasks did not end in time");
+        }
+        Ok(())
+    }
+}
+
+async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
+    let terms = store::Terms { ttl: config.ttl(), lease: config.lease() };
+    let store = store::open(&config.store, terms).await.map_err(|error| match error {
+        StoreError::Unavailable(why) => ServerError::Store(why),
+        StoreError::Lost => ServerError::Store("another process has it".into()),
+    })?;
+    Ok(Registry::new(Terms {
+        agent: agent(config)?,
+        ink: Ink { store, metrics, max_log_chunks: config.max_log_chunks },
+        lease: config.lease(),
+        max_tasks: config.max_tasks,
+    }))
+}
+
+fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
+    match config.agent {
+        AgentKind::Demo => Ok(Arc::new(Demo)),
+        AgentKind::Openai => Err(ServerError::Config("--agent openai is not built in yet".into())),
+    }
+}
+
+/// What runs beside the requests, until it is dropped.
+struct Background(Vec<tokio::task::AbortHandle>);
+
+impl Background {
+    fn start(registry: &Arc<Registry>, ttl: Duration) -> Self {
+        Self(vec![
+            tokio::spawn(registry.clone().reap_for_ever()).abort_handle(),
+            tokio::spawn(registry.clone().sweep_for_ever(ttl)).abort_handle(),
+        ])
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}

@@ -1,0 +1,303 @@
+//! The durable default: one file, no service to run (redb). One process owns the file.
+//!
+//! All writes go through one thread, which gathers what waits into one transaction and answers only after the commit:
+//! a commit costs a sync of the disk, and so its price is shared by all tasks that write at that moment.
+//! Leases live in memory: the process that held them is the only one that could, so after a restart all are lost.
+
+mod completions;
+mod sessions;
+mod tables;
+mod tasks;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use rejoin::cursor::EventId;
+
+use super::bells::{Bell, Bells};
+use super::{
+    Begin, Claim, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope, Session,
+    SharedStore, Slice, Status, Store, StoreError, Task, Terms,
+};
+use crate::clock;
+use writer::Writer;
+
+/// Opens or creates the file.
+pub fn open(path: &Path, terms: Terms) -> Result<SharedStore> {
+    Embedded::start(Database::create(path)?, "embedded", terms)
+}
+
+/// See the module.
+pub struct Embedded {
+    kind: &'static str,
+    database: Arc<Database>,
+    writer: Writer,
+    bells: Bells,
+    leases: Leases,
+    deliveries: completions::Deliveries,
+    terms: Terms,
+}
+
+/// When the lease of each running task that has one ends.
+type Leases = Arc<Mutex<HashMap<String, Instant>>>;
+
+impl Embedded {
+    /// Starts the writing thread over a database.
+    pub fn start(database: Database, kind: &'static str, terms: Terms) -> Result<SharedStore> {
+        let database = Arc::new(database);
+        let store = Self {
+            kind,
+            writer: Writer::start(database.clone())?,
+            bells: Bells::default(),
+            leases: Leases::default(),
+            deliveries: completions::Deliveries::default(),
+            terms,
+            database,
+        };
+        store.database.begin_write().map_err(StoreError::from).and_then(|txn| {
+            tables::create(&txn)?;
+            Ok(txn.commit()?)
+        })?;
+        store.forget_leases()?;
+        Ok(Arc::new(store))
+    }
+
+    /// Every running task that should have a writer has lost it with the process that ran before.
+    fn forget_leases(&self) -> Result<()> {
+        let lost = tasks::leased(&self.view()?)?;
+        let now = Instant::now();
+        self.leases.lock().extend(lost.into_iter().map(|task| (task, now)));
+        Ok(())
+    }
+
+    fn view(&self) -> Result<ReadTransaction> {
+        Ok(self.database.begin_read()?)
+    }
+
+    /// Runs a write and waits until it is durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(job, || ()).await
+    }
+
+    /// The same for a write that readers of a task are to hear of.
+    async fn write_and_ring<T: Send + 'static>(
+        &self,
+        task: &str,
+        job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (bells, task) = (self.bells.clone(), task.to_owned());
+        self.writer.write(job, move || bells.ring(&task)).await
+    }
+
+    fn hold(&self, task: &str) {
+        self.leases.lock().insert(task.to_owned(), Instant::now() + self.terms.lease);
+    }
+
+    fn release(&self, task: &str) {
+        self.leases.lock().remove(task);
+    }
+
+    fn lapsed_now(&self, task: &str) -> bool {
+        self.leases.lock().get(task).is_some_and(|until| *until <= Instant::now())
+    }
+
+    fn expiry(&self) -> u64 {
+        clock::now() + u64::try_from(self.terms.ttl.as_millis()).unwrap_or(u64::MAX / 2)
+    }
+
+    /// A read renews the life of an ended task. Not waited for, and only once a tenth of it has passed.
+    fn renew_life(&self, task: &str, expires_at: u64) {
+        let until = self.expiry();
+        let tenth = u64::try_from(self.terms.ttl.as_millis() / 10).unwrap_or(u64::MAX);
+        if expires_at.saturating_add(tenth) < until {
+            let task = task.to_owned();
+            self.writer.send(move |txn| tasks::keep_until(txn, &task, until));
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.write(|_| Ok(())).await
+    }
+
+    async fn create_session(&self, session: Session) -> Result<()> {
+        self.write(move |txn| sessions::create(txn, &session)).await
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>> {
+        sessions::get(&self.view()?, id)
+    }
+
+    async fn sessions(&self, scope: Scope, page: Page) -> Result<(Vec<Session>, u64)> {
+        sessions::list(&self.view()?, &scope, page)
+    }
+
+    async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
+        let (id, user) = (id.to_owned(), user.to_owned());
+        self.write(move |txn| sessions::assign(txn, &id, &user)).await
+    }
+
+    async fn messages(&self, session: &str) -> Result<Vec<Message>> {
+        sessions::messages(&self.view()?, session)
+    }
+
+    async fn message(&self, session: &str, id: &str) -> Result<Option<Message>> {
+        sessions::message(&self.view()?, session, id)
+    }
+
+    async fn put_messages(&self, session: &str, messages: Vec<Message>) -> Result<()> {
+        let session = session.to_owned();
+        self.write(move |txn| sessions::put_messages(txn, &session, &messages, clock::now())).await
+    }
+
+    async fn active(&self, session: &str) -> Result<Option<Task>> {
+        tasks::active(&self.view()?, session)
+    }
+
+    async fn begin(&self, new: NewTask) -> Result<Begin> {
+        let id = new.task.id.clone();
+        let begun = self.write(move |txn| tasks::begin(txn, &new)).await?;
+        if matches!(begun, Begin::Begun(_)) {
+            self.hold(&id);
+        }
+        Ok(begun)
+    }
+
+    async fn task(&self, id: &str) -> Result<Lookup<Task>> {
+        let Some(kept) = tasks::kept(&self.view()?, id)? else { return Ok(Lookup::Missing) };
+        if let Some(expires_at) = kept.expires_at {
+            self.renew_life(id, expires_at);
+        }
+        Ok(Lookup::Found(kept.task))
+    }
+
+    async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        let (held, chunks) = (claim.clone(), chunks.to_vec());
+        let ids = self.write_and_ring(&claim.task, move |txn| tasks::append(txn, &held, &chunks)).await?;
+        self.hold(&claim.task);
+        Ok(ids)
+    }
+
+    async fn finish(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        let (held, chunks, until) = (claim.clone(), chunks.to_vec(), self.expiry());
+        let ids =
+            self.write_and_ring(&claim.task, move |txn| tasks::finish(txn, &held, status, &chunks, until)).await?;
+        self.release(&claim.task);
+        Ok(ids)
+    }
+
+    async fn suspend(&self, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        let (held, chunks) = (claim.clone(), chunks.to_vec());
+        let ids = self.write_and_ring(&claim.task, move |txn| tasks::suspend(txn, &held, operation, &chunks)).await?;
+        self.release(&claim.task);
+        Ok(ids)
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<()> {
+        tasks::check(&self.view()?, claim)?;
+        self.hold(&claim.task);
+        Ok(())
+    }
+
+    async fn seize(&self, id: &str) -> Result<Option<Claim>> {
+        let task = id.to_owned();
+        let claim = self.write(move |txn| tasks::seize(txn, &task)).await?;
+        if claim.is_some() {
+            self.hold(id);
+        }
+        Ok(claim)
+    }
+
+    async fn resume(&self, id: &str, operation: &str) -> Result<Resume> {
+        let (task, operation, lapsed) = (id.to_owned(), operation.to_owned(), self.lapsed_now(id));
+        let resumed = self.write(move |txn| tasks::resume(txn, &task, &operation, lapsed)).await?;
+        if matches!(resumed, Resume::Claimed(..)) {
+            self.hold(id);
+        }
+        Ok(resumed)
+    }
+
+    async fn lapsed(&self) -> Result<Vec<String>> {
+        let now = Instant::now();
+        Ok(self.leases.lock().iter().filter(|(_, until)| **until <= now).map(|(task, _)| task.clone()).collect())
+    }
+
+    async fn reap(&self, id: &str) -> Result<Option<Claim>> {
+        if !self.lapsed_now(id) {
+            return Ok(None);
+        }
+        let task = id.to_owned();
+        let claim = self.write(move |txn| tasks::reap(txn, &task)).await?;
+        match claim {
+            Some(_) => self.hold(id),
+            None => self.release(id),
+        }
+        Ok(claim)
+    }
+
+    async fn trim(&self, claim: &Claim, through: EventId, snapshot: Vec<Entry>) -> Result<()> {
+        let held = claim.clone();
+        self.write_and_ring(&claim.task, move |txn| tasks::trim(txn, &held, through, &snapshot)).await
+    }
+
+    async fn read(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
+        let view = self.view()?;
+        let Some(kept) = tasks::kept(&view, id)? else { return Ok(Lookup::Missing) };
+        if let Some(expires_at) = kept.expires_at {
+            self.renew_life(id, expires_at);
+        }
+        Ok(Lookup::Found(tasks::read(&view, &kept.task, after, limit)?))
+    }
+
+    async fn watch(&self, id: &str) -> Result<Bell> {
+        Ok(self.bells.watch(id))
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        self.write(|txn| tasks::sweep(txn, clock::now())).await
+    }
+
+    async fn operation(&self, id: &str) -> Result<Option<String>> {
+        tasks::of_operation(&self.view()?, id)
+    }
+
+    async fn push_completion(&self, data: &str) -> Result<()> {
+        let data = data.to_owned();
+        let deliveries = self.deliveries.clone();
+        self.writer.write(move |txn| completions::push(txn, &data), move || deliveries.announce()).await
+    }
+
+    async fn completions(&self) -> Result<Vec<Delivery>> {
+        let due = self.deliveries.due(|| completions::all(&self.view()?), self.terms.lease).await?;
+        self.write(move |txn| completions::deliver(txn, &due)).await
+    }
+
+    async fn settle(&self, delivery: &Delivery) -> Result<()> {
+        let id = completions::number(delivery)?;
+        self.write(move |txn| completions::remove(txn, id)).await?;
+        self.deliveries.forget(id);
+        Ok(())
+    }
+
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<()> {
+        let (id, delivery, reason) = (completions::number(delivery)?, delivery.clone(), reason.to_owned());
+        self.write(move |txn| completions::bury(txn, &delivery, &reason)).await?;
+        self.deliveries.forget(id);
+        Ok(())
+    }
+}

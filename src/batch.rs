@@ -228,7 +228,7 @@ fn write_id(out: &mut String, id: EventId) {
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.
-fn utf16_len(text: &str) -> u32 {
+pub(crate) fn utf16_len(text: &str) -> u32 {
     text.as_bytes().iter().map(|byte| u32::from((byte & 0xC0) != 0x80) + u32::from(*byte >= 0xF0)).sum()
 }
 

@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod dispatch;
 pub mod io;
 pub mod merge;
+pub mod normalize;
 pub mod reader;
 pub mod request;
 pub mod retry;

@@ -1,0 +1,166 @@
+/**
+ * `mergeMessages`: what a message is known by. Which ones match is decided in src/merge.rs, on numbers that stand for
+ * ids and texts, so that neither leaves JavaScript and messages keep their identity.
+ */
+
+import { mergeLists } from "../pkg/rejoin.js";
+import type { MergeOptions, Message } from "./types.js";
+import { requireInit } from "./wasm.js";
+
+// The numbers of `Role` in src/bindings/merge.rs.
+const USER = 0;
+const ASSISTANT = 1;
+const TOOL = 2;
+const OTHER = 3;
+
+type Fields = Record<string, unknown>;
+
+/**
+ * The server's messages in order, then those local ones that it does not have yet. Both lists may hold messages of the
+ * server's shape, of an app on the legacy dialect, and the AI SDK's `UIMessage`s, also mixed.
+ *
+ * @throws {RejoinError} `NOT_INITIALISED`
+ */
+export function mergeMessages<M extends Message>(
+  server: readonly M[] | null | undefined,
+  local: readonly M[] | null | undefined,
+  options?: MergeOptions | null,
+): M[] {
+  requireInit();
+  const theirs = server ?? [];
+  const ours = local ?? [];
+  const table = new Table();
+  const places = mergeLists(table.reduce(theirs), table.reduce(ours), Boolean(options?.activeStream), table);
+  return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as M);
+}
+
+/** Gives equal texts and equal ids equal numbers, and answers what the module asks about a text. */
+class Table {
+  readonly #texts: string[] = [""];
+  readonly #textNumbers = new Map<string, number>();
+  readonly #keys = new Map<unknown, number>();
+
+  reduce(messages: readonly unknown[]): Uint32Array {
+    const words: number[] = [];
+    for (const message of messages) {
+      const fields = (typeof message === "object" && message !== null ? message : {}) as Fields;
+      const calls = keysOf(fields);
+      const text = textOf(fields, calls.length > 0);
+      const keys = [...calls, ...idsOf(fields), message];
+      words.push(roleOf(fields), text === undefined ? 0 : this.#text(text), keys.length);
+      for (const key of keys) words.push(this.#key(key));
+    }
+    return Uint32Array.from(words);
+  }
+
+  length(text: number): number {
+    return (this.#texts[text] as string).length;
+  }
+
+  /** Whether `text` holds `part` at `at`, as far as the shorter of the two goes. */
+  holdsAt(text: number, at: number, part: number): boolean {
+    const whole = this.#texts[text] as string;
+    const piece = this.#texts[part] as string;
+    return piece.length <= whole.length - at ? whole.startsWith(piece, at) : piece.startsWith(whole.slice(at));
+  }
+
+  #text(text: string): number {
+    const known = this.#textNumbers.get(text);
+    if (known !== undefined) return known;
+    this.#textNumbers.set(text, this.#texts.length);
+    return this.#texts.push(text) - 1;
+  }
+
+  #key(key: unknown): number {
+    const known = this.#keys.get(key) ?? this.#keys.size;
+    this.#keys.set(key, known);
+    return known;
+  }
+}
+
+function roleOf(message: Fields): number {
+  switch (message["role"]) {
+    case "user":
+      return USER;
+    case "assistant":
+      return ASSISTANT;
+    case "tool":
+      return TOOL;
+    case undefined:
+      return keysOf(message).length > 0 ? TOOL : OTHER;
+    default:
+      return OTHER;
+  }
+}
+
+/** What a message says; undefined where it says nothing. An answer without text is one that is about to begin, unless it calls tools. */
+function textOf(message: Fields, callsTools: boolean): string | undefined {
+  const text = plainText(message["content"]) ?? plainText(message["parts"]);
+  if (text === undefined || text === "") return callsTools || message["role"] !== "assistant" ? text || undefined : "";
+  return text;
+}
+
+/** Of a string, or of the text parts of a list. */
+function plainText(content: unknown): string | undefined {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return undefined;
+  return content.map((part: Fields | null) => (part?.["type"] === "text" ? String(part["text"] ?? "") : "")).join("");
+}
+
+function idsOf(message: Fields): string[] {
+  const id = message["id"];
+  return isId(id) ? [`id ${String(id)}`] : [];
+}
+
+/** What a message is known by beside its own id. A call and its result are two things. */
+function keysOf(message: Fields): string[] {
+  const keys: string[] = [];
+  const add = (sort: string, id: unknown): void => {
+    if (isId(id)) keys.push(`${sort} ${String(id)}`);
+  };
+  for (const call of list(message["tool_calls"])) add("call", call["id"]);
+  add("result", message["tool_call_id"]);
+  const own = message["type"] === "tool_call" || message["type"] === "tool_call_start" ? "call" : "result";
+  for (const name of ["toolId", "toolCallId", "tool_id"]) add(own, message[name]);
+  for (const part of list(message["parts"])) addPart(part, add);
+  for (const source of [message, record(message["result"]), contentOf(message)]) addOperation(source, add);
+  return keys;
+}
+
+function addPart(part: Fields, add: (sort: string, id: unknown) => void): void {
+  const type = part["type"];
+  if (typeof type !== "string" || !(type === "dynamic-tool" || type.startsWith("tool-"))) return;
+  add("call", part["toolCallId"]);
+  if (String(part["state"]).startsWith("output-")) add("result", part["toolCallId"]);
+  addOperation(record(part["output"]), add);
+}
+
+function addOperation(source: Fields, add: (sort: string, id: unknown) => void): void {
+  add("operation", source["operation_id"]);
+  add("operation", source["operationId"]);
+}
+
+/** The server stores a tool's result as JSON text in its message's content. */
+function contentOf(message: Fields): Fields {
+  return message["role"] === "tool" ? record(message["content"]) : {};
+}
+
+/** An object, or the one that a JSON text with an operation in it holds. */
+function record(value: unknown): Fields {
+  if (typeof value === "object" && value !== null) return value as Fields;
+  if (typeof value !== "string" || !value.includes('"operation')) return {};
+  try {
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === "object" && parsed !== null ? (parsed as Fields) : {};
+  } catch {
+    return {};
+  }
+}
+
+function list(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "object" && item !== null) : [];
+}
+
+function isId(id: unknown): boolean {
+  return (typeof id === "string" && id !== "") || typeof id === "number";
+}

@@ -1,0 +1,63 @@
+//! `createStreamEventDispatcher`: one crossing per batch, two words in per chunk, three words out per call to make.
+
+use wasm_bindgen::prelude::*;
+
+use crate::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};
+
+/// Set in the first word of a chunk whose [`Weight`] is interim.
+const INTERIM: u32 = 0x100;
+
+/// Set in the handler's word where the shell is to make the chunk.
+const MADE: u32 = 0x100;
+
+/// The [`Kind`] of a type, by its number.
+#[wasm_bindgen(js_name = kindOfType)]
+pub fn kind_of_type(chunk_type: &str) -> u8 {
+    Kind::of(chunk_type) as u8
+}
+
+/// The rules behind one dispatcher function.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct DispatchRules {
+    dispatcher: Dispatcher,
+    actions: Vec<Action>,
+}
+
+#[wasm_bindgen]
+impl DispatchRules {
+    /// A fresh one.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes chunks: kind and flags, name. Gives calls: handler and flags, place of the chunk, name.
+    pub fn take(&mut self, chunks: &[u32]) -> Vec<u32> {
+        let mut calls = Vec::with_capacity(chunks.len() / 2 * 3);
+        for (place, [head, name]) in (0..).zip(chunks.as_chunks().0) {
+            self.dispatcher.take(item(*head, *name), &mut self.actions);
+            calls.extend(self.actions.drain(..).flat_map(|action| call(action, place)));
+        }
+        calls
+    }
+
+    /// Forgets names that are not needed; gives the old numbers of those that are left, which are 1, 2, … now.
+    pub fn compact(&mut self) -> Vec<u32> {
+        self.dispatcher.compact()
+    }
+}
+
+fn item(head: u32, name: u32) -> Item {
+    let [code, ..] = head.to_le_bytes();
+    let weight = if head & INTERIM == 0 { Weight::Final } else { Weight::Interim };
+    Item { kind: Kind::from_code(code), name, weight }
+}
+
+fn call(action: Action, place: u32) -> [u32; 3] {
+    match action {
+        Action::Hand(handler) => [handler as u32, place, 0],
+        Action::CloseBlock(block) => [Handler::TextEnded as u32 | MADE, place, block],
+        Action::EndStream => [Handler::StreamEnd as u32 | MADE, place, 0],
+    }
+}

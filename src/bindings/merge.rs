@@ -1,0 +1,58 @@
+//! `mergeMessages`: numbers in, places out. The texts stay in JavaScript, which answers the few questions about them.
+
+use wasm_bindgen::prelude::*;
+
+use crate::merge::{Activity, Merged, Message, Role, Text, Texts, merge};
+
+#[wasm_bindgen]
+extern "C" {
+    /// The texts of both lists, by number.
+    pub type TextTable;
+
+    #[wasm_bindgen(method)]
+    fn length(this: &TextTable, text: u32) -> u32;
+
+    #[wasm_bindgen(method, js_name = holdsAt)]
+    fn holds_at(this: &TextTable, text: u32, at: u32, part: u32) -> bool;
+}
+
+impl Texts for TextTable {
+    fn length(&self, text: Text) -> usize {
+        self.length(text) as usize
+    }
+
+    fn holds_at(&self, text: Text, at: usize, part: Text) -> bool {
+        u32::try_from(at).is_ok_and(|at| self.holds_at(text, at, part))
+    }
+}
+
+/// Merges two lists of messages, each as role, text or 0, number of keys, keys. Gives the places in the server's list
+/// that are shown, then those in the local one counted on from the server's length.
+#[wasm_bindgen(js_name = mergeLists)]
+pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, texts: &TextTable) -> Vec<u32> {
+    let activity = if is_streaming { Activity::Streaming } else { Activity::Idle };
+    let server = read(server);
+    let Merged { server: shown, local: new } = merge(&server, &read(local), activity, texts);
+    let places = shown.into_iter().chain(new.into_iter().map(|place| place + server.len()));
+    places.filter_map(|place| u32::try_from(place).ok()).collect()
+}
+
+fn read(mut words: &[u32]) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Some(([role, text, count], rest)) = words.split_first_chunk() {
+        let (keys, next) = rest.split_at_checked(*count as usize).unwrap_or((rest, &[]));
+        let text = (*text != 0).then_some(*text);
+        messages.push(Message { role: self::role(*role), text, keys: keys.to_vec() });
+        words = next;
+    }
+    messages
+}
+
+fn role(code: u32) -> Role {
+    match code {
+        0 => Role::User,
+        1 => Role::Assistant,
+        2 => Role::Tool,
+        _ => Role::Other,
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost};
-use crate::reader::IdsSeen;
+use crate::reader::{IdsSeen, Position};
 use crate::retry::{Backoff, Jitter};
 use crate::task::{Keys, SavedTask};
 
@@ -98,6 +98,13 @@ impl Context {
         self.records.get(session).is_some_and(|record| {
             record.stopped.is_some() && (record.active.task.is_empty() || record.active.task == task)
         })
+    }
+
+    /// Up to where a page before this one had delivered a task.
+    #[must_use]
+    pub fn saved_position(&self, session: &str, task: &str) -> Position {
+        let saved = self.records.get(session).filter(|saved| saved.active.task == task);
+        saved.map_or_else(Position::default, |saved| Position { last: saved.active.last, unnumbered: saved.unnumbered })
     }
 
     /// Keeps a record and writes it to the storage.

@@ -120,6 +120,8 @@ pub struct Reader {
     batch: Batch,
     /// Rows made since the task's stream began or started over.
     rows: u64,
+    /// The stream started over and listeners have not heard of it.
+    owes_reset: bool,
 }
 
 impl Default for Reader {
@@ -137,6 +139,7 @@ impl Default for Reader {
             in_flight: None,
             batch: Batch::default(),
             rows: 0,
+            owes_reset: false,
         }
     }
 }
@@ -232,6 +235,9 @@ impl Reader {
         self.batch.clear();
         if core::mem::take(&mut self.rows) > 0 {
             metrics.resets += 1;
+            self.owes_reset = true;
+        }
+        if self.owes_reset {
             self.batch.push_reset();
         }
         self.open();
@@ -243,6 +249,7 @@ impl Reader {
             return None;
         }
         self.in_flight = Some(self.received());
+        self.owes_reset = false;
         Some(core::mem::take(&mut self.batch))
     }
 

@@ -19,7 +19,7 @@ use crate::io::{
     Attempt, Call, Effect, Failure, Head, Metrics, Millis, Network, Origin, Outcome, OutcomeKind, Page, Recovery,
     Replay, Request, SendRequest, Status, StreamError, Why,
 };
-use crate::reader::{End, Heard, IdsSeen, Moved, Position, Reader, Verdict};
+use crate::reader::{End, Heard, IdsSeen, Moved, Reader, Verdict};
 use crate::retry::{Backoff, Budget, Next};
 use crate::task::{ActiveTask, SavedTask};
 
@@ -182,6 +182,8 @@ pub struct Session {
     state: State,
     goal: Goal,
     reader: Reader,
+    /// The task of the stream before, and what it gave.
+    before: Option<(String, Reader)>,
     backoff: Backoff,
     calls: Vec<Call>,
     /// Headers were asked for again after a 401 that nothing good followed.
@@ -205,6 +207,7 @@ impl Session {
             state: State::Idle,
             goal: Goal::default(),
             reader: Reader::default(),
+            before: None,
             backoff: cx.backoff(),
             calls: Vec::new(),
             unauthorized: false,
@@ -293,7 +296,7 @@ impl Session {
 
     /// Sends a message. No stream is live.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
-        self.begin(call, Reader::default(), cx);
+        self.begin(call, cx);
         self.goal.sending = Some(Sending { request, since: cx.now, fate: Fate::Unsent });
         self.ask(Ask::Send, cx);
     }
@@ -314,7 +317,7 @@ impl Session {
                 self.ask(Ask::Join, cx);
             }
             None => {
-                self.begin(call, Reader::default(), cx);
+                self.begin(call, cx);
                 self.goal.purpose = Purpose::Resume;
                 self.ask(Ask::Look(Look::Resume), cx);
             }
@@ -369,8 +372,9 @@ impl Session {
         self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), Record::Keep, cx);
     }
 
-    fn begin(&mut self, call: Call, reader: Reader, cx: &mut Context) {
-        self.reader = reader;
+    fn begin(&mut self, call: Call, cx: &mut Context) {
+        let reader = core::mem::take(&mut self.reader);
+        self.before = self.goal.task.take().map(|task| (task, reader));
         self.backoff = cx.backoff();
         self.goal = Goal { started: cx.now, ..Goal::default() };
         self.calls.push(call);
@@ -382,23 +386,29 @@ impl Session {
     }
 
     fn begin_join(&mut self, call: Call, task: &str, after: Option<EventId>, cx: &mut Context) {
-        let told_before = self.goal.task.as_deref() == Some(task) && self.reader.has_rows() && after.is_none();
-        let before = core::mem::take(&mut self.reader);
-        let saved = cx.records.get(&self.id).filter(|saved| saved.active.task == task).cloned();
-        let mark = saved
-            .as_ref()
-            .map_or_else(Position::default, |saved| Position { last: saved.active.last, unnumbered: saved.unnumbered });
-        self.begin(call, Reader::new(after.unwrap_or_default(), mark), cx);
-        if told_before {
-            self.reader = before;
-            self.start_over();
+        self.begin(call, cx);
+        match after {
+            Some(after) => self.reader = Reader::new(after, cx.saved_position(&self.id, task)),
+            None => self.adopt(task, cx),
         }
-        if let Some(saved) = saved {
+        if let Some(saved) = cx.records.get(&self.id).filter(|saved| saved.active.task == task) {
             self.goal.started = saved.active.started;
-            self.goal.operation = saved.active.operation;
-            self.goal.tool = saved.active.tool;
+            self.goal.operation.clone_from(&saved.active.operation);
+            self.goal.tool.clone_from(&saved.active.tool);
         }
         self.goal.task = Some(task.to_owned());
+    }
+
+    /// The stream turns out to tell this task from its beginning. What was given of it before, by the stream before
+    /// this one or by a page before this one, is known as replayed; the former is void for the listeners.
+    fn adopt(&mut self, task: &str, cx: &Context) {
+        match self.before.take().filter(|(told, reader)| told == task && reader.has_rows()) {
+            Some((_, reader)) => {
+                self.reader = reader;
+                self.start_over();
+            }
+            None => self.reader = Reader::new(EventId::ZERO, cx.saved_position(&self.id, task)),
+        }
     }
 
     // ---- requests ----
@@ -467,11 +477,12 @@ impl Session {
             self.metrics.reconnects += 1;
         }
         self.openings += 1;
-        self.reader.open();
         self.state = State::Reading { attempt, body: Body::new(cx.now, cx.config.stall_timeout.unwrap_or(STALL)) };
         if let Some(task) = head.task.filter(|task| !task.is_empty()) {
-            self.learn_task(task, cx);
+            self.meet(task, cx);
         }
+        self.reader.open();
+        self.announce(cx);
         self.show(cx);
     }
 
@@ -621,6 +632,14 @@ impl Session {
 
     // ---- the task and its record ----
 
+    /// The task is known before anything of it was read.
+    fn meet(&mut self, task: &str, cx: &mut Context) {
+        if self.goal.task.is_none() {
+            self.adopt(task, cx);
+        }
+        self.learn_task(task, cx);
+    }
+
     fn learn_task(&mut self, task: &str, cx: &mut Context) {
         if self.goal.task.as_deref() == Some(task) {
             return;
@@ -716,9 +735,8 @@ impl Session {
 
     /// Announces the outcome of a stream that is draining.
     pub fn settle_now(&mut self, cx: &mut Context) {
-        let State::Draining { outcome, record } = core::mem::replace(&mut self.state, State::Idle) else {
-            return;
-        };
+        let State::Draining { outcome, record } = &self.state else { return };
+        let (outcome, record) = (outcome.clone(), *record);
         if record == Record::Drop {
             cx.remove(&self.id);
         }

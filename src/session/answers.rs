@@ -69,7 +69,10 @@ impl Session {
     }
 
     fn join(&mut self, task: &str, cx: &mut Context) {
-        self.learn_task(task, cx);
+        if !self.reader.has_rows() {
+            self.goal.task = None;
+        }
+        self.meet(task, cx);
         self.backoff.progressed();
         self.ask(Ask::Join, cx);
     }

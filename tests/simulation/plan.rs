@@ -1,0 +1,154 @@
+//! What a seed decides: the backend, what people do and when, what the network and the server do to each request.
+
+use rejoin::retry::Jitter;
+
+/// The backend of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Ours: ids, heartbeats announced, repeats recognised, cancel.
+    Ours,
+    /// The base part of PROTOCOL only.
+    Base,
+}
+
+/// Something that a person or the world does to the page or the server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deed {
+    Start,
+    Stop,
+    Detach,
+    Resume,
+    Reload,
+    Hide,
+    Show,
+    Leave,
+    Return,
+    Offline,
+    Online,
+    /// Old entries of the running task's log go, snapshot kept.
+    Trim,
+    /// The running task and its log vanish.
+    LoseTask,
+    /// The record and the log of a task that has ended vanish.
+    Expire,
+}
+
+/// What happens to one request, drawn in the order in which requests are made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    None,
+    /// It never arrives.
+    RequestLost,
+    /// It arrives, its answer does not.
+    AnswerLost,
+    /// Neither an answer nor an error ever comes.
+    Hangs,
+    /// The body ends after so many bytes.
+    CutAfter(usize),
+    /// The body breaks after so many bytes.
+    ResetAfter(usize),
+    /// Nothing more comes after so many bytes, and nobody says so.
+    SilentAfter(usize),
+    /// A bare `[DONE]` after so many events.
+    DoneAfter(usize),
+    /// The replay is told twice, or from the start in spite of the cursor.
+    Replays,
+    /// A status instead.
+    Status(u16),
+    /// A status with `Retry-After`, in seconds.
+    Busy(u16, u64),
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub backend: Backend,
+    /// Times in ms since the start.
+    pub deeds: Vec<(u64, Deed)>,
+    pub faults: Vec<Fault>,
+    /// Tokens of each answer, and the ms between two.
+    pub tokens: usize,
+    pub pace: u64,
+    pub heartbeat: u64,
+}
+
+impl Plan {
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Jitter(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0xABCD);
+        let backend = if dice.below(2) == 0 { Backend::Ours } else { Backend::Base };
+        let mut deeds = vec![(0, Deed::Start)];
+        for _ in 0..dice.below(8) {
+            deeds.push((dice.below(90_000), deed(&mut dice)));
+        }
+        deeds.sort_by_key(|(at, _)| *at);
+        let trouble = dice.below(12);
+        let faults = (0..trouble).map(|_| fault(&mut dice)).collect();
+        let tokens = 1 + dice.below(60) as usize;
+        let pace = [0, 1, 20, 300, 2_000][dice.below(4) as usize];
+        let heartbeat = [1_000, 5_000, 15_000][dice.below(2) as usize];
+        Self { seed, backend, deeds, faults, tokens, pace, heartbeat }
+    }
+
+    /// Plans with a little less trouble in them.
+    pub fn smaller(&self) -> Vec<Self> {
+        let mut plans = Vec::new();
+        for at in 1..self.deeds.len() {
+            let mut plan = self.clone();
+            plan.deeds.remove(at);
+            plans.push(plan);
+        }
+        for at in 0..self.faults.len() {
+            let mut plan = self.clone();
+            plan.faults.remove(at);
+            plans.push(plan);
+            if self.faults[at] != Fault::None {
+                let mut plan = self.clone();
+                plan.faults[at] = Fault::None;
+                plans.push(plan);
+            }
+        }
+        if self.tokens > 1 {
+            plans.push(Self { tokens: self.tokens / 2, ..self.clone() });
+        }
+        plans
+    }
+}
+
+fn deed(dice: &mut Jitter) -> Deed {
+    match dice.below(19) {
+        0..=2 => Deed::Start,
+        3 => Deed::Stop,
+        4 => Deed::Detach,
+        5..=6 => Deed::Resume,
+        7..=9 => Deed::Reload,
+        10 => Deed::Hide,
+        11 => Deed::Show,
+        12 => Deed::Leave,
+        13 => Deed::Return,
+        14 => Deed::Offline,
+        15 => Deed::Online,
+        16 => Deed::Trim,
+        17 => Deed::LoseTask,
+        _ => Deed::Expire,
+    }
+}
+
+fn fault(dice: &mut Jitter) -> Fault {
+    let bytes = [3, 40, 300, 3_000][dice.below(3) as usize];
+    let bytes = dice.below(bytes) as usize;
+    match dice.below(22) {
+        0..=2 => Fault::None,
+        3 => Fault::RequestLost,
+        4 => Fault::AnswerLost,
+        5 => Fault::Hangs,
+        6..=9 => Fault::CutAfter(bytes),
+        10..=11 => Fault::ResetAfter(bytes),
+        12..=13 => Fault::SilentAfter(bytes),
+        14..=15 => Fault::DoneAfter(dice.below(20) as usize),
+        16..=17 => Fault::Replays,
+        18 => Fault::Status([500, 502, 503, 408, 425][dice.below(4) as usize]),
+        19 => Fault::Busy(429, dice.below(8)),
+        20 => Fault::Busy(503, dice.below(3)),
+        _ => Fault::Status(401),
+    }
+}

@@ -1,0 +1,77 @@
+//! Reads a batch's columns as the JavaScript side does, as far as the simulation needs it.
+
+use rejoin::batch::Batch;
+use rejoin::cursor::EventId;
+use serde_json::Value;
+
+/// One row as a listener sees it.
+#[derive(Debug)]
+pub enum Row {
+    /// A piece of the answer's text.
+    Text { text: String, id: Option<EventId>, replayed: bool },
+    /// Another chunk.
+    Chunk { kind: String, id: Option<EventId>, replayed: bool },
+    /// Everything before is void.
+    Reset,
+    /// A frame that is no chunk.
+    Malformed,
+}
+
+pub fn read(batch: &Batch) -> Vec<Row> {
+    let units: Vec<u16> = batch.text().encode_utf16().collect();
+    let mut reader = Reader { units: &units, words: batch.descriptors().iter().copied() };
+    let mut rows = Vec::new();
+    while let Some(head) = reader.words.next() {
+        reader.read_row(head, &mut rows);
+    }
+    rows
+}
+
+struct Reader<'a, I> {
+    units: &'a [u16],
+    words: I,
+}
+
+impl<I: Iterator<Item = u32>> Reader<'_, I> {
+    fn read_row(&mut self, head: u32, rows: &mut Vec<Row>) {
+        match head & 15 {
+            0 => {
+                let text = self.slice();
+                if head & (1 << 10) != 0 {
+                    self.slice();
+                }
+                let id = (head & (1 << 8) != 0).then(|| self.slice().parse().unwrap());
+                let replayed = head & (1 << 9) != 0;
+                rows.push(match head & 0xf0 {
+                    0x00 | 0x10 => Row::Text { text, id, replayed },
+                    _ => Row::Chunk { kind: "delta".into(), id, replayed },
+                });
+            }
+            1 => {
+                self.words.next();
+                let chunks: Vec<Value> = serde_json::from_str(&self.slice()).unwrap();
+                rows.extend(chunks.iter().map(chunk));
+            }
+            2 => {
+                self.slice();
+                rows.push(Row::Malformed);
+            }
+            _ => rows.push(Row::Reset),
+        }
+    }
+
+    fn slice(&mut self) -> String {
+        let (slice, rest) = self.units.split_at(self.words.next().unwrap() as usize);
+        self.units = rest;
+        String::from_utf16(slice).unwrap()
+    }
+}
+
+fn chunk(value: &Value) -> Row {
+    let id = value["eventId"].as_str().map(|id| id.parse().unwrap());
+    let replayed = value["replayed"] == true;
+    match value["type"].as_str().unwrap() {
+        "text_chunk" => Row::Text { text: value["content"].as_str().unwrap().into(), id, replayed },
+        kind => Row::Chunk { kind: kind.into(), id, replayed },
+    }
+}

@@ -4,7 +4,10 @@
 //! a default; nothing here panics, because under `panic = "abort"` that would brick every client of the page.
 
 pub mod clock;
+pub mod driver;
+pub mod fetch;
 pub mod host;
 pub mod lifecycle;
+pub mod options;
 pub mod storage;
 pub mod timer;

@@ -1,0 +1,168 @@
+/** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
+
+import { History } from "./history.js";
+import { guard } from "./report.js";
+import type { RejoinError } from "./errors.js";
+import type { StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
+
+/** What the core says of a stream. */
+export interface StreamState {
+  status: StreamStatus;
+  taskId?: string;
+  attempt: number;
+  retryAt?: number;
+  error?: RejoinError;
+}
+
+/** A listener while it listens. */
+export interface Subscription {
+  readonly listener: StreamListener;
+  isOpen: boolean;
+}
+
+const IDLE: StreamState = { status: "idle", attempt: 0 };
+const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
+
+export class Channel {
+  readonly sessionId: string;
+  readonly #history = new History();
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #watchers = new Set<() => void>();
+  #state = IDLE;
+  #snapshot: StreamSnapshot | undefined;
+  /** Counts what makes chunks void that are being handed out: the stream let go, stopped, or begun anew. */
+  #generation = 0;
+
+  constructor(sessionId: string) {
+    this.sessionId = sessionId;
+  }
+
+  get status(): StreamStatus {
+    return this.#state.status;
+  }
+
+  get isActive(): boolean {
+    return ACTIVE.includes(this.#state.status);
+  }
+
+  snapshot(): StreamSnapshot {
+    this.#snapshot ??= this.#takeSnapshot();
+    return this.#snapshot;
+  }
+
+  /** Takes over what the core says. Gives whether the status is another one. */
+  update(state: StreamState): boolean {
+    const before = this.#state;
+    const isSameError = before.error?.code === state.error?.code && before.error?.message === state.error?.message;
+    this.#state = before.error && isSameError ? { ...state, error: before.error } : state;
+    this.#snapshot = undefined;
+    return before.status !== state.status;
+  }
+
+  /** A stream begins: nothing of the one before counts. */
+  begin(): void {
+    this.interrupt();
+    this.#history.clear();
+    this.#snapshot = undefined;
+  }
+
+  /** Chunks that are being handed out go to nobody any more. */
+  interrupt(): void {
+    this.#generation++;
+  }
+
+  subscribe(listener: StreamListener): Subscription {
+    const subscription = { listener, isOpen: true };
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Adds a listener that hears nothing before its `replay`. */
+  subscribeLate(listener: StreamListener): Subscription {
+    return { listener, isOpen: true };
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    subscription.isOpen = false;
+    this.#subscriptions.delete(subscription);
+  }
+
+  /** Those who listen now. */
+  subscriptions(): Subscription[] {
+    return [...this.#subscriptions];
+  }
+
+  /** Calls `callback` when the snapshot has changed. */
+  watch(callback: () => void): () => void {
+    const watcher = (): void => callback();
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** Tells those who watch the snapshot. */
+  notify(): void {
+    for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) guard(watcher);
+  }
+
+  /** Keeps chunks, then hands them to everyone who listens. */
+  deliver(chunks: readonly StreamChunk[]): void {
+    for (const chunk of chunks) this.#history.add(chunk);
+    this.#snapshot = undefined;
+    this.#give(this.subscriptions(), chunks);
+  }
+
+  /** Gives a late listener what the stream gave so far; then it listens like the others. */
+  replay(subscription: Subscription): void {
+    if (!subscription.isOpen) return;
+    this.#subscriptions.add(subscription);
+    this.#give([subscription], this.#history.chunks());
+  }
+
+  /** Tells those of these listeners that still listen. */
+  tellStatus(subscriptions: readonly Subscription[], status: StreamStatus): void {
+    for (const { listener, isOpen } of subscriptions) {
+      if (isOpen && typeof listener === "object") guard(() => listener.onStatus?.(status));
+    }
+  }
+
+  #give(subscriptions: Subscription[], chunks: readonly StreamChunk[]): void {
+    const generation = this.#generation;
+    for (const subscription of subscriptions) {
+      hand(subscription.listener, chunks, () => subscription.isOpen && generation === this.#generation);
+    }
+  }
+
+  #takeSnapshot(): StreamSnapshot {
+    return { sessionId: this.sessionId, ...this.#state, message: null, role: "owner" };
+  }
+}
+
+/** Hands chunks to a listener in its own shape, for as long as it wants them: each call may end that. */
+function hand(listener: StreamListener, chunks: readonly StreamChunk[], wants: () => boolean): void {
+  if (typeof listener === "function") {
+    for (const chunk of chunks) if (wants()) guard(() => listener(chunk));
+  } else {
+    for (const run of runs(chunks)) handRun(listener, run, wants);
+  }
+}
+
+function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wants: () => boolean): void {
+  if (run[0]?.type === "stream_reset") {
+    if (wants()) guard(() => listener.onReset?.());
+    return;
+  }
+  if (listener.onChunk) for (const chunk of run) if (wants()) guard(() => listener.onChunk?.(chunk));
+  if (listener.onBatch && wants()) guard(() => listener.onBatch?.(run));
+}
+
+/** Cuts chunks at resets, each of which is a run by itself. */
+function runs(chunks: readonly StreamChunk[]): Array<readonly StreamChunk[]> {
+  if (!chunks.some((chunk) => chunk.type === "stream_reset")) return chunks.length > 0 ? [chunks] : [];
+  const cut: StreamChunk[][] = [];
+  for (const chunk of chunks) {
+    const last = cut.at(-1);
+    if (!last || chunk.type === "stream_reset" || last[0]?.type === "stream_reset") cut.push([chunk]);
+    else last.push(chunk);
+  }
+  return cut;
+}

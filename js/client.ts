@@ -1,0 +1,481 @@
+/**
+ * `createChatStreams`: the app's calls on one side, the core (behind `Engine`) on the other.
+ *
+ * The core decides; here its decisions become promises, callbacks and snapshots. Functions of the app are called from
+ * `CallQueue` and `Delivery` only, outside every call into WebAssembly, so they may call any method.
+ */
+
+import { Engine } from "../pkg/rejoin.js";
+import {
+  checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
+} from "./arguments.js";
+import { readBatch } from "./batch.js";
+import { Channel } from "./channel.js";
+import { Delivery } from "./delivery.js";
+import { RejoinError } from "./errors.js";
+import { makeHost } from "./host.js";
+import { CallQueue } from "./queue.js";
+import { guard } from "./report.js";
+import { init, isInitialised } from "./wasm.js";
+import type { StreamState, Subscription } from "./channel.js";
+import type {
+  ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
+  StreamStatus,
+} from "./types.js";
+
+/** Makes a client. In a browser it starts `init` by itself; on a server it does nothing until one of its methods is called. */
+export function createChatStreams(options: ChatStreamsOptions = {}): ChatStreams {
+  return new Client(options);
+}
+
+/** Mirrors `ErrorRecord` in src/bindings/client.rs. */
+interface ErrorRecord {
+  code: string;
+  message: string;
+  status?: number;
+  retryable: boolean;
+  details?: string;
+}
+
+type OutcomeRecord = Omit<StreamOutcome, "error"> & { error?: ErrorRecord };
+type StateRecord = Omit<StreamState, "error"> & { error?: ErrorRecord };
+
+/** Mirrors `NoticeRecord` in src/bindings/client.rs. */
+type Notice =
+  | { kind: "began" | "changed"; session: string }
+  | { kind: "deliver"; session: string; now: boolean }
+  | { kind: "resolve"; calls: number[]; outcome?: OutcomeRecord }
+  | { kind: "ended"; session: string; outcome: OutcomeRecord };
+
+/** A call of the app that waits for its outcome. */
+interface Call {
+  readonly session: string;
+  readonly resolve: (outcome: StreamOutcome | null) => void;
+  readonly listener: StreamListener | undefined;
+  /** Once its listener hears the stream. */
+  subscription?: Subscription;
+}
+
+/** What is done once the core is there. */
+interface Job {
+  readonly session: string;
+  readonly run: (engine: Engine) => void;
+  /** The call that waits for it. */
+  readonly call?: number;
+}
+
+type CompletionListener = (sessionId: string, outcome: StreamOutcome) => void;
+
+const NO_METRICS: StreamMetrics = {
+  bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 0, resets: 0,
+};
+
+class Client implements ChatStreams {
+  readonly #options: ChatStreamsOptions;
+  readonly #channels = new Map<string, Channel>();
+  readonly #calls = new Map<number, Call>();
+  readonly #completions = new Set<{ callback: CompletionListener }>();
+  readonly #queue = new CallQueue();
+  /** Channels whose watchers are about to be told. */
+  readonly #touched = new Set<Channel>();
+  readonly #delivery: Delivery;
+  #engine: Engine | undefined;
+  #jobs: Job[] = [];
+  #opening: Promise<void> | undefined;
+  #lastCall = 0;
+  #isClosed = false;
+
+  constructor(options: ChatStreamsOptions) {
+    checkOptions(options);
+    this.#options = options;
+    this.#delivery = new Delivery(options.delivery ?? "frame", (session) => this.#deliver(session));
+    if (isInitialised()) this.#makeEngine();
+    else if (typeof window === "object") this.#open();
+  }
+
+  get ready(): Promise<void> {
+    return this.#open();
+  }
+
+  // ---- streams ----
+
+  startStream(sessionId: string, request: string | StreamRequest, listener?: StreamListener): Promise<StreamOutcome> {
+    return this.#call(sessionId, listener, () => {
+      checkRequest(request);
+      const send: StreamRequest = typeof request === "string" ? { message: request } : request;
+      const context = send.context ? JSON.stringify(send.context) : undefined;
+      const id = send.messageId ?? randomId();
+      return (engine, call) => engine.start(sessionId, call, send.message, send.isUserMessage === false, context, id);
+    }) as Promise<StreamOutcome>;
+  }
+
+  reconnectToTask(sessionId: string, taskId: string, lastMessageId?: string, listener?: StreamListener): Promise<StreamOutcome> {
+    return this.#call(sessionId, listener, () => {
+      checkId("taskId", taskId);
+      checkOptionalText("lastMessageId", lastMessageId);
+      const after = lastMessageId || undefined;
+      return (engine, call) => {
+        if (!engine.rejoin(sessionId, call, taskId, after)) this.#refuse(call, invalidCursor());
+        else this.#joinLive(call);
+      };
+    }) as Promise<StreamOutcome>;
+  }
+
+  resumeSession(sessionId: string, listener?: StreamListener): Promise<StreamOutcome | null> {
+    return this.#call(sessionId, listener, () => (engine, call) => {
+      engine.resume(sessionId, call);
+      this.#joinLive(call);
+    });
+  }
+
+  stopStream(sessionId: string): Promise<void> {
+    const done = this.#call(sessionId, undefined, () => (engine, call) => {
+      this.#release(sessionId);
+      engine.stop(sessionId, call);
+    });
+    return done.then(() => undefined);
+  }
+
+  detachStream(sessionId: string): void {
+    checkId("sessionId", sessionId);
+    this.#abandonJobs((job) => job.session === sessionId);
+    if (!this.#engine) return;
+    this.#release(sessionId);
+    this.#engine.detach(sessionId);
+    this.#drain();
+    this.#queue.runNow(sessionId);
+  }
+
+  subscribeToStream(sessionId: string, listener: StreamListener, options: { replay?: boolean } = {}): () => void {
+    checkId("sessionId", sessionId);
+    checkListener(listener);
+    if (!listener) checkFunction("listener", listener);
+    if (this.#isClosed) return () => {};
+    const channel = this.#channel(sessionId);
+    if (!options.replay) return unsubscriber(channel, channel.subscribe(listener));
+    return this.#subscribeLate(channel, listener);
+  }
+
+  // ---- what it shows ----
+
+  getStreamStatus(sessionId: string): StreamStatus {
+    return this.getSnapshot(sessionId).status;
+  }
+
+  isStreaming(sessionId: string): boolean {
+    checkId("sessionId", sessionId);
+    return this.#channel(sessionId).isActive;
+  }
+
+  getSnapshot(sessionId: string): StreamSnapshot {
+    checkId("sessionId", sessionId);
+    return this.#channel(sessionId).snapshot();
+  }
+
+  onSnapshot(sessionId: string, callback: () => void): () => void {
+    checkId("sessionId", sessionId);
+    checkFunction("callback", callback);
+    return this.#channel(sessionId).watch(callback);
+  }
+
+  onStreamComplete(callback: CompletionListener): () => void {
+    checkFunction("callback", callback);
+    const entry = { callback };
+    this.#completions.add(entry);
+    return () => void this.#completions.delete(entry);
+  }
+
+  getMetrics(sessionId?: string): StreamMetrics {
+    if (sessionId !== undefined) checkId("sessionId", sessionId);
+    return (this.#engine?.metrics(sessionId) as StreamMetrics | undefined) ?? { ...NO_METRICS };
+  }
+
+  // ---- saved tasks ----
+
+  setActiveTask(sessionId: string, task: Partial<ActiveTask> & Pick<ActiveTask, "taskId">): void {
+    checkId("sessionId", sessionId);
+    checkTask(task);
+    const { taskId, operationId = "", toolName = "", lastMessageId = "", startedAt } = task;
+    const record = { taskId, sessionId, operationId, toolName, lastMessageId, startedAt: Number(startedAt ?? Date.now()) };
+    this.#whenReady({ session: sessionId, run: (engine) => void engine.setActiveTask(record) });
+  }
+
+  getActiveTask(sessionId: string): ActiveTask | null {
+    checkId("sessionId", sessionId);
+    return (this.#engine?.activeTask(sessionId) as ActiveTask | undefined) ?? null;
+  }
+
+  listActiveTasks(): ActiveTask[] {
+    return (this.#engine?.activeTasks() as ActiveTask[] | undefined) ?? [];
+  }
+
+  clearActiveTask(sessionId: string): void {
+    checkId("sessionId", sessionId);
+    this.#whenReady({ session: sessionId, run: (engine) => engine.clearActiveTask(sessionId) });
+  }
+
+  updateTaskLastMessageId(sessionId: string, id: string): void {
+    checkId("sessionId", sessionId);
+    checkId("lastMessageId", id);
+    this.#whenReady({ session: sessionId, run: (engine) => void engine.updateCursor(sessionId, id) });
+  }
+
+  // ---- the end ----
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#delivery.close();
+    this.#queue.clear();
+    for (const channel of this.#channels.values()) channel.interrupt();
+    this.#engine?.close();
+    this.#drain();
+    this.#abandonJobs(() => true);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // ---- the core comes ----
+
+  #open(): Promise<void> {
+    this.#opening ??= this.#start();
+    // A failure is told to every call that waits; one that nobody waits for is nobody's unhandled rejection.
+    this.#opening.catch(() => {});
+    return this.#opening;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await init();
+      this.#makeEngine();
+    } catch (error) {
+      this.#opening = undefined;
+      this.#giveUpCalls(toRejoinError(error));
+      throw error;
+    }
+  }
+
+  #makeEngine(): void {
+    if (this.#isClosed || this.#engine) return;
+    const host = makeHost(this.#options, () => queueMicrotask(() => this.#drain()));
+    const engine = new Engine(plain(this.#options), host);
+    this.#engine = engine;
+    for (const { run } of this.#jobs.splice(0)) run(engine);
+    this.#drain();
+  }
+
+  /** Runs a job now, or in its turn when the core is there. */
+  #whenReady(job: Job): void {
+    if (this.#isClosed) return;
+    if (!this.#engine) {
+      this.#jobs.push(job);
+      void this.#open().catch(() => {});
+      return;
+    }
+    job.run(this.#engine);
+    this.#drain();
+  }
+
+  /** The core could not be loaded: calls fail, records wait for the next try. */
+  #giveUpCalls(error: RejoinError): void {
+    const jobs = this.#jobs.splice(0);
+    this.#jobs = jobs.filter((job) => job.call === undefined);
+    for (const { call } of jobs) if (call !== undefined) this.#refuse(call, error);
+  }
+
+  /** The app let go of what has not even begun. */
+  #abandonJobs(which: (job: Job) => boolean): void {
+    const abandoned = this.#jobs.filter((job) => job.call !== undefined && which(job));
+    this.#jobs = this.#jobs.filter((job) => !abandoned.includes(job));
+    for (const { call } of abandoned) if (call !== undefined) this.#settle(call, { kind: "superseded" });
+  }
+
+  // ---- calls ----
+
+  /** Makes the promise of a call. `prepare` checks the arguments; what it gives tells the core. */
+  #call(
+    session: string,
+    listener: StreamListener | undefined,
+    prepare: () => (engine: Engine, call: number) => void,
+  ): Promise<StreamOutcome | null> {
+    return new Promise((resolve) => {
+      checkId("sessionId", session);
+      checkListener(listener);
+      const run = prepare();
+      if (this.#isClosed) throw new RejoinError("CLOSED", "This client is closed.");
+      const call = ++this.#lastCall;
+      this.#calls.set(call, { session, resolve, listener });
+      this.#whenReady({ session, run: (engine) => run(engine, call), call });
+    });
+  }
+
+  /** A call that joined a stream that runs already: its listener hears first what it has missed. */
+  #joinLive(id: number): void {
+    this.#drain();
+    const call = this.#calls.get(id);
+    if (!call?.listener || call.subscription) return;
+    const channel = this.#channel(call.session);
+    const subscription = channel.subscribeLate(call.listener);
+    call.subscription = subscription;
+    this.#queue.add(call.session, () => channel.replay(subscription));
+  }
+
+  /** A stream begins: listeners of the calls that it answers hear it from its first chunk. */
+  #attachListeners(channel: Channel): void {
+    for (const call of this.#calls.values()) {
+      if (call.session !== channel.sessionId || !call.listener || call.subscription) continue;
+      call.subscription = channel.subscribe(call.listener);
+    }
+  }
+
+  #refuse(call: number, error: RejoinError): void {
+    this.#settle(call, { kind: "failed", error });
+  }
+
+  #settle(id: number, outcome: StreamOutcome | null): void {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    this.#calls.delete(id);
+    if (call.subscription) this.#channel(call.session).unsubscribe(call.subscription);
+    call.resolve(outcome);
+  }
+
+  /** Nothing of a stream that is at hand, or waits for its frame, goes to anyone. */
+  #release(session: string): void {
+    this.#channel(session).interrupt();
+    this.#delivery.drop(session);
+  }
+
+  // ---- what the core tells ----
+
+  /** Takes over what the core has decided. Functions of the app are only put into the queue. */
+  #drain(): void {
+    const notices = (this.#engine?.takeNotices() as Notice[] | undefined) ?? [];
+    for (const notice of notices) this.#handle(notice);
+  }
+
+  #handle(notice: Notice): void {
+    switch (notice.kind) {
+      case "began":
+        this.#channel(notice.session).begin();
+        return this.#attachListeners(this.#channel(notice.session));
+      case "changed":
+        return this.#handleChanged(this.#channel(notice.session));
+      case "deliver":
+        return this.#delivery.add(notice.session, notice.now);
+      case "resolve":
+        return this.#handleResolve(notice);
+      case "ended":
+        return this.#handleEnded(notice.session, toOutcome(notice.outcome));
+    }
+  }
+
+  #handleChanged(channel: Channel): void {
+    if (this.#isClosed) return;
+    const isNew = channel.update(toState(this.#engine?.snapshot(channel.sessionId) as StateRecord));
+    const { status } = channel;
+    const listeners = isNew ? channel.subscriptions() : [];
+    this.#queue.add(channel.sessionId, () => channel.tellStatus(listeners, status));
+    this.#touch(channel);
+  }
+
+  /** A promise must be resolved whatever else happens; listeners of its call hear what waits for them before. */
+  #handleResolve({ calls, outcome }: Notice & { kind: "resolve" }): void {
+    const result = outcome ? toOutcome(outcome) : null;
+    for (const id of calls) {
+      if (this.#isClosed) this.#settle(id, result);
+      else this.#queue.add(this.#calls.get(id)?.session, () => this.#settle(id, result));
+    }
+  }
+
+  #handleEnded(session: string, outcome: StreamOutcome): void {
+    if (this.#isClosed) return;
+    this.#queue.add(session, () => {
+      for (const { callback } of [...this.#completions]) guard(() => callback(session, outcome));
+    });
+  }
+
+  /** Hands out what waits for a session: one crossing, whatever the number of chunks. */
+  #deliver(session: string): void {
+    const columns = this.#engine?.takeBatch(session) as [Uint32Array, string] | undefined;
+    if (!columns) return;
+    const channel = this.#channel(session);
+    const { chunks, malformed } = readBatch(...columns);
+    for (const frame of malformed) guard(() => this.#options.onMalformed?.(frame));
+    channel.deliver(chunks);
+    if (this.#isClosed) return;
+    this.#touch(channel);
+    this.#engine?.delivered(session);
+    this.#drain();
+  }
+
+  /** Tells the watchers of a snapshot, once for all that changed by then. */
+  #touch(channel: Channel): void {
+    if (this.#touched.has(channel)) return;
+    this.#touched.add(channel);
+    this.#queue.add(channel.sessionId, () => {
+      this.#touched.delete(channel);
+      channel.notify();
+    });
+  }
+
+  #subscribeLate(channel: Channel, listener: StreamListener): () => void {
+    const subscription = channel.subscribeLate(listener);
+    this.#queue.add(channel.sessionId, () => channel.replay(subscription));
+    return unsubscriber(channel, subscription);
+  }
+
+  #channel(session: string): Channel {
+    let channel = this.#channels.get(session);
+    if (!channel) this.#channels.set(session, (channel = new Channel(session)));
+    return channel;
+  }
+}
+
+function unsubscriber(channel: Channel, subscription: Subscription): () => void {
+  return () => channel.unsubscribe(subscription);
+}
+
+/** What the core reads of the options; members not given are left out. */
+function plain(options: ChatStreamsOptions): Record<string, unknown> {
+  const { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, seed } = options;
+  const all = { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, seed };
+  const isPlain = (value: unknown, name: string): boolean => value != null && (name !== "storage" || typeof value === "string");
+  return Object.fromEntries(Object.entries(all).filter(([name, value]) => isPlain(value, name)));
+}
+
+function toState({ error, ...state }: StateRecord): StreamState {
+  return error ? { ...state, error: toError(error) } : state;
+}
+
+function toOutcome({ error, ...outcome }: OutcomeRecord): StreamOutcome {
+  return error ? { ...outcome, error: toError(error) } : outcome;
+}
+
+function toError({ code, message, status, retryable, details }: ErrorRecord): RejoinError {
+  return new RejoinError(code, message, { status, retryable, details: details === undefined ? undefined : parse(details) });
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+function toRejoinError(error: unknown): RejoinError {
+  return error instanceof RejoinError ? error : new RejoinError("INIT_FAILED", String(error), { cause: error, retryable: true });
+}
+
+function invalidCursor(): RejoinError {
+  return new RejoinError("INVALID_CURSOR", "lastMessageId should be an event id, such as \"1700000000000-0\".");
+}
+
+/** A name for a message. `randomUUID` exists in secure contexts only; a page on a local network is none. */
+function randomId(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
+}

@@ -1,0 +1,238 @@
+//! Drives one [`Client`]: hands it what happens, carries out what it decides, and keeps its one timer armed.
+//!
+//! Nothing is borrowed while a JavaScript function runs, so that whatever it does, including calls of this very client,
+//! finds the client at rest. An input that comes while effects are carried out is handled at once, and its effects
+//! take their place behind those that wait.
+
+use core::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use super::clock::Clock;
+use super::fetch::{self, Exchange};
+use super::host::Host;
+use super::lifecycle::{Lifecycle, News};
+use super::options::Options;
+use super::storage::{Backend, Storage};
+use super::timer::Timer;
+use crate::client::Client;
+use crate::io::{Attempt, Call, Effect, Input, Millis, Outcome, Request, Urgency, Why};
+
+/// What the TypeScript face is told, in order.
+#[derive(Debug)]
+pub enum Notice {
+    /// A stream of a session begins.
+    Began(String),
+    /// Chunks wait.
+    Deliver(String, Urgency),
+    /// The snapshot of a session changed.
+    Changed(String),
+    /// Calls of the app are done.
+    Resolve(Vec<Call>, Option<Outcome>),
+    /// A stream reached its outcome.
+    Ended(String, Outcome),
+}
+
+/// One client and what it holds of the outside world.
+pub struct Driver {
+    client: RefCell<Client>,
+    clock: Clock,
+    timer: Timer,
+    storage: Storage,
+    host: Host,
+    base_url: String,
+    credentials: Option<String>,
+    exchanges: RefCell<BTreeMap<Attempt, Exchange>>,
+    notices: RefCell<Vec<Notice>>,
+    lifecycle: RefCell<Option<Lifecycle>>,
+    draining: Cell<bool>,
+    this: Weak<Self>,
+}
+
+impl Driver {
+    /// Makes a client, reads what the storage holds for it, and starts listening to the page.
+    pub fn new(options: &Options, host: Host) -> Rc<Self> {
+        let clock = Clock::default();
+        let client = Client::new(options.config(), clock.now());
+        let backend = host.storage().map_or_else(|| options.backend(), Backend::Custom);
+        let driver = Rc::new_cyclic(|this| Self {
+            client: RefCell::new(client),
+            clock,
+            timer: Timer::default(),
+            storage: Storage::new(backend),
+            host,
+            base_url: options.base_url.as_deref().unwrap_or("/api/chat").trim_end_matches('/').into(),
+            credentials: options.credentials.clone(),
+            exchanges: RefCell::default(),
+            notices: RefCell::default(),
+            lifecycle: RefCell::default(),
+            draining: Cell::new(false),
+            this: this.clone(),
+        });
+        driver.restore_all();
+        driver.handle(Input::Restored);
+        driver.listen();
+        driver
+    }
+
+    /// Tells the client, and carries out what it decides.
+    pub fn handle(&self, input: Input<'_>) {
+        self.with(|client| client.handle(input, self.clock.now()));
+        self.settle();
+    }
+
+    /// Looks at or changes the client; what it decides is carried out afterwards.
+    pub fn apply<T>(&self, change: impl FnOnce(&mut Client, Millis) -> T) -> T {
+        let answer = self.with(|client| change(client, self.clock.now()));
+        self.settle();
+        answer
+    }
+
+    /// Looks at the client.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Client) -> T) -> T {
+        look(&mut self.client.borrow_mut())
+    }
+
+    /// Hands in what the storage holds for a session: another tab, or the app, may have written.
+    pub fn restore(&self, session: &str) {
+        self.restore_key(&self.with(|client| client.record_key(session)));
+    }
+
+    /// The same for all saved sessions.
+    pub fn restore_all(&self) {
+        let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
+        for key in self.storage.keys(&prefix) {
+            self.restore_key(&key);
+        }
+        self.restore_key(&legacy);
+    }
+
+    /// What waits to be told, and forgets it.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take()
+    }
+
+    /// Lets go of everything: streams, timer, listeners. A message that is on its way is not called back; its request
+    /// gives itself up when it is answered and finds nobody waiting.
+    pub fn close(&self) {
+        self.handle(Input::Close);
+        self.lifecycle.take();
+        self.exchanges.take().into_values().for_each(Exchange::forget);
+    }
+
+    /// Ends a request: nothing more is heard of it after this input.
+    pub(super) fn end(&self, attempt: Attempt, input: Input<'_>) {
+        if let Some(exchange) = self.release(attempt) {
+            exchange.forget();
+            self.handle(input);
+        }
+    }
+
+    pub(super) fn is_open(&self, attempt: Attempt) -> bool {
+        self.exchanges.borrow().contains_key(&attempt)
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub(super) fn credentials(&self) -> Option<&str> {
+        self.credentials.as_deref()
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    fn restore_key(&self, key: &str) {
+        let value = self.storage.read(key);
+        self.handle(Input::Stored { key, value: value.as_deref() });
+    }
+
+    fn listen(&self) {
+        let this = self.this.clone();
+        let lifecycle = Lifecycle::listen(move |news| {
+            if let Some(driver) = this.upgrade() {
+                driver.hear(news);
+            }
+        });
+        self.lifecycle.replace(Some(lifecycle));
+    }
+
+    fn hear(&self, news: News) {
+        match news {
+            News::Network(network) => self.handle(Input::Network(network)),
+            News::Page(page) => self.handle(Input::Page(page)),
+            News::Storage(Some(key)) => self.hear_key(&key),
+            News::Storage(None) => self.hear_cleared(),
+        }
+    }
+
+    fn hear_key(&self, key: &str) {
+        let is_ours = self.with(|client| key.starts_with(client.key_prefix()) || key == client.legacy_key());
+        if is_ours {
+            self.restore_key(key);
+        }
+    }
+
+    fn hear_cleared(&self) {
+        let sessions: Vec<_> = self.with(|client| client.active_tasks().map(|task| task.session.clone()).collect());
+        sessions.iter().for_each(|session| self.restore(session));
+    }
+
+    /// Drains the client's effects, then arms the timer, then tells the face. Not entered twice: an input that comes
+    /// from within finds the loop below still running.
+    fn settle(&self) {
+        if self.draining.replace(true) {
+            return;
+        }
+        while let Some(effect) = self.with(Client::poll) {
+            self.perform(effect);
+        }
+        self.draining.set(false);
+        self.arm();
+        if !self.notices.borrow().is_empty() {
+            self.host.wake();
+        }
+    }
+
+    fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Open { attempt, request, why } => self.open(attempt, request, why),
+            Effect::Abort { attempt } => drop(self.release(attempt)),
+            Effect::Save { key, value } => self.storage.write(&key, &value),
+            Effect::Remove { key } => self.storage.remove(&key),
+            Effect::Began { session } => self.tell(Notice::Began(session)),
+            Effect::Deliver { session, urgency } => self.tell(Notice::Deliver(session, urgency)),
+            Effect::Changed { session } => self.tell(Notice::Changed(session)),
+            Effect::Resolve { calls, outcome } => self.tell(Notice::Resolve(calls, outcome)),
+            Effect::Ended { session, outcome } => self.tell(Notice::Ended(session, outcome)),
+        }
+    }
+
+    fn open(&self, attempt: Attempt, request: Request, why: Why) {
+        if let Some(this) = self.this.upgrade() {
+            let exchange = fetch::start(&this, attempt, request, why);
+            self.exchanges.borrow_mut().insert(attempt, exchange);
+        }
+    }
+
+    /// Takes a request out before it is dropped: dropping aborts it, which runs the app's abort listeners.
+    fn release(&self, attempt: Attempt) -> Option<Exchange> {
+        self.exchanges.borrow_mut().remove(&attempt)
+    }
+
+    fn tell(&self, notice: Notice) {
+        self.notices.borrow_mut().push(notice);
+    }
+
+    fn arm(&self) {
+        let this = self.this.clone();
+        self.timer.arm(self.with(|client| client.deadline()), self.clock.now(), move || {
+            if let Some(driver) = this.upgrade() {
+                driver.timer.rang();
+                driver.handle(Input::Timeout);
+            }
+        });
+    }
+}

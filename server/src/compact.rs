@@ -26,24 +26,16 @@ struct Run {
 
 /// A chunk that holds a delta and nothing else: one with further fields is left as it is.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(tag = "type", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum Delta {
-    TextDelta {
-        id: String,
-        delta: String,
-    },
-    ReasoningDelta {
-        id: String,
-        delta: String,
-    },
-    ToolInputDelta {
-        tool_call_id: String,
-        input_text_delta: String,
-    },
+    #[serde(rename = "text-delta")]
+    Text { id: String, delta: String },
+    #[serde(rename = "reasoning-delta")]
+    Reasoning { id: String, delta: String },
+    #[serde(rename = "tool-input-delta")]
+    ToolInput { tool_call_id: String, input_text_delta: String },
     #[serde(rename = "text_chunk")]
-    TextChunk {
-        content: String,
-    },
+    Legacy { content: String },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -57,12 +49,10 @@ enum Block {
 impl Delta {
     fn split(self) -> (Block, String) {
         match self {
-            Self::TextDelta { id, delta } => (Block::Text(id), delta),
-            Self::ReasoningDelta { id, delta } => (Block::Reasoning(id), delta),
-            Self::ToolInputDelta { tool_call_id, input_text_delta } => {
-                (Block::ToolInput(tool_call_id), input_text_delta)
-            }
-            Self::TextChunk { content } => (Block::Legacy, content),
+            Self::Text { id, delta } => (Block::Text(id), delta),
+            Self::Reasoning { id, delta } => (Block::Reasoning(id), delta),
+            Self::ToolInput { tool_call_id, input_text_delta } => (Block::ToolInput(tool_call_id), input_text_delta),
+            Self::Legacy { content } => (Block::Legacy, content),
         }
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use rejoin::cursor::EventId;
 
 use crate::chunk;
+use crate::compact;
 use crate::metrics::Metrics;
-use crate::store::{Claim, Lookup, Operation, Result, SharedStore, Status, StoreError, Task};
+use crate::store::{Claim, Lookup, Operation, Result, SharedStore, Slice, Status, StoreError, Task};
 use crate::transcript::Transcript;
 
 /// Entries read at once when a log is read whole.
@@ -52,18 +53,16 @@ impl Pen {
     /// For a task that others wrote so far.
     pub async fn recover(ink: Ink, task: Task, claim: Claim) -> std::result::Result<Self, Lost> {
         let mut pen = Self::fresh(ink, task, claim);
-        let mut cursor = EventId::ZERO;
-        loop {
-            let read =
-                pen.persist(|pen| async move { pen.ink.store.read(&pen.claim.task, cursor, PAGE).await }).await?;
-            let Lookup::Found(slice) = read else { return Err(Lost) };
-            let Some(last) = slice.entries.last() else { return Ok(pen) };
-            cursor = last.id;
+        let (mut transcript, mut loose) = (Transcript::default(), 0);
+        pen.each_page(EventId::ZERO, |slice| {
             for entry in &slice.entries {
-                pen.transcript.push(&entry.data);
-                pen.loose += u64::from(entry.id > slice.trimmed);
+                transcript.push(&entry.data);
+                loose += u64::from(entry.id > slice.trimmed);
             }
-        }
+        })
+        .await?;
+        (pen.transcript, pen.loose) = (transcript, loose);
+        Ok(pen)
     }
 
     /// The task it writes.
@@ -80,7 +79,34 @@ impl Pen {
     pub async fn append(&mut self, chunks: &[Arc<str>]) -> std::result::Result<(), Lost> {
         self.persist(|pen| async move { pen.ink.store.append(&pen.claim, chunks).await }).await?;
         self.wrote(chunks);
+        if self.loose > self.ink.max_log_chunks { self.trim().await } else { Ok(()) }
+    }
+
+    /// Turns all but the newer half of what a log may hold into a snapshot. Half, so that the log is read through once
+    /// in so many chunks and not for each.
+    async fn trim(&mut self) -> std::result::Result<(), Lost> {
+        let keep = usize::try_from(self.ink.max_log_chunks / 2).unwrap_or(usize::MAX);
+        let mut older = Vec::new();
+        self.each_page(EventId::ZERO, |slice| older.extend(slice.entries.iter().cloned())).await?;
+        older.truncate(older.len().saturating_sub(keep));
+        let Some(through) = older.last().map(|entry| entry.id) else { return Ok(()) };
+        let snapshot = &compact::all(older);
+        self.persist(|pen| async move { pen.ink.store.trim(&pen.claim, through, snapshot.clone()).await }).await?;
+        self.loose = keep as u64;
         Ok(())
+    }
+
+    /// Reads the log to its end.
+    async fn each_page(&self, from: EventId, mut take: impl FnMut(&Slice)) -> std::result::Result<(), Lost> {
+        let mut cursor = from;
+        loop {
+            let read =
+                self.persist(|pen| async move { pen.ink.store.read(&pen.claim.task, cursor, PAGE).await }).await?;
+            let Lookup::Found(slice) = read else { return Err(Lost) };
+            take(&slice);
+            let Some(last) = slice.entries.last() else { return Ok(()) };
+            cursor = last.id;
+        }
     }
 
     fn wrote(&mut self, chunks: &[Arc<str>]) {

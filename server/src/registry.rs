@@ -237,14 +237,14 @@ impl Registry {
     /// as a lease: after an outage, or a sleep of this machine, the writers get that time to renew.
     pub async fn reap_for_ever(self: Arc<Self>) {
         let every = (self.terms.lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(500));
-        let mut touch = Touch::begun(self.terms.lease, every);
+        let mut touch = Touch::begun(self.terms.lease, every, Instant::now());
         loop {
             let asked = Instant::now();
             match self.store().lapsed().await {
-                Ok(lapsed) if touch.is_steady(asked) => self.reap(lapsed).await,
+                Ok(lapsed) if touch.is_steady(asked, Instant::now()) => self.reap(lapsed).await,
                 Ok(_) => (),
                 Err(error) => {
-                    touch.lost();
+                    touch.lost(Instant::now());
                     tracing::warn!(?error, "cannot look for tasks without a writer");
                 }
             }
@@ -291,14 +291,12 @@ struct Touch {
 }
 
 impl Touch {
-    fn begun(lease: Duration, every: Duration) -> Self {
-        let now = Instant::now();
+    fn begun(lease: Duration, every: Duration, now: Instant) -> Self {
         Self { lease, every, last: now, steady_from: now }
     }
 
-    /// The store has just answered what was asked then.
-    fn is_steady(&mut self, asked: Instant) -> bool {
-        let now = Instant::now();
+    /// The store has answered now what was asked then.
+    fn is_steady(&mut self, asked: Instant, now: Instant) -> bool {
         let slack = self.lease / 4 + Duration::from_millis(250);
         if now - self.last > self.every + slack || now - asked > slack {
             self.steady_from = now + self.lease;
@@ -307,9 +305,9 @@ impl Touch {
         now >= self.steady_from
     }
 
-    fn lost(&mut self) {
-        self.last = Instant::now();
-        self.steady_from = self.last + self.lease;
+    fn lost(&mut self, now: Instant) {
+        self.last = now;
+        self.steady_from = now + self.lease;
     }
 }
 
@@ -375,17 +373,26 @@ mod tests {
         assert!(long.chars().count() <= TITLE && long.ends_with('…'));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn after_a_gap_writers_get_a_lease_of_time_before_they_are_believed_lost() {
+    #[test]
+    fn after_a_gap_writers_get_a_lease_of_time_before_they_are_believed_lost() {
         let (lease, every) = (Duration::from_secs(2), Duration::from_millis(500));
-        let mut touch = Touch::begun(lease, every);
-        assert!(touch.is_steady(Instant::now()));
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert!(!touch.is_steady(Instant::now()));
-        for _ in 0..4 {
-            tokio::time::advance(every).await;
+        let mut now = Instant::now();
+        let mut touch = Touch::begun(lease, every, now);
+        assert!(touch.is_steady(now, now));
+        now += Duration::from_secs(5);
+        assert!(!touch.is_steady(now, now));
+        for _ in 0..3 {
+            now += every;
+            assert!(!touch.is_steady(now, now));
         }
-        touch.last = Instant::now();
-        assert!(touch.is_steady(Instant::now()));
+        now += every;
+        assert!(touch.is_steady(now, now));
+    }
+
+    #[test]
+    fn an_answer_that_took_long_is_a_gap_too() {
+        let now = Instant::now();
+        let mut touch = Touch::begun(Duration::from_secs(2), Duration::from_millis(500), now);
+        assert!(!touch.is_steady(now, now + Duration::from_secs(1)));
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::agent::Agent;
 use crate::agent::demo::Demo;
 use crate::auth::Auth;
+use crate::completion;
 use crate::config::{AgentKind, Config};
 use crate::http::{self, App};
 use crate::metrics::Metrics;
@@ -88,7 +89,7 @@ impl Server {
     /// None today; a listener that fails is waited for.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let registry = self.app.registry.clone();
-        let _background = Background::start(&registry, self.app.config.ttl());
+        let _background = Background::start(&registry, self.app.config.ttl(), self.app.config.lease());
         // A chunk is small and somebody waits for it: no bytes are held back to fill a packet.
         let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let mut stop = self.drain.subscribe();
@@ -136,10 +137,11 @@ fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
 struct Background(Vec<tokio::task::AbortHandle>);
 
 impl Background {
-    fn start(registry: &Arc<Registry>, ttl: Duration) -> Self {
+    fn start(registry: &Arc<Registry>, ttl: Duration, lease: Duration) -> Self {
         Self(vec![
             tokio::spawn(registry.clone().reap_for_ever()).abort_handle(),
             tokio::spawn(registry.clone().sweep_for_ever(ttl)).abort_handle(),
+            tokio::spawn(completion::consume_for_ever(registry.clone(), lease)).abort_handle(),
         ])
     }
 }

@@ -28,13 +28,13 @@ pub struct Outlet {
     pub heartbeat: Duration,
     pub metrics: Arc<Metrics>,
     /// Counts among the open streams while it lives.
-    pub permit: OwnedSemaphorePermit,
+    pub _permit: OwnedSemaphorePermit,
     /// Turns true when streams are to be let go.
     pub draining: watch::Receiver<bool>,
 }
 
 /// The response.
-pub fn respond(task: &str, reader: Reader, outlet: Outlet) -> Response {
+pub fn respond(task: &str, reader: Box<Reader>, outlet: Outlet) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -48,7 +48,7 @@ pub fn respond(task: &str, reader: Reader, outlet: Outlet) -> Response {
     response
 }
 
-type Reading = Pin<Box<dyn Future<Output = (Reader, Batch)> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = (Box<Reader>, Batch)> + Send>>;
 
 /// Where a stream has got to.
 struct Sender {
@@ -59,12 +59,12 @@ struct Sender {
 }
 
 enum Step {
-    Announce(Reader, Outlet),
+    Announce(Box<Reader>, Outlet),
     Send(Sender),
     Over,
 }
 
-fn body(reader: Reader, outlet: Outlet) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+fn body(reader: Box<Reader>, outlet: Outlet) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     stream::unfold(Step::Announce(reader, outlet), |step| async move {
         match step {
             Step::Announce(reader, outlet) => Some(announce(reader, outlet)),
@@ -75,7 +75,7 @@ fn body(reader: Reader, outlet: Outlet) -> impl Stream<Item = Result<Bytes, std:
     })
 }
 
-fn announce(reader: Reader, outlet: Outlet) -> (Bytes, Step) {
+fn announce(reader: Box<Reader>, outlet: Outlet) -> (Bytes, Step) {
     let mut line = Vec::new();
     encoder::comment(&mut line, &format!("heartbeat {}", outlet.heartbeat.as_millis()));
     let sender = Sender {
@@ -88,7 +88,7 @@ fn announce(reader: Reader, outlet: Outlet) -> (Bytes, Step) {
 }
 
 /// A read goes on over any number of heartbeats; it is never begun anew for one.
-fn read(mut reader: Reader) -> Reading {
+fn read(mut reader: Box<Reader>) -> Reading {
     Box::pin(async move {
         let batch = reader.next().await;
         (reader, batch)
@@ -116,7 +116,7 @@ impl Sender {
         }
     }
 
-    fn pass(mut self, reader: Reader, batch: Batch) -> Option<(Bytes, Step)> {
+    fn pass(mut self, reader: Box<Reader>, batch: Batch) -> Option<(Bytes, Step)> {
         match batch {
             Batch::Events { bytes, count, live } => {
                 self.count(count, live);

@@ -172,12 +172,10 @@ impl Script {
 
     /// The text, cut into its blocks; a tool call in the middle of the text stands between two of them.
     fn passages(&self) -> Vec<&[String]> {
-        if let Some((before, after)) = self.tools.iter().find_map(|tool| self.text.split_at_checked(tool.after)) {
-            if !before.is_empty() {
-                return vec![before, after];
-            }
+        match self.tools.iter().find_map(|tool| self.text.split_at_checked(tool.after)) {
+            Some((before, after)) if !before.is_empty() => vec![before, after],
+            _ => blocks_of(&self.text, self.blocks),
         }
-        blocks_of(&self.text, self.blocks)
     }
 
     fn conversation(message: &str) -> Self {

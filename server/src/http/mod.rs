@@ -80,14 +80,14 @@ impl App {
     fn outlet(&self) -> Result<Outlet, ApiError> {
         let permit = self.streams.clone().try_acquire_owned();
         Ok(Outlet {
-            permit: permit.map_err(|_| ApiError::RateLimited("This server has as many streams open as it may."))?,
+            _permit: permit.map_err(|_| ApiError::RateLimited("This server has as many streams open as it may."))?,
             heartbeat: Duration::from_millis(self.config.heartbeat_ms),
             metrics: self.metrics.clone(),
             draining: self.draining.clone(),
         })
     }
 
-    fn stream(task: &str, reader: Reader, outlet: Outlet) -> Response {
+    fn stream(task: &str, reader: Box<Reader>, outlet: Outlet) -> Response {
         sse::respond(task, reader, outlet)
     }
 }

@@ -140,7 +140,7 @@ pub async fn send(State(app): Shared, caller: Caller, Id(id): Id, body: Body) ->
     let begun = tokio::spawn(async move { registry.send(&session, sent).await }).await;
     let task = begun.map_err(|_| ApiError::StoreUnavailable)??;
     match app.registry.open(&task, EventId::ZERO, Replay::Exact).await? {
-        Opened::Stream(reader) => Ok(App::stream(&task, *reader, outlet)),
+        Opened::Stream(reader) => Ok(App::stream(&task, reader, outlet)),
         Opened::Nothing => Err(ApiError::TaskExpired),
     }
 }

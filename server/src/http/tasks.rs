@@ -27,7 +27,7 @@ pub async fn stream(State(app): Shared, caller: Caller, Id(id): Id, query: Query
     app.task(&id, &caller).await?;
     let outlet = app.outlet()?;
     match app.registry.open(&id, cursor, replay(&query)).await? {
-        Opened::Stream(reader) => Ok(App::stream(&id, *reader, outlet)),
+        Opened::Stream(reader) => Ok(App::stream(&id, reader, outlet)),
         Opened::Nothing => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }

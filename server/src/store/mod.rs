@@ -333,6 +333,8 @@ pub trait Store: Send + Sync + 'static {
     async fn push_completion(&self, data: &str) -> Result<()>;
     /// Waits a while for completions that are new, or that nobody settled within one lease.
     async fn completions(&self) -> Result<Vec<Delivery>>;
+    /// Keeps a delivery from being made again for another lease.
+    async fn hold(&self, delivery: &Delivery) -> Result<()>;
     /// A completion was dealt with.
     async fn settle(&self, delivery: &Delivery) -> Result<()>;
     /// Moves a completion to the dead-letter log.

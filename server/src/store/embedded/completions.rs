@@ -27,6 +27,11 @@ impl Deliveries {
         self.news.notify_one();
     }
 
+    /// A completion is being handled.
+    pub fn hold(&self, id: u64) {
+        self.at.lock().insert(id, Instant::now());
+    }
+
     /// A completion is gone.
     pub fn forget(&self, id: u64) {
         self.at.lock().remove(&id);

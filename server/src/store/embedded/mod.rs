@@ -284,7 +284,15 @@ impl Store for Embedded {
 
     async fn completions(&self) -> Result<Vec<Delivery>> {
         let due = self.deliveries.due(|| completions::all(&self.view()?), self.terms.lease).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
         self.write(move |txn| completions::deliver(txn, &due)).await
+    }
+
+    async fn hold(&self, delivery: &Delivery) -> Result<()> {
+        self.deliveries.hold(completions::number(delivery)?);
+        Ok(())
     }
 
     async fn settle(&self, delivery: &Delivery) -> Result<()> {

@@ -1,0 +1,137 @@
+//! What survives: restarts, kill -9, the signal to end. The server is a process of its own here.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{PATIENCE, TestServer, json_of, kinds, stored_text, text};
+
+/// A server process. Killed when dropped.
+struct Process {
+    child: Child,
+    server: TestServer,
+}
+
+impl Process {
+    fn start(store: &str, flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin-server"))
+            .args(["--listen", "127.0.0.1:0", "--store", store, "--internal-api-key", "k"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let root = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, server: TestServer::at(root, None) }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    async fn exit_code(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("still running");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn embedded(folder: &tempfile::TempDir) -> String {
+    format!("embedded:{}", folder.path().join("store.redb").display())
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&embedded(&folder), &[]);
+    let session = process.server.session().await;
+    let stream = process.server.send(&session, "/tokens 20 /rate 0 /tool weather").await;
+    let task = stream.task();
+    let all = stream.whole().await;
+    let before = process.server.show(&format!("/sessions/{session}")).await;
+    drop(process);
+    let process = Process::start(&embedded(&folder), &[]);
+    assert_eq!(process.server.show(&format!("/sessions/{session}")).await, before);
+    assert_eq!(process.server.join(&task, "0").await.whole().await, all);
+}
+
+#[tokio::test]
+async fn after_kill_nothing_that_a_client_got_is_lost_and_the_task_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&embedded(&folder), &["--lease-ms", "500"]);
+    let session = process.server.session().await;
+    let mut stream = process.server.send(&session, "/tokens 5000 /rate 500").await;
+    let task = stream.task();
+    let seen = stream.take(200).await;
+    drop(process);
+    let process = Process::start(&embedded(&folder), &["--lease-ms", "500"]);
+    let begun = Instant::now();
+    let rest = process.server.join(&task, &seen[199].id).await.whole().await;
+    assert!(begun.elapsed() < Duration::from_millis(2500));
+    assert_eq!(kinds(&rest)[rest.len() - 2..], ["error", "finish"]);
+    assert_eq!(rest[rest.len() - 2].value["code"], "INTERRUPTED");
+    let all = process.server.join(&task, "0").await.whole().await;
+    assert_eq!(all[..200], seen);
+    let shown = process.server.show(&format!("/sessions/{session}")).await;
+    assert_eq!(stored_text(&shown), text(&all));
+    assert!(shown["active_stream"].is_null());
+    assert_eq!(process.server.show(&format!("/tasks/{task}")).await["status"], "failed");
+}
+
+#[tokio::test]
+async fn a_waiting_operation_survives_kill_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&embedded(&folder), &["--lease-ms", "200"]);
+    let session = process.server.session().await;
+    let mut stream = process.server.send(&session, "/operation deploy /tokens 2 /rate 0").await;
+    let task = stream.task();
+    let chunks = stream.until("tool-output-available").await;
+    let operation = chunks.last().unwrap().value["output"]["operation_id"].as_str().unwrap().to_owned();
+    drop(process);
+    let process = Process::start(&embedded(&folder), &["--lease-ms", "200"]);
+    let mut joined = process.server.join(&task, &chunks.last().unwrap().id).await;
+    let complete = process.server.post(&format!("/operations/{operation}/complete"));
+    let body = json!({"success": true, "result": "done"});
+    json_of(complete.header("x-api-key", "k").json(&body), StatusCode::OK).await;
+    let rest = joined.rest().await;
+    assert_eq!(kinds(&rest), ["tool-output-available", "text-start", "text-delta", "text-delta", "text-end", "finish"]);
+}
+
+#[tokio::test]
+async fn the_signal_to_end_lets_streams_go_fails_tasks_and_exits_with_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(&embedded(&folder), &[]);
+    let session = process.server.session().await;
+    let mut stream = process.server.send(&session, "/tokens 5000 /rate 100").await;
+    let task = stream.task();
+    stream.take(20).await;
+    let begun = Instant::now();
+    process.signal("TERM");
+    stream.rest().await;
+    assert!(!stream.is_done());
+    assert_eq!(process.exit_code().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let process = Process::start(&embedded(&folder), &[]);
+    assert_eq!(process.server.show(&format!("/tasks/{task}")).await["status"], "failed");
+    let all = process.server.join(&task, "0").await.whole().await;
+    assert_eq!(all[all.len() - 2].value["code"], "INTERRUPTED");
+    assert_eq!(stored_text(&process.server.show(&format!("/sessions/{session}")).await), text(&all));
+}

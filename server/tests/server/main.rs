@@ -1,0 +1,10 @@
+//! The server over real HTTP, from outside: PROTOCOL §1, 2, 5, 6 and SERVER.md as a client sees them.
+
+mod auth;
+mod demo;
+mod durability;
+mod errors;
+mod operations;
+mod sessions;
+mod streams;
+mod support;

@@ -277,7 +277,11 @@ fn check(url: &str) -> Result<(), Failure> {
         None => Url::new(url),
     };
     let usable = |url: &Url| matches!(url.protocol().as_str(), "http:" | "https:") && url.username().is_empty();
-    parsed.ok().filter(usable).map(drop).ok_or_else(|| Failure::InvalidUrl(format!("{url} is no URL that can be fetched from here: set baseUrl.")))
+    parsed
+        .ok()
+        .filter(usable)
+        .map(drop)
+        .ok_or_else(|| Failure::InvalidUrl(format!("{url} is no URL that can be fetched from here: set baseUrl.")))
 }
 
 fn base() -> Option<String> {

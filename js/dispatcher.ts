@@ -7,6 +7,7 @@ import { DispatchRules, kindOfType } from "../pkg/rejoin.js";
 import { RejoinError } from "./errors.js";
 import { memoise } from "./memo.js";
 import { report } from "./report.js";
+import { isInterim } from "./tool-result.js";
 import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "./types.js";
 import { requireInit } from "./wasm.js";
 
@@ -123,25 +124,6 @@ function made(handler: number, cause: StreamChunk, block: unknown): StreamChunk 
   if (cause.eventId !== undefined) chunk.eventId = cause.eventId;
   if (cause.replayed) chunk.replayed = true;
   return chunk;
-}
-
-function isInterim(chunk: Fields): boolean {
-  return chunk["preliminary"] === true || typeOf(chunk["result"]) === "operation_started";
-}
-
-/** Base backends send a tool's result as JSON text. */
-function typeOf(result: unknown): unknown {
-  if (typeof result === "string") return result.includes('"operation_started"') ? typeOf(parsed(result)) : undefined;
-  return typeof result === "object" && result !== null ? (result as { type?: unknown }).type : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "string" ? undefined : value;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Ids and their numbers, counted from 1; 0 is no id. */

@@ -1,0 +1,227 @@
+/**
+ * JSON text that is still growing, read as far as it goes: open strings, arrays and objects count as closed, a literal
+ * that has begun counts as complete, a key without its value not at all.
+ *
+ * Each character is looked at once, so that a text in any number of pieces costs O(n); a `value` costs what its open
+ * containers hold, since those are copied: a value that was handed out never changes.
+ */
+
+type Container = Record<string, unknown> | unknown[];
+
+interface Level {
+  readonly value: Container;
+  /** Of the member that is being read; unused in an array. */
+  key: string;
+}
+
+/** What may come next. */
+type Mode = "value" | "item or end" | "key" | "key or end" | "colon" | "comma or end" | "string" | "scalar" | "done" | "broken";
+
+const LITERALS = new Map<string, unknown>([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+]);
+
+const ESCAPES: Record<string, string> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
+const SPECIAL = /["\\\u0000-\u001f]/g;
+const DELIMITER = /[,\]}\s]/g;
+
+/** Reads one text. */
+export class PartialJson {
+  #mode: Mode = "value";
+  #root: unknown;
+  readonly #levels: Level[] = [];
+  /** Of the string, number or literal that is being read. */
+  #token = "";
+  #isKey = false;
+  /** An escape that is not complete yet, with its backslash. */
+  #escape = "";
+  #lastUnit = 0;
+
+  /** Whether the text cannot become JSON any more; `value` stays what it was before. */
+  get isBroken(): boolean {
+    return this.#mode === "broken";
+  }
+
+  /** Appends text. */
+  push(text: string): void {
+    for (let at = 0; at < text.length && this.#mode !== "broken"; ) at = this.#read(text, at);
+  }
+
+  /** What the text says so far; undefined where it says nothing yet. */
+  get value(): unknown {
+    let value = this.#open();
+    for (let depth = this.#levels.length - 1; depth >= 0; depth--) value = withChild(this.#levels[depth] as Level, value);
+    return this.#levels.length > 0 || value !== undefined ? value : this.#root;
+  }
+
+  #read(text: string, at: number): number {
+    if (this.#mode === "string") return this.#readString(text, at);
+    if (this.#mode === "scalar") return this.#readScalar(text, at);
+    const char = text[at] as string;
+    if (char === " " || char === "\n" || char === "\r" || char === "\t") return at + 1;
+    return this.#readToken(char) ? at + 1 : at;
+  }
+
+  /** Whether the character was used; it is not where a number or literal begins with it. */
+  #readToken(char: string): boolean {
+    switch (this.#mode) {
+      case "item or end":
+        return char === "]" ? this.#close() : this.#beginValue(char);
+      case "value":
+        return this.#beginValue(char);
+      case "key or end":
+        return char === "}" ? this.#close() : this.#beginKey(char);
+      case "key":
+        return this.#beginKey(char);
+      case "colon":
+        return this.#expect(char === ":", "value");
+      case "comma or end":
+        return this.#readSeparator(char);
+      default:
+        return this.#expect(false, "broken");
+    }
+  }
+
+  #expect(isRight: boolean, next: Mode): boolean {
+    this.#mode = isRight ? next : "broken";
+    return true;
+  }
+
+  #readSeparator(char: string): boolean {
+    const isArray = Array.isArray(this.#levels.at(-1)?.value);
+    if (char === (isArray ? "]" : "}")) return this.#close();
+    return this.#expect(char === ",", isArray ? "value" : "key");
+  }
+
+  #beginKey(char: string): boolean {
+    this.#isKey = true;
+    return this.#expect(char === '"', "string");
+  }
+
+  #beginValue(char: string): boolean {
+    if (char === "{") return this.#descend({}, "key or end");
+    if (char === "[") return this.#descend([], "item or end");
+    this.#mode = char === '"' ? "string" : "scalar";
+    return char === '"';
+  }
+
+  #descend(value: Container, next: Mode): boolean {
+    this.#levels.push({ value, key: "" });
+    return this.#expect(true, next);
+  }
+
+  #close(): boolean {
+    this.#put((this.#levels.pop() as Level).value);
+    return true;
+  }
+
+  /** A value is complete. */
+  #put(value: unknown): void {
+    const level = this.#levels.at(-1);
+    if (level) setChild(level, value);
+    else this.#root = value;
+    this.#mode = level ? "comma or end" : "done";
+  }
+
+  #readString(text: string, at: number): number {
+    if (this.#escape !== "") return this.#readEscape(text, at);
+    const end = find(SPECIAL, text, at);
+    this.#append(text.slice(at, end));
+    if (end === text.length) return end;
+    if (text[end] === '"') this.#endString();
+    else if (text[end] === "\\") this.#escape = "\\";
+    else this.#mode = "broken";
+    return end + 1;
+  }
+
+  #append(piece: string): void {
+    if (piece === "") return;
+    this.#token += piece;
+    this.#lastUnit = piece.charCodeAt(piece.length - 1);
+  }
+
+  #readEscape(text: string, at: number): number {
+    this.#escape += text[at] as string;
+    const kind = this.#escape[1] as string;
+    if (kind === "u" && this.#escape.length < 6) return at + 1;
+    const char = kind === "u" ? fromHex(this.#escape.slice(2)) : ESCAPES[kind];
+    if (char === undefined) this.#mode = "broken";
+    else this.#append(char);
+    this.#escape = "";
+    return at + 1;
+  }
+
+  #endString(): void {
+    const text = this.#take();
+    if (!this.#isKey) return this.#put(text);
+    (this.#levels.at(-1) as Level).key = text;
+    this.#isKey = false;
+    this.#mode = "colon";
+  }
+
+  #readScalar(text: string, at: number): number {
+    const end = find(DELIMITER, text, at);
+    this.#token += text.slice(at, end);
+    if (end === text.length) return end;
+    this.#endScalar();
+    return end;
+  }
+
+  #endScalar(): void {
+    const token = this.#take();
+    if (LITERALS.has(token)) this.#put(LITERALS.get(token));
+    else if (NUMBER.exec(token)?.[0] === token) this.#put(Number(token));
+    else this.#mode = "broken";
+  }
+
+  #take(): string {
+    const token = this.#token;
+    this.#token = "";
+    this.#lastUnit = 0;
+    return token;
+  }
+
+  /** The value that is being read and is no container. */
+  #open(): unknown {
+    if (this.#mode === "string" && !this.#isKey) return isHighSurrogate(this.#lastUnit) ? this.#token.slice(0, -1) : this.#token;
+    if (this.#mode === "scalar") return scalarSoFar(this.#token);
+    return undefined;
+  }
+}
+
+/** The index of the next match, or the length of the text. */
+function find(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.exec(text)?.index ?? text.length;
+}
+
+function fromHex(digits: string): string | undefined {
+  return /^[0-9a-fA-F]{4}$/.test(digits) ? String.fromCharCode(Number.parseInt(digits, 16)) : undefined;
+}
+
+function scalarSoFar(token: string): unknown {
+  for (const [literal, value] of LITERALS) if (literal.startsWith(token)) return value;
+  const number = NUMBER.exec(token)?.[0];
+  return number === undefined ? undefined : Number(number);
+}
+
+function withChild(level: Level, child: unknown): Container {
+  const copy: Container = Array.isArray(level.value) ? level.value.slice() : { ...level.value };
+  if (child !== undefined) setChild({ value: copy, key: level.key }, child);
+  return copy;
+}
+
+function setChild(level: Level, child: unknown): void {
+  if (Array.isArray(level.value)) level.value.push(child);
+  else if (level.key !== "__proto__") level.value[level.key] = child;
+  // As JSON.parse does it: an own property, and no change of the prototype.
+  else Object.defineProperty(level.value, level.key, { value: child, writable: true, enumerable: true, configurable: true });
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}

@@ -1,0 +1,163 @@
+/** One tool call of a message: what chunks tell of it, and the part it shows as. */
+
+import { PartialJson } from "./partial-json.js";
+import type { DynamicToolUIPart, ToolUIPart } from "./types.js";
+
+type Fields = Record<string, unknown>;
+
+/** Grows with its chunks; `part` is the same object until something changed. */
+export class ToolCall {
+  readonly id: string;
+  #name: string;
+  #isDynamic: boolean;
+  #state = "input-streaming";
+  /** What the part carries beside its name, id, state and input. */
+  #facts: Fields = {};
+  #input: unknown;
+  #raw = "";
+  #encoding: unknown;
+  #json: PartialJson | undefined;
+  #part: ToolUIPart | DynamicToolUIPart | undefined;
+
+  constructor(id: string, name: string, isDynamic: boolean) {
+    this.id = id;
+    this.#name = name;
+    this.#isDynamic = isDynamic;
+  }
+
+  /** The call, as it is now. */
+  get part(): ToolUIPart | DynamicToolUIPart {
+    return (this.#part ??= this.#build());
+  }
+
+  /** `tool_call_start`: of a call whose input is to be streamed, or with its input. */
+  start(chunk: Fields): void {
+    if (typeof chunk["tool_name"] === "string") this.#name = chunk["tool_name"];
+    this.#describe(chunk, "callProviderMetadata");
+    if (chunk["inputState"] === "streaming") this.#encoding = chunk["inputEncoding"];
+    else this.#setInput(chunk["arguments"]);
+  }
+
+  /** `tool-input-delta`. */
+  append(delta: string): void {
+    if (this.#state !== "input-streaming" || delta === "") return;
+    this.#raw += delta;
+    this.#json ??= new PartialJson();
+    if (this.#encoding !== "text") this.#json.push(delta);
+    this.#part = undefined;
+  }
+
+  /** `tool_response`. */
+  respond(chunk: Fields, isFinal: boolean): void {
+    const { output: _, errorText: __, preliminary: ___, ...facts } = this.#facts;
+    this.#facts = facts;
+    this.#describe(chunk, "resultProviderMetadata");
+    if (chunk["success"] === false) return this.#settle("output-error", { errorText: errorText(chunk["result"]) });
+    this.#settle("output-available", { output: chunk["result"], ...(isFinal ? {} : { preliminary: true }) });
+  }
+
+  /** `tool-input-error`, `tool-output-error`. */
+  fail(chunk: Fields): void {
+    if ("input" in chunk) this.#setInput(chunk["input"]);
+    this.#describe(chunk, "resultProviderMetadata");
+    this.#settle("output-error", { errorText: String(chunk["errorText"] ?? "") });
+  }
+
+  /** `tool-output-denied`. */
+  deny(): void {
+    this.#settle("output-denied", { approval: { ...(this.#facts["approval"] as Fields | undefined), approved: false } });
+  }
+
+  /** `tool-approval-request`. */
+  ask(chunk: Fields): void {
+    const { approvalId, approvalDescriptor, inputSchemaInput, reason, isAutomatic, signature } = chunk;
+    const approval = present({
+      id: approvalId,
+      descriptor: approvalDescriptor,
+      inputSchemaInput,
+      requestReason: reason,
+      isAutomatic: isAutomatic === true ? true : undefined,
+      signature,
+    });
+    this.#settle("approval-requested", { approval });
+  }
+
+  /** `tool-approval-response`. */
+  answer(chunk: Fields): void {
+    this.#describe(chunk, "callProviderMetadata");
+    const { approvalId, approved, reason } = chunk;
+    const asked = this.#facts["approval"] as Fields | undefined;
+    this.#settle("approval-responded", { approval: { ...asked, ...present({ id: approvalId, approved, reason }) } });
+  }
+
+  #describe(chunk: Fields, metadata: string): void {
+    const { title, toolMetadata, providerExecuted, providerMetadata } = chunk;
+    this.#facts = { ...this.#facts, ...present({ title, toolMetadata, providerExecuted, [metadata]: providerMetadata }) };
+    if (chunk["dynamic"] === true) this.#isDynamic = true;
+    this.#part = undefined;
+  }
+
+  #setInput(input: unknown): void {
+    this.#input = input;
+    this.#json = undefined;
+    this.#raw = "";
+    if (this.#state === "input-streaming") this.#state = "input-available";
+    this.#part = undefined;
+  }
+
+  #settle(state: string, facts: Fields): void {
+    if (this.#state === "input-streaming") this.#input = this.#soFar(this.#raw);
+    this.#json = undefined;
+    this.#state = state;
+    this.#facts = { ...this.#facts, ...facts };
+    this.#part = undefined;
+  }
+
+  #build(): ToolUIPart | DynamicToolUIPart {
+    const named = this.#isDynamic ? { type: "dynamic-tool", toolName: this.#name } : { type: `tool-${this.#name}` };
+    const part = { ...named, toolCallId: this.id, state: this.#state, ...this.#facts };
+    return (this.#state === "input-streaming" ? this.#streaming(part) : { ...part, input: this.#input }) as unknown as ToolUIPart;
+  }
+
+  /** Whoever does not look at a growing input does not pay for it. */
+  #streaming(part: Fields): Fields {
+    const raw = this.#raw;
+    const streaming = { ...part, ...present({ rawInput: raw || undefined, inputEncoding: this.#encoding }) };
+    return Object.defineProperty(streaming, "input", lazy(() => this.#soFar(raw)));
+  }
+
+  #soFar(raw: string): unknown {
+    if (raw === "") return undefined;
+    if (this.#encoding === "text") return raw;
+    if (this.#json && raw.length === this.#raw.length) return this.#json.value;
+    const json = new PartialJson();
+    json.push(raw);
+    return json.value;
+  }
+}
+
+/** A member whose value is made when it is read first. */
+function lazy(make: () => unknown): PropertyDescriptor {
+  let value: unknown;
+  let isMade = false;
+  const get = (): unknown => {
+    if (!isMade) value = make();
+    isMade = true;
+    return value;
+  };
+  return { get, enumerable: true, configurable: true };
+}
+
+/** Without the members that are missing. */
+export function present(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** What a failed tool gave, as the one sentence that a part has for it. */
+function errorText(result: unknown): string {
+  if (typeof result === "string") return result;
+  const { error, message } = (typeof result === "object" && result !== null ? result : {}) as Fields;
+  if (typeof error === "string") return error;
+  if (typeof message === "string") return message;
+  return JSON.stringify(result) ?? "";
+}

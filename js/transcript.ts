@@ -1,0 +1,326 @@
+/**
+ * Chunks → one message in the AI SDK's `UIMessage` shape. Both dialects; never throws, whatever the chunks do.
+ *
+ * Each chunk costs what it brings. `message` is put together when it is asked for: parts that did not change are the
+ * same objects as before, and so is the message.
+ */
+
+import { ToolCall, present } from "./tool-part.js";
+import { isInterim } from "./tool-result.js";
+import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "./types.js";
+
+type Fields = Record<string, unknown>;
+
+/** A part that may still change; what it shows is the same object until it did. */
+interface Cell {
+  readonly part: UIMessagePart;
+}
+
+/** Text of the answer or of the reasoning. */
+class TextBlock implements Cell {
+  readonly #head: { type: string; id?: unknown };
+  #text = "";
+  #state = "streaming";
+  #metadata: unknown;
+  #part: UIMessagePart | undefined;
+
+  constructor(head: { type: string; id?: unknown }) {
+    this.#head = head;
+  }
+
+  get part(): UIMessagePart {
+    const facts = present({ providerMetadata: this.#metadata });
+    this.#part ??= { ...this.#head, text: this.#text, state: this.#state, ...facts } as UIMessagePart;
+    return this.#part;
+  }
+
+  append(text: string, chunk: Fields): void {
+    this.#text += text;
+    this.#touch(chunk);
+  }
+
+  close(chunk: Fields): void {
+    this.#state = "done";
+    this.#touch(chunk);
+  }
+
+  #touch(chunk: Fields): void {
+    this.#metadata = chunk["providerMetadata"] ?? this.#metadata;
+    this.#part = undefined;
+  }
+}
+
+/** Text blocks of one sort that are open, by id. */
+type Blocks = Map<unknown, TextBlock>;
+
+/** The legacy dialect has one text block at a time, without a name. */
+const UNNAMED = undefined;
+
+/** Builds the message of one stream. */
+export class Transcript {
+  #id: string | undefined;
+  #taskId: unknown;
+  #metadata: unknown;
+  #usage: StreamUsage | undefined;
+  #cells: Cell[] = [];
+  /** How many parts lie before the current step. */
+  #before = 0;
+  readonly #text: Blocks = new Map();
+  readonly #reasoning: Blocks = new Map();
+  readonly #tools = new Map<unknown, ToolCall>();
+  readonly #approvals = new Map<unknown, ToolCall>();
+  /** Places of the data parts that have an id. */
+  readonly #data = new Map<string, number>();
+  #message: UIMessage | null = null;
+  #isStale = false;
+
+  /** The message so far; null while the stream has told of none. */
+  get message(): UIMessage | null {
+    if (this.#isStale) this.#message = this.#build();
+    this.#isStale = false;
+    return this.#message;
+  }
+
+  /** Tokens, as last told. */
+  get usage(): StreamUsage | undefined {
+    return this.#usage;
+  }
+
+  /** Takes the next chunks. */
+  push(chunks: Iterable<StreamChunk>): void {
+    for (const chunk of chunks) this.#take(chunk as unknown as Fields);
+  }
+
+  /** Forgets everything: another stream follows, or the same one from its beginning. */
+  reset(): void {
+    this.#id = this.#taskId = this.#metadata = this.#usage = undefined;
+    this.#message = null;
+    this.#isStale = false;
+    this.#before = 0;
+    this.#resetStep();
+    this.#isStale = false;
+  }
+
+  #build(): UIMessage {
+    const parts = this.#cells.map((cell) => cell.part);
+    const message: UIMessage = { id: this.#id ?? "", role: "assistant", parts };
+    if (this.#metadata !== undefined) message.metadata = this.#metadata;
+    return message;
+  }
+
+  #take(chunk: Fields): void {
+    switch (chunk["type"]) {
+      case "text_chunk":
+        return this.#append(this.#text, chunk["blockId"], chunk["content"], chunk);
+      case "text_ended":
+        return this.#close(this.#text, chunk["blockId"], chunk);
+      case "reasoning-start":
+        return this.#append(this.#reasoning, chunk["id"], "", chunk);
+      case "reasoning-delta":
+        return this.#append(this.#reasoning, chunk["id"], chunk["delta"], chunk);
+      case "reasoning-end":
+        return this.#close(this.#reasoning, chunk["id"], chunk);
+      case "usage":
+        return this.#count(chunk as unknown as StreamUsage);
+      case "stream_reset":
+        return this.reset();
+      default:
+        return this.#takeBoundary(chunk);
+    }
+  }
+
+  #takeBoundary(chunk: Fields): void {
+    switch (chunk["type"]) {
+      case "stream_start":
+      case "start":
+        return this.#start(chunk);
+      case "start-step":
+        this.#add({ part: { type: "step-start" } });
+        this.#before = this.#cells.length;
+        return;
+      case "reset-step":
+        return this.#resetStep();
+      case "message-metadata":
+        return this.#merge(chunk["messageMetadata"]);
+      case "stream_end":
+      case "abort":
+      case "error":
+        return this.#end(chunk);
+      default:
+        return this.#takeTool(chunk);
+    }
+  }
+
+  #takeTool(chunk: Fields): void {
+    switch (chunk["type"]) {
+      case "tool_call":
+      case "tool_call_start":
+        return this.#startTool(chunk);
+      case "tool_response":
+        return this.#change(this.#tool(chunk["tool_id"], chunk), (tool) => tool.respond(chunk, !isInterim(chunk)));
+      case "tool-input-delta":
+        return this.#change(this.#tools.get(chunk["toolCallId"]), (tool) => tool.append(String(chunk["inputTextDelta"] ?? "")));
+      case "tool-input-error":
+      case "tool-output-error":
+        return this.#change(this.#tool(chunk["toolCallId"], chunk), (tool) => tool.fail(chunk));
+      case "tool-output-denied":
+        return this.#change(this.#tools.get(chunk["toolCallId"]), (tool) => tool.deny());
+      case "tool-approval-request":
+        return this.#ask(chunk);
+      case "tool-approval-response":
+        return this.#change(this.#approvals.get(chunk["approvalId"]), (tool) => tool.answer(chunk));
+      default:
+        return this.#takePart(chunk);
+    }
+  }
+
+  #takePart(chunk: Fields): void {
+    const type = chunk["type"];
+    if (typeof type !== "string" || chunk["unknown"] === true) return;
+    const members = PARTS.get(type);
+    if (members) this.#add({ part: pick(type, members, chunk) });
+    else if (type.startsWith("data-") && chunk["transient"] !== true) this.#addData(type, chunk);
+  }
+
+  #count({ promptTokens, completionTokens, totalTokens }: StreamUsage): void {
+    this.#usage = { promptTokens, completionTokens, totalTokens };
+  }
+
+  /** Another task's start begins another message; its own may come again after a cut. */
+  #start(chunk: Fields): void {
+    const { taskId, messageId, messageMetadata } = chunk;
+    if (taskId !== undefined && this.#taskId !== undefined && taskId !== this.#taskId) this.reset();
+    this.#taskId = taskId ?? this.#taskId;
+    const id = messageId ?? this.#id ?? this.#taskId;
+    if (typeof id === "string" && id !== this.#id) {
+      this.#id = id;
+      this.#isStale = true;
+    }
+    if (this.#message === null) this.#isStale = true;
+    this.#merge(messageMetadata);
+  }
+
+  #append(blocks: Blocks, id: unknown, text: unknown, chunk: Fields): void {
+    const open = blocks.get(id);
+    if (open && (text === "" || typeof text !== "string") && chunk["providerMetadata"] === undefined) return;
+    const block = open ?? this.#open(blocks, id);
+    block.append(typeof text === "string" ? text : "", chunk);
+    this.#isStale = true;
+  }
+
+  #open(blocks: Blocks, id: unknown): TextBlock {
+    const block = new TextBlock(blocks === this.#text ? { type: "text" } : { type: "reasoning", ...present({ id }) });
+    this.#add(block);
+    blocks.set(id, block);
+    return block;
+  }
+
+  #close(blocks: Blocks, id: unknown, chunk: Fields): void {
+    this.#change(blocks.get(id), (block) => block.close(chunk));
+    blocks.delete(id);
+  }
+
+  /** What ends the stream ends its texts. */
+  #end(chunk: Fields): void {
+    for (const blocks of [this.#text, this.#reasoning]) {
+      for (const id of [...blocks.keys()]) this.#close(blocks, id, {});
+    }
+    this.#merge(chunk["messageMetadata"]);
+  }
+
+  /** The unnamed text block ends where anything else begins, so that text after a tool call stands after it. */
+  #add(cell: Cell): void {
+    if (this.#text.has(UNNAMED)) this.#close(this.#text, UNNAMED, {});
+    this.#cells.push(cell);
+    this.#isStale = true;
+  }
+
+  #startTool(chunk: Fields): void {
+    if (typeof chunk["tool_name"] !== "string") return;
+    this.#change(this.#tool(chunk["tool_id"], chunk), (tool) => tool.start(chunk));
+  }
+
+  /** The call of this id; one that nothing was told of before begins here. */
+  #tool(id: unknown, chunk: Fields): ToolCall | undefined {
+    const known = this.#tools.get(id);
+    if (known || typeof id !== "string") return known;
+    const name = chunk["tool_name"] ?? chunk["toolName"];
+    const tool = new ToolCall(id, typeof name === "string" ? name : "unknown", chunk["dynamic"] === true);
+    this.#tools.set(id, tool);
+    this.#add(tool);
+    return tool;
+  }
+
+  #ask(chunk: Fields): void {
+    const tool = this.#tools.get(chunk["toolCallId"]);
+    if (tool) this.#approvals.set(chunk["approvalId"], tool);
+    this.#change(tool, (tool) => tool.ask(chunk));
+  }
+
+  #change<C extends Cell>(cell: C | undefined, change: (cell: C) => void): void {
+    if (!cell) return;
+    change(cell);
+    this.#isStale = true;
+  }
+
+  #addData(type: string, chunk: Fields): void {
+    const cell = { part: pick(type, ["id", "data"], chunk) };
+    const key = chunk["id"] === undefined ? undefined : `${type} ${String(chunk["id"])}`;
+    const place = key === undefined ? undefined : this.#data.get(key);
+    if (place !== undefined) {
+      this.#cells[place] = cell;
+      this.#isStale = true;
+      return;
+    }
+    this.#add(cell);
+    if (key !== undefined) this.#data.set(key, this.#cells.length - 1);
+  }
+
+  /** `reset-step`: what the current step brought is void. */
+  #resetStep(): void {
+    const gone = new Set(this.#cells.splice(this.#before));
+    this.#text.clear();
+    this.#reasoning.clear();
+    for (const tools of [this.#tools, this.#approvals]) {
+      for (const [id, tool] of tools) if (gone.has(tool)) tools.delete(id);
+    }
+    for (const [key, place] of this.#data) if (place >= this.#before) this.#data.delete(key);
+    if (gone.size > 0) this.#isStale = true;
+  }
+
+  #merge(metadata: unknown): void {
+    if (metadata === undefined || metadata === null) return;
+    this.#metadata = merged(this.#metadata, metadata);
+    this.#isStale = true;
+  }
+}
+
+/** The parts that are their chunk: which of its members they keep. */
+const PARTS = new Map<string, readonly string[]>([
+  ["source-url", ["sourceId", "url", "title", "providerMetadata"]],
+  ["source-document", ["sourceId", "mediaType", "title", "filename", "providerMetadata"]],
+  ["file", ["mediaType", "url", "providerMetadata"]],
+  ["reasoning-file", ["mediaType", "url", "providerMetadata"]],
+  ["custom", ["kind", "providerMetadata"]],
+  ["steering-message", ["id", "parts"]],
+]);
+
+function pick(type: string, members: readonly string[], chunk: Fields): UIMessagePart {
+  const part: Fields = { type };
+  for (const member of members) if (chunk[member] !== undefined) part[member] = chunk[member];
+  return part as unknown as UIMessagePart;
+}
+
+/** Objects are merged member by member, at every depth; anything else is replaced. */
+function merged(old: unknown, metadata: unknown): unknown {
+  if (!isPlainObject(old) || !isPlainObject(metadata)) return metadata;
+  const result: Fields = { ...old };
+  for (const [name, value] of Object.entries(metadata)) {
+    if (name !== "__proto__" && value !== undefined) result[name] = merged(old[name], value);
+  }
+  return result;
+}
+
+function isPlainObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

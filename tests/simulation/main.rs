@@ -5,6 +5,8 @@
 //! and prints its trace. A seed that fails is shrunk first: faults and deeds are left out one by one as long as the
 //! failure stays.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod browser;
 mod plan;
 mod rows;

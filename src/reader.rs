@@ -177,6 +177,12 @@ impl Reader {
         self.rows > 0
     }
 
+    /// Whether listeners hold something of this task that a new telling must void.
+    #[must_use]
+    pub fn has_told(&self) -> bool {
+        self.rows > 0 || self.owes_reset
+    }
+
     /// Whether everything received has been delivered.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -402,7 +402,7 @@ impl Session {
     /// The stream turns out to tell this task from its beginning. What was given of it before, by the stream before
     /// this one or by a page before this one, is known as replayed; the former is void for the listeners.
     fn adopt(&mut self, task: &str, cx: &Context) {
-        match self.before.take().filter(|(told, reader)| told == task && reader.has_rows()) {
+        match self.before.take().filter(|(told, reader)| told == task && reader.has_told()) {
             Some((_, reader)) => {
                 self.reader = reader;
                 self.start_over();

@@ -69,7 +69,7 @@ impl Session {
     }
 
     fn join(&mut self, task: &str, cx: &mut Context) {
-        if !self.reader.has_rows() {
+        if self.task() != Some(task) && !self.reader.has_rows() {
             self.goal.task = None;
         }
         self.meet(task, cx);

@@ -1,0 +1,260 @@
+//! Drives one client by hand: what goes in, what comes out, on a clock that the test moves.
+
+use rejoin::batch::Batch;
+use rejoin::client::Client;
+use rejoin::cursor::EventId;
+use rejoin::io::{
+    Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
+    SendRequest, Status, Why,
+};
+use rejoin::sse::encoder;
+
+/// The session of every test.
+pub const S: &str = "s";
+
+/// A request that the client has made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    pub attempt: Attempt,
+    pub request: Request,
+    pub why: Why,
+    pub at: Millis,
+}
+
+pub struct Harness {
+    pub client: Client,
+    pub now: Millis,
+    pub asked: Vec<Asked>,
+    pub aborted: Vec<Attempt>,
+    /// Calls and their outcomes, in order.
+    pub resolved: Vec<(u32, Option<Outcome>)>,
+    pub ended: Vec<Outcome>,
+    pub saved: Vec<String>,
+    pub removed: Vec<String>,
+    pub text: String,
+    calls: u32,
+}
+
+impl Default for Harness {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
+impl Harness {
+    pub fn new(config: Config) -> Self {
+        let now = 1_000_000;
+        let client = Client::new(config, now);
+        Self {
+            client,
+            now,
+            asked: Vec::new(),
+            aborted: Vec::new(),
+            resolved: Vec::new(),
+            ended: Vec::new(),
+            saved: Vec::new(),
+            removed: Vec::new(),
+            text: String::new(),
+            calls: 0,
+        }
+    }
+
+    // ---- what the app does ----
+
+    pub fn start(&mut self, message: &str) -> u32 {
+        self.calls += 1;
+        let call = self.calls;
+        let message_id = format!("m{call}");
+        let request = SendRequest { message: message.into(), author: Author::User, context: None, message_id };
+        self.input(Input::Start { session: S, call, request });
+        call
+    }
+
+    pub fn resume(&mut self) -> u32 {
+        self.calls += 1;
+        self.input(Input::Resume { session: S, call: self.calls });
+        self.calls
+    }
+
+    pub fn rejoin(&mut self, task: &str, after: Option<EventId>) -> u32 {
+        self.calls += 1;
+        self.input(Input::Rejoin { session: S, call: self.calls, task, after });
+        self.calls
+    }
+
+    pub fn stop(&mut self) -> u32 {
+        self.calls += 1;
+        self.input(Input::Stop { session: S, call: self.calls });
+        self.calls
+    }
+
+    pub fn detach(&mut self) {
+        self.input(Input::Detach { session: S });
+    }
+
+    // ---- what the network does ----
+
+    /// Opens the last request's stream, as our server would.
+    pub fn open(&mut self, task: Option<&str>) {
+        let attempt = self.last().attempt;
+        let head = Head { status: 200, content_type: "text/event-stream", task, ..Head::default() };
+        self.input(Input::Opened { attempt, head });
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let attempt = self.last().attempt;
+        self.input(Input::Bytes { attempt, bytes });
+    }
+
+    /// One event, with an id where `id` is not empty.
+    pub fn event(&mut self, id: &str, data: &str) {
+        let mut bytes = Vec::new();
+        encoder::event(&mut bytes, id.parse().ok(), data);
+        self.bytes(&bytes);
+    }
+
+    pub fn delta(&mut self, id: &str, text: &str) {
+        self.event(id, &format!(r#"{{"type":"text-delta","id":"b","delta":"{text}"}}"#));
+    }
+
+    /// `start` and `text-start` of a task, as events 1-0 and 1-1, or without ids.
+    pub fn preamble(&mut self, task: &str, ids: [&str; 2]) {
+        self.event(ids[0], &format!(r#"{{"type":"start","messageId":"a1","taskId":"{task}"}}"#));
+        self.event(ids[1], r#"{"type":"text-start","id":"b"}"#);
+    }
+
+    pub fn end_of_file(&mut self) {
+        let attempt = self.last().attempt;
+        self.input(Input::Ended { attempt });
+    }
+
+    pub fn fail(&mut self) {
+        let attempt = self.last().attempt;
+        self.input(Input::Failed { attempt, failure: Failure::Network("reset".into()) });
+    }
+
+    pub fn answer(&mut self, status: u16, body: &str) {
+        self.answer_with(Head { status, content_type: "application/json", ..Head::default() }, body);
+    }
+
+    pub fn answer_with(&mut self, head: Head<'_>, body: &str) {
+        let attempt = self.last().attempt;
+        self.input(Input::Answered { attempt, head, body: body.as_bytes() });
+    }
+
+    pub fn network(&mut self, network: Network) {
+        self.input(Input::Network(network));
+    }
+
+    pub fn page(&mut self, page: Page) {
+        self.input(Input::Page(page));
+    }
+
+    // ---- time and delivery ----
+
+    pub fn pass(&mut self, ms: Millis) {
+        let until = self.now + ms;
+        while let Some(deadline) = self.client.deadline().filter(|deadline| *deadline <= until) {
+            self.now = self.now.max(deadline);
+            self.input(Input::Timeout);
+        }
+        self.now = until;
+    }
+
+    /// Lets time pass until another request goes out.
+    pub fn pass_until_asked(&mut self) -> &Asked {
+        let before = self.asked.len();
+        while self.asked.len() == before {
+            let deadline = self.client.deadline().expect("nothing is planned");
+            self.now = self.now.max(deadline);
+            self.input(Input::Timeout);
+        }
+        self.last()
+    }
+
+    /// Delivers what waits, collecting its text.
+    pub fn deliver(&mut self) -> Option<Batch> {
+        let batch = self.client.take_batch(S)?;
+        self.text.push_str(batch.text());
+        self.input(Input::Delivered { session: S });
+        Some(batch)
+    }
+
+    pub fn input(&mut self, input: Input<'_>) {
+        self.client.handle(input, self.now);
+        while let Some(effect) = self.client.poll() {
+            self.note(effect);
+        }
+    }
+
+    fn note(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open { attempt, request, why } => {
+                self.asked.push(Asked { attempt, request, why, at: self.now });
+            }
+            Effect::Abort { attempt } => self.aborted.push(attempt),
+            Effect::Resolve { calls, outcome } => {
+                self.resolved.extend(calls.into_iter().map(|call| (call, outcome.clone())));
+            }
+            Effect::Ended { outcome, .. } => self.ended.push(outcome),
+            Effect::Save { value, .. } => self.saved.push(value),
+            Effect::Remove { key } => self.removed.push(key),
+            _ => {}
+        }
+    }
+
+    // ---- what can be seen ----
+
+    pub fn last(&self) -> &Asked {
+        self.asked.last().expect("nothing was asked")
+    }
+
+    pub fn status(&self) -> Status {
+        self.client.snapshot(S).status
+    }
+
+    /// How a call ended; `None` in it is a call that resolved without an outcome.
+    pub fn outcome(&self, call: u32) -> Option<&Outcome> {
+        let (_, outcome) = self.resolved.iter().find(|(resolved, _)| *resolved == call).expect("still pending");
+        outcome.as_ref()
+    }
+
+    pub fn is_pending(&self, call: u32) -> bool {
+        self.resolved.iter().all(|(resolved, _)| *resolved != call)
+    }
+
+    pub fn kind(&self, call: u32) -> OutcomeKind {
+        self.outcome(call).expect("no outcome").kind
+    }
+
+    pub fn code(&self, call: u32) -> String {
+        self.outcome(call).and_then(|outcome| outcome.error.clone()).expect("no error").code
+    }
+
+    pub fn is_send(&self) -> bool {
+        matches!(self.last().request, Request::Send { .. })
+    }
+
+    pub fn is_look(&self) -> bool {
+        matches!(self.last().request, Request::Session { .. })
+    }
+
+    /// Whether the last request joins a task, and after what.
+    pub fn joined(&self) -> Option<(String, String)> {
+        match &self.last().request {
+            Request::Join { task, after, .. } => Some((task.clone(), after.to_string())),
+            _ => None,
+        }
+    }
+
+    /// A stream of our server that has given `start` and one delta.
+    pub fn streaming() -> (Self, u32) {
+        let mut harness = Self::default();
+        let call = harness.start("hi");
+        harness.open(Some("t1"));
+        harness.preamble("t1", ["1-0", "1-1"]);
+        harness.delta("2-0", "one ");
+        harness.deliver();
+        (harness, call)
+    }
+}

@@ -1,0 +1,366 @@
+//! Rejoining: what is asked, what is known already, what starts over (API.md, guarantees 1 and 2).
+
+use rejoin::cursor::EventId;
+use rejoin::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
+
+use crate::harness::{Harness, S};
+
+#[test]
+fn a_cut_stream_is_rejoined_from_its_cursor() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    assert_eq!(harness.status(), Status::Reconnecting);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined(), Some(("t1".into(), "2-0".into())));
+    harness.open(Some("t1"));
+    harness.delta("2-0", "again ");
+    harness.delta("3-0", "two");
+    harness.event("4-0", r#"{"type":"finish"}"#);
+    harness.text.clear();
+    harness.deliver();
+    assert!(harness.text.starts_with("two"), "{}", harness.text);
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    let metrics = harness.client.metrics(Some(S));
+    assert_eq!((metrics.duplicates, metrics.reconnects, metrics.resets), (1, 1, 0));
+}
+
+#[test]
+fn a_rejoin_counts_what_was_received_though_not_yet_delivered() {
+    let (mut harness, _) = Harness::streaming();
+    harness.delta("3-0", "two ");
+    harness.fail();
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "3-0");
+}
+
+#[test]
+fn a_cold_join_asks_for_merged_chunks_and_a_warm_one_for_exact_ones() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", None);
+    assert!(matches!(harness.last().request, Request::Join { replay: Replay::Compact, .. }));
+    harness.open(None);
+    harness.delta("2-0", "one");
+    harness.end_of_file();
+    harness.pass_until_asked();
+    assert!(matches!(harness.last().request, Request::Join { replay: Replay::Exact, .. }));
+}
+
+#[test]
+fn an_explicit_cursor_is_where_the_stream_begins() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", Some(EventId { ms: 7, seq: 3 }));
+    assert_eq!(harness.joined(), Some(("t1".into(), "7-3".into())));
+    harness.open(None);
+    harness.delta("8-0", "tail");
+    harness.deliver();
+    assert!(harness.text.starts_with("tail"), "no block is known, and that is no hole");
+}
+
+#[test]
+fn a_bare_done_is_a_cut() {
+    let (mut harness, call) = Harness::streaming();
+    harness.bytes(b"data: [DONE]\n\n");
+    assert!(harness.is_pending(call));
+    assert_eq!(harness.status(), Status::Reconnecting);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "2-0");
+}
+
+#[test]
+fn a_trimmed_log_starts_over_from_the_beginning() {
+    let (mut harness, _) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(410, r#"{"detail":{"code":"CURSOR_TRIMMED","task_id":"t1","first_message_id":"9-0"}}"#);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "0-0");
+    let batch = harness.deliver().unwrap();
+    assert_eq!(batch.descriptors(), [3], "listeners hear of it");
+    assert_eq!(harness.client.metrics(Some(S)).resets, 1);
+}
+
+#[test]
+fn a_tail_of_a_block_that_never_began_is_a_hole_and_starts_over() {
+    let (mut harness, _) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.open(Some("t1"));
+    harness.event("9-0", r#"{"type":"text-delta","id":"other","delta":"x"}"#);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "0-0");
+}
+
+#[test]
+fn a_tail_that_begins_with_start_is_another_log_and_starts_over() {
+    let (mut harness, _) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.open(Some("t1"));
+    harness.event("9-0", r#"{"type":"start","messageId":"a1","taskId":"t1"}"#);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "0-0");
+}
+
+#[test]
+fn without_ids_a_replay_is_aligned_by_place() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.open(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "ha");
+    harness.delta("", "ha");
+    harness.deliver();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "0-0");
+    harness.open(None);
+    harness.preamble("t1", ["", ""]);
+    ["ha", "ha", "ha", "!"].into_iter().for_each(|text| harness.delta("", text));
+    harness.text.clear();
+    harness.deliver();
+    assert!(harness.text.starts_with("ha"), "{}", harness.text);
+    assert_eq!(harness.client.metrics(Some(S)).duplicates, 4);
+    assert_eq!(harness.client.metrics(Some(S)).resets, 0);
+}
+
+#[test]
+fn without_ids_a_replay_that_differs_starts_over() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.open(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "one");
+    harness.deliver();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "another");
+    assert_eq!(harness.client.metrics(Some(S)).resets, 1);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "0-0");
+}
+
+#[test]
+fn a_204_after_the_cursor_asks_how_the_task_ended() {
+    for (status, kind) in
+        [("completed", OutcomeKind::Finished), ("failed", OutcomeKind::Failed), ("cancelled", OutcomeKind::Stopped)]
+    {
+        let (mut harness, call) = Harness::streaming();
+        harness.end_of_file();
+        harness.pass_until_asked();
+        harness.answer(204, "");
+        harness.pass_until_asked();
+        assert!(matches!(harness.last().request, Request::Task { .. }));
+        harness.answer(200, &format!(r#"{{"task_id":"t1","status":"{status}"}}"#));
+        assert_eq!(harness.kind(call), kind);
+    }
+}
+
+#[test]
+fn a_204_while_the_task_runs_joins_again() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(204, "");
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"task_id":"t1","status":"running"}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_pending(call) && harness.joined().is_some());
+}
+
+#[test]
+fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
+    for status in [404, 410] {
+        let (mut harness, call) = Harness::streaming();
+        harness.end_of_file();
+        harness.pass_until_asked();
+        harness.answer(status, "");
+        harness.pass_until_asked();
+        assert!(harness.is_look());
+        let messages = r#"{"role":"user"},{"role":"assistant","id":"a1","content":"one two three"}"#;
+        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.text.clear();
+        harness.deliver();
+        assert_eq!(harness.kind(call), OutcomeKind::Finished);
+        assert!(harness.text.contains("one two three"));
+        assert_eq!(harness.client.metrics(Some(S)).resets, 1, "half an answer is not shown as complete");
+    }
+}
+
+#[test]
+fn a_lost_record_without_an_answer_is_expired() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"messages":[{"role":"user"}],"active_stream":null}"#);
+    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Expired, "TASK_EXPIRED"));
+    assert_eq!(harness.status(), Status::Error);
+    assert_eq!(harness.removed.len(), 1);
+}
+
+#[test]
+fn a_lost_record_of_a_lost_session_is_expired() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    assert_eq!(harness.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn a_record_that_one_replica_does_not_see_yet_is_asked_for_again() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_pending(call));
+    assert_eq!(harness.joined().unwrap().1, "2-0");
+}
+
+#[test]
+fn a_resume_takes_the_saved_task() {
+    let (mut first, _) = Harness::streaming();
+    first.pass(300);
+    let saved = first.saved.last().unwrap().clone();
+    let mut second = Harness::default();
+    let key = second.client.record_key(S);
+    second.input(Input::Stored { key: &key, value: Some(&saved) });
+    second.input(Input::Restored);
+    second.resume();
+    assert_eq!(second.joined(), Some(("t1".into(), "0-0".into())), "the page lost what it had");
+    second.open(Some("t1"));
+    second.preamble("t1", ["1-0", "1-1"]);
+    second.delta("2-0", "one ");
+    second.delta("3-0", "two ");
+    let batch = second.deliver().unwrap();
+    const REPLAYED: u32 = 1 << 9;
+    let flags: Vec<bool> =
+        batch.descriptors().iter().filter(|word| **word >= 256).map(|word| word & REPLAYED != 0).collect();
+    assert_eq!(flags, [true, false], "one came before the reload, two did not");
+}
+
+#[test]
+fn a_resume_without_a_saved_task_takes_what_the_session_runs() {
+    let mut harness = Harness::default();
+    let call = harness.resume();
+    assert!(harness.is_look());
+    harness.answer(200, r#"{"active_stream":{"task_id":"t5","tool_name":"search","operation_id":"o1"}}"#);
+    harness.pass(1_000);
+    assert_eq!(harness.joined().unwrap().0, "t5");
+    assert!(harness.is_pending(call));
+    let task = harness.client.active_task(S).unwrap();
+    assert_eq!((task.tool.as_str(), task.operation.as_str()), ("search", "o1"));
+}
+
+#[test]
+fn a_resume_of_a_quiet_session_is_nothing() {
+    let mut harness = Harness::default();
+    let call = harness.resume();
+    harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
+    assert_eq!(harness.outcome(call), None);
+    assert_eq!(harness.status(), Status::Idle);
+}
+
+#[test]
+fn a_resume_that_is_told_204_is_nothing_and_forgets_the_task() {
+    let (mut first, _) = Harness::streaming();
+    first.pass(300);
+    let mut second = Harness::default();
+    let key = second.client.record_key(S);
+    second.input(Input::Stored { key: &key, value: first.saved.last().map(String::as_str) });
+    let call = second.resume();
+    second.answer(204, "");
+    assert_eq!(second.outcome(call), None);
+    assert_eq!(second.removed, [key]);
+}
+
+#[test]
+fn a_resume_while_the_stream_runs_shares_its_outcome() {
+    let (mut harness, first) = Harness::streaming();
+    let second = harness.resume();
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    harness.deliver();
+    assert_eq!(harness.outcome(first), harness.outcome(second));
+    assert_eq!(harness.asked.len(), 1);
+}
+
+#[test]
+fn another_task_supersedes_the_one_that_streams() {
+    let (mut harness, first) = Harness::streaming();
+    harness.rejoin("t2", None);
+    assert_eq!(harness.kind(first), OutcomeKind::Superseded);
+    harness.pass(1_000);
+    assert_eq!(harness.joined().unwrap().0, "t2");
+}
+
+#[test]
+fn a_known_task_is_tried_for_the_window_and_stays_saved() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    let since = harness.now;
+    while harness.is_pending(call) {
+        harness.pass_until_asked();
+        harness.fail();
+    }
+    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Failed, "NETWORK_ERROR"));
+    assert!((600_000..640_000).contains(&(harness.now - since)), "{}", harness.now - since);
+    assert!(harness.client.active_task(S).is_some());
+    assert!(harness.removed.is_empty());
+}
+
+#[test]
+fn a_budget_of_retries_is_renewed_by_progress_only() {
+    let mut harness = Harness::new(Config { max_retries: Some(2), ..Config::default() });
+    let call = harness.rejoin("t1", None);
+    for id in ["1-0", "2-0", "3-0", "4-0"] {
+        harness.open(None);
+        harness.event(id, r#"{"type":"start-step"}"#);
+        harness.end_of_file();
+        harness.pass_until_asked();
+    }
+    assert!(harness.is_pending(call));
+    harness.fail();
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.bytes(b": heartbeat 15000\n\n");
+    harness.end_of_file();
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Failed);
+}
+
+#[test]
+fn a_retry_field_is_a_floor_for_every_rejoin() {
+    let (mut harness, _) = Harness::streaming();
+    harness.bytes(b"retry: 5000\n\n");
+    harness.end_of_file();
+    let before = harness.now;
+    assert!(harness.pass_until_asked().at - before >= 5_000);
+}
+
+#[test]
+fn an_event_beyond_the_limit_is_an_error() {
+    let (mut harness, call) = Harness::streaming();
+    let big = vec![b'x'; 17 * 1024 * 1024];
+    harness.bytes(b"data: ");
+    harness.bytes(&big);
+    assert_eq!(harness.code(call), "EVENT_TOO_LARGE");
+}
+
+#[test]
+fn an_answer_to_an_old_request_is_ignored() {
+    let (mut harness, call) = Harness::streaming();
+    let old = harness.last().attempt;
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.input(Input::Bytes { attempt: old, bytes: b"data: {\"type\":\"finish\"}\n\n" });
+    harness.input(Input::Answered { attempt: old, head: Head { status: 403, ..Head::default() }, body: b"" });
+    assert!(harness.is_pending(call));
+}

@@ -1,0 +1,11 @@
+//! The machine as the app and the network meet it: the status table and the guarantees of API.md, one sentence a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+mod ends;
+mod harness;
+mod joins;
+mod lifecycle;
+mod records;
+mod sends;
+mod stops;

@@ -26,16 +26,16 @@ describe("in the backend's place", { concurrency: 4 }, () => {
   test("a wrong base URL", () =>
     set.scene(undefined, async ({ page }) => {
       await page.send(HELLO);
-      assert.match(await page.failureCode(), /^(HTTP_404|NOT_FOUND|BAD_RESPONSE|HTTP_405)$/);
+      assert.match(await page.failureCode(), /^(HTTP_404|NOT_FOUND|INVALID_RESPONSE|HTTP_405)$/);
     }, { base: "/nowhere/chat" }));
 
   test("a base URL where nobody listens", () =>
     set.scene(undefined, async ({ page }) => {
       await page.send(HELLO);
-      assert.equal(await page.failureCode(), "NETWORK");
+      assert.equal(await page.failureCode(), "NETWORK_ERROR");
     }, { base: "http://127.0.0.1:9/api/chat" }));
 
-  test("an HTML page for everything", () => failsToSend((seen) => (ALL_API.test(seen.path) ? HTML : undefined), /^BAD_RESPONSE$/));
+  test("an HTML page for everything", () => failsToSend((seen) => (ALL_API.test(seen.path) ? HTML : undefined), /^INVALID_RESPONSE$/));
 
   test("an HTML page instead of a stream", () => failsToSend(streamsAre(HTML), /^[A-Z_]+$/));
 

@@ -35,7 +35,7 @@ export interface SessionDetail {
   readonly active_stream: { readonly task_id: string } | null;
 }
 
-/** An answer that is not what was asked for. `code` is the server's, or one of NETWORK, BAD_RESPONSE, HTTP_<status>. */
+/** An answer that is not what was asked for. `code` is the server's, or one of NETWORK_ERROR, INVALID_RESPONSE, HTTP_<status>. */
 export class ApiError extends Error {
   constructor(
     readonly code: string,
@@ -70,7 +70,7 @@ export class Api {
     const response = await this.#reach(path, init);
     const body = await readJson(response);
     if (!response.ok) throw refusal(response, body);
-    if (!fits(body)) throw new ApiError("BAD_RESPONSE", `The answer of ${path} is not the chat backend's`, response.status);
+    if (!fits(body)) throw new ApiError("INVALID_RESPONSE", `The answer of ${path} is not the chat backend's`, response.status);
     return body as T;
   }
 
@@ -78,7 +78,7 @@ export class Api {
     try {
       return await this.network(this.baseUrl + path, { headers: { accept: "application/json" }, ...init });
     } catch (error) {
-      throw new ApiError("NETWORK", error instanceof Error ? error.message : String(error));
+      throw new ApiError("NETWORK_ERROR", error instanceof Error ? error.message : String(error));
     }
   }
 }

@@ -39,5 +39,5 @@ export const betweenEvents = (nth = 10) => after("\n\n", nth);
 /** Inside the id of the nth event. */
 export const insideId = (nth = 10) => after("\nid: ", nth, 3);
 
-/** Inside the streamed input of a tool. */
-export const insideToolInput = (nth = 2) => after('"tool-input-delta"', nth, 12);
+/** Inside the nth piece of a tool's streamed input. */
+export const insideToolInput = (nth = 2) => after('"inputTextDelta":"', nth, 2);

@@ -181,8 +181,9 @@ impl Call {
             buffer.resize(bytes.length() as usize, 0);
             bytes.copy_to(&mut buffer);
             if matches!(take(&buffer), Flow::Enough) {
-                // A reader that cannot be cancelled has nothing left to give.
-                let _ = reader.cancel();
+                // A reader that cannot be cancelled has nothing left to give. Its promise is taken, because where the
+                // request was aborted it rejects, and Node ends a process over a rejection that nobody takes.
+                drop(reader.cancel().map(JsFuture::from));
                 return Ok(());
             }
         }

@@ -2,6 +2,7 @@
 
 import { History } from "./history.js";
 import { guard } from "./report.js";
+import { Transcript } from "./transcript.js";
 import type { RejoinError } from "./errors.js";
 import type { StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
 
@@ -26,6 +27,7 @@ const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "
 export class Channel {
   readonly sessionId: string;
   readonly #history = new History();
+  readonly #transcript = new Transcript();
   readonly #subscriptions = new Set<Subscription>();
   readonly #watchers = new Set<() => void>();
   #state = IDLE;
@@ -63,6 +65,7 @@ export class Channel {
   begin(): void {
     this.interrupt();
     this.#history.clear();
+    this.#transcript.reset();
     this.#snapshot = undefined;
   }
 
@@ -107,6 +110,7 @@ export class Channel {
   /** Keeps chunks, then hands them to everyone who listens. */
   deliver(chunks: readonly StreamChunk[]): void {
     for (const chunk of chunks) this.#history.add(chunk);
+    this.#transcript.push(chunks);
     this.#snapshot = undefined;
     this.#give(this.subscriptions(), chunks);
   }
@@ -133,7 +137,8 @@ export class Channel {
   }
 
   #takeSnapshot(): StreamSnapshot {
-    return { sessionId: this.sessionId, ...this.#state, message: null, role: "owner" };
+    const { message, usage } = this.#transcript;
+    return { sessionId: this.sessionId, ...this.#state, message, role: "owner", ...(usage && { usage }) };
   }
 }
 

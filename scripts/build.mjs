@@ -4,7 +4,6 @@
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build as bundle } from "esbuild";
 import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
@@ -40,6 +39,8 @@ function optimise(from, to) {
 }
 
 async function modules() {
+  // Only now: `npm start` installs it first.
+  const { build: bundle } = await import("esbuild");
   mkdirSync(join(root, "dist"), { recursive: true });
   await bundle({
     absWorkingDir: root,

@@ -1,0 +1,24 @@
+// What is built beside the package: the server and the demo.
+
+import { join } from "node:path";
+import { root, run, targetDir } from "./run.mjs";
+import { step } from "./step.mjs";
+
+/** Builds the server; gives its path. Cargo itself knows when there is nothing to do. */
+export function buildServer(profile = "dev") {
+  run("cargo", ["build", "--package", "rejoin-server", "--profile", profile]);
+  return join(targetDir, profile === "dev" ? "debug" : profile, "rejoin-server");
+}
+
+/** Builds the demo into www/dist. The package has to be built. */
+export async function buildDemo() {
+  const inputs = ["www/src", "www/public", "www/index.html", "www/package.json", "www/vite.config.ts", "package-lock.json", "dist"];
+  await step("demo", { inputs, outputs: ["www/dist/index.html"] }, () => {
+    run(process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(root, "www") });
+  });
+}
+
+/** Checks the types of the demo, as a stranger's app would. */
+export function checkDemo() {
+  run(join(root, "node_modules/.bin/tsc"), ["--noEmit", "--project", "www"]);
+}

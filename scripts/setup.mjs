@@ -1,0 +1,74 @@
+// `npm run setup`: installs what building and testing need and this machine lacks. Takes no time when all is there.
+// With `build` as its argument: only what `npm start` needs.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium, chromedriver } from "./lib/browser.mjs";
+import { found, output, root, run } from "./lib/run.mjs";
+import { step } from "./lib/step.mjs";
+
+const WASM = "wasm32-unknown-unknown";
+
+/** What turns the sources into the package and the demo. */
+export async function setupBuild() {
+  need("cargo", "Install Rust with rustup (https://rustup.rs).");
+  need("cc", "Install a C compiler, e.g. the package build-essential.", "build-essential");
+  wasmTarget();
+  wasmBindgen();
+  await nodeModules();
+}
+
+/** And what the tests need beside. */
+export async function setupTests() {
+  await setupBuild();
+  components();
+  if (!found("wasm-pack")) run("cargo", ["install", "wasm-pack", "--locked"]);
+  if (!chromium()) install("chromium");
+  if (!chromedriver()) install("chromium-driver");
+  if (!found("redis-server")) install("redis-server");
+}
+
+function need(program, advice, ...packages) {
+  if (found(program)) return;
+  if (packages.length === 0) throw new Error(`${program} is missing. ${advice}`);
+  install(...packages);
+}
+
+function wasmTarget() {
+  const libraries = output("rustc", ["--print", "target-libdir", "--target", WASM]);
+  if (!libraries || !existsSync(libraries)) run("rustup", ["target", "add", WASM]);
+}
+
+/** The program has to be of the very version of the crate: their format is private to each release. */
+function wasmBindgen() {
+  const [, wanted] = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(readFileSync(join(root, "Cargo.lock"), "utf8")) ?? [];
+  const present = output("wasm-bindgen", ["--version"])?.split(" ")[1];
+  if (present !== wanted) run("cargo", ["install", "wasm-bindgen-cli", "--version", wanted, "--locked", "--force"]);
+}
+
+function components() {
+  if (!found("cargo-clippy")) run("rustup", ["component", "add", "clippy"]);
+  if (!found("cargo-fmt")) run("rustup", ["component", "add", "rustfmt"]);
+}
+
+async function nodeModules() {
+  await step("node-modules", { inputs: ["package-lock.json"], outputs: ["node_modules/.package-lock.json"] }, () => {
+    run("npm", ["ci", "--no-audit", "--no-fund"]);
+  });
+}
+
+function install(...packages) {
+  if (!found("apt-get")) throw new Error(`Install ${packages.join(", ")} with this system's package manager.`);
+  const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"];
+  const apt = (...args) => {
+    const [command, ...rest] = [...asRoot, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args];
+    run(command, rest);
+  };
+  apt("update", "-q");
+  apt("install", "-qy", "--no-install-recommends", ...packages);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  await (process.argv[2] === "build" ? setupBuild() : setupTests());
+}

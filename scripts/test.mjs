@@ -1,0 +1,133 @@
+// `npm test`: everything that must hold, in the order in which it fails fastest. Names as arguments run only those,
+// e.g. `npm test -- node wasm`. Ends with the true count: `N passed, N failed`.
+
+import { createServer } from "node:net";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.mjs";
+import { chromedriver, chromium } from "./lib/browser.mjs";
+import { buildDemo, buildServer, checkDemo } from "./lib/products.mjs";
+import { follow, root, run } from "./lib/run.mjs";
+import { startServer } from "./lib/server.mjs";
+import { setupTests } from "./setup.mjs";
+
+const WASM = ["--target", "wasm32-unknown-unknown"];
+const STRICT = ["--", "-D", "warnings"];
+
+/** By name: what it takes to say whether it passed. One that gives a number of tests is counted by them. */
+const suites = {
+  format: () => run("cargo", ["fmt", "--all", "--check"]),
+  clippy: () => {
+    run("cargo", ["clippy", "--workspace", "--all-targets", ...STRICT]);
+    run("cargo", ["clippy", ...WASM, "--package", "rejoin", "--lib", "--tests", ...STRICT]);
+  },
+  rust: () => counted("cargo", ["test", "--workspace", "--no-fail-fast"]),
+  build: () => build(),
+  demo: () => buildDemo(),
+  types: () => checkDemo(),
+  server: () => {
+    process.env.REJOIN_SERVER = buildServer();
+  },
+  node: () => nodeTests("tests/node"),
+  wasm: wasmTests,
+  packaging: () => nodeTests("tests/packaging"),
+  e2e: () => nodeTests("tests/e2e"),
+};
+
+/** What a suite needs to have run before. */
+const needs = {
+  demo: ["build"],
+  types: ["build"],
+  node: ["build", "server"],
+  wasm: ["server"],
+  packaging: ["build"],
+  e2e: ["build", "demo", "server"],
+};
+
+async function main(names) {
+  await setupTests();
+  process.env.CHROMIUM ??= chromium();
+  const verdicts = [];
+  for (const name of names.length > 0 ? withNeeds(names) : Object.keys(suites)) {
+    verdicts.push(await verdict(name, verdicts));
+  }
+  report(verdicts);
+}
+
+function withNeeds(names) {
+  const unknown = names.find((name) => !(name in suites));
+  if (unknown) throw new Error(`No suite is called ${unknown}: ${Object.keys(suites).join(", ")}`);
+  const wanted = new Set(names.flatMap((name) => [...(needs[name] ?? []), name]));
+  return Object.keys(suites).filter((name) => wanted.has(name));
+}
+
+async function verdict(name, before) {
+  const missing = (needs[name] ?? []).find((need) => before.find((other) => other.name === need)?.failed);
+  if (missing) return { name, passed: 0, failed: 1, seconds: 0, why: `not run, because ${missing} failed` };
+  console.log(`\n== ${name}`);
+  const started = performance.now();
+  const result = await attempt(suites[name]);
+  return { name, seconds: Math.round((performance.now() - started) / 1000), ...result };
+}
+
+async function attempt(suite) {
+  try {
+    return (await suite()) ?? { passed: 1, failed: 0 };
+  } catch (error) {
+    console.error(String(error?.stack ?? error));
+    return { passed: 0, failed: 1, why: String(error?.message ?? error) };
+  }
+}
+
+function report(verdicts) {
+  console.log();
+  for (const { name, passed, failed, seconds, why } of verdicts) {
+    console.log(`${failed ? "FAILED" : "ok    "} ${name.padEnd(10)} ${passed} passed, ${failed} failed, ${seconds} s${why ? ` (${why})` : ""}`);
+  }
+  const sum = (key) => verdicts.reduce((all, one) => all + one[key], 0);
+  console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
+  process.exitCode = sum("failed") === 0 ? 0 : 1;
+}
+
+/** Runs a test program and reads its own counts. One that ends badly has failed at least once, whatever it printed. */
+async function counted(command, args, options) {
+  const { code, text } = await follow(command, args, options);
+  const plain = text.replace(/\x1b\[[0-9;]*m/g, "");
+  const all = (pattern) => [...plain.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
+  const passed = all(/^test result: .*?(\d+) passed/gm) + all(/^(?:ℹ|#) pass (\d+)$/gm);
+  const failed = all(/^test result: .*?(\d+) failed/gm) + all(/^(?:ℹ|#) fail (\d+)$/gm) + all(/^(?:ℹ|#) cancelled (\d+)$/gm);
+  if (code !== 0) return { passed, failed: Math.max(failed, 1), why: `${command} ended with ${code}` };
+  if (passed + failed === 0) return { passed, failed: 1, why: "no test ran" };
+  return { passed, failed };
+}
+
+function nodeTests(folder) {
+  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.mjs")).sort();
+  return counted(process.execPath, ["--test", "--test-reporter=spec", ...files.map((name) => join(folder, name))]);
+}
+
+/** The shell in a real browser, against the real server; the browser's page has an origin that the server must allow. */
+async function wasmTests() {
+  const address = `127.0.0.1:${await freePort()}`;
+  const server = await startServer(process.env.REJOIN_SERVER, "--allow-origin", `http://${address}`);
+  try {
+    return await counted("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver", chromedriver(), "."], {
+      env: { ...process.env, WASM_BINDGEN_TEST_ADDRESS: address, REJOIN_TEST_URL: server.url, WASM_BINDGEN_TEST_TIMEOUT: "120" },
+    });
+  } finally {
+    await server.stop();
+  }
+}
+
+function freePort() {
+  return new Promise((done, failed) => {
+    const probe = createServer();
+    probe.once("error", failed);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
+
+await main(process.argv.slice(2));

@@ -12,14 +12,17 @@ const MOST_CHECKPOINTS: usize = 4_096;
 pub struct Trail {
     count: u64,
     hash: u64,
-    /// The hash after every `stride` frames.
+    /// Frames that were taken over from another record; only the hash after all of them is known.
+    base: u64,
+    base_hash: u64,
+    /// The hash after every `stride` frames since.
     checkpoints: Vec<u64>,
     stride: u64,
 }
 
 impl Default for Trail {
     fn default() -> Self {
-        Self { count: 0, hash: 0, checkpoints: Vec::new(), stride: 1 }
+        Self::resume(0, 0)
     }
 }
 
@@ -42,6 +45,18 @@ pub enum Step {
 }
 
 impl Trail {
+    /// Goes on where another record stood.
+    #[must_use]
+    pub fn resume(count: u64, hash: u64) -> Self {
+        Self { count, hash, base: count, base_hash: hash, checkpoints: Vec::new(), stride: 1 }
+    }
+
+    /// The running hash.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// Frames so far.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -52,7 +67,7 @@ impl Trail {
     pub fn push(&mut self, frame: &[u8]) {
         self.hash = fold(self.hash, frame);
         self.count += 1;
-        if !self.count.is_multiple_of(self.stride) {
+        if !(self.count - self.base).is_multiple_of(self.stride) {
             return;
         }
         self.checkpoints.push(self.hash);
@@ -74,10 +89,8 @@ impl Trail {
         if count == self.count {
             return Some(self.hash);
         }
-        if !count.is_multiple_of(self.stride) {
-            return None;
-        }
-        let place = usize::try_from(count / self.stride).ok()?.checked_sub(1)?;
+        let own = count.checked_sub(self.base).filter(|own| own.is_multiple_of(self.stride))?;
+        let Some(place) = usize::try_from(own / self.stride).ok()?.checked_sub(1) else { return Some(self.base_hash) };
         self.checkpoints.get(place).copied()
     }
 }
@@ -179,6 +192,19 @@ mod tests {
         let mut other = Replay::default();
         let seen = (0_u32..100).position(|_| other.step(&trail, b"another") == Step::Differs);
         assert!(seen.is_some_and(|frames| frames < 64), "{seen:?}");
+    }
+
+    #[test]
+    fn a_trail_that_was_taken_over_is_checked_where_it_was_and_from_there_on() {
+        let whole = trail(&["a", "b", "c", "d"]);
+        let head = trail(&["a", "b"]);
+        let mut resumed = Trail::resume(head.count(), head.hash());
+        resumed.push(b"c");
+        resumed.push(b"d");
+        assert_eq!((resumed.count(), resumed.hash()), (whole.count(), whole.hash()));
+        assert_eq!(steps(&resumed, &["a", "b", "c", "d", "e"])[2..], [Step::Known, Step::Known, Step::News]);
+        assert_eq!(steps(&resumed, &["a", "x"])[1], Step::Differs);
+        assert_eq!(steps(&resumed, &["a", "b", "x"])[2], Step::Differs);
     }
 
     #[test]

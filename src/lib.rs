@@ -21,6 +21,7 @@ pub mod retry;
 pub mod session;
 pub mod sse;
 pub mod stop;
+pub mod tabs;
 pub mod task;
 pub mod time;
 

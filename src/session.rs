@@ -182,7 +182,7 @@ pub struct Session {
     state: State,
     goal: Goal,
     reader: Reader,
-    /// The task of the stream before, and what it gave.
+    /// The task that a stream before this one told, and what it gave.
     before: Option<(String, Reader)>,
     backoff: Backoff,
     calls: Vec<Call>,
@@ -374,7 +374,9 @@ impl Session {
 
     fn begin(&mut self, call: Call, cx: &mut Context) {
         let reader = core::mem::take(&mut self.reader);
-        self.before = self.goal.task.take().map(|task| (task, reader));
+        if let Some(task) = self.goal.task.take() {
+            self.before = Some((task, reader));
+        }
         self.backoff = cx.backoff();
         self.goal = Goal { started: cx.now, ..Goal::default() };
         self.calls.push(call);

@@ -30,7 +30,8 @@ export function mergeMessages<M extends Message>(
   const theirs = server ?? [];
   const ours = local ?? [];
   const table = new Table();
-  const places = mergeLists(table.reduce(theirs), table.reduce(ours), Boolean(options?.activeStream), table);
+  const [their, our] = [table.reduce(theirs), table.reduce(ours)];
+  const places = mergeLists(their, our, Boolean(options?.activeStream), table.lengths(), table);
   return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as M);
 }
 
@@ -53,8 +54,8 @@ class Table {
     return Uint32Array.from(words);
   }
 
-  length(text: number): number {
-    return (this.#texts[text] as string).length;
+  lengths(): Uint32Array {
+    return Uint32Array.from(this.#texts, (text) => text.length);
   }
 
   /** Whether `text` holds `part` at `at`, as far as the shorter of the two goes. */

@@ -15,6 +15,7 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use turn::Turn;
 
 /// A text by number; equal texts have equal numbers.
@@ -78,6 +79,9 @@ struct Lists<'a, T> {
     server: Vec<&'a Message>,
     local: &'a [Message],
     texts: &'a T,
+    /// The last two texts that were compared from their beginnings, and whether they agreed: turns are looked at
+    /// several times in a row, and asking may be dear.
+    compared: Cell<(Text, Text, bool)>,
     /// For each local message the server's that shares a key with it.
     anchors: Vec<Option<usize>>,
     /// For each message of the server whether a local one is anchored to it.
@@ -123,7 +127,18 @@ impl<'a, T: Texts> Lists<'a, T> {
                 *taken = true;
             }
         }
-        Self { server, local, texts, anchors, taken }
+        Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors, taken }
+    }
+
+    /// Whether one of two texts is a prefix of the other.
+    fn agree(&self, theirs: Text, ours: Text) -> bool {
+        let (last_theirs, last_ours, agreed) = self.compared.get();
+        if theirs == ours || (theirs, ours) == (last_theirs, last_ours) {
+            return theirs == ours || agreed;
+        }
+        let agree = self.texts.holds_at(theirs, 0, ours);
+        self.compared.set((theirs, ours, agree));
+        agree
     }
 
     fn anchor(&self, ours: usize) -> Option<usize> {

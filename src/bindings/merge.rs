@@ -9,30 +9,33 @@ extern "C" {
     /// The texts of both lists, by number.
     pub type TextTable;
 
-    #[wasm_bindgen(method)]
-    fn length(this: &TextTable, text: u32) -> u32;
-
     #[wasm_bindgen(method, js_name = holdsAt)]
     fn holds_at(this: &TextTable, text: u32, at: u32, part: u32) -> bool;
 }
 
-impl Texts for TextTable {
+struct Table<'a> {
+    texts: &'a TextTable,
+    lengths: &'a [u32],
+}
+
+impl Texts for Table<'_> {
     fn length(&self, text: Text) -> usize {
-        self.length(text) as usize
+        self.lengths.get(text as usize).map_or(0, |length| *length as usize)
     }
 
     fn holds_at(&self, text: Text, at: usize, part: Text) -> bool {
-        u32::try_from(at).is_ok_and(|at| self.holds_at(text, at, part))
+        u32::try_from(at).is_ok_and(|at| self.texts.holds_at(text, at, part))
     }
 }
 
 /// Merges two lists of messages, each as role, text or 0, number of keys, keys. Gives the places in the server's list
-/// that are shown, then those in the local one counted on from the server's length.
+/// that are shown, then those in the local one counted on from the server's length. `lengths`: of the texts, in UTF-16
+/// code units.
 #[wasm_bindgen(js_name = mergeLists)]
-pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, texts: &TextTable) -> Vec<u32> {
+pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, lengths: &[u32], texts: &TextTable) -> Vec<u32> {
     let activity = if is_streaming { Activity::Streaming } else { Activity::Idle };
     let server = read(server);
-    let Merged { server: shown, local: new } = merge(&server, &read(local), activity, texts);
+    let Merged { server: shown, local: new } = merge(&server, &read(local), activity, &Table { texts, lengths });
     let places = shown.into_iter().chain(new.into_iter().map(|place| place + server.len()));
     places.filter_map(|place| u32::try_from(place).ok()).collect()
 }

@@ -124,15 +124,15 @@ fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: 
     }
     for (theirs, place) in theirs.texts.iter().zip(&ours.texts) {
         if let Some((theirs, mine)) = lists.free_texts(*theirs, *place) {
-            found(*place, grade(lists.texts, theirs, mine));
+            found(*place, grade(lists, theirs, mine));
         }
     }
 }
 
-fn grade(texts: &impl Texts, theirs: Text, mine: Text) -> Grade {
-    match (theirs == mine, texts.holds_at(theirs, 0, mine)) {
+fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Grade {
+    match (theirs == mine, lists.agree(theirs, mine)) {
         (true, _) => Grade::Equal,
-        (false, true) if texts.length(theirs).min(texts.length(mine)) == 0 => Grade::Empty,
+        (false, true) if lists.texts.length(theirs).min(lists.texts.length(mine)) == 0 => Grade::Empty,
         (false, true) => Grade::Beginning,
         (false, false) => Grade::Disagrees,
     }
@@ -151,8 +151,8 @@ fn agrees_as_a_whole<T: Texts>(
     let mut at = 0;
     for place in &ours.texts {
         let (Some(mine), Some(next)) = (lists.local.get(*place).and_then(|message| message.text), piece) else { break };
-        let grade = if at == 0 { grade(lists.texts, next, mine) } else { Grade::Beginning };
-        if !lay(lists.texts, mine, &mut piece, &mut at, &mut pieces) {
+        let grade = if at == 0 { grade(lists, next, mine) } else { Grade::Beginning };
+        if !lay(lists, mine, &mut piece, &mut at, &mut pieces) {
             return false;
         }
         if lists.anchor(*place).is_none() {
@@ -163,18 +163,23 @@ fn agrees_as_a_whole<T: Texts>(
 }
 
 /// Lays one of our pieces on theirs from where the last one ended, over as many of theirs as it covers.
-fn lay(
-    texts: &impl Texts,
+fn lay<T: Texts>(
+    lists: &Lists<'_, T>,
     mine: Text,
     piece: &mut Option<Text>,
     at: &mut usize,
     pieces: &mut impl Iterator<Item = Text>,
 ) -> bool {
+    let texts = lists.texts;
     let length = texts.length(mine);
     let mut laid = 0;
     while let Some(theirs) = *piece {
         let left = texts.length(theirs) - *at;
-        let agrees = if laid == 0 { texts.holds_at(theirs, *at, mine) } else { texts.holds_at(mine, laid, theirs) };
+        let agrees = match (laid, *at) {
+            (0, 0) => lists.agree(theirs, mine),
+            (0, at) => texts.holds_at(theirs, at, mine),
+            (laid, _) => texts.holds_at(mine, laid, theirs),
+        };
         if !agrees {
             return false;
         }

@@ -31,6 +31,9 @@ const NEW_BLOCK: u32 = 1 << 10;
 const NOT_JSON: u32 = 0;
 const NO_TYPE: u32 = 1 << 4;
 
+/// Two numbers of 64 bits and a hyphen.
+const LONGEST_ID: usize = 41;
+
 /// A text buffer above this is given back, in bytes.
 const KEPT_CAPACITY: usize = 1024 * 1024;
 
@@ -141,7 +144,7 @@ impl Batch {
         if let Some(id) = id {
             let start = self.text.len();
             write_id(&mut self.text, id);
-            self.slice_from(start);
+            self.descriptors.push((self.text.len() - start) as u32);
         }
     }
 
@@ -221,14 +224,43 @@ fn head(stream: &Stream<'_>, id: Option<EventId>, age: Age) -> u32 {
 
 /// Not by `Display`, whose machinery costs more than the rest of a row.
 fn write_id(out: &mut String, id: EventId) {
-    let mut digits = itoa::Buffer::new();
-    out.push_str(digits.format(id.ms));
-    out.push('-');
-    out.push_str(digits.format(id.seq));
+    let mut digits = [0; LONGEST_ID];
+    let mut places = digits.iter_mut().rev();
+    write_number(id.seq, &mut places);
+    if let Some(place) = places.next() {
+        *place = b'-';
+    }
+    write_number(id.ms, &mut places);
+    let free = places.count();
+    out.push_str(digits.get(free..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+}
+
+/// Writes from the last digit on. Eight digits at a time, because WebAssembly divides 64-bit numbers slowly.
+fn write_number<'a>(number: u64, places: &mut impl Iterator<Item = &'a mut u8>) {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    let mut high = number;
+    loop {
+        let mut low = (high % EIGHT_DIGITS) as u32;
+        high /= EIGHT_DIGITS;
+        // The highest part has no leading zeros, and at least one digit.
+        let (mut written, width) = (0, if high > 0 { 8 } else { 1 });
+        while written < width || low > 0 {
+            let Some(place) = places.next() else { return };
+            *place = b'0' + (low % 10) as u8;
+            low /= 10;
+            written += 1;
+        }
+        if high == 0 {
+            return;
+        }
+    }
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.
 pub(crate) fn utf16_len(text: &str) -> u32 {
+    if text.is_ascii() {
+        return text.len() as u32;
+    }
     text.as_bytes().iter().map(|byte| u32::from((byte & 0xC0) != 0x80) + u32::from(*byte >= 0xF0)).sum()
 }
 
@@ -309,6 +341,17 @@ mod tests {
         }
         assert_eq!(used.text(), r#"[{"type":"stream_end","replayed":true}]xb"#);
         assert_eq!(used.descriptors(), [JSON, 1, 39, DELTA | TEXT | REPLAYED | NEW_BLOCK, 1, 1]);
+    }
+
+    #[test]
+    fn ids_are_written_as_they_are_printed() {
+        for number in [0, 9, 99_999_999, 100_000_000, 100_000_001, 1_763_840_000_007, 10_000_000_000_000_000, u64::MAX]
+        {
+            let id = EventId { ms: number, seq: number };
+            let mut text = String::new();
+            write_id(&mut text, id);
+            assert_eq!(text, id.to_string());
+        }
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn lone_surrogates_are_seen_wherever_they_stand() {
 }
 
 #[test]
-fn the_scanner_takes_the_deltas_that_backends_write() {
+fn the_scanner_takes_what_backends_write_most() {
     for data in [
         r#"{"type":"text-delta","id":"0","delta":" the"}"#,
         r#"{"type": "text-delta", "id": "0", "delta": " the"}"#,
@@ -310,6 +310,12 @@ fn the_scanner_takes_the_deltas_that_backends_write() {
         r#"{"type":"reasoning-delta","id":"r","delta":""}"#,
         r#"{"type":"tool-input-delta","toolCallId":"call_1","inputTextDelta":"{\"a\":"}"#,
         r#"{"type":"text_chunk","content":"x"}"#,
+        r#"{"type":"text_chunk","content":"x","timestamp":"2026","idx":10,"ok":true,"no":false,"none":null,"zero":0}"#,
+        r#"{"type":"finish"}"#,
+        r#"{"type":"unheard-of"}"#,
+        r#"{"type":"text-delta","id":"0","delta":"\udf89"}"#,
+        r#"{"type":"text-delta","id":"0","delta":"x","delta":"y"}"#,
+        r#"{"type":"text-delta","id":0,"delta":"x"}"#,
     ] {
         assert!(scan::scan(data).is_some(), "{data}");
         assert_eq!(decode(data), decode_exact(data));
@@ -319,16 +325,20 @@ fn the_scanner_takes_the_deltas_that_backends_write() {
 #[test]
 fn the_scanner_leaves_everything_else_to_the_exact_way() {
     for data in [
-        r#"{"type":"text-delta","id":"0"}"#,
-        r#"{"type":"text-delta","id":"0","delta":"x","providerMetadata":{}}"#,
-        r#"{"type":"text-delta","id":"0","delta":"x","content":"y"}"#,
-        r#"{"type":"text-delta","id":"0","delta":"x","delta":"y"}"#,
-        r#"{"type":"text-delta","id":0,"delta":"x"}"#,
-        r#"{"type":"text-delta","id":"0","delta":"\udf89"}"#,
+        r#"{"type":"a","b":{}}"#,
+        r#"{"type":"a","b":[]}"#,
+        r#"{"type":"a","b":-1}"#,
+        r#"{"type":"a","b":1.5}"#,
+        r#"{"type":"a","b":1e5}"#,
+        r#"{"type":"a","b":01}"#,
+        r#"{"type":"a","b":tru}"#,
+        r#"{"type":"a","b":nulll}"#,
+        r#"{"type":"a","b":1,"c":2,"d":3,"e":4,"f":5,"g":6,"h":7,"i":8}"#,
         r#"{"type":"text\u002ddelta","id":"0","delta":"x"}"#,
         r#"{"\u0074ype":"text-delta","id":"0","delta":"x"}"#,
-        r#"{"type":"text_chunk","content":"x","idx":1}"#,
-        r#"{"type":"finish"}"#,
+        r#"{"type":5}"#,
+        r#"{"a":"b"}"#,
+        "{}",
     ] {
         assert_eq!(scan::scan(data), None, "{data}");
     }
@@ -336,19 +346,38 @@ fn the_scanner_leaves_everything_else_to_the_exact_way() {
 
 #[test]
 fn a_cut_or_changed_byte_never_makes_the_scanner_take_what_the_exact_way_refuses() {
-    let frame = r#"{"type": "text-delta", "id":"0","delta":"some \u00e9\n text that is longer"}"#;
-    for at in 0..frame.len() {
-        assert_agreement(&frame[..at]);
-        for byte in b"\"\\{},: \nu0x" {
-            let mut changed = frame.as_bytes().to_vec();
-            changed[at] = *byte;
-            assert_agreement(std::str::from_utf8(&changed).unwrap());
+    for frame in [
+        r#"{"type": "text-delta", "id":"0","delta":"some \u00e9\n text that is longer"}"#,
+        r#"{"type":"text_chunk","content":"x","idx":10,"ok":true,"no":false,"none":null}"#,
+    ] {
+        for at in 0..frame.len() {
+            assert_agreement(&frame[..at]);
+            for byte in b"\"\\{},: \n\x1f\x7fu0x" {
+                let mut changed = frame.as_bytes().to_vec();
+                changed[at] = *byte;
+                assert_agreement(std::str::from_utf8(&changed).unwrap());
+            }
         }
     }
 }
 
 fn assert_agreement(data: &str) {
-    if let Some(delta) = scan::scan(data) {
-        assert_eq!(decode_exact(data), Ok(Chunk::Delta(delta)), "{data}");
+    if let Some(chunk) = scan::scan(data) {
+        assert_eq!(decode_exact(data), Ok(chunk), "{data}");
+    }
+}
+
+#[test]
+fn the_scanner_sees_a_special_byte_at_any_place_after_any_other() {
+    for at in 0..20 {
+        for byte in 0..=0x7f_u8 {
+            let mut content = [b'~'; 20];
+            content[at] = byte;
+            let content = std::str::from_utf8(&content).unwrap();
+            for padding in ["", "é", "\u{7f}", "\u{80}"] {
+                assert_agreement(&format!(r#"{{"type":"text_chunk","content":"{padding}{content}"}}"#));
+                assert_agreement(&format!("{{\"type\":\"text_chunk\",\"content\":\"{content}{padding}"));
+            }
+        }
     }
 }

@@ -71,6 +71,8 @@ const fn carried(wire: &'static str) -> Word {
 static DATA: Word = carried("data-");
 
 static VOCABULARY: &[Word] = &[
+    // First, because the legacy dialect says it most.
+    carried("text_chunk"),
     // The AI SDK's UI message stream, majors 5 to 7.
     Word { wire: "start", form: Form::Start, role: Role::Start },
     Word { wire: "text-start", form: Form::Silent, role: Role::BlockStart("id") },
@@ -132,7 +134,6 @@ static VOCABULARY: &[Word] = &[
     Word { wire: "error", form: Form::Error, role: Role::Error },
     carried("usage"),
     // The legacy dialect.
-    carried("text_chunk"),
     carried("text_ended"),
     carried("tool_call"),
     carried("tool_call_start"),

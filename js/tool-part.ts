@@ -49,8 +49,6 @@ export class ToolCall {
 
   /** `tool_response`. */
   respond(chunk: Fields, isFinal: boolean): void {
-    const { output: _, errorText: __, preliminary: ___, ...facts } = this.#facts;
-    this.#facts = facts;
     this.#describe(chunk, "resultProviderMetadata");
     if (chunk["success"] === false) return this.#settle("output-error", { errorText: errorText(chunk["result"]) });
     this.#settle("output-available", { output: chunk["result"], ...(isFinal ? {} : { preliminary: true }) });
@@ -109,7 +107,8 @@ export class ToolCall {
     if (this.#state === "input-streaming") this.#input = this.#soFar(this.#raw);
     this.#json = undefined;
     this.#state = state;
-    this.#facts = { ...this.#facts, ...facts };
+    const { output: _, errorText: __, preliminary: ___, ...kept } = this.#facts;
+    this.#facts = { ...kept, ...facts };
     this.#part = undefined;
   }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { init, mergeMessages } from "../../dist/index.js";
+import { cost } from "./support/cost.mjs";
 
 before(() => init());
 
@@ -189,7 +190,8 @@ test("ten thousand messages are merged in the time of a frame or few", () => {
   const turn = (at) => [user(`question ${at % 9}`), assistant(`answer ${at}`.repeat(50))];
   const server = Array.from({ length: 5_000 }, (_, at) => turn(at)).flat();
   const local = [...copy(server.slice(2_000)), user("new")];
-  const begin = performance.now();
-  same(mergeMessages(server, local), [...server, local.at(-1)]);
-  assert.ok(performance.now() - begin < 2_000);
+  const ms = cost(() => {
+    same(mergeMessages(server, local), [...server, local.at(-1)]);
+  });
+  assert.ok(ms < 2_000);
 });

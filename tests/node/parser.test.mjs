@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { ParseError, RejoinError, createParser, init } from "../../dist/index.js";
+import { cost } from "./support/cost.mjs";
 
 before(() => init());
 
@@ -259,10 +260,11 @@ test("a parser of many streams, and many parsers, do not meet", () => {
 
 test("a long line in tiny pieces costs linear time", () => {
   const { heard, parser } = recorder();
-  const begin = performance.now();
-  parser.feed("data: ");
-  for (let i = 0; i < 200_000; i++) parser.feed("0123456789");
-  parser.feed("\n\n");
-  assert.equal(events(heard)[0].data.length, 2_000_000);
-  assert.ok(performance.now() - begin < 5_000);
+  const ms = cost(() => {
+    parser.feed("data: ");
+    for (let i = 0; i < 200_000; i++) parser.feed("0123456789");
+    parser.feed("\n\n");
+    assert.equal(events(heard)[0].data.length, 2_000_000);
+  });
+  assert.ok(ms < 5_000);
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./support/load.mjs";
+import { cost } from "./support/cost.mjs";
 
 const { Transcript } = await load("transcript");
 
@@ -128,6 +129,13 @@ test("tools fail in their input, in their output, and by success: false", () => 
   for (const result of ["no", { error: "no" }, { message: "no" }]) {
     assert.equal(parts(call("c", {}), response("c", result, { success: false }))[0].errorText, "no");
   }
+});
+
+test("a tool that fails after a preliminary output has none", () => {
+  const failed = { type: "tool-search", toolCallId: "c", state: "output-error", input: {}, errorText: "no" };
+  const preliminary = response("c", "so far", { preliminary: true });
+  assert.deepEqual(parts(call("c", {}), preliminary, { type: "tool-output-error", toolCallId: "c", errorText: "no" }), [failed]);
+  assert.deepEqual(parts(call("c", {}), preliminary, response("c", "no", { success: false })), [failed]);
 });
 
 test("a tool whose start was not seen begins with what tells of it", () => {
@@ -259,22 +267,24 @@ test("whatever comes, nothing is thrown", () => {
 
 test("a message of two hundred thousand pieces is built in linear time, looked at now and then", () => {
   const transcript = after(streaming("c"));
-  const begin = performance.now();
-  for (let frame = 0; frame < 400; frame++) {
-    transcript.push(Array.from({ length: 500 }, (_, at) => (at % 100 === 0 ? text("word ", String(frame)) : delta("c", "x"))));
-    assert.ok(transcript.message);
-  }
-  assert.equal(transcript.message.parts.length, 401);
-  assert.ok(performance.now() - begin < 5_000);
+  const ms = cost(() => {
+    for (let frame = 0; frame < 400; frame++) {
+      transcript.push(Array.from({ length: 500 }, (_, at) => (at % 100 === 0 ? text("word ", String(frame)) : delta("c", "x"))));
+      assert.ok(transcript.message);
+    }
+    assert.equal(transcript.message.parts.length, 401);
+  });
+  assert.ok(ms < 5_000);
 });
 
 test("a tool input of a megabyte is read as it grows", () => {
   const transcript = after(streaming("c"));
   const input = JSON.stringify({ code: "line\n".repeat(170_000) });
-  const begin = performance.now();
-  for (let at = 0; at < input.length; at += 20) {
-    transcript.push([delta("c", input.slice(at, at + 20))]);
-    assert.equal(typeof transcript.message.parts[0].input, "object");
-  }
-  assert.ok(performance.now() - begin < 5_000);
+  const ms = cost(() => {
+    for (let at = 0; at < input.length; at += 20) {
+      transcript.push([delta("c", input.slice(at, at + 20))]);
+      assert.equal(typeof transcript.message.parts[0].input, "object");
+    }
+  });
+  assert.ok(ms < 5_000);
 });

@@ -29,6 +29,20 @@ function glue() {
   // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
   run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
+  shieldExports(join(root, "pkg/rejoin.js"));
+}
+
+/**
+ * V8 compiles hot calls of WebAssembly into the JavaScript that makes them, and that of Node 20 ends the process
+ * ("unreachable code", in the deoptimiser) when it has to take such code back. It leaves calls of a proxy alone.
+ */
+function shieldExports(file) {
+  const plain = "wasm = instance.exports;";
+  const shielded =
+    'wasm = Object.fromEntries(Object.entries(instance.exports).map(([name, value]) => [name, typeof value === "function" ? new Proxy(value, {}) : value]));';
+  const glue = readFileSync(file, "utf8");
+  if (!glue.includes(plain)) throw new Error("wasm-bindgen's glue has changed: its exports can't be shielded");
+  writeFileSync(file, glue.replace(plain, () => shielded));
 }
 
 function optimise(from, to) {

@@ -20,7 +20,7 @@ function binary() {
 /** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
 export async function startServer(...flags) {
   const child = spawn(binary(), ["--listen", "127.0.0.1:0", "--store", "memory", "--www", www, ...flags], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", process.env.REJOIN_SERVER_LOG ? "inherit" : "ignore"],
     env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "warn" },
   });
   const ended = new Promise((done) => child.once("exit", done));

@@ -73,9 +73,14 @@ impl<'a> Object<'a> {
             Some(Form::Start) if self.task().is_some() => Delivery::Renamed(vocabulary::STREAM_START),
             Some(Form::Start) if self.members.len() > 1 => Delivery::AsItCame,
             Some(Form::Start) => Delivery::None,
-            Some(Form::Error) if self.has("message") || self.has("content") => Delivery::AsItCame,
+            Some(Form::Error) if self.is_legacy_error() => Delivery::AsItCame,
             Some(Form::Error) => Delivery::Renamed(vocabulary::ERROR),
         }
+    }
+
+    /// "An `error` with `message` or `content` is legacy and passes unchanged"; so does one without any text.
+    fn is_legacy_error(&self) -> bool {
+        self.has("message") || self.has("content") || !self.has("errorText")
     }
 
     fn has(&self, name: &str) -> bool {

@@ -115,6 +115,7 @@ passes_unchanged! {
     credentials_needed: r#"{"type":"credentials_needed","scopes":["a"]}"#;
     legacy_error_with_a_message: r#"{"type":"error","message":"m","errorText":"e"}"#;
     legacy_error_with_content: r#"{"type":"error","content":"c"}"#;
+    error_whose_texts_are_null: r#"{"type":"error","errorText":null,"message":null}"#;
     error_that_says_nothing: r#"{"type":"error"}"#;
     usage: r#"{"type":"usage","promptTokens":1,"completionTokens":2,"totalTokens":3,"idx":4}"#;
     stream_end: r#"{"type":"stream_end","idx":5}"#;

@@ -35,7 +35,11 @@ function expected(line) {
 
 function normalised({ type, ...rest }) {
   const renamed = (to, names, more = {}) => {
-    const members = Object.entries(rest).map(([name, value]) => [names[name] ?? name, value]);
+    const isRenamed = (name) => Object.hasOwn(names, name);
+    const taken = Object.keys(names).filter((name) => Object.hasOwn(rest, name)).map((name) => names[name]);
+    const members = Object.entries(rest)
+      .filter(([name]) => isRenamed(name) || !taken.includes(name))
+      .map(([name, value]) => [isRenamed(name) ? names[name] : name, value]);
     return { type: to, ...Object.fromEntries(members), ...more };
   };
   switch (type) {

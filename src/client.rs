@@ -137,7 +137,7 @@ impl Client {
         }
         if must_wait || self.cancellers.contains_key(id) {
             self.queued.insert(id.to_owned(), (call, request));
-            return;
+            return self.cx.push(Effect::Changed { session: id.to_owned() });
         }
         self.with_new(id, |session, cx| {
             session.settle_now(cx);
@@ -152,6 +152,10 @@ impl Client {
     }
 
     fn rejoin(&mut self, id: &str, call: Call, task: &str, after: Option<EventId>) {
+        if self.cx.is_stopped(id, task) {
+            let outcome = bare_outcome(OutcomeKind::Stopped, Some(task.to_owned()));
+            return self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
+        }
         let live = self.sessions.get(id).filter(|session| session.is_live());
         match live.map(Session::task) {
             Some(running) if running == Some(task) => self.with(id, |session, _| session.attach(call)),
@@ -178,10 +182,11 @@ impl Client {
 
     fn stop(&mut self, id: &str, call: Call) {
         self.give_up_queued(id, OutcomeKind::Stopped);
-        if !self.cancellers.contains_key(id) {
+        let is_live = self.sessions.get(id).is_some_and(Session::is_live);
+        if is_live || !self.cancellers.contains_key(id) {
             let leftover = self.stop_stream(id);
-            let canceller = Canceller::new(id, leftover, &mut self.cx);
-            self.cancellers.insert(id.to_owned(), canceller);
+            let canceller = self.cancellers.entry(id.to_owned()).or_insert_with(|| Canceller::new(id, &mut self.cx));
+            canceller.take_on(leftover, &mut self.cx);
         }
         if let Some(canceller) = self.cancellers.get_mut(id) {
             canceller.attach(call, &mut self.cx);
@@ -333,7 +338,8 @@ impl Client {
             .collect();
         for (id, task) in stopped {
             let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
-            let canceller = Canceller::new(&id, leftover, &mut self.cx);
+            let mut canceller = Canceller::new(&id, &mut self.cx);
+            canceller.take_on(leftover, &mut self.cx);
             self.cancellers.insert(id, canceller);
         }
     }
@@ -358,6 +364,7 @@ impl Client {
         let mut snapshot = self.sessions.get(session).map(Session::snapshot).unwrap_or_default();
         if self.queued.contains_key(session) {
             snapshot.status = crate::io::Status::Connecting;
+            snapshot.error = None;
         }
         snapshot
     }

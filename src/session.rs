@@ -331,7 +331,11 @@ impl Session {
             self.abort(cx);
         }
         self.reader.discard();
-        self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), Record::Keep, cx);
+        let record = match self.state {
+            State::Draining { record, .. } => record,
+            _ => Record::Keep,
+        };
+        self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), record, cx);
         leftover
     }
 
@@ -339,9 +343,8 @@ impl Session {
         match (&self.state, &self.goal.task, &self.goal.sending) {
             (State::Draining { .. } | State::Idle | State::Over(_), ..) => Leftover::Nothing,
             (_, Some(task), _) => Leftover::Task(task.clone()),
-            (State::Asking { attempt, ask: Ask::Send, .. } | State::Reading { attempt, .. }, ..) => {
-                Leftover::InFlight(*attempt)
-            }
+            (State::Asking { attempt, ask: Ask::Send, .. }, ..) => Leftover::InFlight(*attempt),
+            (State::Reading { .. }, None, _) => Leftover::Unknown,
             (_, None, Some(Sending { fate: Fate::Unsent, .. })) => Leftover::Nothing,
             _ => Leftover::Unknown,
         }
@@ -756,6 +759,7 @@ impl Session {
 
     /// There was nothing to resume.
     fn nothing_to_resume(&mut self, cx: &mut Context) {
+        self.reader.discard();
         cx.resolve(&mut self.calls, None);
         self.state = State::Idle;
         self.show(cx);

@@ -48,10 +48,10 @@ pub struct Canceller {
 }
 
 impl Canceller {
-    /// Takes over what a stop left.
+    /// Has nothing to do yet.
     #[must_use]
-    pub fn new(session: &str, leftover: Leftover, cx: &mut Context) -> Self {
-        let mut canceller = Self {
+    pub fn new(session: &str, cx: &mut Context) -> Self {
+        Self {
             session: session.to_owned(),
             task: None,
             calls: Vec::new(),
@@ -59,27 +59,35 @@ impl Canceller {
             looks: 0,
             unauthorized: false,
             state: State::Done,
-        };
-        canceller.begin(leftover, cx);
-        canceller
+        }
     }
 
-    fn begin(&mut self, leftover: Leftover, cx: &mut Context) {
+    /// Takes on what a stop left. What an earlier stop left gives way to it: a session runs one task at a time.
+    pub fn take_on(&mut self, leftover: Leftover, cx: &mut Context) {
         match leftover {
-            Leftover::Nothing => self.finish(cx),
+            Leftover::Nothing if self.is_done() => self.finish(cx),
+            Leftover::Nothing => {}
+            Leftover::Task(task) if self.task.as_ref() == Some(&task) => {}
             Leftover::Task(task) => {
-                self.task = Some(task);
-                self.remember(cx);
-                self.ask(Ask::Cancel, cx);
+                self.drop_request(cx);
+                self.cancel(task, cx);
             }
             Leftover::InFlight(attempt) => {
+                self.drop_request(cx);
                 self.remember(cx);
                 self.state = State::Awaiting { attempt, since: cx.now };
             }
             Leftover::Unknown => {
+                self.drop_request(cx);
                 self.remember(cx);
                 self.ask(Ask::Look, cx);
             }
+        }
+    }
+
+    fn drop_request(&self, cx: &mut Context) {
+        if let State::Asking { attempt, .. } = self.state {
+            cx.push(Effect::Abort { attempt });
         }
     }
 
@@ -201,11 +209,15 @@ impl Canceller {
         }
     }
 
-    /// Gives up without forgetting: the record stays, another page goes on.
+    /// Lets go without forgetting: the record stays, another page goes on.
     pub fn close(&mut self, cx: &mut Context) {
         if let State::Asking { attempt, ask: Ask::Look, .. } = self.state {
             cx.push(Effect::Abort { attempt });
         }
+        self.give_up(cx);
+    }
+
+    fn give_up(&mut self, cx: &mut Context) {
         cx.resolve(&mut self.calls, None);
         self.state = State::Done;
     }
@@ -237,7 +249,7 @@ impl Canceller {
         self.state = match self.backoff.failed(cx.now, floor, Budget::Task) {
             Next::At(_) if cx.network == Network::Offline => State::Waiting { ask, until: None },
             Next::At(at) => State::Waiting { ask, until: Some(at) },
-            Next::Exhausted => return self.close(cx),
+            Next::Exhausted => return self.give_up(cx),
         };
     }
 

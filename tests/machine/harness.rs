@@ -32,6 +32,8 @@ pub struct Harness {
     pub saved: Vec<String>,
     pub removed: Vec<String>,
     pub text: String,
+    /// How often the app was told to look again.
+    pub changes: u32,
     calls: u32,
 }
 
@@ -55,6 +57,7 @@ impl Harness {
             saved: Vec::new(),
             removed: Vec::new(),
             text: String::new(),
+            changes: 0,
             calls: 0,
         }
     }
@@ -199,6 +202,7 @@ impl Harness {
             Effect::Ended { outcome, .. } => self.ended.push(outcome),
             Effect::Save { value, .. } => self.saved.push(value),
             Effect::Remove { key } => self.removed.push(key),
+            Effect::Changed { .. } => self.changes += 1,
             _ => {}
         }
     }

@@ -364,3 +364,14 @@ fn an_answer_to_an_old_request_is_ignored() {
     harness.input(Input::Answered { attempt: old, head: Head { status: 403, ..Head::default() }, body: b"" });
     assert!(harness.is_pending(call));
 }
+
+#[test]
+fn when_there_is_nothing_to_resume_nothing_is_voided() {
+    let (mut harness, _) = Harness::streaming();
+    harness.detach();
+    let call = harness.resume();
+    harness.pass(1_000);
+    harness.answer(204, "");
+    assert_eq!(harness.outcome(call), None);
+    assert!(harness.client.take_batch(S).is_none());
+}

@@ -1,6 +1,6 @@
 //! Stopping and letting go are different things (API.md, `stopStream`, `detachStream`, `close`).
 
-use rejoin::io::{Head, Input, Network, OutcomeKind, Request, Status};
+use rejoin::io::{Config, Head, Input, Network, OutcomeKind, Request, Status};
 
 use crate::harness::{Harness, S};
 
@@ -250,4 +250,74 @@ fn a_queued_message_is_given_up_by_a_stop() {
     assert_eq!(harness.kind(next), OutcomeKind::Stopped);
     harness.answer_with(Head { status: 200, ..Head::default() }, "{}");
     assert!(!harness.is_send());
+}
+
+#[test]
+fn a_stop_while_an_answer_that_names_no_task_is_read_looks_for_it_at_once() {
+    let mut harness = Harness::default();
+    let call = harness.start("hi");
+    harness.open(None);
+    harness.stop();
+    assert_eq!(harness.kind(call), OutcomeKind::Stopped);
+    assert_eq!(harness.aborted.len(), 1);
+    assert!(harness.is_look());
+    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    assert!(is_cancel_of(&harness, "t1"));
+}
+
+#[test]
+fn a_stop_after_the_end_was_seen_leaves_nothing_to_resume() {
+    let (mut harness, _) = Harness::streaming();
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    harness.stop();
+    assert!(harness.client.active_task(S).is_none());
+    assert_eq!(harness.removed.len(), 1);
+}
+
+#[test]
+fn a_stop_that_gives_up_lets_its_request_go_once_and_stays_remembered() {
+    let mut harness = Harness::new(Config { max_retries: Some(0), ..Config::default() });
+    let stop = harness.stop();
+    assert!(harness.is_look());
+    harness.pass(60_000);
+    assert_eq!(harness.outcome(stop), None);
+    assert_eq!(harness.aborted, [harness.last().attempt]);
+    assert!(harness.saved.last().unwrap().contains("stopped") && harness.removed.is_empty());
+}
+
+#[test]
+fn a_stopped_task_is_not_rejoined_while_its_cancelling_is_unacknowledged() {
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    let rejoin = harness.rejoin("t1", None);
+    assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+    assert!(harness.joined().is_none());
+}
+
+#[test]
+fn another_task_that_is_joined_while_a_stop_is_unacknowledged_can_be_stopped_too() {
+    let (mut harness, _) = Harness::streaming();
+    let first = harness.stop();
+    let rejoin = harness.rejoin("t2", None);
+    assert_eq!(harness.joined().unwrap().0, "t2");
+    let second = harness.stop();
+    assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+    harness.pass(1_000);
+    assert!(is_cancel_of(&harness, "t2"));
+    harness.answer(200, "{}");
+    assert_eq!((harness.outcome(first), harness.outcome(second)), (None, None));
+}
+
+#[test]
+fn a_message_that_waits_for_a_stop_shows_that_it_connects_and_not_the_last_error() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.answer(400, "");
+    assert_eq!(harness.status(), Status::Error);
+    harness.stop();
+    harness.changes = 0;
+    harness.start("again");
+    assert_eq!((harness.status(), harness.client.snapshot(S).error), (Status::Connecting, None));
+    assert_eq!(harness.changes, 1);
 }

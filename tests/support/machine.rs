@@ -1,0 +1,634 @@
+//! Any operations on a client, in any order: apps that call anything, networks that answer anything, storages that hold
+//! anything, clocks that run back. The bytes of one input decide everything; [`check`] panics where a promise is broken.
+//!
+//! What holds after every operation: the drain ends and is short, one foreground stream per session, a call is resolved
+//! at most once, an input for a request that is over does nothing, what waits is bounded, nothing is saved that was not
+//! delivered. At the end either `Close` resolves every call, or everything comes to rest by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rejoin::batch::Batch;
+use rejoin::client::Client;
+use rejoin::cursor::EventId;
+use rejoin::io::{
+    Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Page, Redirect, Repost, Request,
+    SendRequest, Status,
+};
+use rejoin::sse::parser::{Event, Parser, Sink};
+use rejoin::task::{ActiveTask, SavedTask, decode_legacy};
+
+const SESSIONS: &[&str] = &["s", "t", "/ü"];
+const TASKS: &[&str] = &["t1", "t2", "", "t 3"];
+const TYPES: &[&str] = &["text/event-stream", "application/json", "text/html", "text/event-stream; charset=utf-8", ""];
+const STATUSES: &[u16] =
+    &[200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 410, 413, 422, 425, 429, 500, 502, 503, 504, 0, 999];
+const PAUSES: &[&str] = &["0", "1", "7", "4000", "-1", "soon", "Sun, 06 Nov 1994 08:49:37 GMT", "99999999999999999999"];
+/// Beyond these the client would flood its shell.
+const MOST_EFFECTS: usize = 64;
+const MOST_TIMEOUTS: u32 = 10_000;
+/// A deadline that does not move on by then is a busy loop.
+const MOST_AT_ONCE: u32 = 16;
+
+/// Runs one program. Its bytes are the operations.
+pub fn check(program: &[u8]) {
+    let mut bytes = Bytes(program);
+    let mut world = World::new(&mut bytes);
+    while !bytes.0.is_empty() {
+        world.step(&mut bytes);
+    }
+    if world.seed.is_multiple_of(2) { world.come_to_rest() } else { world.close() }
+}
+
+/// The rest of a program; when it is used up there are zeros.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::from(self.byte()) % end
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn some(&mut self) -> &'a [u8] {
+        let length = self.below(64).min(self.0.len());
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        taken
+    }
+
+    fn text(&mut self) -> String {
+        String::from_utf8_lossy(self.some()).into_owned()
+    }
+
+    fn id(&mut self) -> EventId {
+        match self.byte() {
+            255 => EventId { ms: u64::MAX, seq: u64::MAX },
+            254 => EventId { ms: u64::MAX, seq: 0 },
+            byte => EventId { ms: u64::from(byte >> 3), seq: u64::from(byte & 7) },
+        }
+    }
+}
+
+/// What the shell knows of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Asked,
+    Open,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    request: Request,
+    stage: Stage,
+    parser: Parser,
+    /// A message whose stream was stopped or let go, while it was on its way.
+    is_orphan: bool,
+}
+
+/// What a session's listeners have a right to.
+#[derive(Default)]
+struct Listener {
+    /// The largest id that the session's streams, its storage or its app ever named.
+    heard: EventId,
+    taken: Option<EventId>,
+    delivered: EventId,
+    spare: Vec<Batch>,
+    /// Bytes that rows may come from, since rows were taken last.
+    waiting: usize,
+}
+
+struct World {
+    client: Client,
+    seed: u64,
+    now: Millis,
+    exchanges: BTreeMap<Attempt, Exchange>,
+    over: Vec<Attempt>,
+    pending: BTreeSet<u32>,
+    calls: u32,
+    storage: BTreeMap<String, String>,
+    listeners: BTreeMap<&'static str, Listener>,
+    /// `TRACE=1` prints what happens.
+    tracing: bool,
+}
+
+impl World {
+    fn new(bytes: &mut Bytes<'_>) -> Self {
+        let seed = u64::from(bytes.byte());
+        let config = Config {
+            initial_delay: bytes.pick(&[1_000, 100, 5_000]),
+            max_delay: bytes.pick(&[30_000, 1_000]),
+            max_retries: bytes.pick(&[None, Some(0), Some(2)]),
+            window: bytes.pick(&[60_000, 10_000, 0]),
+            repost: bytes.pick(&[Repost::SameId, Repost::Never]),
+            stall_timeout: bytes.pick(&[None, Some(1_000), Some(100)]),
+            task_ttl: bytes.pick(&[3_600_000, 1_000]),
+            seed,
+            ..Config::default()
+        };
+        let now = 1_700_000_000_000;
+        Self {
+            client: Client::new(config, now),
+            seed,
+            now,
+            exchanges: BTreeMap::new(),
+            over: Vec::new(),
+            pending: BTreeSet::new(),
+            calls: 0,
+            storage: BTreeMap::new(),
+            listeners: SESSIONS.iter().map(|session| (*session, Listener::default())).collect(),
+            tracing: std::env::var_os("TRACE").is_some(),
+        }
+    }
+
+    /// Every other program has one session only, where it is clear whose every event is.
+    fn step(&mut self, bytes: &mut Bytes<'_>) {
+        let sessions = if self.seed & 2 == 0 { 1 } else { SESSIONS.len() };
+        let session = SESSIONS[bytes.below(sessions)];
+        match bytes.below(24) {
+            0 => self.start(session, bytes),
+            1 => self.rejoin(session, bytes),
+            2 => self.call(|call| Input::Resume { session, call }),
+            3 => self.let_go(session, |call| Some(Input::Stop { session, call })),
+            4 => self.let_go(session, |_| None),
+            5..=13 => self.answer(bytes),
+            14..=16 => self.deliver(session),
+            17 => self.time_out(bytes),
+            18 => self.take_only(session),
+            19 => self.input(Input::Network(bytes.pick(&[Network::Online, Network::Offline]))),
+            20 => self.input(Input::Page(bytes.pick(&[Page::Shown, Page::Hidden, Page::Left, Page::Returned]))),
+            21 => self.store(session, bytes),
+            22 => self.edit(session, bytes),
+            _ => self.stale(bytes),
+        }
+        self.check_sessions();
+    }
+
+    // ---- the app ----
+
+    fn call(&mut self, input: impl FnOnce(u32) -> Input<'static>) {
+        self.calls += 1;
+        self.pending.insert(self.calls);
+        let input = input(self.calls);
+        self.input(input);
+    }
+
+    fn start(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        let author = bytes.pick(&[Author::User, Author::Assistant]);
+        let context = bytes.pick(&[None, Some("{\"url\":\"u\"}"), Some("{broken")]).map(str::to_owned);
+        let message_id = format!("m{}", self.calls);
+        let request = SendRequest { message: "yes".to_owned(), author, context, message_id };
+        self.call(|call| Input::Start { session, call, request });
+    }
+
+    fn rejoin(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        let task = bytes.pick(TASKS);
+        let after = (bytes.byte() & 1 == 1).then(|| bytes.id());
+        self.allow(session, after.unwrap_or_default());
+        if self.client.snapshot(session).task.as_deref() != Some(task) {
+            self.orphan(session);
+        }
+        self.call(|call| Input::Rejoin { session, call, task, after });
+    }
+
+    fn let_go(&mut self, session: &'static str, stop: impl FnOnce(u32) -> Option<Input<'static>>) {
+        self.orphan(session);
+        self.calls += 1;
+        match stop(self.calls) {
+            Some(stop) => {
+                self.pending.insert(self.calls);
+                self.input(stop);
+            }
+            None => self.input(Input::Detach { session }),
+        }
+        assert!(self.client.take_batch(session).is_none(), "rows of a stream that was let go");
+    }
+
+    /// Messages on their way may stay open behind a stream that was let go.
+    fn orphan(&mut self, session: &str) {
+        for exchange in self.exchanges.values_mut() {
+            exchange.is_orphan |= matches!(&exchange.request, Request::Send { session: of, .. } if of == session);
+        }
+    }
+
+    fn edit(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        let now = self.time(bytes);
+        match bytes.below(3) {
+            0 => {
+                let task = bytes.pick(TASKS).to_owned();
+                let active =
+                    ActiveTask { task, session: session.to_owned(), last: bytes.id(), ..ActiveTask::default() };
+                self.allow(session, active.last);
+                self.client.set_active_task(active, now);
+            }
+            1 => self.client.clear_active_task(session),
+            _ => {
+                let last = bytes.id();
+                self.allow(session, last);
+                self.client.update_cursor(session, last, now);
+            }
+        }
+        self.drain();
+    }
+
+    /// The app or another page says that it was delivered.
+    fn allow(&mut self, session: &str, id: EventId) {
+        if let Some(listener) = self.listeners.get_mut(session) {
+            listener.heard = listener.heard.max(id);
+            listener.delivered = listener.delivered.max(id);
+        }
+    }
+
+    // ---- delivery ----
+
+    fn take_only(&mut self, session: &'static str) {
+        let Some(batch) = self.client.take_batch(session) else { return };
+        assert!(!batch.is_empty());
+        let Some(listener) = self.listeners.get_mut(session) else { return };
+        assert!(batch.bytes() <= 4_096 + 64 * listener.waiting, "{} of {}", batch.bytes(), listener.waiting);
+        listener.waiting = 0;
+        listener.taken = Some(listener.heard);
+        listener.spare.push(batch);
+    }
+
+    fn deliver(&mut self, session: &'static str) {
+        self.take_only(session);
+        let Some(listener) = self.listeners.get_mut(session) else { return };
+        if let Some(taken) = listener.taken.take() {
+            listener.delivered = listener.delivered.max(taken);
+        }
+        for batch in std::mem::take(&mut listener.spare) {
+            self.client.recycle(session, batch);
+        }
+        self.input(Input::Delivered { session });
+    }
+
+    // ---- the network ----
+
+    fn answer(&mut self, bytes: &mut Bytes<'_>) {
+        let Some(attempt) = nth(&self.exchanges.keys().copied().collect::<Vec<_>>(), bytes.byte()) else { return };
+        let Some(exchange) = self.exchanges.get(&attempt) else { return };
+        match (exchange.stage, exchange.request.expects_stream(), bytes.below(8)) {
+            (Stage::Open, _, 0) => self.finish(attempt, Input::Ended { attempt }),
+            (_, _, 1) => self.break_off(attempt, bytes),
+            (Stage::Open, ..) => self.read(attempt, bytes),
+            (Stage::Asked, true, 2..) => self.open(attempt, bytes),
+            (Stage::Asked, ..) => {
+                let (head, body) = (Answer::new(bytes), body(bytes));
+                self.expect_rows(body.len());
+                self.finish(attempt, Input::Answered { attempt, head: head.head(), body: &body });
+            }
+        }
+    }
+
+    fn break_off(&mut self, attempt: Attempt, bytes: &mut Bytes<'_>) {
+        let failure = match bytes.below(4) {
+            0 => Failure::Headers(bytes.text()),
+            1 => Failure::InvalidUrl(bytes.text()),
+            _ => Failure::Network(bytes.text()),
+        };
+        self.finish(attempt, Input::Failed { attempt, failure });
+    }
+
+    fn open(&mut self, attempt: Attempt, bytes: &mut Bytes<'_>) {
+        let answer = Answer::new(bytes);
+        if let Some(exchange) = self.exchanges.get_mut(&attempt) {
+            exchange.stage = Stage::Open;
+        }
+        let head = Head { status: 200, content_type: "text/event-stream", ..answer.head() };
+        self.input(Input::Opened { attempt, head });
+    }
+
+    fn read(&mut self, attempt: Attempt, bytes: &mut Bytes<'_>) {
+        let read = frames(bytes);
+        self.expect_rows(read.len());
+        let largest = self.exchanges.get_mut(&attempt).map(|exchange| largest_id(&mut exchange.parser, &read));
+        for listener in self.listeners.values_mut() {
+            listener.heard = listener.heard.max(largest.unwrap_or_default());
+        }
+        self.input(Input::Bytes { attempt, bytes: &read });
+    }
+
+    /// It cannot be told from here whose rows these become.
+    fn expect_rows(&mut self, bytes: usize) {
+        self.listeners.values_mut().for_each(|listener| listener.waiting += bytes);
+    }
+
+    fn finish(&mut self, attempt: Attempt, input: Input<'_>) {
+        self.exchanges.remove(&attempt);
+        self.over.push(attempt);
+        self.input(input);
+    }
+
+    /// Something late for a request that is over, or that never was.
+    fn stale(&mut self, bytes: &mut Bytes<'_>) {
+        let attempt = nth(&self.over, bytes.byte()).unwrap_or(u32::MAX - 1);
+        let (answer, body) = (Answer::new(bytes), body(bytes));
+        let input = match bytes.below(5) {
+            0 => Input::Opened { attempt, head: answer.head() },
+            1 => Input::Bytes { attempt, bytes: &body },
+            2 => Input::Ended { attempt },
+            3 => Input::Answered { attempt, head: answer.head(), body: &body },
+            _ => Input::Failed { attempt, failure: Failure::Network(String::new()) },
+        };
+        self.client.handle(input, self.now);
+        assert_eq!(self.client.poll(), None, "a request that is over still counts");
+    }
+
+    // ---- storage and time ----
+
+    fn store(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        let value = match bytes.below(5) {
+            0 => None,
+            1 => Some(bytes.text()),
+            2 => Some(legacy(session, bytes)),
+            _ => Some(self.record(session, bytes)),
+        };
+        let key = match bytes.below(6) {
+            0 => self.client.legacy_key().to_owned(),
+            1 => bytes.text(),
+            2 => return self.input(Input::Restored),
+            _ => self.client.record_key(session),
+        };
+        value.iter().for_each(|value| self.allow_saved(value));
+        self.input(Input::Stored { key: &key, value: value.as_deref() });
+    }
+
+    fn allow_saved(&mut self, value: &str) {
+        let records = SESSIONS.iter().filter_map(|session| SavedTask::decode(value, session));
+        for saved in records.chain(decode_legacy(value, self.now)) {
+            self.allow(&saved.active.session, saved.active.last);
+        }
+    }
+
+    fn record(&self, session: &str, bytes: &mut Bytes<'_>) -> String {
+        let active = ActiveTask {
+            task: bytes.pick(TASKS).to_owned(),
+            session: session.to_owned(),
+            last: bytes.id(),
+            ..ActiveTask::default()
+        };
+        let unnumbered = bytes.pick(&[0, 1, 5, u64::MAX]);
+        let saved = bytes.pick(&[self.now, 0, u64::MAX]);
+        let stopped = bytes.pick(&[None, Some(self.now), Some(u64::MAX)]);
+        SavedTask { active, unnumbered, saved, stopped }.encode()
+    }
+
+    /// Usually forward, sometimes back.
+    fn time(&mut self, bytes: &mut Bytes<'_>) -> Millis {
+        let step = bytes.pick(&[0, 1, 16, 250, 1_000, 10_000, 46_000, 700_000]);
+        if bytes.byte() == 0 {
+            return self.now.saturating_sub(step);
+        }
+        self.now += step;
+        self.now
+    }
+
+    fn time_out(&mut self, bytes: &mut Bytes<'_>) {
+        let now = match self.client.deadline() {
+            Some(deadline) if bytes.byte() & 1 == 0 => {
+                self.now = self.now.max(deadline.min(self.now + 10_000_000));
+                self.now
+            }
+            _ => self.time(bytes),
+        };
+        self.client.handle(Input::Timeout, now);
+        self.drain();
+    }
+
+    // ---- effects ----
+
+    fn input(&mut self, input: Input<'_>) {
+        self.note(&input);
+        self.client.handle(input, self.now);
+        self.drain();
+    }
+
+    fn note(&self, what: &impl std::fmt::Debug) {
+        if self.tracing {
+            eprintln!("{:>9} {what:?}", self.now - 1_700_000_000_000);
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut effects = 0;
+        while let Some(effect) = self.client.poll() {
+            effects += 1;
+            self.note(&effect);
+            assert!(effects <= MOST_EFFECTS, "a flood: {effect:?}");
+            self.act(effect);
+        }
+        for session in SESSIONS {
+            let foreground = self.exchanges.values().filter(|exchange| exchange.is_foreground(session)).count();
+            assert!(foreground <= 1, "{foreground} messages of {session} are on their way");
+        }
+        let joins = self.exchanges.values().filter(|exchange| matches!(exchange.request, Request::Join { .. })).count();
+        assert!(joins <= SESSIONS.len(), "{joins} streams are joined");
+    }
+
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open { attempt, request, .. } => {
+                assert!(request.path().starts_with('/'));
+                let exchange = Exchange { request, stage: Stage::Asked, parser: Parser::default(), is_orphan: false };
+                assert!(self.exchanges.insert(attempt, exchange).is_none(), "an attempt's name is used twice");
+            }
+            Effect::Abort { attempt } => {
+                assert!(self.exchanges.remove(&attempt).is_some(), "gives up a request that is over");
+                self.over.push(attempt);
+            }
+            Effect::Resolve { calls, .. } => {
+                assert!(!calls.is_empty());
+                calls.iter().for_each(|call| assert!(self.pending.remove(call), "call {call} is resolved twice"));
+            }
+            Effect::Save { key, value } => self.save(key, value),
+            Effect::Remove { key } => drop(self.storage.remove(&key)),
+            Effect::Began { .. } | Effect::Deliver { .. } | Effect::Changed { .. } | Effect::Ended { .. } => {}
+        }
+    }
+
+    fn save(&mut self, key: String, value: String) {
+        let owner = SESSIONS.iter().find(|session| self.client.record_key(session) == key);
+        if let Some(listener) = owner.and_then(|session| self.listeners.get(session)) {
+            let text = value.split("\"last\":\"").nth(1).and_then(|rest| rest.split('"').next());
+            let last: EventId = text.and_then(|text| text.parse().ok()).expect("a cursor is saved");
+            assert!(last <= listener.delivered, "saved {last}, delivered {}", listener.delivered);
+        }
+        self.storage.insert(key, value);
+    }
+
+    fn check_sessions(&self) {
+        for session in SESSIONS {
+            let shown = self.client.snapshot(session);
+            let failed = shown.status == Status::Error;
+            assert_eq!(failed, shown.error.is_some(), "{shown:?}");
+            assert!(!(failed && shown.retry_at.is_some()), "{shown:?}");
+        }
+    }
+
+    // ---- the end ----
+
+    fn close(&mut self) {
+        self.input(Input::Close);
+        assert!(self.pending.is_empty(), "never resolved: {:?}", self.pending);
+        assert_eq!(self.client.deadline(), None);
+        self.input(Input::Timeout);
+        self.call(|call| Input::Resume { session: "s", call });
+        assert!(self.exchanges.values().all(|exchange| exchange.stage == Stage::Asked), "a stream outlives its client");
+    }
+
+    /// Nobody answers any more: everything is given up some time.
+    fn come_to_rest(&mut self) {
+        self.input(Input::Network(Network::Online));
+        self.input(Input::Page(Page::Returned));
+        let mut at_once = 0;
+        for _ in 0..MOST_TIMEOUTS {
+            SESSIONS.iter().for_each(|session| self.deliver(session));
+            let Some(deadline) = self.client.deadline() else {
+                assert!(self.pending.is_empty(), "never resolved: {:?}", self.pending);
+                return;
+            };
+            at_once = if deadline > self.now { 0 } else { at_once + 1 };
+            assert!(at_once <= MOST_AT_ONCE, "the deadline does not move on");
+            self.now = self.now.max(deadline);
+            self.input(Input::Timeout);
+        }
+        panic!("it never comes to rest");
+    }
+}
+
+impl Exchange {
+    fn is_foreground(&self, session: &str) -> bool {
+        !self.is_orphan && matches!(&self.request, Request::Send { session: of, .. } if of == session)
+    }
+}
+
+/// Status and headers of an answer, owned.
+struct Answer {
+    status: u16,
+    content_type: &'static str,
+    task: Option<&'static str>,
+    retry_after: Option<&'static str>,
+    date: Option<&'static str>,
+    redirect: Redirect,
+}
+
+impl Answer {
+    fn new(bytes: &mut Bytes<'_>) -> Self {
+        let shape = bytes.byte();
+        Self {
+            status: bytes.pick(STATUSES),
+            content_type: bytes.pick(TYPES),
+            task: (shape & 1 != 0).then(|| bytes.pick(TASKS)),
+            retry_after: (shape & 2 != 0).then(|| bytes.pick(PAUSES)),
+            date: (shape & 4 != 0).then(|| bytes.pick(PAUSES)),
+            redirect: if shape & 8 != 0 { Redirect::Followed } else { Redirect::None },
+        }
+    }
+
+    fn head(&self) -> Head<'static> {
+        Head {
+            status: self.status,
+            content_type: self.content_type,
+            task: self.task,
+            retry_after: self.retry_after,
+            date: self.date,
+            redirect: self.redirect,
+        }
+    }
+}
+
+fn nth<T: Copy>(from: &[T], place: u8) -> Option<T> {
+    from.get(usize::from(place) % from.len().max(1)).copied()
+}
+
+/// The body of a plain answer: a session, a task, an error, or anything.
+fn body(bytes: &mut Bytes<'_>) -> Vec<u8> {
+    let task = bytes.pick(TASKS);
+    match bytes.below(7) {
+        0 => return bytes.some().to_vec(),
+        1 => format!(
+            r#"{{"task_id":"{task}","status":"{}"}}"#,
+            bytes.pick(&["running", "completed", "failed", "cancelled", "odd"])
+        ),
+        2 => format!(
+            r#"{{"detail":{{"code":"{}","message":"m","task_id":"{task}"}}}}"#,
+            bytes.pick(&["CURSOR_TRIMMED", "TASK_RUNNING", "X"])
+        ),
+        shape => {
+            let active = if shape & 1 == 0 { format!(r#"{{"task_id":"{task}"}}"#) } else { "null".to_owned() };
+            let user = format!(r#"{{"role":"user","id":"m{}","content":"yes"}}"#, bytes.byte());
+            let answer = format!(r#"{{"role":"assistant","task_id":"{}","content":"no"}}"#, bytes.pick(TASKS));
+            let messages =
+                [user.clone(), answer.clone(), format!("{user},{answer}"), format!("{answer},{user}"), String::new()];
+            format!(r#"{{"messages":[{}],"active_stream":{active}}}"#, messages[bytes.below(5)])
+        }
+    }
+    .into_bytes()
+}
+
+/// Bytes of a stream: whole events, or anything.
+fn frames(bytes: &mut Bytes<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for _ in 0..=bytes.below(4) {
+        if bytes.byte() & 3 != 0 {
+            out.extend_from_slice(format!("id: {}\n", bytes.id()).as_bytes());
+        }
+        let block = bytes.pick(&["b", "c", ""]);
+        let data = match bytes.below(16) {
+            0 => format!(r#"{{"type":"start","messageId":"a","taskId":"{}"}}"#, bytes.pick(TASKS)),
+            1 => format!(r#"{{"type":"text-start","id":"{block}"}}"#),
+            2..=5 => {
+                format!(r#"{{"type":"text-delta","id":"{block}","delta":"{}"}}"#, bytes.pick(&["ha", "\\ud83d", "é"]))
+            }
+            6 => r#"{"type":"finish"}"#.to_owned(),
+            7 => r#"{"type":"abort"}"#.to_owned(),
+            8 => r#"{"type":"error","errorText":"bad","code":"BAD"}"#.to_owned(),
+            9 => "[DONE]".to_owned(),
+            10 => format!(r#"{{"type":"text_chunk","content":"{block}"}}"#),
+            11 => "not json".to_owned(),
+            12 => {
+                out.extend_from_slice(format!(": heartbeat {}\nretry: {}\n", bytes.byte(), bytes.byte()).as_bytes());
+                "{\"type\":\"usage\"}".to_owned()
+            }
+            13 => r#"{"type":"stream_end"}"#.to_owned(),
+            _ => {
+                out.extend_from_slice(bytes.some());
+                continue;
+            }
+        };
+        out.extend_from_slice(format!("data: {data}\n\n").as_bytes());
+    }
+    if bytes.byte() & 7 == 0 {
+        out.truncate(out.len() / 2);
+    }
+    out
+}
+
+/// The largest id of the events that these bytes complete.
+fn largest_id(parser: &mut Parser, read: &[u8]) -> EventId {
+    struct Ids(EventId);
+    impl Sink for Ids {
+        fn event(&mut self, _: Event<'_>) {}
+        fn id(&mut self, id: &[u8]) {
+            let id = core::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+            self.0 = self.0.max(id.unwrap_or_default());
+        }
+    }
+    let mut ids = Ids(EventId::ZERO);
+    let _ = parser.feed(read, &mut ids);
+    ids.0
+}
+
+/// The map of the TypeScript layer.
+fn legacy(session: &str, bytes: &mut Bytes<'_>) -> String {
+    let (task, last) = (bytes.pick(TASKS), bytes.id());
+    format!(r#"{{"{session}":{{"taskId":"{task}","lastMessageId":"{last}"}},"x":{{"taskId":"t9"}},"y":7}}"#)
+}

@@ -38,7 +38,7 @@ const suites = {
 const needs = {
   demo: ["build"],
   types: ["build"],
-  node: ["build", "server"],
+  node: ["build"],
   wasm: ["server"],
   packaging: ["build"],
   e2e: ["build", "demo", "server"],

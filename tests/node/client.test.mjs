@@ -1,0 +1,452 @@
+// `createChatStreams`, as API.md says, on a backend that each test plays itself.
+
+import assert from "node:assert/strict";
+import { after, afterEach, describe, test } from "node:test";
+import { createChatStreams, RejoinError } from "../../dist/index.js";
+import { Backend, until } from "./lib/backend.mjs";
+
+const open = [];
+afterEach(() => open.splice(0).forEach((streams) => streams.close()));
+
+/** A client in a hurry on a backend of its own. */
+function client(options = {}) {
+  const backend = new Backend();
+  const streams = createChatStreams({
+    fetch: backend.fetch, storage: "memory", delivery: "immediate", retry: { initialDelayMs: 5, maxDelayMs: 10 }, seed: 1, ...options,
+  });
+  open.push(streams);
+  return { streams, backend };
+}
+
+const types = (chunks) => chunks.map((chunk) => chunk.type);
+const text = (chunks) => chunks.filter((chunk) => chunk.type === "text_chunk").map((chunk) => chunk.content).join("");
+
+/** A listener that keeps what it hears. */
+function ear() {
+  const heard = [];
+  return Object.assign((chunk) => void heard.push(chunk), { heard });
+}
+
+describe("one stream", () => {
+  test("a message is posted, its chunks come in order, and the promise tells how it ended", async () => {
+    const { streams, backend } = client();
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", listener);
+    const stream = await backend.stream();
+    assert.equal(stream.request.url, "/api/chat/sessions/s/stream");
+    assert.equal(stream.request.method, "POST");
+    assert.deepEqual({ ...stream.request.body, message_id: "" }, { message: "hello", is_user_message: true, message_id: "" });
+    stream.begin().text("Hel", "lo").finish();
+    assert.deepEqual(await outcome, { kind: "finished", taskId: "task-1", finishReason: "stop" });
+    assert.deepEqual(types(listener.heard), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
+    assert.equal(text(listener.heard), "Hello");
+    assert.equal(listener.heard[1].eventId, "3-0");
+  });
+
+  test("what the request says goes on the wire", async () => {
+    const { streams, backend } = client();
+    void streams.startStream("s/1", { message: "m", isUserMessage: false, context: { url: "u", content: "c" }, messageId: "id-1" });
+    const { request } = await backend.stream();
+    assert.equal(request.url, "/api/chat/sessions/s%2F1/stream");
+    assert.deepEqual(request.body, { message: "m", is_user_message: false, context: { url: "u", content: "c" }, message_id: "id-1" });
+  });
+
+  test("a cut is rejoined from the cursor, and nothing comes twice", async () => {
+    const { streams, backend } = client();
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", listener);
+    const first = await backend.stream();
+    first.begin().text("one ");
+    await until(() => text(listener.heard) === "one ");
+    first.cut();
+    const second = await backend.stream();
+    assert.match(second.request.url, /^\/api\/chat\/tasks\/task-1\/stream\?last_message_id=3-0/);
+    second.from(3).text("one ", "two").finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.equal(text(listener.heard), "one two");
+    assert.equal(streams.getMetrics("s").duplicates, 1);
+    assert.equal(streams.getMetrics().reconnects, 1);
+  });
+
+  test("an error chunk fails it with its code", async () => {
+    const { streams, backend } = client();
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().send({ type: "error", errorText: "no model", code: "MODEL_DOWN", details: { a: 1 } });
+    const { kind, error } = await outcome;
+    assert.equal(kind, "failed");
+    assert.ok(error instanceof RejoinError);
+    assert.deepEqual([error.code, error.message, error.details], ["MODEL_DOWN", "no model", { a: 1 }]);
+    assert.equal(streams.getStreamStatus("s"), "error");
+    assert.equal(streams.getSnapshot("s").error, streams.getSnapshot("s").error);
+  });
+
+  test("a second message while one is answered sends nothing and detaches nothing", async () => {
+    const { streams, backend } = client();
+    const intruder = ear();
+    const outcome = streams.startStream("s", "one");
+    const stream = await backend.stream();
+    stream.begin();
+    const refused = await streams.startStream("s", "two", intruder);
+    assert.deepEqual([refused.kind, refused.error.code], ["failed", "TASK_RUNNING"]);
+    stream.text("x").finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.equal(backend.requests.length, 1);
+    assert.deepEqual(intruder.heard, []);
+  });
+
+  test("a frame that is no chunk is skipped and reported", async () => {
+    const frames = [];
+    const { streams, backend } = client({ onMalformed: (frame) => void frames.push(frame) });
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().raw("data: {oops\n\n").text("fine").finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.equal(frames.length, 1);
+    assert.equal(frames[0].data, "{oops");
+    assert.equal(streams.getMetrics("s").malformed, 1);
+  });
+
+  test("a stream that starts over tells a function by a chunk, and an object by onReset", async () => {
+    const { streams, backend } = client();
+    const calls = [];
+    const listener = ear();
+    streams.subscribeToStream("s", { onReset: () => calls.push("reset"), onChunk: ({ type }) => calls.push(type), onBatch: (batch) => calls.push(batch.length) });
+    const outcome = streams.startStream("s", "hello", listener);
+    const first = await backend.stream();
+    first.begin().text("old");
+    await until(() => text(listener.heard) === "old");
+    backend.answer("/tasks/task-1/stream", 410, { detail: { code: "CURSOR_TRIMMED", message: "gone", task_id: "task-1", first_message_id: "9-0" } });
+    first.cut();
+    await until(() => backend.requests.length > 1);
+    backend.answer("/nothing", 404);
+    await until(() => listener.heard.some(({ type }) => type === "stream_reset") || backend.requests.length > 3);
+    assert.ok(types(listener.heard).includes("stream_reset"));
+    assert.ok(calls.includes("reset"));
+    streams.detachStream("s");
+    assert.equal((await outcome).kind, "superseded");
+  });
+});
+
+describe("requests", () => {
+  test("headers are asked for anew for every request, and told why", async () => {
+    const asked = [];
+    const { streams, backend } = client({ headers: async (why) => (asked.push(why), { authorization: `token ${asked.length}` }) });
+    void streams.startStream("s", "hello");
+    const first = await backend.stream();
+    assert.equal(first.request.headers.authorization, "token 1");
+    assert.equal(first.request.headers.accept, "text/event-stream");
+    first.begin();
+    await until(() => streams.getActiveTask("s"));
+    first.cut();
+    assert.equal((await backend.stream()).request.headers.authorization, "token 2");
+    assert.deepEqual(asked, ["send", "resume"]);
+  });
+
+  test("401 asks headers once more, then fails", async () => {
+    const asked = [];
+    const { streams, backend } = client({ headers: (why) => (asked.push(why), {}) });
+    backend.answer("/stream", 401, { detail: { code: "UNAUTHORIZED", message: "who?" } });
+    const { kind, error } = await streams.startStream("s", "hello");
+    assert.deepEqual([kind, error.code, error.status, asked], ["failed", "UNAUTHORIZED", 401, ["send", "unauthorized"]]);
+  });
+
+  test("headers that throw, or cannot be sent, fail the message", async () => {
+    for (const headers of [() => { throw new Error("no token"); }, () => Promise.reject(new Error("no token")), { "bad name": "x" }]) {
+      const { streams, backend } = client({ headers, retry: { initialDelayMs: 1, maxDelayMs: 1, maxRetries: 1 } });
+      const { kind, error } = await streams.startStream("s", "hello");
+      assert.deepEqual([kind, error.code, backend.requests.length], ["failed", "HEADERS_FAILED", 0]);
+    }
+  });
+
+  test("credentials reach fetch, and a given base URL loses its slash", async () => {
+    const { streams, backend } = client({ credentials: "include", baseUrl: "https://chat.example/api/" });
+    void streams.resumeSession("s");
+    await until(() => backend.requests.length === 1);
+    assert.equal(backend.requests[0].url, "https://chat.example/api/sessions/s");
+    assert.equal(backend.requests[0].credentials, "include");
+  });
+
+  test("the app's fetch and headers run outside of WebAssembly and may call any method", async () => {
+    const { backend } = client();
+    let streams;
+    const stacks = [];
+    const reenter = () => {
+      stacks.push(new Error().stack);
+      streams.getSnapshot("s");
+      streams.setActiveTask("other", { taskId: "t" });
+      streams.detachStream("third");
+    };
+    streams = createChatStreams({
+      storage: "memory", delivery: "immediate",
+      headers: () => (reenter(), {}),
+      fetch: (url, init) => (reenter(), backend.fetch(url, init)),
+    });
+    open.push(streams);
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.equal(stacks.length, 2);
+    for (const stack of stacks) assert.doesNotMatch(stack, /wasm:/);
+  });
+});
+
+describe("listeners", () => {
+  test("one that throws stops no other, and the error is reported", async () => {
+    const reported = [];
+    globalThis.reportError = (error) => void reported.push(error.message);
+    after(() => delete globalThis.reportError);
+    const { streams, backend } = client();
+    const listener = ear();
+    streams.subscribeToStream("s", () => { throw new Error("listener"); });
+    streams.subscribeToStream("s", listener);
+    streams.onSnapshot("s", () => { throw new Error("watcher"); });
+    streams.onStreamComplete(() => { throw new Error("complete"); });
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().text("a").finish();
+    assert.equal((await outcome).kind, "finished");
+    await until(() => reported.includes("complete"));
+    assert.equal(text(listener.heard), "a");
+    assert.ok(reported.includes("listener") && reported.includes("watcher"));
+  });
+
+  test("one that comes late hears first, merged, what the stream gave so far, if it wants", async () => {
+    const { streams, backend } = client();
+    const early = ear();
+    void streams.startStream("s", "hello", early);
+    const stream = await backend.stream();
+    stream.begin().text("a", "b", "c");
+    await until(() => text(early.heard) === "abc");
+    const [late, later] = [ear(), ear()];
+    streams.subscribeToStream("s", late, { replay: true });
+    streams.subscribeToStream("s", later);
+    stream.text("d").finish();
+    await until(() => types(late.heard).includes("stream_end"));
+    assert.deepEqual(types(late.heard), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
+    assert.equal(text(late.heard), "abcd");
+    assert.equal(late.heard[1].eventId, "5-0");
+    assert.equal(text(later.heard), "d");
+    assert.equal(early.heard.length, 6);
+  });
+
+  test("one that unsubscribes, even from within, hears no more", async () => {
+    const { streams, backend } = client();
+    const heard = [];
+    const leave = streams.subscribeToStream("s", (chunk) => { heard.push(chunk); leave(); });
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().text("a", "b").finish();
+    await outcome;
+    assert.equal(heard.length, 1);
+  });
+
+  test("that of a call is let go with its stream, that of a subscription stays", async () => {
+    const { streams, backend } = client();
+    const [ofCall, subscribed] = [ear(), ear()];
+    streams.subscribeToStream("s", subscribed);
+    for (const listener of [ofCall, undefined]) {
+      const outcome = streams.startStream("s", "hello", listener);
+      (await backend.stream()).begin().text("a").finish();
+      await outcome;
+    }
+    assert.equal(text(ofCall.heard), "a");
+    assert.equal(text(subscribed.heard), "aa");
+  });
+
+  test("the status goes its way, and the snapshot is the same object until something changed", async () => {
+    const { streams, backend } = client();
+    const statuses = [];
+    const snapshots = new Set();
+    streams.onSnapshot("s", () => snapshots.add(streams.getSnapshot("s")));
+    assert.equal(streams.getSnapshot("s"), streams.getSnapshot("s"));
+    const outcome = streams.startStream("s", "hello", { onStatus: (status) => void statuses.push(status) });
+    assert.equal(streams.isStreaming("s"), streams.getStreamStatus("s") === "connecting");
+    (await backend.stream()).begin().text("a").finish();
+    await outcome;
+    await until(() => streams.getStreamStatus("s") === "completed");
+    assert.deepEqual(statuses, ["connecting", "streaming", "completed"]);
+    assert.equal(streams.getSnapshot("s"), streams.getSnapshot("s"));
+    assert.ok(snapshots.size >= 2);
+    assert.deepEqual(streams.getSnapshot("s").message.parts.map(({ type }) => type), ["text"]);
+  });
+
+  test("onStreamComplete comes after the last chunk", async () => {
+    const { streams, backend } = client();
+    const order = [];
+    streams.onStreamComplete((session, outcome) => order.push(`${session} ${outcome.kind}`));
+    const outcome = streams.startStream("s", "hello", ({ type }) => order.push(type));
+    (await backend.stream()).begin().finish();
+    await outcome;
+    await until(() => order.includes("s finished"));
+    assert.deepEqual(order, ["stream_start", "stream_end", "s finished"]);
+  });
+});
+
+describe("letting go", () => {
+  test("detachStream calls nothing back after it returned, keeps the task, and frees the connection", async () => {
+    const { streams, backend } = client();
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", listener);
+    const stream = await backend.stream();
+    stream.begin().text("a");
+    await until(() => text(listener.heard) === "a");
+    let isDetached = false;
+    const late = [];
+    streams.onSnapshot("s", () => isDetached && late.push("snapshot"));
+    streams.subscribeToStream("s", () => isDetached && late.push("chunk"));
+    streams.detachStream("s");
+    isDetached = true;
+    assert.equal(streams.getStreamStatus("s"), "idle");
+    assert.deepEqual(await outcome, { kind: "superseded", taskId: "task-1" });
+    await until(() => stream.isCancelled);
+    assert.deepEqual(late, []);
+    assert.equal(streams.getActiveTask("s").taskId, "task-1");
+    assert.equal(streams.getActiveTask("s").lastMessageId, "3-0");
+  });
+
+  test("a listener that detaches hears nothing of the rest of its batch", async () => {
+    const { streams, backend } = client();
+    const heard = [];
+    const outcome = streams.startStream("s", "hello", (chunk) => {
+      heard.push(chunk.type);
+      if (chunk.type === "text_chunk") streams.detachStream("s");
+    });
+    (await backend.stream()).begin().text("a", "b", "c").finish();
+    assert.equal((await outcome).kind, "superseded");
+    assert.deepEqual(heard, ["stream_start", "text_chunk"]);
+  });
+
+  test("stopStream cancels on the server, and no later chunk is delivered", async () => {
+    const { streams, backend } = client();
+    backend.answer("/cancel", 200, { task_id: "task-1", status: "cancelled" });
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", listener);
+    const stream = await backend.stream();
+    stream.begin().text("a");
+    await until(() => text(listener.heard) === "a");
+    await streams.stopStream("s");
+    assert.equal((await outcome).kind, "stopped");
+    assert.equal(backend.requests.at(-1).url, "/api/chat/tasks/task-1/cancel");
+    assert.equal(streams.getStreamStatus("s"), "stopped");
+    assert.equal(streams.getActiveTask("s"), null);
+    assert.equal(text(listener.heard), "a");
+  });
+
+  test("close resolves what waits as superseded, calls nothing back, and is idempotent", async () => {
+    const { streams, backend } = client();
+    const late = [];
+    const outcome = streams.startStream("s", "hello", (chunk) => late.push(chunk.type));
+    const resume = streams.resumeSession("s");
+    const stream = await backend.stream();
+    stream.begin();
+    streams.onStreamComplete(() => late.push("complete"));
+    streams.onSnapshot("s", () => late.push("snapshot"));
+    late.length = 0;
+    streams.close();
+    streams[Symbol.dispose]?.();
+    assert.equal((await outcome).kind, "superseded");
+    assert.equal((await resume).kind, "superseded");
+    await new Promise((done) => setTimeout(done, 20));
+    assert.deepEqual(late, []);
+    await assert.rejects(streams.startStream("s", "x"), (error) => error instanceof RejoinError && error.code === "CLOSED");
+    await assert.rejects(streams.stopStream("s"), { code: "CLOSED" });
+  });
+});
+
+describe("saved tasks", () => {
+  test("a task is saved as soon as it is known, and forgotten when it has ended", async () => {
+    const { streams, backend } = client();
+    const outcome = streams.startStream("s", "hello");
+    const stream = await backend.stream();
+    stream.begin();
+    await until(() => streams.listActiveTasks().length === 1);
+    const [{ taskId, sessionId, operationId, toolName, startedAt }] = streams.listActiveTasks();
+    assert.deepEqual({ taskId, sessionId, operationId, toolName }, { taskId: "task-1", sessionId: "s", operationId: "", toolName: "" });
+    assert.ok(Math.abs(startedAt - Date.now()) < 5_000);
+    stream.finish();
+    await outcome;
+    assert.deepEqual(streams.listActiveTasks(), []);
+  });
+
+  test("resumeSession joins the saved task of another client on the same storage, and says what was seen before", async () => {
+    const map = new Map();
+    const storage = {
+      getItem: (key) => map.get(key) ?? null, setItem: (key, value) => void map.set(key, value), removeItem: (key) => void map.delete(key),
+      key: (index) => [...map.keys()][index] ?? null, get length() { return map.size; },
+    };
+    const before = client({ storage });
+    void before.streams.startStream("s", "hello");
+    (await before.backend.stream()).begin().text("a");
+    await until(() => before.streams.getSnapshot("s").message);
+    before.streams.close();
+    assert.doesNotMatch(JSON.stringify([...map]), /hello/);
+    const { streams, backend } = client({ storage });
+    const listener = ear();
+    const outcome = streams.resumeSession("s", listener);
+    const stream = await backend.stream();
+    assert.match(stream.request.url, /last_message_id=0-0&compact=1$/);
+    stream.begin().text("a", "b").finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.deepEqual(listener.heard.filter(({ replayed }) => replayed).map(({ type }) => type), ["stream_start", "text_chunk"]);
+    assert.equal(text(listener.heard), "ab");
+    assert.deepEqual([...map], []);
+  });
+
+  test("they can be set, read, moved and cleared by hand", async () => {
+    const { streams } = client();
+    await streams.ready;
+    streams.setActiveTask("s", { taskId: "t", toolName: "search", startedAt: Date.now() });
+    assert.equal(streams.getActiveTask("s").lastMessageId, "0-0");
+    streams.updateTaskLastMessageId("s", "5-1");
+    assert.deepEqual([streams.getActiveTask("s").lastMessageId, streams.getActiveTask("s").toolName], ["5-1", "search"]);
+    streams.clearActiveTask("s");
+    assert.equal(streams.getActiveTask("s"), null);
+  });
+
+  test("nothing to resume is null", async () => {
+    const { streams, backend } = client();
+    backend.answer("/sessions/s", 200, { id: "s", messages: [], active_stream: null });
+    assert.equal(await streams.resumeSession("s"), null);
+    assert.equal(streams.getStreamStatus("s"), "idle");
+  });
+
+  test("a storage that throws is replaced by memory", async () => {
+    const no = () => { throw new Error("no"); };
+    const { streams, backend } = client({ storage: { getItem: no, setItem: no, removeItem: no, key: no, get length() { return no(); } } });
+    const outcome = streams.startStream("s", "hello");
+    const stream = await backend.stream();
+    stream.begin();
+    await until(() => streams.getActiveTask("s")?.taskId === "task-1");
+    stream.finish();
+    assert.equal((await outcome).kind, "finished");
+  });
+});
+
+describe("misuse", () => {
+  test("promises reject, and everything else throws, by the name of the argument", async () => {
+    const { streams } = client();
+    const code = "INVALID_ARGUMENT";
+    await assert.rejects(streams.startStream(1, "m"), { code });
+    await assert.rejects(streams.startStream("s"), { code });
+    await assert.rejects(streams.startStream("s", { message: 1 }), { code });
+    await assert.rejects(streams.startStream("s", "m", 5), { code });
+    await assert.rejects(streams.startStream("s", "m", { onChunk: 5 }), { code });
+    await assert.rejects(streams.reconnectToTask("s", undefined), { code });
+    await assert.rejects(streams.reconnectToTask("s", "t", 5), { code });
+    await assert.rejects(streams.resumeSession(""), { code });
+    assert.throws(() => streams.subscribeToStream("s", undefined), { code });
+    assert.throws(() => streams.getSnapshot(undefined), { code });
+    assert.throws(() => streams.onSnapshot("s", 1), { code });
+    assert.throws(() => streams.setActiveTask("s", { taskId: 1 }), { code });
+  });
+
+  test("options of the wrong type throw at once; numbers of any size do not", () => {
+    for (const options of [5, { baseUrl: 1 }, { headers: "x" }, { fetch: {} }, { storage: "disk" }, { storage: {} }, { retry: 1 }, { retry: { maxRetries: "3" } }, { delivery: "slow" }, { onMalformed: 1 }]) {
+      assert.throws(() => createChatStreams(options), (error) => error instanceof RejoinError && error.code === "INVALID_ARGUMENT", JSON.stringify(options));
+    }
+    client({ stallTimeoutMs: -1, taskTtlMs: Infinity, seed: NaN, retry: { initialDelayMs: 1e300, maxRetries: -5, windowMs: 0.5 } });
+  });
+
+  test("a cursor that is none fails the call", async () => {
+    const { streams, backend } = client();
+    const { kind, error } = await streams.reconnectToTask("s", "t", "yesterday");
+    assert.deepEqual([kind, error.code, backend.requests.length], ["failed", "INVALID_CURSOR", 0]);
+  });
+});

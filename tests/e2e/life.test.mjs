@@ -43,7 +43,7 @@ describe("a page", { concurrency: 4 }, () => {
       await scene.page.send("At length. /tokens 300 /rate 100");
       await scene.page.grown(100);
       await scene.page.click("fault-cut");
-      await scene.page.status("reconnecting");
+      await scene.page.reconnected();
       await scene.page.grown(300);
       await scene.page.click("fault-reload");
       await scene.page.settled();
@@ -194,7 +194,7 @@ describe("no network", { concurrency: 2 }, () => {
       await scene.page.send(SLOW);
       await scene.page.grown(100);
       await scene.page.click("fault-offline");
-      await scene.page.status("reconnecting");
+      await scene.page.reconnected();
       await scene.page.settled();
       await assertWhole(scene);
     }));

@@ -79,6 +79,14 @@ export class ChatPage {
     );
   }
 
+  /** Waits until the stream of the chat was opened again so many times. */
+  async reconnected(times = 1) {
+    await this.page.waitForFunction((wanted) => {
+      const shown = document.querySelector('[data-testid="metric-reconnects"]')?.textContent;
+      return Number(shown?.replaceAll(",", "")) >= wanted;
+    }, times);
+  }
+
   /** Waits until the last answer has at least so many characters. */
   async grown(length) {
     await this.page.waitForFunction(
@@ -109,6 +117,17 @@ export class ChatPage {
 
   async metric(name) {
     return Number((await this.page.textContent(at(`metric-${name}`))).replaceAll(",", ""));
+  }
+
+  /** What is on the page, for the one who reads a failure. */
+  async describe() {
+    const shown = await this.page.evaluate(() => {
+      const status = document.querySelector('[data-testid="status"]');
+      const journal = [...document.querySelectorAll('[data-testid="journal"] li')].map((line) => line.textContent);
+      const text = [...document.querySelectorAll('[data-testid="answer"]')].at(-1)?.textContent ?? "";
+      return { address: location.href, status: status?.textContent, journal, answer: `${text.length} characters: …${text.slice(-80)}` };
+    }).catch((error) => String(error));
+    return JSON.stringify({ shown, problems: this.problems }, null, 1);
   }
 
   async close() {

@@ -24,7 +24,7 @@ export async function startServer(...flags) {
     env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "warn" },
   });
   const ended = new Promise((done) => child.once("exit", done));
-  process.once("exit", () => child.kill("SIGKILL"));
+  killWithUs(child);
   const url = await Promise.race([address(child), ended.then((code) => Promise.reject(new Error(`The server ended with ${code}`)))]);
   return {
     url,
@@ -33,6 +33,12 @@ export async function startServer(...flags) {
       await ended;
     },
   };
+}
+
+/** No server outlives its tests, also where these are interrupted. */
+function killWithUs(child) {
+  process.once("exit", () => child.kill("SIGKILL"));
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(1));
 }
 
 async function address(child) {

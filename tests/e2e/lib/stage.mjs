@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { ChatPage, launch } from "./browser.mjs";
 import { FaultProxy } from "../proxy.mjs";
+import { withLimit } from "./limit.mjs";
 import { startServer, Truth } from "./server.mjs";
 
 export const STREAM = /\/sessions\/[^/]+\/stream/;
@@ -15,6 +16,9 @@ const EITHER = /\/(sessions|tasks)\/[^/]+\/stream/;
 export function opensStream({ method, path }) {
   return EITHER.test(path) && (method === "POST" || method === "GET");
 }
+
+/** How long a scene may take: what hangs is a failure. */
+const LIMIT_MS = 60_000;
 
 /** A plan that gives the nth stream that is opened the nth of these faults, and those after them none. */
 export function inTurn(...faults) {
@@ -41,8 +45,11 @@ export function stage(...flags) {
     proxy.plan = plan ?? proxy.plan;
     const page = await ChatPage.open(set.browser, proxy.url, options);
     try {
-      await play({ proxy, page, truth: set.truth });
+      await withLimit(play({ proxy, page, truth: set.truth }), LIMIT_MS);
       assert.deepEqual(page.problems, [], "nothing is thrown into the page");
+    } catch (error) {
+      error.message += `\n${await page.describe()}`;
+      throw error;
     } finally {
       await page.close();
       await proxy.down();

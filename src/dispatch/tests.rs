@@ -103,6 +103,9 @@ fn more_open_blocks_than_anyone_needs_close_the_oldest() {
     let actions = run(&names);
     assert_eq!(actions.iter().filter(|action| matches!(action, Action::CloseBlock(_))).count(), 1);
     assert!(actions.contains(&Action::CloseBlock(1)));
+    let mut dispatcher = Dispatcher::default();
+    feed(&mut dispatcher, &names);
+    assert_eq!(feed(&mut dispatcher, &[item(Kind::TextEnded, 1)]), [], "it has ended");
 }
 
 #[test]

@@ -116,6 +116,8 @@ fn a_window_of_the_newest_turns_matches_the_newest() {
 #[test]
 fn a_window_may_begin_inside_a_turn() {
     assert_eq!(merged(&["u:hi", "a:Hello there"], &["a:Hello"]), ["u:hi", "a:Hello there"]);
+    let server = ["u:hi", "a:Let me see.", "t#call", "a:Found it.", "a:Bye"];
+    assert_eq!(merged(&server, &["a:Found it.", "a:By", "u:next"]), [server.as_slice(), &["u:next"]].concat());
 }
 
 #[test]

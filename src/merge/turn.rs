@@ -118,8 +118,11 @@ fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
 /// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one
 /// side may have cut the same answer into other pieces, or its place among the texts of the turn.
 fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut impl FnMut(usize, Grade)) {
-    if agrees_as_a_whole(lists, theirs, ours, &mut |_, _| {}) {
-        agrees_as_a_whole(lists, theirs, ours, found);
+    let answer = |first: usize| theirs.texts.get(first..).unwrap_or_default();
+    // A local list that begins inside a turn begins anywhere among its texts.
+    let starts = if ours.user.is_some() { 1 } else { theirs.texts.len().max(1) };
+    if let Some(first) = (0..starts).find(|first| agrees_as_a_whole(lists, answer(*first), ours, &mut |_, _| {})) {
+        agrees_as_a_whole(lists, answer(first), ours, found);
         return;
     }
     for (theirs, place) in theirs.texts.iter().zip(&ours.texts) {
@@ -142,11 +145,11 @@ fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Grade {
 /// whether all agree as far as both go.
 fn agrees_as_a_whole<T: Texts>(
     lists: &Lists<'_, T>,
-    theirs: &Turn,
+    answer: &[usize],
     ours: &Turn,
     found: &mut impl FnMut(usize, Grade),
 ) -> bool {
-    let mut pieces = theirs.texts.iter().filter_map(|place| lists.server.get(*place)?.text);
+    let mut pieces = answer.iter().filter_map(|place| lists.server.get(*place)?.text);
     let mut piece = pieces.next();
     let mut at = 0;
     for place in &ours.texts {

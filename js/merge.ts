@@ -21,18 +21,18 @@ type Fields = Record<string, unknown>;
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
-export function mergeMessages<M extends Message>(
-  server: readonly M[] | null | undefined,
-  local: readonly M[] | null | undefined,
+export function mergeMessages<S extends Message, L extends Message = S>(
+  server: readonly S[] | null | undefined,
+  local: readonly L[] | null | undefined,
   options?: MergeOptions | null,
-): M[] {
+): Array<S | L> {
   requireInit();
   const theirs = server ?? [];
   const ours = local ?? [];
   const table = new Table();
   const [their, our] = [table.reduce(theirs), table.reduce(ours)];
   const places = mergeLists(their, our, Boolean(options?.activeStream), table.lengths(), table);
-  return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as M);
+  return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as S | L);
 }
 
 /** Gives equal texts and equal ids equal numbers, and answers what the module asks about a text. */

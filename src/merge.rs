@@ -84,8 +84,6 @@ struct Lists<'a, T> {
     compared: Cell<(Text, Text, bool)>,
     /// For each local message the server's that shares a key with it.
     anchors: Vec<Option<usize>>,
-    /// For each message of the server whether a local one is anchored to it.
-    taken: Vec<bool>,
 }
 
 /// Merges two lists.
@@ -120,14 +118,8 @@ impl<'a, T: Texts> Lists<'a, T> {
     fn new(server: Vec<&'a Message>, local: &'a [Message], texts: &'a T) -> Self {
         let owners = owners(&server);
         let owner = |key: &Key| owners.get(*key as usize).copied().flatten();
-        let anchors: Vec<Option<usize>> = local.iter().map(|message| message.keys.iter().find_map(owner)).collect();
-        let mut taken = vec![false; server.len()];
-        for anchor in anchors.iter().flatten() {
-            if let Some(taken) = taken.get_mut(*anchor) {
-                *taken = true;
-            }
-        }
-        Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors, taken }
+        let anchors = local.iter().map(|message| message.keys.iter().find_map(owner)).collect();
+        Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors }
     }
 
     /// Whether one of two texts is a prefix of the other.
@@ -141,24 +133,13 @@ impl<'a, T: Texts> Lists<'a, T> {
         agree
     }
 
-    fn anchor(&self, ours: usize) -> Option<usize> {
-        self.anchors.get(ours).copied().flatten()
-    }
-
-    fn is_free(&self, theirs: usize) -> bool {
-        !self.taken.get(theirs).copied().unwrap_or(true)
-    }
-
-    /// The texts of two messages that are not matched by key and may be by text.
-    fn free_texts(&self, theirs: usize, ours: usize) -> Option<(Text, Text)> {
-        if self.anchor(ours).is_some() || !self.is_free(theirs) {
-            return None;
-        }
+    /// What two messages say, where both say something.
+    fn texts(&self, theirs: usize, ours: usize) -> Option<(Text, Text)> {
         Some((self.server.get(theirs)?.text?, self.local.get(ours)?.text?))
     }
 }
 
-/// By key, the first message of the server that has it. Keys are small numbers, counted up.
+/// By key, the message of the server that has it. Keys are small numbers, counted up.
 fn owners(server: &[&Message]) -> Vec<Option<usize>> {
     let mut owners = Vec::new();
     for (place, message) in server.iter().enumerate() {
@@ -167,7 +148,7 @@ fn owners(server: &[&Message]) -> Vec<Option<usize>> {
             if owners.len() <= at {
                 owners.resize(at + 1, None);
             }
-            if let Some(owner @ None) = owners.get_mut(at) {
+            if let Some(owner) = owners.get_mut(at) {
                 *owner = Some(place);
             }
         }

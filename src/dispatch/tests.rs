@@ -54,6 +54,12 @@ fn a_start_of_another_task_closes_the_blocks_of_the_one_before() {
 }
 
 #[test]
+fn a_start_after_the_end_of_a_stream_without_one_starts_over() {
+    let items = [item(Kind::End, UNNAMED), item(Kind::Start, A), item(Kind::End, UNNAMED)];
+    assert_eq!(run(&items), [Handler::StreamEnd, Handler::StreamStart, Handler::StreamEnd].map(hand));
+}
+
+#[test]
 fn a_start_that_comes_late_names_the_stream_and_does_not_start_it_over() {
     let items = [item(Kind::Text, A), item(Kind::Start, B), item(Kind::TextEnded, A)];
     assert_eq!(run(&items), [hand(Handler::TextChunk), hand(Handler::StreamStart), hand(Handler::TextEnded)]);

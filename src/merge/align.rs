@@ -4,7 +4,8 @@ use super::turn::{Turn, score};
 use super::{Lists, Texts};
 
 /// Turns of either list that are weighed against each other at once. Longer lists are taken block by block from the
-/// newest back, so that the work grows with their length and not with its square.
+/// newest back, each of which uses up at least half of a long list's block, so that the work grows with their length
+/// and not with its square.
 const BLOCK: usize = 256;
 
 /// Pairs of corresponding turns, the newest first.
@@ -15,15 +16,17 @@ pub(super) fn align<'a, T: Texts>(
 ) -> Vec<(&'a Turn, &'a Turn)> {
     let mut pairs = Vec::new();
     let (mut theirs, mut ours) = (server, local);
-    while !theirs.is_empty() && !ours.is_empty() {
+    loop {
         let (their_rest, their_block) = theirs.split_at(theirs.len().saturating_sub(BLOCK));
         let (our_rest, our_block) = ours.split_at(ours.len().saturating_sub(BLOCK));
-        let table = Table::fill(lists, their_block, our_block);
-        let (their_left, our_left) = table.walk(their_block, our_block, &mut pairs);
-        theirs = theirs.get(..their_rest.len() + their_left).unwrap_or_default();
-        ours = ours.get(..our_rest.len() + our_left).unwrap_or_default();
+        let (their_left, our_left) =
+            Table::fill(lists, their_block, our_block).walk(their_block, our_block, &mut pairs);
+        if their_rest.is_empty() && our_rest.is_empty() {
+            return pairs;
+        }
+        theirs = theirs.get(..their_rest.len() + their_left.min(BLOCK / 2)).unwrap_or_default();
+        ours = ours.get(..our_rest.len() + our_left.min(BLOCK / 2)).unwrap_or_default();
     }
-    pairs
 }
 
 /// For each beginning of both blocks the best that can be matched in them, and how well the last two correspond.
@@ -45,7 +48,7 @@ impl Table {
             table.cells.push(Cell::default());
             for (column, their) in (1..).zip(theirs) {
                 let pair = score(lists, their, our);
-                let together = if pair == 0 { 0 } else { table.at(row - 1, column - 1).best.saturating_add(pair) };
+                let together = table.at(row - 1, column - 1).best.saturating_add(pair);
                 let apart = table.at(row - 1, column).best.max(table.at(row, column - 1).best);
                 table.cells.push(Cell { best: together.max(apart), pair });
             }
@@ -57,11 +60,11 @@ impl Table {
         self.cells.get(row * self.width + column).copied().unwrap_or_default()
     }
 
-    /// Goes back from the newest turns along the best alignment; answers how many turns of each block are left when
-    /// one of them is used up.
+    /// Goes back from the newest turns along the best alignment; answers how many turns of each block are left where
+    /// nothing more corresponds.
     fn walk<'a>(&self, theirs: &'a [Turn], ours: &'a [Turn], pairs: &mut Vec<(&'a Turn, &'a Turn)>) -> (usize, usize) {
         let (mut column, mut row) = (theirs.len(), ours.len());
-        while row > 0 && column > 0 {
+        while self.at(row, column).best > 0 {
             let cell = self.at(row, column);
             let is_pair = cell.pair > 0 && cell.best == self.at(row - 1, column - 1).best.saturating_add(cell.pair);
             if is_pair {

@@ -141,6 +141,17 @@ fn an_answer_matches_when_one_is_the_beginning_of_the_other() {
 }
 
 #[test]
+fn of_two_turns_the_one_whose_answer_says_more_is_the_same() {
+    let server = ["u:hi", "a:Hello there"];
+    assert_eq!(
+        merged(&server, &["u:hi", "a:Hello there", "u:hi", "a:Hel"]),
+        [server.as_slice(), &["u:hi", "a:Hel"]].concat()
+    );
+    assert_eq!(merged(&server, &["u:hi", "a:Hel", "u:hi", "a:"]), [server.as_slice(), &["u:hi", "a:"]].concat());
+    assert_eq!(merged(&server, &["u:hi", "a:", "u:hi"]), [server.as_slice(), &["u:hi"]].concat());
+}
+
+#[test]
 fn an_answer_at_another_place_is_another_answer() {
     let server = ["u:hi", "a:one", "a:two"];
     assert_eq!(merged(&server, &["u:hi", "a:two"]), ["u:hi", "a:one", "a:two", "a:two"]);
@@ -152,6 +163,33 @@ fn an_answer_that_the_server_keeps_in_one_piece_matches_its_pieces() {
     let server = ["u:hi", "a:one two three"];
     assert_eq!(merged(&server, &["u:hi", "a:one ", "t#call", "a:two th"]), ["u:hi", "a:one two three", "t#call"]);
     assert_eq!(merged(&["u:hi", "a:one ", "a:two three"], &["u:hi", "a:one two"]), ["u:hi", "a:one ", "a:two three"]);
+}
+
+#[test]
+fn what_follows_a_piece_that_covers_several_is_compared_with_what_follows_them() {
+    let server = ["u:hi", "a:one ", "a:two"];
+    assert_eq!(merged(&server, &["u:hi", "a:one two", "a:two!"]), [server.as_slice(), &["a:two!"]].concat());
+}
+
+#[test]
+fn an_equal_answer_to_another_question_is_another_answer() {
+    assert_eq!(merged(&["u:one", "a:ok"], &["u:two", "a:ok"]), ["u:one", "a:ok", "u:two", "a:ok"]);
+    let server = ["u:one", "a:1", "u:two", "a:ok"];
+    assert_eq!(
+        merged(&server, &["u:one", "a:1", "u:three", "a:ok"]),
+        [server.as_slice(), &["u:three", "a:ok"]].concat()
+    );
+}
+
+#[test]
+fn a_long_list_of_which_the_local_one_holds_a_part_here_and_there_is_merged() {
+    let line = |at: usize| [format!("u:question {at}"), format!("a:answer {at}")];
+    let server: Vec<String> = (0..1_000).flat_map(line).collect();
+    let local: Vec<String> = (0..1_000).step_by(7).flat_map(line).collect();
+    let server: Vec<&str> = server.iter().map(String::as_str).collect();
+    let local: Vec<&str> = local.iter().map(String::as_str).collect();
+    assert!(merged(&server, &local) == server);
+    assert_eq!(merged(&local, &server).len(), server.len());
 }
 
 #[test]

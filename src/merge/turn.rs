@@ -2,14 +2,12 @@
 
 use super::{Lists, Message, Role, Text, Texts};
 
-/// What a match says for two turns being the same one. An answer says much more than a question that may be asked often,
-/// and an answer that disagrees says a little against it.
-const SAME_KEY: u32 = 4096;
+/// What a match says for two turns being the same one. An answer, or an id, says much more than a question, which may be
+/// asked often.
 const EQUAL: u32 = 256;
 const BEGINNING: u32 = 64;
 const EMPTY: u32 = 1;
 const ASKED: u32 = 4;
-const DISAGREES: u32 = 1;
 
 /// How an assistant text compares to the one at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +15,6 @@ enum Grade {
     Equal,
     Beginning,
     Empty,
-    Disagrees,
 }
 
 /// A user message, if it has one, and what follows it: places in its list.
@@ -66,16 +63,15 @@ pub(super) fn score<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
     if anchored == 0 && asked == 0 && ours.user.is_some() {
         return 0;
     }
-    let (mut agreeing, mut disagreeing) = (asked, 0);
-    each_text(lists, theirs, ours, &mut |_, grade| match grade {
-        Grade::Equal => agreeing += EQUAL,
-        Grade::Beginning => agreeing += BEGINNING,
-        Grade::Empty => agreeing += EMPTY,
-        Grade::Disagrees => disagreeing += DISAGREES,
+    let mut score = anchored.saturating_mul(EQUAL).saturating_add(asked);
+    each_text(lists, theirs, ours, &mut |_, grade| {
+        score = score.saturating_add(match grade {
+            Grade::Equal => EQUAL,
+            Grade::Beginning => BEGINNING,
+            Grade::Empty => EMPTY,
+        });
     });
-    agreeing += EMPTY.saturating_mul(count(equal_others(lists, theirs, ours)));
-    let least = u32::from(agreeing > 0);
-    agreeing.saturating_sub(disagreeing).max(least).saturating_add(anchored.saturating_mul(SAME_KEY))
+    score.saturating_add(EMPTY.saturating_mul(count(equal_others(lists, theirs, ours))))
 }
 
 /// Tells of each local message of `ours` that `theirs`, which corresponds to it, has by its text.
@@ -83,11 +79,7 @@ pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn
     if let Some(user) = ours.user.filter(|_| is_same_question(lists, theirs, ours)) {
         found(user);
     }
-    each_text(lists, theirs, ours, &mut |place, grade| {
-        if grade != Grade::Disagrees {
-            found(place);
-        }
-    });
+    each_text(lists, theirs, ours, &mut |place, _| found(place));
     equal_others(lists, theirs, ours).for_each(found);
 }
 
@@ -105,13 +97,13 @@ fn count(matches: impl Iterator) -> u32 {
 fn equal_others<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> impl Iterator<Item = usize> {
     let pairs = theirs.others.iter().zip(&ours.others);
     pairs
-        .filter(|(theirs, ours)| lists.free_texts(**theirs, **ours).is_some_and(|(theirs, ours)| theirs == ours))
+        .filter(|(theirs, ours)| lists.texts(**theirs, **ours).is_some_and(|(theirs, ours)| theirs == ours))
         .map(|(_, ours)| *ours)
 }
 
 /// "A user text with an equal text at its place in the turn."
 fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> bool {
-    let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| lists.free_texts(theirs, ours));
+    let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| lists.texts(theirs, ours));
     pair.is_some_and(|(theirs, ours)| theirs == ours)
 }
 
@@ -126,19 +118,19 @@ fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: 
         return;
     }
     for (theirs, place) in theirs.texts.iter().zip(&ours.texts) {
-        if let Some((theirs, mine)) = lists.free_texts(*theirs, *place) {
-            found(*place, grade(lists, theirs, mine));
+        let grade = lists.texts(*theirs, *place).and_then(|(theirs, mine)| grade(lists, theirs, mine));
+        if let Some(grade) = grade {
+            found(*place, grade);
         }
     }
 }
 
-fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Grade {
-    match (theirs == mine, lists.agree(theirs, mine)) {
-        (true, _) => Grade::Equal,
-        (false, true) if lists.texts.length(theirs).min(lists.texts.length(mine)) == 0 => Grade::Empty,
-        (false, true) => Grade::Beginning,
-        (false, false) => Grade::Disagrees,
+fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Option<Grade> {
+    if theirs == mine {
+        return Some(Grade::Equal);
     }
+    let is_empty = lists.texts.length(theirs).min(lists.texts.length(mine)) == 0;
+    lists.agree(theirs, mine).then_some(if is_empty { Grade::Empty } else { Grade::Beginning })
 }
 
 /// Lays the pieces of both answers side by side. Tells of each of ours that begins where theirs still goes on; answers
@@ -154,11 +146,11 @@ fn agrees_as_a_whole<T: Texts>(
     let mut at = 0;
     for place in &ours.texts {
         let (Some(mine), Some(next)) = (lists.local.get(*place).and_then(|message| message.text), piece) else { break };
-        let grade = if at == 0 { grade(lists, next, mine) } else { Grade::Beginning };
+        let grade = if at == 0 { grade(lists, next, mine) } else { Some(Grade::Beginning) };
         if !lay(lists, mine, &mut piece, &mut at, &mut pieces) {
             return false;
         }
-        if lists.anchor(*place).is_none() {
+        if let Some(grade) = grade {
             found(*place, grade);
         }
     }

@@ -127,6 +127,50 @@ test("every beginning of a text has a value that later ones only complete", () =
   }
 });
 
+/** A seeded generator; the same seed, the same sequence. */
+function random(seed) {
+  let state = seed >>> 0;
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+}
+
+const ATOMS = ['""', '"a\\"b"', '"\\ud83d\\ude00"', '"\\ud83d"', '"é😀"', "0", "-1.5E+3", "12", "true", "false", "null", "{}", "[]"];
+
+function document(below, depth) {
+  const space = [" ", "", "", "\n"][below(4)];
+  if (depth === 0 || below(3) === 0) return space + ATOMS[below(ATOMS.length)] + space;
+  const items = Array.from({ length: below(4) }, () => document(below, depth - 1));
+  if (below(2)) return `[${items.join(",")}${items.length ? "" : space}]`;
+  return `{${items.map((item) => `${space}"${["a", "b", "__proto__", "\\u0061"][below(4)]}"${space}:${item}`).join(",")}}`;
+}
+
+test("any document in any pieces has the value of JSON.parse, and so has any damaged one that it still takes", () => {
+  for (let seed = 1; seed <= 3000; seed++) {
+    const below = random(seed);
+    const text = document(below, 4);
+    const place = below(text.length);
+    const damaged = text.slice(0, place) + ['"', "\\", ",", "}", "x", "", "1"][below(7)] + text.slice(place + 1);
+    for (const [candidate, isValid] of [[text, true], [damaged, accepts(damaged)]]) {
+      const cuts = [below(candidate.length + 1), below(candidate.length + 1)].sort((a, b) => a - b);
+      const json = read(candidate.slice(0, cuts[0]), candidate.slice(...cuts), candidate.slice(cuts[1]));
+      if (!isValid) continue;
+      assert.equal(json.isBroken, false, candidate);
+      assert.deepEqual(json.value, JSON.parse(candidate), candidate);
+    }
+  }
+});
+
+function accepts(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 test("a megabyte in pieces of ten characters, looked at after each, takes far less than a second per hundred thousand", () => {
   const text = JSON.stringify({ content: "x\n".repeat(350_000) });
   const json = new PartialJson();

@@ -92,6 +92,7 @@ interface OwnMessage {
 
 export const own: OwnMessage[] = mergeMessages<OwnMessage>([], [], { activeStream: null });
 export const ui: UIMessage[] = mergeMessages<UIMessage>([], []);
+export const mixed: Array<OwnMessage | UIMessage> = mergeMessages([] as OwnMessage[], [] as UIMessage[]);
 
 const parser = createParser({ onEvent: ({ event, data, id }) => void [event, data, id], onError: (error) => void error.type, maxBufferSize: 5 });
 parser.feed("x");

@@ -6,9 +6,9 @@ import { after, beforeBlankLine, betweenEvents, insideCharacter, insideId, insid
 import { assertWhole, inTurn, REJOIN, stage, STREAM } from "./lib/stage.mjs";
 
 const set = stage();
-const TEXT = "Tell me. /tokens 120 /rate 150";
-const UNICODE = "Every script. /unicode /tokens 60 /rate 150";
-const TOOL = "Look it up. /tool search /tokens 60 /rate 150";
+const TEXT = "Tell me. /tokens 100 /rate 400";
+const UNICODE = "Every script. /unicode /tokens 60 /rate 400";
+const TOOL = "Look it up. /tool search /tokens 60 /rate 400";
 
 const places = [
   ["before the first byte", 0, TEXT],

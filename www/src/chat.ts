@@ -1,5 +1,5 @@
 // The app without its looks: sessions and conversations over the backend's API and the streams of `rejoin`.
-import { createChatStreams, type ChatStreams, type StreamOutcome } from "rejoin";
+import { createChatStreams, type ChatStreams, type StreamListener, type StreamOutcome } from "rejoin";
 import { Api, type SessionSummary } from "./api";
 import { failureOf, NEW_CONVERSATION, withLocal, type Conversation, type Remedy, type SentMessage } from "./conversation";
 import { coded, type Coded } from "./errors";
@@ -73,7 +73,20 @@ export class Chat {
   async #stream(id: string, message: SentMessage): Promise<void> {
     const conversation = this.conversation(id);
     conversation.update((known) => ({ ...withLocal(known, message), failure: null, activeStream: null }));
-    await this.#follow(id, message, () => this.streams.startStream(id, { message: message.content, messageId: message.id }));
+    const request = { message: message.content, messageId: message.id };
+    await this.#follow(id, message, () => this.streams.startStream(id, request, this.#onceStreaming(() => this.refreshSessions())));
+  }
+
+  /** A listener for the moment from which on the server has the message, and so a title for the chat. */
+  #onceStreaming(act: () => Promise<void>): StreamListener {
+    let done = false;
+    return {
+      onStatus(status) {
+        if (status !== "streaming" || done) return;
+        done = true;
+        void act();
+      },
+    };
   }
 
   async #resume(id: string): Promise<void> {

@@ -87,15 +87,15 @@ export class ChatPage {
     }, times);
   }
 
-  /** Waits until the last answer has at least so many characters. */
-  async grown(length) {
+  /** Waits until the last answer has at least so many characters of text. */
+  async grown(length, part = "text-source") {
     await this.page.waitForFunction(
-      (wanted) => {
+      ({ length, part }) => {
         const last = [...document.querySelectorAll('[data-testid="answer"]')].at(-1);
-        const texts = last ? [...last.querySelectorAll('[data-testid="text-source"]')] : [];
-        return texts.reduce((sum, one) => sum + one.textContent.length, 0) >= wanted;
+        const texts = last ? [...last.querySelectorAll(`[data-testid="${part}"]`)] : [];
+        return texts.reduce((sum, one) => sum + one.textContent.length, 0) >= length;
       },
-      length,
+      { length, part },
     );
   }
 

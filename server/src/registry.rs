@@ -265,9 +265,18 @@ impl Registry {
         let Lookup::Found(task) = self.store().task(id).await? else { return Ok(()) };
         tracing::warn!(task = id, "a task has lost its writer");
         self.order(id, Orders::Drop);
+        if self.store().message(&task.session_id, &task.answers).await?.is_none() {
+            return self.bury(&claim).await;
+        }
         // Someone else may have ended it meanwhile.
         let _ = self.end(task, claim, Status::Failed, chunk::interrupted()).await;
         Ok(())
+    }
+
+    /// Ends a task whose process died before it had stored the message: nobody was told of it, and it leaves no trace
+    /// in the session.
+    async fn bury(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.store().finish(claim, Status::Failed, &[chunk::interrupted(), chunk::finish()]).await.map(|_| ())
     }
 
     /// Removes what has expired, for ever.

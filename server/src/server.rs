@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::agent::Agent;
 use crate::agent::demo::Demo;
+use crate::agent::openai::{Endpoint, OpenAi};
 use crate::auth::Auth;
 use crate::completion;
 use crate::config::{AgentKind, Config};
@@ -58,6 +59,8 @@ pub struct Server {
 impl Server {
     /// Opens the store and listens.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
+        // Another part of the program may have chosen one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let metrics = Arc::new(Metrics::default());
         let registry = registry(&config, metrics.clone()).await?;
         let listener = TcpListener::bind(&config.listen).await.map_err(ServerError::Io)?;
@@ -129,8 +132,18 @@ async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry
 fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
     match config.agent {
         AgentKind::Demo => Ok(Arc::new(Demo)),
-        AgentKind::Openai => Err(ServerError::Config("--agent openai is not built in yet".into())),
+        AgentKind::Openai => Ok(Arc::new(openai(config)?)),
     }
+}
+
+fn openai(config: &Config) -> Result<OpenAi, ServerError> {
+    let missing = |flag: &str| ServerError::Config(format!("--agent openai needs {flag}"));
+    OpenAi::new(Endpoint {
+        url: config.openai_url.clone().ok_or_else(|| missing("--openai-url"))?,
+        model: config.openai_model.clone().ok_or_else(|| missing("--openai-model"))?,
+        key: config.openai_api_key.clone().filter(|key| !key.is_empty()),
+    })
+    .map_err(ServerError::Config)
 }
 
 /// What runs beside the requests, until it is dropped.

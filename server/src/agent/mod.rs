@@ -1,6 +1,7 @@
 //! Who answers. An agent turns a message into chunks; it knows nothing of logs, readers and leases.
 
 pub mod demo;
+pub mod openai;
 
 use std::sync::Arc;
 

@@ -38,6 +38,23 @@ impl Bells {
             bells.remove(task);
         }
     }
+
+    /// Wakes everyone.
+    pub fn ring_all(&self) {
+        for bell in self.0.lock().values() {
+            bell.send_replace(());
+        }
+    }
+
+    /// The tasks that someone watches, and perhaps some that nobody watches any more.
+    pub fn watched(&self) -> Vec<String> {
+        self.0.lock().keys().cloned().collect()
+    }
+
+    /// Forgets what nobody watches any more.
+    pub fn prune(&self) {
+        self.0.lock().retain(|_, bell| bell.receiver_count() > 0);
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +76,8 @@ mod tests {
         drop(bells.watch("t"));
         bells.ring("t");
         assert!(bells.0.lock().is_empty());
+        drop(bells.watch("t"));
+        bells.prune();
+        assert!(bells.watched().is_empty());
     }
 }

@@ -9,6 +9,7 @@
 mod bells;
 mod embedded;
 mod memory;
+mod redis;
 #[cfg(test)]
 mod suite;
 
@@ -40,6 +41,7 @@ pub async fn open(spec: &str, terms: Terms) -> Result<SharedStore> {
     match spec.split_once(':') {
         None if spec == "memory" => memory::open(terms),
         Some(("embedded", path)) if !path.is_empty() => embedded::open(path.as_ref(), terms),
+        Some(("redis" | "rediss", _)) => redis::open(spec, terms).await,
         _ => Err(StoreError::Unavailable(format!("unknown store `{spec}`: use memory, embedded:PATH or redis://…"))),
     }
 }

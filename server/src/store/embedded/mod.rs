@@ -269,6 +269,7 @@ impl Store for Embedded {
     }
 
     async fn sweep(&self) -> Result<()> {
+        self.bells.prune();
         self.write(|txn| tasks::sweep(txn, clock::now())).await
     }
 

@@ -1,0 +1,302 @@
+//! Several server processes on one Redis: SERVER.md, "Redis", and what goes wrong with it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::AsyncCommands;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::process::Process;
+use crate::support::{TestServer, error_of, json_of, kinds, stored_text, text};
+
+/// A Redis on a port of its own that keeps what it has when it is stopped. Killed when dropped.
+struct Redis {
+    port: u16,
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Redis {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let child = Self::spawn(port, &folder);
+        let redis = Self { port, folder, child };
+        redis.answers().await;
+        redis
+    }
+
+    fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed")
+    }
+
+    async fn answers(&self) {
+        while self.connection().await.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.ok()?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await.ok()?;
+        Some(connection)
+    }
+
+    fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    async fn start_again(&mut self) {
+        self.child = Self::spawn(self.port, &self.folder);
+        self.answers().await;
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    async fn server(&self, flags: &[&str]) -> TestServer {
+        TestServer::over(&self.url(), flags).await
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_task_started_on_one_process_is_rejoined_on_another_at_any_cursor() {
+    let redis = Redis::start().await;
+    let (a, b) = (redis.server(&[]).await, redis.server(&[]).await);
+    let session = a.session().await;
+    let mut stream = a.send(&session, "/tokens 60 /rate 100 /tool weather").await;
+    let task = stream.task();
+    let mut all = stream.take(10).await;
+    let early: Vec<_> = all.iter().map(|chunk| chunk.id.clone()).collect();
+    let mut joined = Vec::new();
+    for id in &early {
+        joined.push(tokio::spawn(b.join(&task, id).await.whole()));
+    }
+    all.extend(stream.rest().await);
+    for (at, reader) in joined.into_iter().enumerate() {
+        assert_eq!(reader.await.unwrap(), all[at + 1..]);
+    }
+    let shown = b.show(&format!("/sessions/{session}")).await;
+    assert_eq!(stored_text(&shown), text(&all));
+    assert_eq!(b.join(&task, "0").await.whole().await, all);
+}
+
+#[tokio::test]
+async fn what_one_process_runs_another_refuses_repeats_and_cancels() {
+    let redis = Redis::start().await;
+    let (a, b) = (redis.server(&[]).await, redis.server(&[]).await);
+    let session = a.session().await;
+    let body = json!({"message": "/tokens 4 /silence 60000", "message_id": "m"});
+    let mut stream = a.send_with(&session, body.clone()).await;
+    stream.until("text-delta").await;
+    let second = b.post(&format!("/sessions/{session}/stream")).json(&json!({"message": "x"}));
+    assert_eq!(error_of(second, 409, "TASK_RUNNING").await["task_id"], stream.task());
+    assert_eq!(b.send_with(&session, body).await.task(), stream.task());
+    json_of(b.post(&format!("/tasks/{}/cancel", stream.task())), StatusCode::OK).await;
+    let rest = stream.rest().await;
+    assert_eq!(kinds(&rest)[rest.len() - 2..], ["abort", "finish"]);
+    a.send(&session, "/tokens 1 /rate 0").await.whole().await;
+}
+
+#[tokio::test]
+async fn when_a_process_is_killed_the_readers_of_another_hear_it_within_the_lease() {
+    let redis = Redis::start().await;
+    let a = Process::start(&redis.url(), &["--lease-ms", "1000"]);
+    let b = redis.server(&["--lease-ms", "1000"]).await;
+    let session = a.server.session().await;
+    let mut stream = a.server.send(&session, "/tokens 5000 /rate 200").await;
+    let task = stream.task();
+    let seen = stream.take(50).await;
+    let mut reader = b.join(&task, "0").await;
+    reader.take(50).await;
+    drop(a);
+    let killed = Instant::now();
+    let rest = reader.rest().await;
+    assert!(killed.elapsed() < Duration::from_millis(3000), "{:?}", killed.elapsed());
+    assert_eq!(rest[rest.len() - 2].value["code"], "INTERRUPTED");
+    let all = b.join(&task, "0").await.whole().await;
+    assert_eq!(all[..50], seen);
+    assert_eq!(stored_text(&b.show(&format!("/sessions/{session}")).await), text(&all));
+}
+
+#[tokio::test]
+async fn a_process_that_was_frozen_beyond_its_lease_writes_nothing_more() {
+    let redis = Redis::start().await;
+    let a = Process::start(&redis.url(), &["--lease-ms", "500"]);
+    let b = redis.server(&["--lease-ms", "500"]).await;
+    let session = a.server.session().await;
+    let mut stream = a.server.send(&session, "/tokens 5000 /rate 200").await;
+    let task = stream.task();
+    stream.take(10).await;
+    let mut reader = b.join(&task, "0").await;
+    a.signal("STOP");
+    reader.rest().await;
+    let ended = b.join(&task, "0").await.whole().await;
+    a.signal("CONT");
+    stream.rest().await;
+    assert!(stream.is_done());
+    assert_eq!(b.join(&task, "0").await.whole().await, ended);
+    assert_eq!(stored_text(&b.show(&format!("/sessions/{session}")).await), text(&ended));
+}
+
+#[tokio::test]
+async fn streams_stay_open_while_redis_is_away_and_go_on_when_it_is_back() {
+    let mut redis = Redis::start().await;
+    let server = redis.server(&["--lease-ms", "1000", "--heartbeat-ms", "100"]).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/tokens 300 /rate 100").await;
+    let mut all = stream.take(30).await;
+    redis.stop();
+    let begun = Instant::now();
+    let refused = server.get(&format!("/sessions/{session}")).send().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    error_of(server.get("/sessions"), 503, "STORE_UNAVAILABLE").await;
+    let health = json_of(server.get("/health"), StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(health["detail"]["code"], "STORE_UNAVAILABLE");
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    redis.start_again().await;
+    all.extend(stream.rest().await);
+    assert!(stream.is_done());
+    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 300, "{:?}", all.last());
+    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_is_refused_within_two_seconds() {
+    let redis = Redis::start().await;
+    let server = redis.server(&[]).await;
+    let session = server.session().await;
+    redis.signal("STOP");
+    for path in [format!("/sessions/{session}"), "/sessions".into(), "/health".into()] {
+        let begun = Instant::now();
+        assert_eq!(server.get(&path).send().await.unwrap().status(), 503);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{path}: {:?}", begun.elapsed());
+    }
+    redis.signal("CONT");
+    server.when("/health", |health| health["status"] == "healthy").await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_gone_before_its_log_is_expired_and_both_gone_are_not_found() {
+    let redis = Redis::start().await;
+    let server = redis.server(&[]).await;
+    let session = server.session().await;
+    let body = json!({"message": "/tokens 1 /rate 0", "message_id": "m"});
+    let stream = server.send_with(&session, body.clone()).await;
+    let task = stream.task();
+    stream.whole().await;
+    let mut connection = redis.connection().await.unwrap();
+    connection.del::<_, ()>(format!("rejoin:{{{task}}}:meta")).await.unwrap();
+    error_of(server.get(&format!("/tasks/{task}/stream")), 410, "TASK_EXPIRED").await;
+    error_of(server.get(&format!("/tasks/{task}")), 410, "TASK_EXPIRED").await;
+    connection.del::<_, ()>(format!("rejoin:{{{task}}}:log")).await.unwrap();
+    error_of(server.get(&format!("/tasks/{task}/stream")), 404, "TASK_NOT_FOUND").await;
+    error_of(server.post(&format!("/sessions/{session}/stream")).json(&body), 410, "TASK_EXPIRED").await;
+}
+
+#[tokio::test]
+async fn keys_of_an_ended_task_expire_and_those_of_a_running_one_do_not() {
+    let redis = Redis::start().await;
+    let server = redis.server(&["--stream-ttl", "100"]).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/tokens 20 /rate 100").await;
+    stream.take(3).await;
+    let mut connection = redis.connection().await.unwrap();
+    let keys = [format!("rejoin:{{{}}}:meta", stream.task()), format!("rejoin:{{{}}}:log", stream.task())];
+    let active: Option<String> = connection.get(format!("rejoin:session:{session}:active")).await.unwrap();
+    assert_eq!(active, Some(stream.task()));
+    for key in &keys {
+        assert_eq!(connection.ttl::<_, i64>(key).await.unwrap(), -1);
+    }
+    stream.rest().await;
+    for key in &keys {
+        assert!((1..=100).contains(&connection.ttl::<_, i64>(key).await.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_completion_in_the_log_reaches_its_task_from_any_process() {
+    let redis = Redis::start().await;
+    let flags = ["--lease-ms", "500"];
+    let a = Process::start(&redis.url(), &flags);
+    let session = a.server.session().await;
+    let mut stream = a.server.send(&session, "/operation deploy /tokens 2 /rate 0").await;
+    let task = stream.task();
+    let chunks = stream.until("tool-output-available").await;
+    let operation = chunks.last().unwrap().value["output"]["operation_id"].clone();
+    drop(a);
+    let b = redis.server(&flags).await;
+    let mut joined = b.join(&task, &chunks.last().unwrap().id).await;
+    let completion = json!({"operation_id": operation, "task_id": task, "success": true, "result": {"ok": 1}});
+    let mut connection = redis.connection().await.unwrap();
+    for _ in 0..2 {
+        connection
+            .xadd::<_, _, _, _, ()>("rejoin:completions", "*", &[("data", completion.to_string())])
+            .await
+            .unwrap();
+    }
+    let rest = joined.rest().await;
+    assert_eq!(kinds(&rest), ["tool-output-available", "text-start", "text-delta", "text-delta", "text-end", "finish"]);
+    assert_eq!(b.show(&format!("/tasks/{task}")).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn completions_that_nobody_can_handle_end_in_the_dead_letter_log() {
+    let redis = Redis::start().await;
+    let _server = redis.server(&["--lease-ms", "200"]).await;
+    let mut connection = redis.connection().await.unwrap();
+    let unknown = json!({"operation_id": "none", "task_id": "none", "success": true}).to_string();
+    for data in ["no JSON", &unknown] {
+        connection.xadd::<_, _, _, _, ()>("rejoin:completions", "*", &[("data", data)]).await.unwrap();
+    }
+    let begun = Instant::now();
+    loop {
+        let dead: redis::streams::StreamRangeReply = connection.xrange_all("rejoin:completions:dead").await.unwrap();
+        if dead.ids.len() == 2 {
+            assert_eq!(dead.ids[0].get::<String>("data").unwrap(), "no JSON");
+            assert_eq!(dead.ids[1].get::<String>("data").unwrap(), unknown);
+            assert_eq!(dead.ids[1].get::<u32>("deliveries").unwrap(), 5);
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_log_is_trimmed_and_replays_whole() {
+    let redis = Redis::start().await;
+    let server = redis.server(&["--max-log-chunks", "100"]).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/tokens 800 /rate 1000").await;
+    let task = stream.task();
+    let all = stream.rest().await;
+    let replayed = server.join(&task, "0-0").await.whole().await;
+    assert!(replayed.len() < 250, "{}", replayed.len());
+    assert_eq!(text(&replayed), text(&all));
+    let early = server.get(&format!("/tasks/{task}/stream?last_message_id={}", all[3].id));
+    assert_eq!(error_of(early, 410, "CURSOR_TRIMMED").await["task_id"], task);
+    assert_eq!(server.join(&task, &all[790].id).await.whole().await, all[791..]);
+}

@@ -43,7 +43,7 @@ type StateRecord = Omit<StreamState, "error"> & { error?: ErrorRecord };
 /** Mirrors `NoticeRecord` in src/bindings/client.rs. */
 type Notice =
   | { kind: "began" | "changed"; session: string }
-  | { kind: "deliver"; session: string; now: boolean }
+  | { kind: "tasks" }
   | { kind: "resolve"; calls: number[]; outcome?: OutcomeRecord }
   | { kind: "ended"; session: string; outcome: OutcomeRecord };
 
@@ -75,15 +75,19 @@ class Client implements ChatStreams {
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<number, Call>();
   readonly #completions = new Set<{ callback: CompletionListener }>();
+  readonly #taskWatchers = new Set<{ callback: () => void }>();
   readonly #queue = new CallQueue();
   /** Channels whose watchers are about to be told. */
   readonly #touched = new Set<Channel>();
+  #areTasksTouched = false;
   readonly #delivery: Delivery;
   #engine: Engine | undefined;
   #jobs: Job[] = [];
   #opening: Promise<void> | undefined;
   #lastCall = 0;
   #isClosed = false;
+  /** Notices wait in the core. */
+  #isAwake = false;
 
   constructor(options: ChatStreamsOptions) {
     checkOptions(options);
@@ -209,6 +213,13 @@ class Client implements ChatStreams {
     return (this.#engine?.activeTasks() as ActiveTask[] | undefined) ?? [];
   }
 
+  onActiveTasks(callback: () => void): () => void {
+    checkFunction("callback", callback);
+    const entry = { callback };
+    this.#taskWatchers.add(entry);
+    return () => void this.#taskWatchers.delete(entry);
+  }
+
   clearActiveTask(sessionId: string): void {
     checkId("sessionId", sessionId);
     this.#whenReady({ session: sessionId, run: (engine) => engine.clearActiveTask(sessionId) });
@@ -259,7 +270,10 @@ class Client implements ChatStreams {
 
   #makeEngine(): void {
     if (this.#isClosed || this.#engine) return;
-    const host = makeHost(this.#options, () => queueMicrotask(() => this.#drain()));
+    const host = makeHost(this.#options, {
+      wake: () => this.#wake(),
+      deliver: (session, urgent) => this.#delivery.add(session, urgent),
+    });
     const engine = new Engine(plain(this.#options), host);
     this.#engine = engine;
     for (const { run } of this.#jobs.splice(0)) run(engine);
@@ -350,8 +364,16 @@ class Client implements ChatStreams {
 
   // ---- what the core tells ----
 
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    queueMicrotask(() => this.#drain());
+  }
+
   /** Takes over what the core has decided. Functions of the app are only put into the queue. */
   #drain(): void {
+    if (!this.#isAwake) return;
+    this.#isAwake = false;
     const notices = (this.#engine?.takeNotices() as Notice[] | undefined) ?? [];
     for (const notice of notices) this.#handle(notice);
   }
@@ -363,8 +385,8 @@ class Client implements ChatStreams {
         return this.#attachListeners(this.#channel(notice.session));
       case "changed":
         return this.#handleChanged(this.#channel(notice.session));
-      case "deliver":
-        return this.#delivery.add(notice.session, notice.now);
+      case "tasks":
+        return this.#touchTasks();
       case "resolve":
         return this.#handleResolve(notice);
       case "ended":
@@ -399,6 +421,7 @@ class Client implements ChatStreams {
 
   /** Hands out what waits for a session: one crossing, whatever the number of chunks. */
   #deliver(session: string): void {
+    this.#drain();
     const columns = this.#engine?.takeBatch(session) as [Uint32Array, string] | undefined;
     if (!columns) return;
     const channel = this.#channel(session);
@@ -418,6 +441,16 @@ class Client implements ChatStreams {
     this.#queue.add(channel.sessionId, () => {
       this.#touched.delete(channel);
       channel.notify();
+    });
+  }
+
+  /** Tells those who watch the saved tasks, once for all that changed by then. */
+  #touchTasks(): void {
+    if (this.#areTasksTouched || this.#isClosed) return;
+    this.#areTasksTouched = true;
+    this.#queue.add(undefined, () => {
+      this.#areTasksTouched = false;
+      for (const { callback } of [...this.#taskWatchers]) guard(callback);
     });
   }
 

@@ -6,6 +6,8 @@ import type { ChatStreamsOptions, HeadersReason, StorageLike } from "./types.js"
 export interface Host {
   /** Notices wait. */
   wake(): void;
+  /** Chunks of a session wait, urgently or for the next frame. */
+  deliver(session: string, urgent: boolean): void;
   /** The app's headers for one request, as pairs. */
   headers(why: HeadersReason): Promise<Array<[name: string, value: string]>>;
   /** The app's `fetch`, if it gave one. */
@@ -14,10 +16,10 @@ export interface Host {
   storage: StorageLike | undefined;
 }
 
-export function makeHost(options: ChatStreamsOptions, wake: () => void): Host {
+export function makeHost(options: ChatStreamsOptions, calls: Pick<Host, "wake" | "deliver">): Host {
   const { headers, fetch, storage } = options;
   return {
-    wake,
+    ...calls,
     async headers(why) {
       await undefined;
       const given = typeof headers === "function" ? await headers(why) : headers;

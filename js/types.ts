@@ -955,6 +955,8 @@ export interface ChatStreams {
   setActiveTask(sessionId: string, task: Partial<ActiveTask> & Pick<ActiveTask, "taskId">): void;
   getActiveTask(sessionId: string): ActiveTask | null;
   listActiveTasks(): ActiveTask[];
+  /** Called when the saved tasks changed, here or in another tab. Returns the way out. */
+  onActiveTasks(callback: () => void): () => void;
   clearActiveTask(sessionId: string): void;
   updateTaskLastMessageId(sessionId: string, lastMessageId: string): void;
   /** Of one session, or of all. */

@@ -8,7 +8,7 @@ import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
-const entries = ["index", "slim"];
+const entries = ["index", "slim", "react"];
 
 /** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
 const features = [
@@ -56,9 +56,8 @@ async function modules() {
   // Only now: `npm start` installs it first.
   const { build: bundle } = await import("esbuild");
   mkdirSync(join(root, "dist"), { recursive: true });
-  await bundle({
+  const common = {
     absWorkingDir: root,
-    entryPoints: entries.map((name) => `js/${name}.ts`),
     outdir: "dist",
     bundle: true,
     format: "esm",
@@ -69,7 +68,9 @@ async function modules() {
     sourcesContent: false,
     legalComments: "none",
     loader: { ".wasm": "base64" },
-  });
+  };
+  await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"] });
+  await bundle({ ...common, entryPoints: ["js/react.ts"], external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
 }
 

@@ -111,7 +111,7 @@ async function wasmTests() {
   const address = `127.0.0.1:${await freePort()}`;
   const server = await startServer(process.env.REJOIN_SERVER, "--allow-origin", `http://${address}`);
   try {
-    return await counted("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver", chromedriver(), "."], {
+    return await counted("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver", chromedriver(), ".", "--test", "web"], {
       env: { ...process.env, WASM_BINDGEN_TEST_ADDRESS: address, REJOIN_TEST_URL: server.url, WASM_BINDGEN_TEST_TIMEOUT: "120" },
     });
   } finally {

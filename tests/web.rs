@@ -232,7 +232,7 @@ struct Page {
 impl Page {
     /// `members`: JavaScript of the host, beside or instead of the usual.
     async fn new(base_url: String, members: &str) -> Self {
-        let host = eval(&format!("({{ wake() {{}}, headers: async () => [], {members} }})"));
+        let host = eval(&format!("({{ wake() {{}}, deliver() {{}}, headers: async () => [], {members} }})"));
         let options = Object::new();
         for (name, value) in [("baseUrl", base_url.as_str()), ("storage", "memory")] {
             Reflect::set(&options, &name.into(), &value.into()).unwrap();
@@ -277,14 +277,13 @@ impl Page {
     }
 
     fn deliver(&self) {
+        let batch = self.driver.apply(|client, _| client.take_batch(&self.session));
+        if batch.is_some() {
+            self.driver.handle(Input::Delivered { session: &self.session });
+        }
         for notice in self.driver.take_notices() {
-            match notice {
-                Notice::Deliver(session, _) => {
-                    self.driver.apply(|client, _| client.take_batch(&session));
-                    self.driver.handle(Input::Delivered { session: &session });
-                }
-                Notice::Resolve(_, Some(outcome)) => drop(self.outcome.replace(Some(outcome))),
-                _ => {}
+            if let Notice::Resolve(_, Some(outcome)) = notice {
+                self.outcome.replace(Some(outcome));
             }
         }
     }

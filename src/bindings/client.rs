@@ -14,7 +14,7 @@ use crate::browser::host::Host;
 use crate::browser::options::Options;
 use crate::cursor::EventId;
 use crate::io::{
-    Author, Call, Input, Metrics, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError, Urgency,
+    Author, Call, Input, Metrics, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
 };
 use crate::task::ActiveTask;
 
@@ -163,20 +163,20 @@ impl Engine {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum NoticeRecord {
     Began { session: String },
-    Deliver { session: String, now: bool },
     Changed { session: String },
     Resolve { calls: Vec<Call>, outcome: Option<OutcomeRecord> },
     Ended { session: String, outcome: OutcomeRecord },
+    Tasks,
 }
 
 impl From<Notice> for NoticeRecord {
     fn from(notice: Notice) -> Self {
         match notice {
             Notice::Began(session) => Self::Began { session },
-            Notice::Deliver(session, urgency) => Self::Deliver { session, now: urgency == Urgency::Now },
             Notice::Changed(session) => Self::Changed { session },
             Notice::Resolve(calls, outcome) => Self::Resolve { calls, outcome: outcome.map(OutcomeRecord::from) },
             Notice::Ended(session, outcome) => Self::Ended { session, outcome: outcome.into() },
+            Notice::Tasks => Self::Tasks,
         }
     }
 }

@@ -23,14 +23,14 @@ use crate::io::{Attempt, Call, Effect, Input, Millis, Outcome, Request, Urgency,
 pub enum Notice {
     /// A stream of a session begins.
     Began(String),
-    /// Chunks wait.
-    Deliver(String, Urgency),
     /// The snapshot of a session changed.
     Changed(String),
     /// Calls of the app are done.
     Resolve(Vec<Call>, Option<Outcome>),
     /// A stream reached its outcome.
     Ended(String, Outcome),
+    /// The saved tasks changed, here or in another tab.
+    Tasks,
 }
 
 /// One client and what it holds of the outside world.
@@ -171,12 +171,14 @@ impl Driver {
     fn hear_key(&self, key: &str) {
         let is_ours = self.with(|client| key.starts_with(client.key_prefix()) || key == client.legacy_key());
         if is_ours {
+            self.tell(Notice::Tasks);
             self.restore_key(key);
         }
     }
 
     fn hear_cleared(&self) {
         let sessions: Vec<_> = self.with(|client| client.active_tasks().map(|task| task.session.clone()).collect());
+        self.tell(Notice::Tasks);
         sessions.iter().for_each(|session| self.restore(session));
     }
 
@@ -200,10 +202,16 @@ impl Driver {
         match effect {
             Effect::Open { attempt, request, why } => self.open(attempt, request, why),
             Effect::Abort { attempt } => drop(self.release(attempt)),
-            Effect::Save { key, value } => self.storage.write(&key, &value),
-            Effect::Remove { key } => self.storage.remove(&key),
+            Effect::Save { key, value } => {
+                self.storage.write(&key, &value);
+                self.tell(Notice::Tasks);
+            }
+            Effect::Remove { key } => {
+                self.storage.remove(&key);
+                self.tell(Notice::Tasks);
+            }
             Effect::Began { session } => self.tell(Notice::Began(session)),
-            Effect::Deliver { session, urgency } => self.tell(Notice::Deliver(session, urgency)),
+            Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency == Urgency::Now),
             Effect::Changed { session } => self.tell(Notice::Changed(session)),
             Effect::Resolve { calls, outcome } => self.tell(Notice::Resolve(calls, outcome)),
             Effect::Ended { session, outcome } => self.tell(Notice::Ended(session, outcome)),

@@ -19,6 +19,11 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     pub fn wake(this: &Host);
 
+    /// Chunks of a session wait, `urgent`ly or for the next frame. No notice, because it comes with each read: this way
+    /// costs one string.
+    #[wasm_bindgen(method, structural)]
+    pub fn deliver(this: &Host, session: &str, urgent: bool);
+
     /// The app's headers for one request: a promise of `[name, value]` pairs.
     #[wasm_bindgen(method, structural, catch)]
     pub fn headers(this: &Host, why: &str) -> Result<Promise, JsValue>;

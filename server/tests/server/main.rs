@@ -1,5 +1,7 @@
 //! The server over real HTTP, from outside: PROTOCOL §1, 2, 5, 6 and SERVER.md as a client sees them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to fail")]
+
 mod auth;
 mod demo;
 mod durability;

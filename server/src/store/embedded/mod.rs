@@ -28,8 +28,11 @@ use super::{
 use crate::clock;
 use writer::Writer;
 
-/// Opens or creates the file.
+/// Opens or creates the file, and the folder that it lies in.
 pub fn open(path: &Path, terms: Terms) -> Result<SharedStore> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    }
     Embedded::start(Database::create(path)?, "embedded", terms)
 }
 

@@ -201,6 +201,7 @@ fn what_json_parse_refuses_is_not_json() {
         r#"{"type":"a"/**/}"#,
         "\u{feff}{\"type\":\"a\"}",
         "\u{a0}{\"type\":\"a\"}",
+        "{\u{c}\"type\":\"a\"}",
         "{\"type\":\"a\"}\u{0}",
         "<html>",
     ] {
@@ -299,6 +300,7 @@ fn lone_surrogates_are_seen_wherever_they_stand() {
     ] {
         assert!(!JsonString::of(lone).is_well_formed(), "{lone}");
         assert_eq!(JsonString::of(lone).text(), replaced);
+        assert!(!JsonString::of(lone).is(replaced), "it says something else");
     }
 }
 
@@ -353,7 +355,7 @@ fn a_cut_or_changed_byte_never_makes_the_scanner_take_what_the_exact_way_refuses
     ] {
         for at in 0..frame.len() {
             assert_agreement(&frame[..at]);
-            for byte in b"\"\\{},: \n\x1f\x7fu0x" {
+            for byte in b"\"\\{},: \n\x0b\x0c\x1f\x7fu0x" {
                 let mut changed = frame.as_bytes().to_vec();
                 changed[at] = *byte;
                 assert_agreement(std::str::from_utf8(&changed).unwrap());

@@ -310,6 +310,8 @@ fn reset_consuming_takes_the_unfinished_line_but_makes_no_event() {
     parser.reset_consuming(&mut seen);
     parser.feed(b"data: b", &mut seen).unwrap();
     parser.reset_consuming(&mut seen);
+    parser.feed(b"data: c\n", &mut seen).unwrap();
+    parser.reset_consuming(&mut seen);
     parser.feed(b"\n\n", &mut seen).unwrap();
     assert_eq!(seen.0, [Retry(5), unknown("{\"error\"", "\"not a stream\"}", "{\"error\": \"not a stream\"}")]);
 }

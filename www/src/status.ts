@@ -1,5 +1,6 @@
 // What the status line says. One sentence per state; the countdown is apart, because a screen reader shall not hear it tick.
 import type { StreamSnapshot } from "rejoin";
+import { operationOf, toolName } from "./tools";
 
 export interface StatusWords {
   /** Names the look: a colour and whether it moves. */
@@ -38,6 +39,8 @@ export function statusWords(snapshot: StreamSnapshot, { online, replaying, secon
 const OFFLINE: StatusWords = { tone: "warning", text: "You are offline. The answer goes on at the server" };
 
 function live(snapshot: StreamSnapshot): StatusWords {
+  const operation = operationOf(snapshot.message);
+  if (operation) return { tone: "live", text: `Waiting for ${toolName(operation)}, which runs in the background` };
   return { tone: "live", text: snapshot.role === "follower" ? "Live, through another tab" : "Live" };
 }
 

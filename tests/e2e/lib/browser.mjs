@@ -28,17 +28,17 @@ export class ChatPage {
     });
   }
 
-  /** A page of its own, in a context (storage, cookies) of its own unless one is given. */
-  static async open(browser, url, { context, chat, base, prepare } = {}) {
-    const where = context ?? (await browser.newContext());
-    const one = new ChatPage(await where.newPage(), url);
+  /** A page of its own, in a context (storage, cookies) of its own unless one is given; `look` is the context's options. */
+  static async open(browser, url, { context, look, prepare, ...where } = {}) {
+    const given = context ?? (await browser.newContext(look));
+    const one = new ChatPage(await given.newPage(), url);
     await prepare?.(one.page);
-    await one.visit({ chat, base });
+    await one.visit(where);
     return one;
   }
 
-  async visit({ chat, base } = {}) {
-    const query = new URLSearchParams({ view: "source", ...(base === undefined ? {} : { base }) });
+  async visit({ chat, base, view = "source" } = {}) {
+    const query = new URLSearchParams({ view, ...(base === undefined ? {} : { base }) });
     await this.page.goto(`${this.url}/?${query}${chat ? `#/chat/${chat}` : ""}`);
     await this.shown("message-input", "failure");
   }

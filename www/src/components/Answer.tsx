@@ -9,14 +9,15 @@ import { Part } from "./Part";
 export const Answer = memo(function Answer({ message, growing }: { message: UIMessage; growing: boolean }) {
   const [view, setView] = useState(useChat().options.view);
   const other = view === "source" ? "rendered" : "source";
+  const text = growing ? "" : textOf(message);
   return (
     <article className="answer" aria-label="Answer" aria-busy={growing} data-testid="answer" data-id={message.id}>
       {message.parts.map((part, index) => (
-        <Part key={index} part={part} view={view} />
+        <Part key={index} part={part} view={view} growing={growing} />
       ))}
-      {!growing && (
+      {text !== "" && (
         <div className="actions">
-          <CopyButton text={textOf(message)} />
+          <CopyButton text={text} />
           <button type="button" className="quiet" onClick={() => setView(other)} data-testid="toggle-view">
             <CodeIcon />
             {view === "source" ? "Show rendered" : "Show source"}

@@ -4,8 +4,8 @@ import { memo } from "react";
 import { Disclosure } from "./Disclosure";
 import { ThoughtIcon } from "./icons";
 
-export const Reasoning = memo(function Reasoning({ part }: { part: ReasoningUIPart }) {
-  const thinking = part.state === "streaming";
+export const Reasoning = memo(function Reasoning({ part, growing }: { part: ReasoningUIPart; growing: boolean }) {
+  const thinking = growing && part.state === "streaming";
   return (
     <Disclosure
       icon={<ThoughtIcon />}

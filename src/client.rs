@@ -5,8 +5,6 @@
 //! runs back is ignored. An input for a request that no longer counts is dropped here, in [`Client::route`], and
 //! nowhere else.
 
-use std::collections::BTreeMap;
-
 use crate::answer::{bare_outcome, local_error};
 use crate::batch::Batch;
 use crate::context::Context;
@@ -14,6 +12,7 @@ use crate::cursor::EventId;
 use crate::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, Outcome, OutcomeKind, Recovery, SendRequest,
 };
+use crate::map::Map;
 use crate::session::{Leftover, Session, Snapshot};
 use crate::stop::Canceller;
 use crate::task::{ActiveTask, SavedTask, decode_legacy};
@@ -38,12 +37,12 @@ use crate::task::{ActiveTask, SavedTask, decode_legacy};
 #[derive(Debug)]
 pub struct Client {
     cx: Context,
-    sessions: BTreeMap<String, Session>,
-    cancellers: BTreeMap<String, Canceller>,
+    sessions: Map<String, Session>,
+    cancellers: Map<String, Canceller>,
     /// Messages that wait for their session: for the last rows of the stream before, or for its cancelling.
-    queued: BTreeMap<String, (Call, SendRequest)>,
+    queued: Map<String, (Call, SendRequest)>,
     /// Messages on their way whose stream was let go: their task is still to be saved.
-    orphans: BTreeMap<Attempt, String>,
+    orphans: Map<Attempt, String>,
     life: Life,
 }
 
@@ -60,10 +59,10 @@ impl Client {
     pub fn new(config: Config, now: Millis) -> Self {
         Self {
             cx: Context::new(config, now),
-            sessions: BTreeMap::new(),
-            cancellers: BTreeMap::new(),
-            queued: BTreeMap::new(),
-            orphans: BTreeMap::new(),
+            sessions: Map::default(),
+            cancellers: Map::default(),
+            queued: Map::default(),
+            orphans: Map::default(),
             life: Life::Open,
         }
     }
@@ -185,8 +184,9 @@ impl Client {
         let is_live = self.sessions.get(id).is_some_and(Session::is_live);
         if is_live || !self.cancellers.contains_key(id) {
             let leftover = self.stop_stream(id);
-            let canceller = self.cancellers.entry(id.to_owned()).or_insert_with(|| Canceller::new(id, &mut self.cx));
+            let mut canceller = self.cancellers.remove(id).unwrap_or_else(|| Canceller::new(id, &mut self.cx));
             canceller.take_on(leftover, &mut self.cx);
+            self.cancellers.insert(id.to_owned(), canceller);
         }
         if let Some(canceller) = self.cancellers.get_mut(id) {
             canceller.attach(call, &mut self.cx);
@@ -446,9 +446,10 @@ impl Client {
     }
 
     fn with_new(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
-        let cx = &mut self.cx;
-        let session = self.sessions.entry(id.to_owned()).or_insert_with(|| Session::new(id, cx));
-        act(session, &mut self.cx);
+        if !self.sessions.contains_key(id) {
+            self.sessions.insert(id.to_owned(), Session::new(id, &mut self.cx));
+        }
+        self.with(id, act);
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Session, &mut Context)) {

@@ -1,8 +1,9 @@
 //! What all sessions of a client share: the time, the settings, the saved tasks, and the effects that wait to be drained.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost};
+use crate::map::Map;
 use crate::reader::{IdsSeen, Position};
 use crate::retry::{Backoff, Jitter};
 use crate::task::{Keys, SavedTask};
@@ -19,7 +20,7 @@ pub struct Context {
     /// Whether this backend was ever seen to number its events.
     pub backend_ids: IdsSeen,
     /// The saved tasks by session, as the storage has them.
-    pub records: BTreeMap<String, SavedTask>,
+    pub records: Map<String, SavedTask>,
     /// The storage keys.
     pub keys: Keys,
     effects: VecDeque<Effect>,
@@ -35,7 +36,7 @@ impl Context {
             now,
             network: Network::Online,
             backend_ids: IdsSeen::No,
-            records: BTreeMap::new(),
+            records: Map::default(),
             keys: Keys::new(&config.storage_key, &config.user_key),
             effects: VecDeque::new(),
             jitter: Jitter(config.seed),

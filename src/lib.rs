@@ -13,6 +13,7 @@ pub mod context;
 pub mod cursor;
 pub mod dispatch;
 pub mod io;
+pub mod map;
 pub mod merge;
 pub mod normalize;
 pub mod reader;

@@ -5,7 +5,6 @@
 //! take their place behind those that wait.
 
 use core::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use super::clock::Clock;
@@ -17,6 +16,7 @@ use super::storage::{Backend, Storage};
 use super::timer::Timer;
 use crate::client::Client;
 use crate::io::{Attempt, Call, Effect, Input, Millis, Outcome, Request, Urgency, Why};
+use crate::map::Map;
 
 /// What the TypeScript face is told, in order.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Driver {
     host: Host,
     base_url: String,
     credentials: Option<String>,
-    exchanges: RefCell<BTreeMap<Attempt, Exchange>>,
+    exchanges: RefCell<Map<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
     lifecycle: RefCell<Option<Lifecycle>>,
     draining: Cell<bool>,

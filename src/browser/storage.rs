@@ -2,11 +2,12 @@
 //! the storage would not take (missing, forbidden, full) is kept in memory instead, for as long as the page lives.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
 
 use gloo_storage::{LocalStorage, Storage as _};
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
+
+use crate::map::Map;
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,7 +41,7 @@ pub enum Backend {
 pub struct Storage {
     backend: Backend,
     /// What the backend did not take; it wins over what the backend still holds.
-    memory: RefCell<BTreeMap<String, String>>,
+    memory: RefCell<Map<String, String>>,
 }
 
 impl Storage {

@@ -5,10 +5,10 @@
 //!
 //! | first word | words that follow | text |
 //! |---|---|---|
-//! | [`DELTA`] + stream + flags | units of the text, of the block where [`NEW_BLOCK`], of the id where [`HAS_ID`] | these |
-//! | [`JSON`] | number of chunks, units | a JSON array of them: adjacent ones are parsed at once |
-//! | [`MALFORMED`] + reason | units | the data of the frame |
-//! | [`RESET`] | | |
+//! | `DELTA` + stream + flags | units of the text, of the block where `NEW_BLOCK`, of the id where `HAS_ID` | these |
+//! | `JSON` | number of chunks, units | a JSON array of them: adjacent ones are parsed at once |
+//! | `MALFORMED` + reason | units | the data of the frame |
+//! | `RESET` | | |
 
 use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, Stream};
 use crate::cursor::EventId;

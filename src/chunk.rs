@@ -1,7 +1,8 @@
 //! Chunks: what one event's data says, in either dialect of PROTOCOL §3.
 //!
-//! [`decode`] tries the shallow [`scan`] first, which takes only what it is sure of: flat objects, as nearly every event
-//! is one. Everything else is decoded [`exact`]ly. Whatever the scanner takes the exact way decodes to the same chunk.
+//! [`decode`] tries the shallow scanner first, which takes only what it is sure of: flat objects, as nearly every event
+//! is one. Everything else is decoded exactly, by serde_json. Whatever the scanner takes, the exact way decodes to the
+//! same chunk.
 //!
 //! A chunk is never turned into values here: it stays JSON text, cut into members, until `JSON.parse` reads it once in
 //! JavaScript. So every value is what JSON.parse gives: key order, `__proto__`, lone surrogates, numbers, any depth.

@@ -254,7 +254,7 @@ impl Parser {
         self.line.extend_from_slice(name);
         let counts = Line::counts(&self.line);
         let room = if counts { rest.len() } else { IGNORABLE_LIMIT.saturating_sub(self.line.len()) };
-        if counts && self.block.size + self.line.len() + rest.len() > self.limit {
+        if counts && self.block.size.saturating_add(self.line.len()).saturating_add(rest.len()) > self.limit {
             return Err(TooLarge);
         }
         self.line.extend_from_slice(rest.get(..room).unwrap_or(rest));
@@ -280,7 +280,7 @@ impl Parser {
     }
 
     fn count(&mut self, line: &[u8]) -> Result<(), TooLarge> {
-        self.block.size += line.len();
+        self.block.size = self.block.size.saturating_add(line.len());
         if self.block.size > self.limit { Err(TooLarge) } else { Ok(()) }
     }
 

@@ -20,8 +20,19 @@ export function settledRows(conversation: Conversation): readonly Row[] {
 export function withLive(rows: readonly Row[], live: UIMessage | null): readonly Row[] {
   if (!live) return rows;
   const row: Row = { kind: "answer", id: live.id, message: live };
-  const place = rows.findIndex(({ id }) => id === live.id);
+  const place = rows.findIndex((one, at) => one.id === live.id || (at === rows.length - 1 && isSameAnswer(one, live)));
   return place < 0 ? [...rows, row] : rows.with(place, row);
+}
+
+/** A backend may store an answer under another id than it streams it. While one is streamed, no other comes last. */
+function isSameAnswer(row: Row, live: UIMessage): boolean {
+  if (row.kind !== "answer") return false;
+  const [stored, streamed] = [textOf(row.message), textOf(live)];
+  return stored.startsWith(streamed) || streamed.startsWith(stored);
+}
+
+function textOf({ parts }: UIMessage): string {
+  return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 function rowsOf(message: KnownMessage, results: ReadonlyMap<string, StoredMessage>): Row[] {

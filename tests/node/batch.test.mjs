@@ -3,73 +3,24 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { transformSync } from "esbuild";
+import { load } from "./support/load.mjs";
+import { expected } from "./support/normalised.mjs";
 
 const file = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-const compiled = transformSync(file("../../js/batch.ts"), { loader: "ts", format: "esm" }).code;
-const { readBatch } = await import(`data:text/javascript;base64,${Buffer.from(compiled).toString("base64")}`);
+const { readBatch } = await load("batch");
 
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
 const groupings = JSON.parse(file("../fixtures/batches.json"));
-const LEGACY = /^(text_chunk|text_ended|tool_call|tool_call_start|tool_response|login_needed|need_login|credentials_needed|usage|stream_end)$/;
-const CARRIED =
-  /^(reasoning-(start|delta|end|file)|tool-input-(delta|error)|tool-output-(error|denied)|tool-approval-(request|response)|source-(url|document)|file|custom|data-.*|(start|finish|reset)-step|message-metadata|abort|steering-message)$/;
 
 /** What a line of the fixture is to give: a chunk, a malformed frame, or nothing. */
-function expected(line) {
+function given(line) {
   if (line === "reset") return { chunk: { type: "stream_reset" } };
   const [, id, age, data] = /^(\S+) (\S+) (.*)$/s.exec(line);
-  let frame;
-  try {
-    frame = JSON.parse(data);
-  } catch {
-    return { malformed: { data, reason: "not JSON" } };
-  }
-  if (typeof frame?.type !== "string") return { malformed: { data, reason: "no string type" } };
-  const chunk = normalised(frame);
-  if (chunk === null) return {};
-  if (id !== "-") chunk.eventId = id;
-  if (age === "replayed") chunk.replayed = true;
-  return { chunk };
+  return expected(data, { ...(id !== "-" && { eventId: id }), ...(age === "replayed" && { replayed: true }) });
 }
 
-function normalised({ type, ...rest }) {
-  const renamed = (to, names, more = {}) => {
-    const isRenamed = (name) => Object.hasOwn(names, name);
-    const taken = Object.keys(names).filter((name) => Object.hasOwn(rest, name)).map((name) => names[name]);
-    const members = Object.entries(rest)
-      .filter(([name]) => isRenamed(name) || !taken.includes(name))
-      .map(([name, value]) => [isRenamed(name) ? names[name] : name, value]);
-    return { type: to, ...Object.fromEntries(members), ...more };
-  };
-  switch (type) {
-    case "start":
-      if (rest.taskId) return renamed("stream_start", {});
-      return Object.keys(rest).length > 0 ? { type, ...rest } : null;
-    case "text-start":
-      return null;
-    case "text-delta":
-      return renamed("text_chunk", { id: "blockId", delta: "content" });
-    case "text-end":
-      return renamed("text_ended", { id: "blockId" });
-    case "tool-input-start":
-      return renamed("tool_call_start", { toolCallId: "tool_id", toolName: "tool_name" }, { arguments: {}, inputState: "streaming" });
-    case "tool-input-available":
-      return renamed("tool_call_start", { toolCallId: "tool_id", toolName: "tool_name", input: "arguments" });
-    case "tool-output-available":
-      return renamed("tool_response", { toolCallId: "tool_id", toolName: "tool_name", output: "result" }, { success: rest.success ?? true });
-    case "finish":
-      return renamed("stream_end", {});
-    case "error":
-      return "message" in rest || "content" in rest ? { type, ...rest } : renamed("error", { errorText: "message" });
-    default:
-      return LEGACY.test(type) || CARRIED.test(type) ? { type, ...rest } : { type, ...rest, unknown: true };
-  }
-}
-
-const given = lines.map(expected);
-const chunks = given.flatMap(({ chunk }) => chunk ?? []);
-const malformed = given.flatMap((line) => line.malformed ?? []);
+const chunks = lines.flatMap((line) => given(line).chunk ?? []);
+const malformed = lines.flatMap((line) => given(line).malformed ?? []);
 
 for (const batches of groupings) {
   test(`${batches.length} batches give what JSON.parse and the table give`, () => {

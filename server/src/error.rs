@@ -33,6 +33,10 @@ pub enum ApiError {
     WebhookNotConfigured,
 }
 
+/// Marks a response that came of a store's failure, so that it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreFailed;
+
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
@@ -119,6 +123,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(json!({ "detail": self.detail() }))).into_response();
+        if self == Self::StoreUnavailable {
+            response.extensions_mut().insert(StoreFailed);
+        }
         if self.may_help_later() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }

@@ -245,6 +245,7 @@ impl Registry {
                 Ok(_) => (),
                 Err(error) => {
                     touch.lost(Instant::now());
+                    self.terms.ink.metrics.store_error();
                     tracing::warn!(?error, "cannot look for tasks without a writer");
                 }
             }

@@ -26,7 +26,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::auth::{Auth, Caller};
 use crate::config::Config;
-use crate::error::ApiError;
+use crate::error::{ApiError, StoreFailed};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::registry::Registry;
@@ -124,6 +124,9 @@ async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
     let number = app.requests.fetch_add(1, Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
+    if response.extensions().get::<StoreFailed>().is_some() {
+        app.metrics.store_error();
+    }
     tracing::debug!(number, %method, path, status = response.status().as_u16(), "request");
     response
 }

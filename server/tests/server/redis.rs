@@ -15,23 +15,29 @@ use crate::support::{TestServer, error_of, json_of, kinds, stored_text, text};
 struct Redis {
     port: u16,
     folder: tempfile::TempDir,
+    flags: &'static [&'static str],
     child: Child,
 }
 
 impl Redis {
     async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(flags: &'static [&'static str]) -> Self {
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
-        let child = Self::spawn(port, &folder);
-        let redis = Self { port, folder, child };
+        let child = Self::spawn(port, &folder, flags);
+        let redis = Self { port, folder, flags, child };
         redis.answers().await;
         redis
     }
 
-    fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
+    fn spawn(port: u16, folder: &tempfile::TempDir, flags: &[&str]) -> Child {
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"])
             .arg(folder.path())
+            .args(flags)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed")
@@ -59,7 +65,7 @@ impl Redis {
     }
 
     async fn start_again(&mut self) {
-        self.child = Self::spawn(self.port, &self.folder);
+        self.child = Self::spawn(self.port, &self.folder, self.flags);
         self.answers().await;
     }
 
@@ -77,6 +83,12 @@ impl Drop for Redis {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Low enough that the port of a cluster's bus, 10 000 above, is one.
+fn free_port() -> u16 {
+    let ports = std::iter::repeat_with(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    ports.take(1000).find(|port| *port < 55_000).unwrap()
 }
 
 #[tokio::test]
@@ -263,6 +275,31 @@ async fn a_completion_in_the_log_reaches_its_task_from_any_process() {
 }
 
 #[tokio::test]
+async fn a_completion_whose_process_is_killed_is_carried_on_by_another_and_nothing_is_said_twice() {
+    let redis = Redis::start().await;
+    let flags = ["--lease-ms", "600"];
+    let a = Process::start(&redis.url(), &flags);
+    let session = a.server.session().await;
+    let mut stream = a.server.send(&session, "/operation deploy /tokens 200 /rate 50").await;
+    let task = stream.task();
+    let mut seen = stream.until("tool-output-available").await;
+    let operation = seen.last().unwrap().value["output"]["operation_id"].as_str().unwrap().to_owned();
+    let complete = a.server.post(&format!("/operations/{operation}/complete")).header("x-api-key", "k");
+    json_of(complete.json(&json!({"success": true, "result": "done"})), StatusCode::OK).await;
+    seen.extend(stream.take(20).await);
+    drop(a);
+    let b = redis.server(&flags).await;
+    let rest = b.join(&task, &seen.last().unwrap().id).await.whole().await;
+    seen.extend(rest);
+    assert_eq!(b.join(&task, "0").await.whole().await, seen);
+    assert_eq!(kinds(&seen).iter().filter(|kind| **kind == "tool-output-available").count(), 2);
+    let words: Vec<String> = text(&seen).split_whitespace().map(String::from).collect();
+    assert_eq!(words.len(), 200);
+    assert!(words.iter().enumerate().all(|(number, word)| word.ends_with(&format!("-{number}"))));
+    assert_eq!(b.show(&format!("/tasks/{task}")).await["status"], "completed");
+}
+
+#[tokio::test]
 async fn completions_that_nobody_can_handle_end_in_the_dead_letter_log() {
     let redis = Redis::start().await;
     let _server = redis.server(&["--lease-ms", "200"]).await;
@@ -299,4 +336,52 @@ async fn a_long_log_is_trimmed_and_replays_whole() {
     let early = server.get(&format!("/tasks/{task}/stream?last_message_id={}", all[3].id));
     assert_eq!(error_of(early, 410, "CURSOR_TRIMMED").await["task_id"], task);
     assert_eq!(server.join(&task, &all[790].id).await.whole().await, all[791..]);
+}
+
+/// Three nodes that share the slots.
+struct Cluster(Vec<Redis>);
+
+impl Cluster {
+    async fn start() -> Self {
+        let mut nodes = Vec::new();
+        for _ in 0..3 {
+            nodes.push(Redis::start_with(&["--cluster-enabled", "yes"]).await);
+        }
+        let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").stdout(Stdio::null());
+        assert!(create.status().unwrap().success());
+        Self(nodes)
+    }
+
+    async fn server(&self) -> TestServer {
+        loop {
+            let mut connection = self.0[0].connection().await.unwrap();
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.unwrap();
+            if info.contains("cluster_state:ok") {
+                return self.0[0].server(&["--internal-api-key", "k", "--lease-ms", "1000"]).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_serves_as_one_redis_does() {
+    let cluster = Cluster::start().await;
+    let (a, b) = (cluster.server().await, cluster.server().await);
+    for _ in 0..5 {
+        let session = a.session().await;
+        let mut stream = a.send(&session, "/tokens 20 /rate 100 /operation deploy").await;
+        let task = stream.task();
+        let started = stream.until("tool-output-available").await;
+        let operation = started.last().unwrap().value["output"]["operation_id"].as_str().unwrap().to_owned();
+        let reader = tokio::spawn(b.join(&task, "0").await.whole());
+        let complete = b.post(&format!("/operations/{operation}/complete")).header("x-api-key", "k");
+        json_of(complete.json(&json!({"success": true, "result": "done"})), StatusCode::OK).await;
+        let all: Vec<_> = started.into_iter().chain(stream.rest().await).collect();
+        assert_eq!(reader.await.unwrap(), all);
+        assert_eq!(stored_text(&b.show(&format!("/sessions/{session}")).await), text(&all));
+    }
+    assert_eq!(a.show("/sessions").await["total"], 5);
 }

@@ -40,6 +40,8 @@ impl TestServer {
 
     /// A server that runs elsewhere.
     pub fn at(root: String, shutdown: Option<oneshot::Sender<()>>) -> Self {
+        // The first test in this process chooses it for all.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { root, http, _shutdown: shutdown }
     }

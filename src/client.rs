@@ -215,6 +215,7 @@ impl Client {
 
     fn give_up_queued(&mut self, id: &str, kind: OutcomeKind) {
         if let Some((call, _)) = self.queued.remove(id) {
+            self.cx.push(Effect::Changed { session: id.to_owned() });
             self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(bare_outcome(kind, None)) });
         }
     }

@@ -78,9 +78,12 @@ impl<'a> From<&'a SendRequest> for SendBody<'a> {
 }
 
 impl Head<'_> {
-    /// Whether the body is an event stream: the media type alone decides, parameters do not (HTML §9.2.2).
+    /// Whether the body is an event stream: status 200 and the media type, without its parameters (HTML §9.2.3).
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
+        if self.status != 200 {
+            return false;
+        }
         let essence = self.content_type.split(';').next().unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("text/event-stream")
     }
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_the_media_type_tells_an_event_stream() {
-        let is = |content_type| Head { content_type, ..Head::default() }.is_event_stream();
+        let is = |content_type| Head { status: 200, content_type, ..Head::default() }.is_event_stream();
         assert!(is("text/event-stream") && is("Text/Event-Stream; charset=utf-8"));
         assert!(!is("text/html") && !is("") && !is("application/json; x=text/event-stream"));
     }

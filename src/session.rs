@@ -102,6 +102,8 @@ enum Record {
     Keep,
     /// There is nothing left to resume.
     Drop,
+    /// It is another tab's.
+    Leave,
 }
 
 /// What the stream is for.
@@ -372,7 +374,7 @@ impl Session {
     pub fn stopped_elsewhere(&mut self, cx: &mut Context) {
         self.abort(cx);
         self.reader.discard();
-        self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), Record::Keep, cx);
+        self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), Record::Leave, cx);
     }
 
     fn begin(&mut self, call: Call, cx: &mut Context) {

@@ -32,8 +32,8 @@ export function run(command, args = [], options = {}) {
 }
 
 /** The standard output of a command, trimmed; `undefined` when it fails or does not exist. */
-export function output(command, args = []) {
-  const child = spawnSync(command, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+export function output(command, args = [], options = {}) {
+  const child = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 64 << 20, stdio: ["ignore", "pipe", "ignore"], ...options });
   return child.error || child.status !== 0 ? undefined : child.stdout.trim();
 }
 

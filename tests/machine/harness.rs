@@ -5,7 +5,7 @@ use rejoin::client::Client;
 use rejoin::cursor::EventId;
 use rejoin::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
-    SendRequest, Status, Why,
+    SendRequest, Status, Urgency, Why,
 };
 use rejoin::sse::encoder;
 
@@ -34,6 +34,10 @@ pub struct Harness {
     pub text: String,
     /// How often the app was told to look again.
     pub changes: u32,
+    /// What was told of rows that wait.
+    pub announced: Vec<Urgency>,
+    /// Streams that began.
+    pub began: u32,
     calls: u32,
 }
 
@@ -58,6 +62,8 @@ impl Harness {
             removed: Vec::new(),
             text: String::new(),
             changes: 0,
+            announced: Vec::new(),
+            began: 0,
             calls: 0,
         }
     }
@@ -183,8 +189,16 @@ impl Harness {
         Some(batch)
     }
 
+    /// Hands in an input and drains. What the app sees never changes without its being told.
     pub fn input(&mut self, input: Input<'_>) {
+        let (shown, changes) = (self.client.snapshot(S), self.changes);
         self.client.handle(input, self.now);
+        self.drain();
+        let is_told = self.changes > changes;
+        assert!(is_told || self.client.snapshot(S) == shown, "unheard of: {:?}", self.client.snapshot(S));
+    }
+
+    pub fn drain(&mut self) {
         while let Some(effect) = self.client.poll() {
             self.note(effect);
         }
@@ -203,7 +217,8 @@ impl Harness {
             Effect::Save { value, .. } => self.saved.push(value),
             Effect::Remove { key } => self.removed.push(key),
             Effect::Changed { .. } => self.changes += 1,
-            _ => {}
+            Effect::Deliver { urgency, .. } => self.announced.push(urgency),
+            Effect::Began { .. } => self.began += 1,
         }
     }
 

@@ -6,6 +6,7 @@ mod ends;
 mod harness;
 mod joins;
 mod lifecycle;
+mod noticed;
 mod records;
 mod sends;
 mod stops;

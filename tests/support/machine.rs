@@ -115,6 +115,8 @@ struct World {
     calls: u32,
     storage: BTreeMap<String, String>,
     listeners: BTreeMap<&'static str, Listener>,
+    /// Sessions of which the last input told that they look different now.
+    changed: BTreeSet<String>,
     /// `TRACE=1` prints what happens.
     tracing: bool,
 }
@@ -144,6 +146,7 @@ impl World {
             calls: 0,
             storage: BTreeMap::new(),
             listeners: SESSIONS.iter().map(|session| (*session, Listener::default())).collect(),
+            changed: BTreeSet::new(),
             tracing: std::env::var_os("TRACE").is_some(),
         }
     }
@@ -407,8 +410,14 @@ impl World {
 
     fn input(&mut self, input: Input<'_>) {
         self.note(&input);
+        let shown = SESSIONS.iter().map(|session| self.client.snapshot(session)).collect::<Vec<_>>();
         self.client.handle(input, self.now);
+        self.changed.clear();
         self.drain();
+        for (session, shown) in SESSIONS.iter().zip(shown) {
+            let now = self.client.snapshot(session);
+            assert!(now == shown || self.changed.contains(*session), "nobody was told that {session} is {now:?}");
+        }
     }
 
     fn note(&self, what: &impl std::fmt::Debug) {
@@ -450,7 +459,8 @@ impl World {
             }
             Effect::Save { key, value } => self.save(key, value),
             Effect::Remove { key } => drop(self.storage.remove(&key)),
-            Effect::Began { .. } | Effect::Deliver { .. } | Effect::Changed { .. } | Effect::Ended { .. } => {}
+            Effect::Changed { session } => self.changed.extend([session]),
+            Effect::Began { .. } | Effect::Deliver { .. } | Effect::Ended { .. } => {}
         }
     }
 

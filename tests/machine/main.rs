@@ -10,3 +10,4 @@ mod noticed;
 mod records;
 mod sends;
 mod stops;
+mod table;

@@ -22,6 +22,7 @@ mod registry;
 mod server;
 mod sse;
 mod store;
+mod touch;
 mod transcript;
 mod writer;
 

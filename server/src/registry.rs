@@ -21,6 +21,7 @@ use crate::reader::{Reader, Replay};
 use crate::store::{
     Begin, Claim, Lookup, Message, NewTask, Role, Session, SharedStore, Slice, Stage, Status, StoreError, Task,
 };
+use crate::touch::Touch;
 use crate::writer::{self, Orders};
 
 /// Entries read when a stream is opened.
@@ -292,35 +293,6 @@ impl Registry {
     }
 }
 
-/// Whether this process has been in touch with the store without a gap.
-struct Touch {
-    lease: Duration,
-    every: Duration,
-    last: Instant,
-    steady_from: Instant,
-}
-
-impl Touch {
-    fn begun(lease: Duration, every: Duration, now: Instant) -> Self {
-        Self { lease, every, last: now, steady_from: now }
-    }
-
-    /// The store has answered now what was asked then.
-    fn is_steady(&mut self, asked: Instant, now: Instant) -> bool {
-        let slack = self.lease / 4 + Duration::from_millis(250);
-        if now - self.last > self.every + slack || now - asked > slack {
-            self.steady_from = now + self.lease;
-        }
-        self.last = now;
-        now >= self.steady_from
-    }
-
-    fn lost(&mut self, now: Instant) {
-        self.last = now;
-        self.steady_from = now + self.lease;
-    }
-}
-
 fn has_nothing(slice: &Slice) -> bool {
     slice.status != Status::Running && slice.entries.is_empty()
 }
@@ -381,28 +353,5 @@ mod tests {
         assert_eq!(title_of("  Hello\n world "), "Hello world");
         let long = title_of(&"word ".repeat(50));
         assert!(long.chars().count() <= TITLE && long.ends_with('…'));
-    }
-
-    #[test]
-    fn after_a_gap_writers_get_a_lease_of_time_before_they_are_believed_lost() {
-        let (lease, every) = (Duration::from_secs(2), Duration::from_millis(500));
-        let mut now = Instant::now();
-        let mut touch = Touch::begun(lease, every, now);
-        assert!(touch.is_steady(now, now));
-        now += Duration::from_secs(5);
-        assert!(!touch.is_steady(now, now));
-        for _ in 0..3 {
-            now += every;
-            assert!(!touch.is_steady(now, now));
-        }
-        now += every;
-        assert!(touch.is_steady(now, now));
-    }
-
-    #[test]
-    fn an_answer_that_took_long_is_a_gap_too() {
-        let now = Instant::now();
-        let mut touch = Touch::begun(Duration::from_secs(2), Duration::from_millis(500), now);
-        assert!(!touch.is_steady(now, now + Duration::from_secs(1)));
     }
 }

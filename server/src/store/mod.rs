@@ -1,7 +1,7 @@
 //! Where tasks, their logs, sessions and messages live. One trait, so that memory, the embedded database and Redis
 //! are one to everything above.
 //!
-//! The rules that every store keeps (PROTOCOL §6), and that the [suite](suite) holds it to:
+//! The rules that every store keeps (PROTOCOL §6), and that the suite of tests holds it to:
 //! * an entry is readable only after it is durable, in the store's sense of the word;
 //! * who appends holds a [`Claim`]; taking a task over makes a new one and ends the old one;
 //! * a status leaves `running` once, and the final chunks are appended in that same step.

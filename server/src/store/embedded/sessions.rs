@@ -6,7 +6,7 @@ use super::tables::{MESSAGE_IDS, MESSAGES, SESSION_COUNTS, SESSION_LISTS, SESSIO
 use crate::clock::Millis;
 use crate::store::{Message, Page, Result, Scope, Session};
 
-/// The list that holds every session. Not a user: those are [marked](of_user).
+/// The list that holds every session. Not a user: the lists of those are marked.
 const EVERYONE: &str = "*";
 
 fn of_user(user: &str) -> String {

@@ -10,7 +10,7 @@ type Text = &'static str;
 
 /// Session → record.
 pub const SESSIONS: TableDefinition<'_, Text, Text> = TableDefinition::new("sessions");
-/// (Scope, `updated_at`, session): the lists of sessions. The scope is [`everyone`](super::sessions) or a user.
+/// (Scope, `updated_at`, session): the lists of sessions. The scope is everyone or a user.
 pub const SESSION_LISTS: TableDefinition<'_, (Text, u64, Text), ()> = TableDefinition::new("session_lists");
 /// Scope → number of sessions.
 pub const SESSION_COUNTS: TableDefinition<'_, Text, u64> = TableDefinition::new("session_counts");

@@ -9,7 +9,9 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Client, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 /// A Redis that takes longer does not answer. Requests are refused within 2 s (PROTOCOL §1, `STORE_UNAVAILABLE`).
-const PATIENCE: Duration = Duration::from_millis(1000);
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_millis(1000);
 
 /// A connection for any number of users at once; clones share it.
 #[derive(Clone)]
@@ -33,14 +35,14 @@ impl Connection {
     async fn single(client: Client, patience: Duration) -> RedisResult<ConnectionManager> {
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
-            .set_connection_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(patience));
         ConnectionManager::new_with_config(client, config).await
     }
 
     async fn cluster(url: &str, patience: Duration) -> RedisResult<Self> {
         let client = ClusterClient::builder([url])
-            .connection_timeout(PATIENCE)
+            .connection_timeout(CONNECT)
             .response_timeout(patience)
             .overall_response_timeout(Some(patience))
             .retries(2)

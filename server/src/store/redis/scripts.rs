@@ -113,8 +113,9 @@ if task[1] ~= 'running' then
 end
 local entries = {}
 if ARGV[3] ~= '0' then entries = redis.call('XRANGE', KEYS[2], '(' .. ARGV[2], '+', 'COUNT', ARGV[3]) end
-local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
-local result = {task[1], task[2] or '', last[1] and last[1][1] or '', '', entries, ''}
+local last = entries
+if #entries == 0 or #entries == tonumber(ARGV[3]) then last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1) end
+local result = {task[1], task[2] or '', last[1] and last[#last][1] or '', '', entries, ''}
 if task[2] then
     local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
     result[4] = first[1] and first[1][1] or ''

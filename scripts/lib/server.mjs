@@ -3,9 +3,9 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
+/** @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>} */
 export async function startServer(program, ...flags) {
-  const child = spawn(program, ["--listen", "127.0.0.1:0", "--store", "memory", "--log", "warn", ...flags], {
+  const child = spawn(program, ["--listen", "127.0.0.1:0", "--log", "warn", ...(flags.includes("--store") ? [] : ["--store", "memory"]), ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((done, failed) => {
@@ -15,6 +15,7 @@ export async function startServer(program, ...flags) {
   const url = await Promise.race([address(child), ended.then((code) => Promise.reject(new Error(`The server ended with ${code}`)))]);
   return {
     url,
+    pid: child.pid,
     async stop() {
       child.kill("SIGKILL");
       await ended;

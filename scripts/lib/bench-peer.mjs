@@ -1,0 +1,56 @@
+// The peer of the server's benchmark: streams of the npm package resumable-stream behind HTTP, in a process of their own.
+
+import { createServer } from "node:http";
+import { Readable } from "node:stream";
+import { createResumableStreamContext } from "resumable-stream";
+
+// It rejects a promise of its own that nobody else can hear.
+process.on("unhandledRejection", () => {});
+
+const context = createResumableStreamContext({ waitUntil: (promise) => void promise.catch(() => {}) });
+
+createServer(async (request, response) => {
+  const url = new URL(request.url, "http://localhost");
+  if (url.pathname === "/start") await start(url.searchParams, response);
+  else await join(url.searchParams.get("id"), response);
+})
+  .listen(0, "127.0.0.1", function () {
+    console.log(`http://127.0.0.1:${this.address().port}`);
+  });
+
+async function start(query, response) {
+  const [rate, count] = [Number(query.get("rate")), Number(query.get("count"))];
+  const ids = Array.from({ length: Number(query.get("streams")) }, (_, i) => `${query.get("prefix")}-${i}`);
+  await Promise.all(ids.map((id) => begin(id, rate, count)));
+  response.end();
+}
+
+/** Its first reader has to read, or nothing is produced. */
+async function begin(id, rate, count) {
+  const stream = await context.createNewResumableStream(id, () => produce(rate, count));
+  void stream.pipeTo(new WritableStream()).catch(() => {});
+}
+
+function produce(rate, count) {
+  let sent = 0;
+  return new ReadableStream({
+    start(controller) {
+      const timer = setInterval(() => {
+        controller.enqueue(`id: ${Date.now()}-0\ndata: {"type":"text-delta","id":"1","delta":"word-${sent} "}\n\n`);
+        sent += 1;
+        if (sent < count) return;
+        clearInterval(timer);
+        controller.close();
+      }, 1000 / rate);
+    },
+  });
+}
+
+/** A resumption that its producer does not acknowledge within a second is refused by the package. */
+async function join(id, response) {
+  const stream = await context.resumeExistingStream(id).catch(() => null);
+  if (!stream) return response.writeHead(503).end();
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.flushHeaders();
+  Readable.fromWeb(stream).on("error", () => response.destroy()).pipe(response);
+}

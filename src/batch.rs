@@ -31,9 +31,6 @@ const NEW_BLOCK: u32 = 1 << 10;
 const NOT_JSON: u32 = 0;
 const NO_TYPE: u32 = 1 << 4;
 
-/// Two numbers of 64 bits and a hyphen.
-const LONGEST_ID: usize = 41;
-
 /// A text buffer above this is given back, in bytes.
 const KEPT_CAPACITY: usize = 1024 * 1024;
 
@@ -224,36 +221,36 @@ fn head(stream: &Stream<'_>, id: Option<EventId>, age: Age) -> u32 {
 
 /// Not by `Display`, whose machinery costs more than the rest of a row.
 fn write_id(out: &mut String, id: EventId) {
-    let mut digits = [0; LONGEST_ID];
-    let mut places = digits.iter_mut().rev();
-    write_number(id.seq, &mut places);
-    if let Some(place) = places.next() {
-        *place = b'-';
-    }
-    write_number(id.ms, &mut places);
-    let free = places.count();
-    out.push_str(digits.get(free..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+    write_number(out, id.ms);
+    out.push('-');
+    write_number(out, id.seq);
 }
 
-/// Writes from the last digit on. Eight digits at a time, because WebAssembly divides 64-bit numbers slowly.
-fn write_number<'a>(number: u64, places: &mut impl Iterator<Item = &'a mut u8>) {
+fn write_number(out: &mut String, number: u64) {
     const EIGHT_DIGITS: u64 = 100_000_000;
-    let mut high = number;
-    loop {
-        let mut low = (high % EIGHT_DIGITS) as u32;
-        high /= EIGHT_DIGITS;
-        // The highest part has no leading zeros, and at least one digit.
-        let (mut written, width) = (0, if high > 0 { 8 } else { 1 });
-        while written < width || low > 0 {
-            let Some(place) = places.next() else { return };
-            *place = b'0' + (low % 10) as u8;
-            low /= 10;
-            written += 1;
-        }
-        if high == 0 {
-            return;
-        }
+    if number < 10 {
+        return out.push(char::from(b'0' + number as u8));
     }
+    let (high, low) = (number / EIGHT_DIGITS, number % EIGHT_DIGITS);
+    let digits = eight_digits(low);
+    let mut zeros = 0;
+    if high > 0 {
+        write_number(out, high);
+    } else {
+        zeros = digits.trailing_zeros() as usize / 8;
+    }
+    let ascii = (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
+    out.push_str(ascii.get(zeros..).and_then(|ascii| str::from_utf8(ascii).ok()).unwrap_or_default());
+}
+
+/// The decimal digits of a number below 100 000 000, one in each byte, the first in the lowest: halves, then pairs, then
+/// digits are parted side by side. The multiplications divide by 100 and 10, exactly for numbers of that size.
+fn eight_digits(number: u64) -> u64 {
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;
+    let pairs = hundreds | ((halves - hundreds * 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000F_000F_000F_000F;
+    tens | ((pairs - tens * 10) << 8)
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.
@@ -351,6 +348,14 @@ mod tests {
             let mut text = String::new();
             write_id(&mut text, id);
             assert_eq!(text, id.to_string());
+        }
+    }
+
+    #[test]
+    fn every_number_of_eight_digits_is_parted_rightly() {
+        for number in (0..100_000_000).step_by(9_973).chain(99_990_000..100_000_000) {
+            let ascii = (eight_digits(number) | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
+            assert_eq!(str::from_utf8(&ascii), Ok(format!("{number:08}").as_str()));
         }
     }
 

@@ -15,6 +15,7 @@ use crate::io::{
 use crate::map::Map;
 use crate::session::{Leftover, Session, Snapshot};
 use crate::stop::Canceller;
+use crate::tabs::{Message, News};
 use crate::task::{ActiveTask, SavedTask, decode_legacy};
 
 /// The client.
@@ -121,6 +122,10 @@ impl Client {
             Input::Page(page) => self.each(|session, cx| session.handle_page(page, cx)),
             Input::Stored { key, value } => self.handle_stored(key, value),
             Input::Restored => self.take_up_stops(),
+            Input::Watch { session } => self.with_new(session, |session, _| session.listen()),
+            Input::Tab { message } => self.handle_tab(message),
+            Input::Locked { session } => self.handle_locked(session),
+            Input::LockLost { session } => self.with(session, Session::handle_lock_lost),
         }
     }
 
@@ -189,6 +194,7 @@ impl Client {
             self.cancellers.insert(id.to_owned(), canceller);
         }
         if let Some(canceller) = self.cancellers.get_mut(id) {
+            self.cx.post(id, News::Stop { task: canceller.task().map(str::to_owned) });
             canceller.attach(call, &mut self.cx);
         }
     }
@@ -283,6 +289,27 @@ impl Client {
         );
     }
 
+    // ---- other tabs ----
+
+    fn handle_tab(&mut self, message: &str) {
+        let Some(message) = Message::decode(message) else { return };
+        if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(&message.session) {
+            session.handle_tab(message, &mut self.cx);
+        }
+    }
+
+    fn handle_locked(&mut self, id: &str) {
+        self.with(id, |session, cx| {
+            if session.is_live() && session.task().is_some_and(|task| cx.is_stopped(id, task)) {
+                session.stopped_elsewhere(cx);
+            }
+            session.handle_locked(cx);
+        });
+    }
+
     // ---- the storage ----
 
     fn handle_stored(&mut self, key: &str, value: Option<&str>) {
@@ -291,7 +318,9 @@ impl Client {
         }
         let Some(id) = self.cx.keys.session_of(key) else { return };
         let Some(value) = value else {
-            self.cx.records.remove(&id);
+            if self.cx.records.remove(&id).is_some() {
+                self.with(&id, |session, _| session.forget());
+            }
             return;
         };
         match SavedTask::decode(value, &id).filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
@@ -410,6 +439,7 @@ impl Client {
     /// Forgets a session's saved task. Drain [`Client::poll`] afterwards.
     pub fn clear_active_task(&mut self, session: &str) {
         self.cx.remove(session);
+        self.with(session, |session, _| session.forget());
     }
 
     /// Moves the saved cursor of a session's task. Drain [`Client::poll`] afterwards.

@@ -6,6 +6,7 @@ use crate::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost}
 use crate::map::Map;
 use crate::reader::{IdsSeen, Position};
 use crate::retry::{Backoff, Jitter};
+use crate::tabs::{Message, News};
 use crate::task::{Keys, SavedTask};
 
 /// Shared by the sessions of one client.
@@ -26,6 +27,7 @@ pub struct Context {
     effects: VecDeque<Effect>,
     jitter: Jitter,
     attempts: Attempt,
+    streams: u32,
 }
 
 impl Context {
@@ -41,6 +43,7 @@ impl Context {
             effects: VecDeque::new(),
             jitter: Jitter(config.seed),
             attempts: 0,
+            streams: 0,
             config,
         }
     }
@@ -72,6 +75,20 @@ impl Context {
     pub fn new_attempt(&mut self) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
         self.attempts
+    }
+
+    /// A name for a telling of this tab.
+    pub fn new_stream(&mut self) -> String {
+        self.streams = self.streams.wrapping_add(1);
+        format!("{}-{}", self.config.tab.as_deref().unwrap_or_default(), self.streams)
+    }
+
+    /// Tells the other tabs, if this one takes part.
+    pub fn post(&mut self, session: &str, news: News) {
+        if let Some(tab) = &self.config.tab {
+            let message = Message::new(tab, session, news).encode();
+            self.push(Effect::Post { message });
+        }
     }
 
     /// A fresh retry state with a seed of its own.

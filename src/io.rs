@@ -140,6 +140,26 @@ pub enum Input<'a> {
     },
     /// Everything that the storage held at start-up has been handed in.
     Restored,
+    /// The app shows this session: it hears of streams that other tabs begin.
+    Watch {
+        /// Session id.
+        session: &'a str,
+    },
+    /// Another tab of this browser posted.
+    Tab {
+        /// As it came; untrusted.
+        message: &'a str,
+    },
+    /// The lock that [`Effect::Lock`] asked for is held. Hand in [`Input::Stored`] of the session's record first.
+    Locked {
+        /// Session id.
+        session: &'a str,
+    },
+    /// A lock that was held was taken away by another tab.
+    LockLost {
+        /// Session id.
+        session: &'a str,
+    },
 }
 
 /// Status and headers of an answer.
@@ -305,6 +325,23 @@ pub enum Effect {
         /// The whole key.
         key: String,
     },
+    /// Ask for the lock of a session, whose name is the session's storage key. Granted: [`Input::Locked`].
+    Lock {
+        /// Session id.
+        session: String,
+        /// How.
+        mode: LockMode,
+    },
+    /// Give the lock back, or no longer wait for it. Nothing is heard of it afterwards.
+    Unlock {
+        /// Session id.
+        session: String,
+    },
+    /// Tell the other tabs.
+    Post {
+        /// The text.
+        message: String,
+    },
     /// Resolve calls of the app.
     Resolve {
         /// Which, never empty.
@@ -319,6 +356,15 @@ pub enum Effect {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// How a lock is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockMode {
+    /// In turn.
+    Wait,
+    /// At once, from whoever has it; takes the place of a request that waits.
+    Steal,
 }
 
 /// When a delivery is due.
@@ -439,6 +485,8 @@ pub struct Config {
     pub stall_timeout: Option<Millis>,
     /// Seeds the jitter.
     pub seed: u64,
+    /// This tab's name, where the browser has locks and channels and the app wants them (`crossTab`).
+    pub tab: Option<String>,
 }
 
 /// Whether a message may be posted again (API.md, `retry.repost`).
@@ -464,6 +512,7 @@ impl Default for Config {
             repost: Repost::SameId,
             stall_timeout: None,
             seed: 0,
+            tab: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::chunk::{self, Signal};
 use crate::cursor::{Arrival, EventId};
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
+use crate::tabs::Frame;
 
 /// Rows beyond this are delivered without waiting for a frame.
 const FULL: usize = 1024 * 1024;
@@ -56,6 +57,18 @@ pub struct Heard {
     pub ids: IdsSeen,
     /// What to do now.
     pub verdict: Verdict,
+    /// The news as it came, where the reader records.
+    pub frames: Vec<(Option<EventId>, String)>,
+}
+
+/// Whether a reader hands out the frames that it admits, for other tabs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recording {
+    /// It does not, and they cost nothing.
+    #[default]
+    Off,
+    /// It does.
+    On,
 }
 
 /// Whether a backend numbers its events.
@@ -122,6 +135,7 @@ pub struct Reader {
     rows: u64,
     /// The stream started over and listeners have not heard of it.
     owes_reset: bool,
+    recording: Recording,
 }
 
 impl Default for Reader {
@@ -140,6 +154,7 @@ impl Default for Reader {
             batch: Batch::default(),
             rows: 0,
             owes_reset: false,
+            recording: Recording::Off,
         }
     }
 }
@@ -151,6 +166,38 @@ impl Reader {
         let delivered = Position { last: after, unnumbered: 0 };
         let blocks = Blocks { overflown: after != EventId::ZERO, ..Blocks::default() };
         Self { cursor: after, mark, delivered, blocks, ..Self::default() }
+    }
+
+    /// Whether frames are handed out from now on.
+    pub fn set_recording(&mut self, recording: Recording) {
+        self.recording = recording;
+    }
+
+    /// The running hash of the events without ids since the cursor.
+    #[must_use]
+    pub fn trail_hash(&self) -> u64 {
+        self.trail.hash()
+    }
+
+    /// Takes frames that another tab received. They go on exactly where this reader stands.
+    pub fn feed_frames(&mut self, frames: &[Frame], metrics: &mut Metrics) -> Heard {
+        let mut heard = Heard::default();
+        self.place = Place::AtCursor;
+        self.told = Told::Whole;
+        self.replay.follow(&self.trail);
+        let mut ear = Ear { reader: self, metrics, heard: &mut heard };
+        for (id, data) in frames {
+            let own_id = id.as_deref().map(str::as_bytes);
+            ear.event(Event { kind: b"", data: data.as_bytes(), id: own_id.unwrap_or_default(), own_id });
+        }
+        heard
+    }
+
+    /// Frames that were merged stand for more events than there were frames.
+    pub fn stand_at(&mut self, position: Position, hash: u64) {
+        self.cursor = position.last;
+        self.trail = Trail::resume(position.unnumbered, hash);
+        self.replay.follow(&self.trail);
     }
 
     /// Ask for what comes after this.
@@ -281,7 +328,9 @@ impl Reader {
         }
     }
 
-    fn received(&self) -> Position {
+    /// What is in the rows or beyond.
+    #[must_use]
+    pub fn received(&self) -> Position {
         Position { last: self.cursor, unnumbered: self.trail.count() }
     }
 
@@ -416,6 +465,9 @@ impl Sink for Ear<'_> {
 impl Ear<'_> {
     fn take_news(&mut self, id: Option<EventId>, data: &str) {
         self.heard.news += 1;
+        if self.reader.recording == Recording::On {
+            self.heard.frames.push((id, data.to_owned()));
+        }
         let chunk = match chunk::decode(data) {
             Ok(chunk) => chunk,
             Err(malformed) => {

@@ -10,7 +10,9 @@
 //! The rows of API.md's status table stand in `answers.rs`, one function for each kind of request.
 
 mod answers;
+mod sharing;
 
+use self::sharing::{Following, Sharing};
 use crate::answer::{bare_outcome, local_error};
 use crate::batch::Batch;
 use crate::context::Context;
@@ -19,7 +21,7 @@ use crate::io::{
     Attempt, Call, Effect, Failure, Head, Metrics, Millis, Network, Origin, Outcome, OutcomeKind, Page, Recovery,
     Replay, Request, SendRequest, Status, StreamError, Why,
 };
-use crate::reader::{End, Heard, IdsSeen, Moved, Reader, Verdict};
+use crate::reader::{End, Heard, IdsSeen, Moved, Reader, Recording, Verdict};
 use crate::retry::{Backoff, Budget, Next};
 use crate::task::{ActiveTask, SavedTask};
 
@@ -65,6 +67,10 @@ enum State {
     Asking { attempt: Attempt, ask: Ask, since: Millis },
     /// A response is being read.
     Reading { attempt: Attempt, body: Body },
+    /// The lock is wanted and the other tabs are asked before the first request.
+    Electing { ask: Ask, until: Millis },
+    /// Another tab has the connection.
+    Following(Following),
     /// The next request waits: until a time, or for the network or the page (`None`).
     Waiting { ask: Ask, until: Option<Millis> },
     /// The end was seen; its last rows are not delivered yet.
@@ -115,6 +121,7 @@ struct Goal {
     task: Option<String>,
     origin: Origin,
     purpose: Purpose,
+    exposure: Exposure,
     started: Millis,
     operation: String,
     tool: String,
@@ -128,6 +135,16 @@ enum Purpose {
     Outcome,
     /// An outcome, or none if there is nothing to resume.
     Resume,
+}
+
+/// Whether other tabs take part in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Exposure {
+    /// They do.
+    #[default]
+    Shared,
+    /// It begins at a cursor that only this page's app knows.
+    Private,
 }
 
 /// A message on its way.
@@ -175,6 +192,18 @@ pub struct Snapshot {
     pub retry_at: Option<Millis>,
     /// Why it failed.
     pub error: Option<StreamError>,
+    /// Whose connection it is.
+    pub role: Role,
+}
+
+/// Whose connection feeds a session's stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// This tab's.
+    #[default]
+    Owner,
+    /// Another tab's.
+    Follower,
 }
 
 /// The machine of one session.
@@ -198,6 +227,11 @@ pub struct Session {
     last_save: Option<Millis>,
     announced: bool,
     shown: Snapshot,
+    sharing: Sharing,
+    /// The app forgot the saved task: the present stream is not saved any more.
+    is_forgotten: bool,
+    /// The app shows the session: it hears of streams that other tabs begin.
+    listens: bool,
 }
 
 impl Session {
@@ -219,6 +253,9 @@ impl Session {
             last_save: None,
             announced: false,
             shown: Snapshot::default(),
+            sharing: Sharing::default(),
+            is_forgotten: false,
+            listens: true,
         }
     }
 
@@ -258,17 +295,19 @@ impl Session {
     /// What the session shows now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (outcome, retry_at) = match &self.state {
-            State::Over(outcome) => (Some(outcome), None),
-            State::Waiting { until, .. } => (None, *until),
-            _ => (None, None),
-        };
-        Snapshot {
+        let own = Snapshot {
             status: self.status(),
             task: self.goal.task.clone(),
             attempt: self.backoff.retries(),
-            retry_at,
-            error: outcome.and_then(|outcome| outcome.error.clone()),
+            ..Snapshot::default()
+        };
+        match &self.state {
+            State::Over(outcome) => Snapshot { error: outcome.error.clone(), ..own },
+            State::Waiting { until, .. } => Snapshot { retry_at: *until, ..own },
+            State::Following(Following { shown, .. }) => {
+                Snapshot { attempt: shown.attempt, retry_at: shown.retry_at, role: Role::Follower, ..own }
+            }
+            _ => own,
         }
     }
 
@@ -276,8 +315,9 @@ impl Session {
         let untried = self.openings == 0 && self.backoff.retries() == 0;
         match &self.state {
             State::Idle => Status::Idle,
-            State::Asking { .. } | State::Waiting { .. } if untried => Status::Connecting,
-            State::Asking { .. } | State::Waiting { .. } => Status::Reconnecting,
+            State::Following(following) => following.shown.status.into(),
+            State::Electing { .. } | State::Asking { .. } | State::Waiting { .. } if untried => Status::Connecting,
+            State::Electing { .. } | State::Asking { .. } | State::Waiting { .. } => Status::Reconnecting,
             State::Reading { body, .. } if body.doubtful_until.is_some() => Status::Stalled,
             State::Reading { .. } | State::Draining { .. } => Status::Streaming,
             State::Over(outcome) => match outcome.kind {
@@ -306,6 +346,9 @@ impl Session {
     /// Joins a task, after an event or from its beginning. No stream is live.
     pub fn rejoin(&mut self, call: Call, task: &str, after: Option<EventId>, cx: &mut Context) {
         self.begin_join(call, task, after, cx);
+        if after.is_some() {
+            self.goal.exposure = Exposure::Private;
+        }
         self.ask(Ask::Join, cx);
         self.remember(cx);
     }
@@ -366,6 +409,8 @@ impl Session {
         self.reader.discard();
         cx.resolve(&mut self.calls, Some(bare_outcome(OutcomeKind::Superseded, self.goal.task.clone())));
         self.state = State::Idle;
+        self.listens = false;
+        self.unlock(cx);
         self.show(cx);
         in_flight
     }
@@ -377,18 +422,32 @@ impl Session {
         self.conclude(bare_outcome(OutcomeKind::Stopped, self.goal.task.clone()), Record::Leave, cx);
     }
 
+    /// The app shows this session.
+    pub fn listen(&mut self) {
+        self.listens = true;
+    }
+
     fn begin(&mut self, call: Call, cx: &mut Context) {
+        self.calls.push(call);
+        self.begin_quietly(cx);
+    }
+
+    /// A stream begins that no call of this page asked for.
+    fn begin_quietly(&mut self, cx: &mut Context) {
         let reader = core::mem::take(&mut self.reader);
         if let Some(task) = self.goal.task.take() {
             self.before = Some((task, reader));
         }
         self.backoff = cx.backoff();
         self.goal = Goal { started: cx.now, ..Goal::default() };
-        self.calls.push(call);
+        self.reset_sharing();
+        self.listens = true;
+        self.is_forgotten = false;
         self.unauthorized = false;
         self.openings = 0;
         self.announced = false;
         self.save_at = None;
+        self.record_for_tabs(cx);
         cx.push(Effect::Began { session: self.id.clone() });
     }
 
@@ -412,16 +471,26 @@ impl Session {
         match self.before.take().filter(|(told, reader)| told == task && reader.has_told()) {
             Some((_, reader)) => {
                 self.reader = reader;
-                self.start_over();
+                self.reader.start_over(&mut self.metrics);
             }
             None => self.reader = Reader::new(EventId::ZERO, cx.saved_position(&self.id, task)),
         }
+        self.record_for_tabs(cx);
+    }
+
+    fn record_for_tabs(&mut self, cx: &Context) {
+        let is_shared = cx.config.tab.is_some() && self.goal.exposure == Exposure::Shared;
+        self.reader.set_recording(if is_shared { Recording::On } else { Recording::Off });
     }
 
     // ---- requests ----
 
     /// Asks as soon as it may: not while offline, not before the last request is long enough ago.
     fn ask(&mut self, ask: Ask, cx: &mut Context) {
+        if self.must_elect(cx) {
+            self.elect(ask, cx);
+            return self.show(cx);
+        }
         let soonest = self.backoff.soonest(cx.now);
         if cx.network == Network::Offline {
             self.state = State::Waiting { ask, until: None };
@@ -503,8 +572,9 @@ impl Session {
         if let Some(sending) = &mut self.goal.sending {
             sending.fate = Fate::Accepted;
         }
-        let heard = self.reader.feed(bytes, &mut self.metrics);
+        let mut heard = self.reader.feed(bytes, &mut self.metrics);
         self.take_notes(&heard, cx);
+        self.share(&mut heard, cx);
         self.follow(heard.verdict, cx);
         self.announce(cx);
         self.show(cx);
@@ -541,7 +611,7 @@ impl Session {
             }
             Verdict::Broken => {
                 self.abort(cx);
-                self.start_over();
+                self.start_over(cx);
                 self.cut(
                     local_error("STREAM_BROKEN", "The server lost a part of the answer.", Recovery::Retryable),
                     cx,
@@ -633,8 +703,9 @@ impl Session {
         }
     }
 
-    fn start_over(&mut self) {
+    fn start_over(&mut self, cx: &mut Context) {
         self.reader.start_over(&mut self.metrics);
+        self.retell(cx);
     }
 
     // ---- the task and its record ----
@@ -663,7 +734,7 @@ impl Session {
     /// Saves the delivered position, if there is a task to save.
     fn save(&mut self, cx: &mut Context) {
         self.save_at = None;
-        let Some(task) = self.goal.task.clone().filter(|_| self.is_live()) else { return };
+        let Some(task) = self.goal.task.clone().filter(|_| self.is_saved()) else { return };
         let position = self.reader.saved_position();
         let active = ActiveTask {
             task,
@@ -675,6 +746,18 @@ impl Session {
         };
         self.last_save = Some(cx.now);
         cx.save(SavedTask { active, unnumbered: position.unnumbered, saved: cx.now, stopped: None });
+    }
+
+    /// A follower leaves the record to the owner.
+    fn is_saved(&self) -> bool {
+        self.is_live() && !self.is_forgotten && !matches!(self.state, State::Following(_) | State::Electing { .. })
+    }
+
+    /// The app, here or in another tab, forgot the saved task: the stream goes on without.
+    pub fn forget(&mut self) {
+        if !matches!(self.state, State::Following(_)) {
+            self.is_forgotten = self.is_live();
+        }
     }
 
     fn save_soon(&mut self, cx: &Context) {
@@ -727,6 +810,7 @@ impl Session {
             self.save(cx);
         }
         self.save_at = None;
+        self.share_end(&outcome, cx);
         self.state = State::Draining { outcome, record };
         self.announce(cx);
         self.settle(cx);
@@ -748,6 +832,7 @@ impl Session {
             cx.remove(&self.id);
         }
         self.state = State::Over(outcome.clone());
+        self.unlock(cx);
         self.show(cx);
         cx.resolve(&mut self.calls, Some(outcome.clone()));
         cx.push(Effect::Ended { session: self.id.clone(), outcome });
@@ -764,6 +849,7 @@ impl Session {
         self.reader.discard();
         cx.resolve(&mut self.calls, None);
         self.state = State::Idle;
+        self.unlock(cx);
         self.show(cx);
     }
 
@@ -776,6 +862,8 @@ impl Session {
             State::Waiting { until, .. } => *until,
             State::Asking { since, .. } => Some(since.saturating_add(cx.answer_patience(STALL))),
             State::Reading { body, .. } => Some(body.deadline()),
+            State::Electing { until, .. } => Some(*until),
+            State::Following(following) => Some(following.deadline()),
             _ => None,
         };
         [next, self.save_at].into_iter().flatten().min()
@@ -791,6 +879,7 @@ impl Session {
                 self.handle_failed(Failure::Network("The server did not answer in time.".into()), cx);
             }
             State::Reading { .. } => self.watch(cx),
+            State::Electing { .. } | State::Following(_) => self.handle_sharing_timeout(cx),
             _ => {}
         }
     }
@@ -853,7 +942,10 @@ impl Session {
                 self.save_if_moved(cx);
                 self.suspend(cx);
             }
-            (Page::Left, _) => self.save_if_moved(cx),
+            (Page::Left, _) => {
+                self.save_if_moved(cx);
+                self.leave_tabs(cx);
+            }
             (Page::Shown | Page::Returned, State::Reading { body, .. }) if body.is_silent(cx.now) => {
                 self.rejoin_now(cx);
             }
@@ -879,6 +971,7 @@ impl Session {
         let ask = self.asked().unwrap_or(if self.goal.task.is_some() { Ask::Join } else { Ask::Look(Look::Sent) });
         self.abort(cx);
         self.state = State::Waiting { ask, until: None };
+        self.unlock(cx);
     }
 
     /// Tells the shell when what the app sees has changed.
@@ -887,6 +980,7 @@ impl Session {
         if now != self.shown {
             self.shown = now;
             cx.push(Effect::Changed { session: self.id.clone() });
+            self.share_shown(cx);
         }
     }
 }

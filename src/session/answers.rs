@@ -90,7 +90,7 @@ impl Session {
             }
             204 => self.ask(Ask::Verify, cx),
             410 if error.code == "CURSOR_TRIMMED" && !self.reader.is_cold() => {
-                self.start_over();
+                self.start_over(cx);
                 self.announce(cx);
                 self.try_again(Ask::Join, error, 0, cx);
             }
@@ -110,7 +110,7 @@ impl Session {
             }
             (Some(status), _) => {
                 let kind = status.outcome().unwrap_or(OutcomeKind::Finished);
-                self.conclude(self.own(bare_outcome(kind, self.goal.task.clone())), Record::Drop, cx);
+                self.conclude(self.named(bare_outcome(kind, self.goal.task.clone())), Record::Drop, cx);
             }
             (None, 403) => self.fail(read_error(head, body), cx),
             (None, _) => self.open_look(Look::Lost, cx),
@@ -193,16 +193,19 @@ impl Session {
     }
 
     fn finish_from_history(&mut self, view: &SessionView, cx: &mut Context) {
-        self.reader.feed_stored(&view.answer_frames(self.goal.task.as_deref()), &mut self.metrics);
-        self.conclude(self.own(bare_outcome(OutcomeKind::Finished, self.goal.task.clone())), Record::Drop, cx);
+        let frames = view.answer_frames(self.goal.task.as_deref());
+        self.reader.feed_stored(&frames, &mut self.metrics);
+        self.retell(cx);
+        self.share_stored(&frames);
+        self.conclude(self.named(bare_outcome(OutcomeKind::Finished, self.goal.task.clone())), Record::Drop, cx);
     }
 
     fn expire(&mut self, cx: &mut Context) {
-        self.conclude(self.own(bare_outcome(OutcomeKind::Expired, self.goal.task.clone())), Record::Drop, cx);
+        self.conclude(self.named(bare_outcome(OutcomeKind::Expired, self.goal.task.clone())), Record::Drop, cx);
     }
 
     /// Says whose task it was.
-    fn own(&self, outcome: Outcome) -> Outcome {
+    fn named(&self, outcome: Outcome) -> Outcome {
         Outcome { origin: self.goal.origin, ..outcome }
     }
 }

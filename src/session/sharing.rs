@@ -1,0 +1,495 @@
+//! A session's stream among the tabs of a browser: who owns it, who follows, who takes over (API.md, guarantee 5).
+//!
+//! Before a stream's first request the session's lock is wanted and the other tabs are asked. Who gets the lock owns
+//! the stream; who is answered follows it; who hears nothing for [`ELECTION`] goes alone and takes the lock away. A
+//! follower waits for the lock all the time: when the owner goes, it takes over from its own cursor.
+
+use super::{Ask, Exposure, Look, Purpose, Record, STALL, Session, State};
+use crate::answer::{bare_outcome, local_error};
+use crate::context::Context;
+use crate::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::reader::{Heard, Verdict};
+use crate::tabs::{EndRecord, Frame, History, Message, News, Place, Shown};
+
+/// How long an owner may take to answer, in ms.
+const ELECTION: Millis = 1_000;
+/// An owner without frames shows at most this often that it lives, in ms.
+const ALIVE_EVERY: Millis = 1_000;
+
+/// The session's lock, seen from here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Not wanted.
+    #[default]
+    None,
+    /// Asked for.
+    Wanted,
+    /// This tab owns the session.
+    Held,
+    /// The owner did not answer: this tab goes on without, and takes the lock away.
+    Waived,
+}
+
+/// Whether anyone may be listening to this tab's telling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Followers {
+    #[default]
+    None,
+    Some,
+}
+
+/// This tab's part in sharing the session's streams.
+#[derive(Debug, Default)]
+pub(super) struct Sharing {
+    pub(super) lock: Lock,
+    /// Names this tab's present telling.
+    stream: String,
+    /// The number of its next message.
+    next: u64,
+    followers: Followers,
+    history: History,
+    shown: Shown,
+    alive_at: Millis,
+}
+
+/// The stream of another tab, followed.
+#[derive(Debug)]
+pub(super) struct Following {
+    stream: String,
+    next: u64,
+    pub(super) shown: Shown,
+    silent_at: Millis,
+    doubtful_until: Option<Millis>,
+}
+
+impl Following {
+    pub(super) fn deadline(&self) -> Millis {
+        self.doubtful_until.unwrap_or(self.silent_at)
+    }
+
+    fn heard(&mut self, now: Millis) {
+        self.doubtful_until = None;
+        self.silent_at = now.saturating_add(self.shown.patience.clamp(ELECTION, 10 * STALL));
+    }
+}
+
+impl Session {
+    // ---- election ----
+
+    /// Whether the other tabs come first.
+    pub(super) fn must_elect(&self, cx: &Context) -> bool {
+        cx.config.tab.is_some() && self.goal.exposure == Exposure::Shared && self.sharing.lock == Lock::None
+    }
+
+    pub(super) fn elect(&mut self, ask: Ask, cx: &mut Context) {
+        self.state = State::Electing { ask, until: cx.now.saturating_add(ELECTION) };
+        self.want_lock(cx);
+        self.post(News::Ask { stream: None, next: 0 }, cx);
+    }
+
+    fn want_lock(&mut self, cx: &mut Context) {
+        if self.sharing.lock == Lock::None {
+            self.sharing.lock = Lock::Wanted;
+            cx.push(Effect::Lock { session: self.id.clone(), mode: LockMode::Wait });
+        }
+    }
+
+    /// Gives the lock back, or no longer waits for it.
+    pub(super) fn unlock(&mut self, cx: &mut Context) {
+        if core::mem::take(&mut self.sharing.lock) != Lock::None {
+            cx.push(Effect::Unlock { session: self.id.clone() });
+        }
+    }
+
+    /// This tab has the lock.
+    pub fn handle_locked(&mut self, cx: &mut Context) {
+        self.sharing.lock = Lock::Held;
+        match &self.state {
+            State::Electing { ask, .. } => {
+                let ask = *ask;
+                self.own(cx);
+                self.ask(ask, cx);
+            }
+            State::Following(_) => self.take_over(cx),
+            _ if !self.is_live() => self.unlock(cx),
+            _ => {}
+        }
+        self.show(cx);
+    }
+
+    /// Another tab took the lock away: it could not reach this one.
+    pub fn handle_lock_lost(&mut self, cx: &mut Context) {
+        self.sharing.lock = Lock::None;
+        let is_idle_wait = matches!(self.state, State::Reading { .. } | State::Waiting { .. });
+        if self.goal.task.is_some() && is_idle_wait && self.must_elect(cx) {
+            self.abort(cx);
+            self.elect(Ask::Join, cx);
+        } else if self.is_live() {
+            self.sharing.lock = Lock::Waived;
+        }
+        self.show(cx);
+    }
+
+    /// Nobody answered in time.
+    fn go_alone(&mut self, ask: Ask, cx: &mut Context) {
+        self.sharing.lock = Lock::Waived;
+        cx.push(Effect::Lock { session: self.id.clone(), mode: LockMode::Steal });
+        self.own(cx);
+        self.ask(ask, cx);
+    }
+
+    /// Begins a telling of its own.
+    fn own(&mut self, cx: &mut Context) {
+        self.sharing.stream = cx.new_stream();
+        self.sharing.next = 0;
+        let (stream, task, place) = (self.sharing.stream.clone(), self.goal.task.clone(), self.place());
+        self.post(News::Owner { stream, task, place }, cx);
+    }
+
+    /// The owner is gone: this tab goes on from where it stands.
+    fn take_over(&mut self, cx: &mut Context) {
+        self.sharing.followers = Followers::Some;
+        self.own(cx);
+        if self.goal.task.is_some() {
+            self.ask(Ask::Join, cx);
+        } else {
+            self.goal.purpose = Purpose::Resume;
+            self.ask(Ask::Look(Look::Resume), cx);
+        }
+    }
+
+    fn is_owner(&self) -> bool {
+        matches!(self.sharing.lock, Lock::Held | Lock::Waived) && !matches!(self.state, State::Following(_))
+    }
+
+    fn place(&self) -> Place {
+        Place::new(self.reader.received(), self.reader.trail_hash())
+    }
+
+    fn post(&self, news: News, cx: &mut Context) {
+        cx.post(&self.id, news);
+    }
+
+    // ---- what the owner tells ----
+
+    /// Keeps what came for followers that come late, and tells those that are there.
+    pub(super) fn share(&mut self, heard: &mut Heard, cx: &mut Context) {
+        let frames = core::mem::take(&mut heard.frames);
+        for (id, data) in &frames {
+            self.sharing.history.push(*id, data);
+        }
+        if !self.is_owner() || self.sharing.followers == Followers::None {
+            return;
+        }
+        if frames.is_empty() {
+            return self.show_life(cx);
+        }
+        let frames = frames.into_iter().map(|(id, data)| (id.map(|id| id.to_string()), data)).collect();
+        let (stream, number) = (self.sharing.stream.clone(), self.sharing.next);
+        self.sharing.next += 1;
+        self.post(News::Frames { stream, number, frames }, cx);
+    }
+
+    fn show_life(&mut self, cx: &mut Context) {
+        if cx.now >= self.sharing.alive_at {
+            self.sharing.alive_at = cx.now.saturating_add(ALIVE_EVERY);
+            self.post(News::Alive { stream: self.sharing.stream.clone() }, cx);
+        }
+    }
+
+    /// Frames that came from the session's history.
+    pub(super) fn share_stored(&mut self, frames: &[String]) {
+        frames.iter().for_each(|data| self.sharing.history.push(None, data));
+    }
+
+    /// A stream begins, with nothing told yet.
+    pub(super) fn reset_sharing(&mut self) {
+        self.sharing.history = History::default();
+        self.sharing.followers = Followers::None;
+        self.sharing.shown = Shown::default();
+    }
+
+    /// What was told is void: followers ask anew.
+    pub(super) fn retell(&mut self, cx: &mut Context) {
+        self.sharing.history = History::default();
+        if self.is_owner() && self.is_live() {
+            self.own(cx);
+        }
+    }
+
+    pub(super) fn share_shown(&mut self, cx: &mut Context) {
+        if !self.is_owner() || self.sharing.followers == Followers::None || !self.is_live() {
+            return;
+        }
+        let shown = self.shown_to_tabs(cx.now);
+        if shown != self.sharing.shown {
+            self.sharing.shown = shown.clone();
+            self.post(News::Shown { stream: self.sharing.stream.clone(), shown }, cx);
+        }
+    }
+
+    fn shown_to_tabs(&self, now: Millis) -> Shown {
+        let snapshot = self.snapshot();
+        let patience = match &self.state {
+            State::Reading { body, .. } => body.patience + ELECTION,
+            State::Waiting { until, .. } => until.unwrap_or(now).saturating_sub(now) + STALL,
+            _ => STALL + ELECTION,
+        };
+        Shown { status: snapshot.status.into(), attempt: snapshot.attempt, retry_at: snapshot.retry_at, patience }
+    }
+
+    /// An end that is not among the frames is told; one that is, followers find themselves.
+    pub(super) fn share_end(&mut self, outcome: &Outcome, cx: &mut Context) {
+        let kind = match outcome.kind {
+            OutcomeKind::Finished | OutcomeKind::Superseded => return,
+            OutcomeKind::Stopped => "stopped",
+            OutcomeKind::Failed => "failed",
+            OutcomeKind::Expired => "expired",
+        };
+        if self.is_owner() {
+            let end = EndRecord::new(kind, outcome.error.as_ref());
+            self.post(News::End { stream: self.sharing.stream.clone(), end }, cx);
+        }
+    }
+
+    // ---- what other tabs say ----
+
+    /// A message from another tab about this session.
+    pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
+        match message.news {
+            News::Ask { stream, next } => self.answer_tab(&message.from, stream.as_deref(), next, cx),
+            News::Owner { stream, task, place } => self.handle_owner(stream, task.as_deref(), &place, cx),
+            News::State { to, stream, next, task, frames, place, shown } => {
+                if cx.config.tab.as_deref() == Some(to.as_str()) {
+                    let following = Following { stream, next, shown, silent_at: 0, doubtful_until: None };
+                    self.handle_state(following, task, frames, &place, cx);
+                }
+            }
+            News::Frames { stream, number, frames } => self.handle_frames(&stream, number, frames, cx),
+            News::Shown { stream, shown } => self.with_followed(&stream, cx.now, |following| following.shown = shown),
+            News::Alive { stream } => self.with_followed(&stream, cx.now, |_| {}),
+            News::End { stream, end } => self.handle_end(&stream, end, cx),
+            News::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
+        }
+        self.show(cx);
+    }
+
+    fn with_followed(&mut self, stream: &str, now: Millis, act: impl FnOnce(&mut Following)) {
+        if let State::Following(following) = &mut self.state
+            && following.stream == stream
+        {
+            act(following);
+            following.heard(now);
+        }
+    }
+
+    fn answer_tab(&mut self, to: &str, stream: Option<&str>, next: u64, cx: &mut Context) {
+        if !self.is_owner() || !self.is_live() || self.goal.exposure == Exposure::Private {
+            return;
+        }
+        let own = self.sharing.stream.clone();
+        if stream == Some(own.as_str()) && next == self.sharing.next {
+            return self.post(News::Alive { stream: own }, cx);
+        }
+        let Some(frames) = self.sharing.history.frames().map(<[Frame]>::to_vec) else { return };
+        self.sharing.followers = Followers::Some;
+        let news = News::State {
+            to: to.to_owned(),
+            stream: own,
+            next: self.sharing.next,
+            task: self.goal.task.clone(),
+            frames,
+            place: self.place(),
+            shown: self.shown_to_tabs(cx.now),
+        };
+        self.post(news, cx);
+    }
+
+    /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
+    fn handle_owner(&mut self, stream: String, task: Option<&str>, place: &Place, cx: &mut Context) {
+        let stands_here = place.read() == Some((self.reader.received(), self.reader.trail_hash()));
+        match &mut self.state {
+            State::Following(following) if self.goal.task.as_deref() == task && stands_here => {
+                following.stream = stream;
+                following.next = 0;
+                following.heard(cx.now);
+            }
+            State::Following(_) | State::Electing { .. } => self.post(News::Ask { stream: None, next: 0 }, cx),
+            State::Over(_) if task.is_some() && self.goal.task.as_deref() == task => {}
+            State::Idle | State::Over(_) if self.listens => self.post(News::Ask { stream: None, next: 0 }, cx),
+            _ => {}
+        }
+    }
+
+    /// The owner has told all that it has: this tab follows from here on.
+    fn handle_state(
+        &mut self,
+        following: Following,
+        task: Option<String>,
+        frames: Vec<Frame>,
+        place: &Place,
+        cx: &mut Context,
+    ) {
+        let Some((position, hash)) = place.read() else { return };
+        match &self.state {
+            State::Electing { ask: Ask::Send, .. } => self.refuse_send(task.clone(), cx),
+            State::Electing { .. } => {}
+            State::Following(old) if old.stream == following.stream && old.next >= following.next => return,
+            State::Following(_) => self.reader.start_over(&mut self.metrics),
+            State::Idle | State::Over(_) if self.listens => self.begin_quietly(cx),
+            _ => return,
+        }
+        if let Some(task) = task.as_ref().filter(|task| self.goal.task.as_ref() != Some(*task)) {
+            self.adopt(task, cx);
+        }
+        self.goal.task = task;
+        self.want_lock(cx);
+        self.state = State::Following(following);
+        self.with_any_followed(cx.now);
+        let mut heard = self.reader.feed_frames(&frames, &mut self.metrics);
+        self.reader.stand_at(position, hash);
+        heard.frames.clear();
+        self.sharing.history.adopt(frames);
+        self.follow_frames(heard.verdict, cx);
+    }
+
+    fn with_any_followed(&mut self, now: Millis) {
+        if let State::Following(following) = &mut self.state {
+            following.heard(now);
+        }
+    }
+
+    /// A message cannot be sent while another tab's stream of the session runs; that stream is followed.
+    fn refuse_send(&mut self, task: Option<String>, cx: &mut Context) {
+        self.goal.sending = None;
+        let error = local_error("TASK_RUNNING", "The session's stream runs in another tab.", Recovery::Permanent);
+        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, task) };
+        cx.resolve(&mut self.calls, Some(outcome));
+    }
+
+    fn handle_frames(&mut self, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
+        match &mut self.state {
+            State::Following(following) if following.stream == stream => match number.cmp(&following.next) {
+                core::cmp::Ordering::Less => {}
+                core::cmp::Ordering::Greater => {
+                    let ask = News::Ask { stream: Some(following.stream.clone()), next: following.next };
+                    self.post(ask, cx);
+                }
+                core::cmp::Ordering::Equal => {
+                    following.next += 1;
+                    following.heard(cx.now);
+                    self.take_frames(&frames, cx);
+                }
+            },
+            State::Idle if !self.listens => {}
+            State::Following(_) | State::Electing { .. } | State::Idle => {
+                self.post(News::Ask { stream: None, next: 0 }, cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_frames(&mut self, frames: &[Frame], cx: &mut Context) {
+        let mut heard = self.reader.feed_frames(frames, &mut self.metrics);
+        self.share(&mut heard, cx);
+        if let Some(task) = heard.task.take() {
+            self.goal.task = Some(task);
+        }
+        self.follow_frames(heard.verdict, cx);
+    }
+
+    fn follow_frames(&mut self, verdict: Verdict, cx: &mut Context) {
+        match verdict {
+            Verdict::TaskEnded(end) => self.conclude(self.outcome_of(end), Record::Keep, cx),
+            Verdict::Broken => {
+                if let State::Following(following) = &mut self.state {
+                    following.stream.clear();
+                }
+                self.post(News::Ask { stream: None, next: 0 }, cx);
+            }
+            _ => self.announce(cx),
+        }
+    }
+
+    fn handle_end(&mut self, stream: &str, end: EndRecord, cx: &mut Context) {
+        if !matches!(&self.state, State::Following(following) if following.stream == stream) {
+            return;
+        }
+        let (kind, error) = end.read();
+        let outcome = Outcome { error, ..bare_outcome(kind, self.goal.task.clone()) };
+        self.conclude(outcome, Record::Keep, cx);
+    }
+
+    fn handle_stop_elsewhere(&mut self, task: Option<&str>, cx: &mut Context) {
+        let is_meant = task.is_none() || self.goal.task.is_none() || self.goal.task.as_deref() == task;
+        if is_meant && self.is_live() && !self.is_draining() {
+            self.stopped_elsewhere(cx);
+        }
+    }
+
+    // ---- time and page ----
+
+    pub(super) fn handle_sharing_timeout(&mut self, cx: &mut Context) {
+        match &mut self.state {
+            State::Electing { ask, until } if *until <= cx.now => {
+                let ask = *ask;
+                self.go_alone(ask, cx);
+            }
+            State::Following(following) if following.deadline() <= cx.now => match following.doubtful_until {
+                None => {
+                    following.doubtful_until = Some(cx.now.saturating_add(ELECTION));
+                    let ask = News::Ask { stream: Some(following.stream.clone()), next: following.next };
+                    self.post(ask, cx);
+                }
+                Some(_) => {
+                    self.sharing.lock = Lock::Waived;
+                    cx.push(Effect::Lock { session: self.id.clone(), mode: LockMode::Steal });
+                    self.take_over(cx);
+                }
+            },
+            _ => {}
+        }
+        self.show(cx);
+    }
+
+    /// The page goes away: others may take over.
+    pub(super) fn leave_tabs(&mut self, cx: &mut Context) {
+        let ask = match &self.state {
+            State::Electing { ask, .. } => *ask,
+            State::Following(_) if self.goal.task.is_some() => Ask::Join,
+            State::Following(_) => {
+                self.goal.purpose = Purpose::Resume;
+                Ask::Look(Look::Resume)
+            }
+            _ => return self.unlock(cx),
+        };
+        self.state = State::Waiting { ask, until: None };
+        self.unlock(cx);
+    }
+}
+
+impl EndRecord {
+    fn new(kind: &str, error: Option<&StreamError>) -> Self {
+        let error = error.cloned();
+        Self {
+            kind: kind.to_owned(),
+            code: error.as_ref().map(|error| error.code.clone()).unwrap_or_default(),
+            status: error.as_ref().and_then(|error| error.status),
+            retryable: error.as_ref().is_some_and(|error| error.recovery == Recovery::Retryable),
+            message: error.map(|error| error.message).unwrap_or_default(),
+        }
+    }
+
+    fn read(self) -> (OutcomeKind, Option<StreamError>) {
+        let kind = match self.kind.as_str() {
+            "stopped" => OutcomeKind::Stopped,
+            "expired" => OutcomeKind::Expired,
+            _ => OutcomeKind::Failed,
+        };
+        if kind == OutcomeKind::Stopped {
+            return (kind, None);
+        }
+        let recovery = if self.retryable { Recovery::Retryable } else { Recovery::Permanent };
+        (kind, Some(StreamError { status: self.status, ..local_error(&self.code, &self.message, recovery) }))
+    }
+}

@@ -13,6 +13,8 @@ export interface StreamState {
   attempt: number;
   retryAt?: number;
   error?: RejoinError;
+  /** Whose connection it is: this tab's, or another's. */
+  role: "owner" | "follower";
 }
 
 /** A listener while it listens. */
@@ -21,7 +23,7 @@ export interface Subscription {
   isOpen: boolean;
 }
 
-const IDLE: StreamState = { status: "idle", attempt: 0 };
+const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
 const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
 
 export class Channel {
@@ -138,7 +140,7 @@ export class Channel {
 
   #takeSnapshot(): StreamSnapshot {
     const { message, usage } = this.#transcript;
-    return { sessionId: this.sessionId, ...this.#state, message, role: "owner", ...(usage && { usage }) };
+    return { sessionId: this.sessionId, ...this.#state, message, ...(usage && { usage }) };
   }
 }
 

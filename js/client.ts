@@ -276,6 +276,7 @@ class Client implements ChatStreams {
     });
     const engine = new Engine(plain(this.#options), host);
     this.#engine = engine;
+    for (const session of this.#channels.keys()) engine.watch(session);
     for (const { run } of this.#jobs.splice(0)) run(engine);
     this.#drain();
   }
@@ -462,7 +463,10 @@ class Client implements ChatStreams {
 
   #channel(session: string): Channel {
     let channel = this.#channels.get(session);
-    if (!channel) this.#channels.set(session, (channel = new Channel(session)));
+    if (!channel) {
+      this.#channels.set(session, (channel = new Channel(session)));
+      this.#engine?.watch(session);
+    }
     return channel;
   }
 }

@@ -450,6 +450,12 @@ impl Client {
         self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
     }
 
+    /// Whether this client takes part in sharing streams with other tabs.
+    #[must_use]
+    pub fn shares_tabs(&self) -> bool {
+        self.cx.config.tab.is_some()
+    }
+
     /// The storage key of a session's record.
     #[must_use]
     pub fn record_key(&self, session: &str) -> String {

@@ -16,6 +16,7 @@ use crate::cursor::EventId;
 use crate::io::{
     Author, Call, Input, Metrics, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
 };
+use crate::session::Role;
 use crate::task::ActiveTask;
 
 /// One client. Every method takes `&self`: JavaScript may call one from within another.
@@ -70,6 +71,11 @@ impl Engine {
         self.driver.handle(Input::Stop { session, call });
     }
 
+    /// The app shows a session: it hears of streams that other tabs begin.
+    pub fn watch(&self, session: &str) {
+        self.driver.handle(Input::Watch { session });
+    }
+
     /// `detachStream`.
     pub fn detach(&self, session: &str) {
         self.driver.handle(Input::Detach { session });
@@ -109,6 +115,10 @@ impl Engine {
             task_id: snapshot.task,
             attempt: snapshot.attempt,
             retry_at: snapshot.retry_at.map(number),
+            role: match snapshot.role {
+                Role::Owner => "owner",
+                Role::Follower => "follower",
+            },
             error: snapshot.error.map(ErrorRecord::from),
         })
     }
@@ -247,6 +257,7 @@ struct SnapshotRecord {
     attempt: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<f64>,
+    role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorRecord>,
 }

@@ -13,9 +13,10 @@ use super::host::Host;
 use super::lifecycle::{Lifecycle, News};
 use super::options::Options;
 use super::storage::{Backend, Storage};
+use super::tabs::{self, Tabs};
 use super::timer::Timer;
 use crate::client::Client;
-use crate::io::{Attempt, Call, Effect, Input, Millis, Outcome, Request, Urgency, Why};
+use crate::io::{Attempt, Call, Effect, Input, LockMode, Millis, Outcome, Page, Request, Urgency, Why};
 use crate::map::Map;
 
 /// What the TypeScript face is told, in order.
@@ -45,6 +46,7 @@ pub struct Driver {
     exchanges: RefCell<Map<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
     lifecycle: RefCell<Option<Lifecycle>>,
+    tabs: RefCell<Option<Tabs>>,
     draining: Cell<bool>,
     this: Weak<Self>,
 }
@@ -66,9 +68,11 @@ impl Driver {
             exchanges: RefCell::default(),
             notices: RefCell::default(),
             lifecycle: RefCell::default(),
+            tabs: RefCell::default(),
             draining: Cell::new(false),
             this: this.clone(),
         });
+        driver.join_tabs();
         driver.restore_all();
         driver.handle(Input::Restored);
         driver.listen();
@@ -117,6 +121,7 @@ impl Driver {
     pub fn close(&self) {
         self.handle(Input::Close);
         self.lifecycle.take();
+        self.tabs.take();
         self.exchanges.take().into_values().for_each(Exchange::forget);
     }
 
@@ -159,12 +164,59 @@ impl Driver {
         self.lifecycle.replace(Some(lifecycle));
     }
 
+    /// The channel is that of the storage keys: the tabs that share records share streams.
+    fn join_tabs(&self) {
+        let Some(name) = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned())) else {
+            return;
+        };
+        let this = self.this.clone();
+        let tabs = Tabs::join(&name, move |news| {
+            if let Some(driver) = this.upgrade() {
+                driver.hear_tab(news);
+            }
+        });
+        self.tabs.replace(tabs);
+    }
+
+    fn hear_tab(&self, news: tabs::News) {
+        match news {
+            tabs::News::Message(message) => self.handle(Input::Tab { message: &message }),
+            tabs::News::LockLost(session) => self.handle(Input::LockLost { session: &session }),
+            tabs::News::Locked(session) => {
+                self.restore(&session);
+                self.handle(Input::Locked { session: &session });
+            }
+        }
+    }
+
+    fn with_tabs(&self, act: impl FnOnce(&Tabs)) {
+        if let Some(tabs) = self.tabs.borrow().as_ref() {
+            act(tabs);
+        }
+    }
+
+    fn lock(&self, session: &str, mode: LockMode) {
+        let name = self.with(|client| client.record_key(session));
+        self.with_tabs(|tabs| tabs.lock(session, &name, mode));
+    }
+
     fn hear(&self, news: News) {
         match news {
             News::Network(network) => self.handle(Input::Network(network)),
-            News::Page(page) => self.handle(Input::Page(page)),
+            News::Page(page) => self.hear_page(page),
             News::Storage(Some(key)) => self.hear_key(&key),
             News::Storage(None) => self.hear_cleared(),
+        }
+    }
+
+    /// An open channel would keep the page out of the back-forward cache.
+    fn hear_page(&self, page: Page) {
+        if page == Page::Returned {
+            self.join_tabs();
+        }
+        self.handle(Input::Page(page));
+        if page == Page::Left {
+            self.tabs.take();
         }
     }
 
@@ -210,6 +262,9 @@ impl Driver {
                 self.storage.remove(&key);
                 self.tell(Notice::Tasks);
             }
+            Effect::Lock { session, mode } => self.lock(&session, mode),
+            Effect::Unlock { session } => self.with_tabs(|tabs| tabs.unlock(&session)),
+            Effect::Post { message } => self.with_tabs(|tabs| tabs.post(&message)),
             Effect::Began { session } => self.tell(Notice::Began(session)),
             Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency == Urgency::Now),
             Effect::Changed { session } => self.tell(Notice::Changed(session)),

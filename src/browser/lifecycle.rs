@@ -61,7 +61,7 @@ fn visibility(event: &Event) -> Option<News> {
 }
 
 /// By its properties and not by its class, so that an emulated window (jsdom) counts as one.
-fn window() -> Option<JsValue> {
+pub(super) fn window() -> Option<JsValue> {
     object(&js_sys::global(), "window").filter(|window| function(window, "addEventListener").is_some())
 }
 
@@ -74,15 +74,15 @@ fn is_offline(window: &JsValue) -> bool {
     online.and_then(|online| online.as_bool()) == Some(false)
 }
 
-fn object(of: &JsValue, name: &str) -> Option<JsValue> {
+pub(super) fn object(of: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(of, &name.into()).ok().filter(JsValue::is_object)
 }
 
-fn function(of: &JsValue, name: &str) -> Option<Function> {
+pub(super) fn function(of: &JsValue, name: &str) -> Option<Function> {
     Reflect::get(of, &name.into()).ok()?.dyn_into().ok()
 }
 
-fn text(of: &JsValue, name: &str) -> Option<String> {
+pub(super) fn text(of: &JsValue, name: &str) -> Option<String> {
     Reflect::get(of, &name.into()).ok()?.as_string()
 }
 
@@ -91,14 +91,14 @@ fn flag(of: &JsValue, name: &str) -> bool {
 }
 
 /// One event listener, removed when dropped.
-struct Listener {
+pub(super) struct Listener {
     target: EventTarget,
     name: &'static str,
     callback: Closure<dyn FnMut(Event)>,
 }
 
 impl Listener {
-    fn new(target: &JsValue, name: &'static str, callback: impl FnMut(Event) + 'static) -> Option<Self> {
+    pub(super) fn new(target: &JsValue, name: &'static str, callback: impl FnMut(Event) + 'static) -> Option<Self> {
         function(target, "addEventListener")?;
         let target: EventTarget = target.clone().unchecked_into();
         let callback = Closure::new(callback);

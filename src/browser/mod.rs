@@ -10,4 +10,5 @@ pub mod host;
 pub mod lifecycle;
 pub mod options;
 pub mod storage;
+pub mod tabs;
 pub mod timer;

@@ -22,6 +22,7 @@ pub struct Options {
     retry: Retry,
     stall_timeout_ms: Option<f64>,
     seed: Option<f64>,
+    cross_tab: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,7 +52,12 @@ impl Options {
             repost: if self.retry.repost.as_deref() == Some("never") { Repost::Never } else { Repost::SameId },
             stall_timeout: self.stall_timeout_ms.map(|ms| clamp(Some(ms), 0, 10.0, DAY)),
             seed: self.seed.map_or_else(random_seed, |seed| seed.to_bits()),
+            tab: self.shares_tabs().then(random_name),
         }
+    }
+
+    fn shares_tabs(&self) -> bool {
+        self.cross_tab.unwrap_or(true) && super::tabs::are_supported()
     }
 
     /// The storage by its name.
@@ -68,6 +74,11 @@ fn clamp(given: Option<f64>, default: Millis, low: f64, high: f64) -> Millis {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 fn saturate(number: f64) -> u32 {
     number as u32
+}
+
+/// A name that no other tab has.
+fn random_name() -> String {
+    format!("{:016x}", random_seed() ^ js_sys::Date::now().to_bits().rotate_left(32))
 }
 
 fn random_seed() -> u64 {

@@ -399,6 +399,12 @@ impl Client {
         snapshot
     }
 
+    /// Whether a session's stream runs, its last delivery included.
+    #[must_use]
+    pub fn is_live(&self, session: &str) -> bool {
+        self.sessions.get(session).is_some_and(Session::is_live)
+    }
+
     /// The counters of a session, or of all.
     #[must_use]
     pub fn metrics(&self, session: Option<&str>) -> Metrics {

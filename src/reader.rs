@@ -133,6 +133,8 @@ pub struct Reader {
     batch: Batch,
     /// Rows made since the task's stream began or started over.
     rows: u64,
+    /// Rows were taken since then: listeners hold them.
+    has_given: bool,
     /// The stream started over and listeners have not heard of it.
     owes_reset: bool,
     recording: Recording,
@@ -153,6 +155,7 @@ impl Default for Reader {
             in_flight: None,
             batch: Batch::default(),
             rows: 0,
+            has_given: false,
             owes_reset: false,
             recording: Recording::Off,
         }
@@ -227,7 +230,7 @@ impl Reader {
     /// Whether listeners hold something of this task that a new telling must void.
     #[must_use]
     pub fn has_told(&self) -> bool {
-        self.rows > 0 || self.owes_reset
+        self.has_given || self.owes_reset
     }
 
     /// Whether everything received has been delivered.
@@ -288,8 +291,8 @@ impl Reader {
         self.batch.clear();
         if core::mem::take(&mut self.rows) > 0 {
             metrics.resets += 1;
-            self.owes_reset = true;
         }
+        self.owes_reset |= core::mem::take(&mut self.has_given);
         if self.owes_reset {
             self.batch.push_reset();
         }
@@ -303,6 +306,7 @@ impl Reader {
         }
         self.in_flight = Some(self.received());
         self.owes_reset = false;
+        self.has_given |= self.rows > 0;
         Some(core::mem::take(&mut self.batch))
     }
 

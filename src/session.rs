@@ -12,6 +12,8 @@
 mod answers;
 mod sharing;
 
+use std::collections::VecDeque;
+
 use self::sharing::{Following, Sharing};
 use crate::answer::{bare_outcome, local_error};
 use crate::batch::Batch;
@@ -21,7 +23,7 @@ use crate::io::{
     Attempt, Call, Effect, Failure, Head, Metrics, Millis, Network, Origin, Outcome, OutcomeKind, Page, Recovery,
     Replay, Request, SendRequest, Status, StreamError, Why,
 };
-use crate::reader::{End, Heard, IdsSeen, Moved, Reader, Recording, Verdict};
+use crate::reader::{End, Heard, IdsSeen, Moved, Position, Reader, Recording, Verdict};
 use crate::retry::{Backoff, Budget, Next};
 use crate::task::{ActiveTask, SavedTask};
 
@@ -31,6 +33,8 @@ const STALL: Millis = 45_000;
 const GRACE: Millis = 250;
 /// Least time between two saves of a moving cursor, in ms.
 const SAVE_EVERY: Millis = 250;
+/// Tasks that a page remembers to have been told.
+const MOST_PAST: usize = 16;
 
 /// What is asked of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +219,8 @@ pub struct Session {
     reader: Reader,
     /// The task that a stream before this one told, and what it gave.
     before: Option<(String, Reader)>,
+    /// Tasks that this page was told, and up to where: told again, they are replayed.
+    past: VecDeque<(String, Position)>,
     backoff: Backoff,
     calls: Vec<Call>,
     /// Headers were asked for again after a 401 that nothing good followed.
@@ -244,6 +250,7 @@ impl Session {
             goal: Goal::default(),
             reader: Reader::default(),
             before: None,
+            past: VecDeque::new(),
             backoff: cx.backoff(),
             calls: Vec::new(),
             unauthorized: false,
@@ -434,10 +441,7 @@ impl Session {
 
     /// A stream begins that no call of this page asked for.
     fn begin_quietly(&mut self, cx: &mut Context) {
-        let reader = core::mem::take(&mut self.reader);
-        if let Some(task) = self.goal.task.take() {
-            self.before = Some((task, reader));
-        }
+        self.set_aside();
         self.backoff = cx.backoff();
         self.goal = Goal { started: cx.now, ..Goal::default() };
         self.reset_sharing();
@@ -454,7 +458,7 @@ impl Session {
     fn begin_join(&mut self, call: Call, task: &str, after: Option<EventId>, cx: &mut Context) {
         self.begin(call, cx);
         match after {
-            Some(after) => self.reader = Reader::new(after, cx.saved_position(&self.id, task)),
+            Some(after) => self.reader = Reader::new(after, self.known_position(task, cx)),
             None => self.adopt(task, cx),
         }
         if let Some(saved) = cx.records.get(&self.id).filter(|saved| saved.active.task == task) {
@@ -465,15 +469,39 @@ impl Session {
         self.goal.task = Some(task.to_owned());
     }
 
+    /// Remembers what listeners hold of the present task, before another one is told.
+    fn set_aside(&mut self) {
+        let reader = core::mem::take(&mut self.reader);
+        if let Some(task) = self.goal.task.take().filter(|_| reader.has_told()) {
+            self.past.retain(|(told, _)| *told != task);
+            self.past.push_back((task.clone(), reader.saved_position()));
+            if self.past.len() > MOST_PAST {
+                self.past.pop_front();
+            }
+            self.before = Some((task, reader));
+        }
+    }
+
+    /// Whether listeners hold something of a task that an earlier stream told.
+    fn was_told(&self, task: &str) -> bool {
+        self.before.as_ref().is_some_and(|(told, _)| told == task)
+    }
+
+    /// Up to where a page before this one, or an earlier stream of this one, had delivered a task.
+    fn known_position(&self, task: &str, cx: &Context) -> Position {
+        let past = self.past.iter().find(|(told, _)| told == task).map(|(_, position)| *position);
+        cx.saved_position(&self.id, task).max(past.unwrap_or_default())
+    }
+
     /// The stream turns out to tell this task from its beginning. What was given of it before, by the stream before
     /// this one or by a page before this one, is known as replayed; the former is void for the listeners.
     fn adopt(&mut self, task: &str, cx: &Context) {
-        match self.before.take().filter(|(told, reader)| told == task && reader.has_told()) {
+        match self.before.take_if(|(told, _)| told == task) {
             Some((_, reader)) => {
                 self.reader = reader;
                 self.reader.start_over(&mut self.metrics);
             }
-            None => self.reader = Reader::new(EventId::ZERO, cx.saved_position(&self.id, task)),
+            None => self.reader = Reader::new(EventId::ZERO, self.known_position(task, cx)),
         }
         self.record_for_tabs(cx);
     }
@@ -558,6 +586,7 @@ impl Session {
             self.meet(task, cx);
         }
         self.reader.open();
+        self.announce_telling(cx);
         self.announce(cx);
         self.show(cx);
     }

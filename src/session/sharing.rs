@@ -47,6 +47,8 @@ pub(super) struct Sharing {
     /// The number of its next message.
     next: u64,
     followers: Followers,
+    /// The other tabs know of this telling.
+    is_announced: bool,
     history: History,
     shown: Shown,
     alive_at: Millis,
@@ -65,6 +67,11 @@ pub(super) struct Following {
 impl Following {
     pub(super) fn deadline(&self) -> Millis {
         self.doubtful_until.unwrap_or(self.silent_at)
+    }
+
+    fn begun(mut self, now: Millis) -> Self {
+        self.heard(now);
+        self
     }
 
     fn heard(&mut self, now: Millis) {
@@ -125,6 +132,8 @@ impl Session {
             self.abort(cx);
             self.elect(Ask::Join, cx);
         } else if self.is_live() {
+            // A message on its way is not given up for a lock; it is had again when the other tab lets it go.
+            self.want_lock(cx);
             self.sharing.lock = Lock::Waived;
         }
         self.show(cx);
@@ -142,6 +151,14 @@ impl Session {
     fn own(&mut self, cx: &mut Context) {
         self.sharing.stream = cx.new_stream();
         self.sharing.next = 0;
+        self.sharing.is_announced = false;
+    }
+
+    /// A telling is announced when there is something to tell: a mere look at the session draws nobody along.
+    pub(super) fn announce_telling(&mut self, cx: &mut Context) {
+        if !self.is_owner() || core::mem::replace(&mut self.sharing.is_announced, true) {
+            return;
+        }
         let (stream, task, place) = (self.sharing.stream.clone(), self.goal.task.clone(), self.place());
         self.post(News::Owner { stream, task, place }, cx);
     }
@@ -159,7 +176,8 @@ impl Session {
     }
 
     fn is_owner(&self) -> bool {
-        matches!(self.sharing.lock, Lock::Held | Lock::Waived) && !matches!(self.state, State::Following(_))
+        let is_allowed = matches!(self.sharing.lock, Lock::Held | Lock::Waived);
+        is_allowed && !self.sharing.stream.is_empty()
     }
 
     fn place(&self) -> Place {
@@ -178,15 +196,19 @@ impl Session {
         for (id, data) in &frames {
             self.sharing.history.push(*id, data);
         }
-        if !self.is_owner() || self.sharing.followers == Followers::None {
+        if !self.is_owner() {
+            return;
+        }
+        let number = self.sharing.next;
+        self.sharing.next += u64::from(!frames.is_empty());
+        if self.sharing.followers == Followers::None {
             return;
         }
         if frames.is_empty() {
             return self.show_life(cx);
         }
         let frames = frames.into_iter().map(|(id, data)| (id.map(|id| id.to_string()), data)).collect();
-        let (stream, number) = (self.sharing.stream.clone(), self.sharing.next);
-        self.sharing.next += 1;
+        let stream = self.sharing.stream.clone();
         self.post(News::Frames { stream, number, frames }, cx);
     }
 
@@ -207,6 +229,7 @@ impl Session {
         self.sharing.history = History::default();
         self.sharing.followers = Followers::None;
         self.sharing.shown = Shown::default();
+        self.sharing.stream.clear();
     }
 
     /// What was told is void: followers ask anew.
@@ -284,11 +307,13 @@ impl Session {
     }
 
     fn answer_tab(&mut self, to: &str, stream: Option<&str>, next: u64, cx: &mut Context) {
-        if !self.is_owner() || !self.is_live() || self.goal.exposure == Exposure::Private {
+        let has_telling = self.goal.task.is_some() || self.goal.sending.is_some();
+        if !self.is_owner() || !self.is_live() || !has_telling || self.goal.exposure == Exposure::Private {
             return;
         }
         let own = self.sharing.stream.clone();
         if stream == Some(own.as_str()) && next == self.sharing.next {
+            self.sharing.followers = Followers::Some;
             return self.post(News::Alive { stream: own }, cx);
         }
         let Some(frames) = self.sharing.history.frames().map(<[Frame]>::to_vec) else { return };
@@ -307,17 +332,42 @@ impl Session {
 
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
     fn handle_owner(&mut self, stream: String, task: Option<&str>, place: &Place, cx: &mut Context) {
-        let stands_here = place.read() == Some((self.reader.received(), self.reader.trail_hash()));
+        let stands_here = self.stands_at(place);
         match &mut self.state {
             State::Following(following) if self.goal.task.as_deref() == task && stands_here => {
-                following.stream = stream;
+                following.stream.clone_from(&stream);
                 following.next = 0;
                 following.heard(cx.now);
+                self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
             }
             State::Following(_) | State::Electing { .. } => self.post(News::Ask { stream: None, next: 0 }, cx),
+            State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
+                self.settle_ownership(task, cx);
+            }
             State::Over(_) if task.is_some() && self.goal.task.as_deref() == task => {}
             State::Idle | State::Over(_) if self.listens => self.post(News::Ask { stream: None, next: 0 }, cx),
             _ => {}
+        }
+    }
+
+    /// Two tabs tell the same task: the one that holds the lock says so again, the other one follows it.
+    fn settle_ownership(&mut self, task: Option<&str>, cx: &mut Context) {
+        if task.is_none() || self.goal.task.as_deref() != task || self.goal.exposure == Exposure::Private {
+            return;
+        }
+        match self.sharing.lock {
+            Lock::Held if cx.now < self.sharing.alive_at => {}
+            Lock::Held => {
+                self.sharing.alive_at = cx.now.saturating_add(ALIVE_EVERY);
+                self.sharing.is_announced = false;
+                self.announce_telling(cx);
+            }
+            Lock::Waived => {
+                self.abort(cx);
+                self.sharing.lock = Lock::None;
+                self.elect(Ask::Join, cx);
+            }
+            Lock::None | Lock::Wanted => {}
         }
     }
 
@@ -333,30 +383,43 @@ impl Session {
         let Some((position, hash)) = place.read() else { return };
         match &self.state {
             State::Electing { ask: Ask::Send, .. } => self.refuse_send(task.clone(), cx),
-            State::Electing { .. } => {}
             State::Following(old) if old.stream == following.stream && old.next >= following.next => return,
-            State::Following(_) => self.reader.start_over(&mut self.metrics),
+            State::Electing { .. } | State::Following(_) => {}
+            State::Over(_) if task.is_some() && self.goal.task == task => return,
             State::Idle | State::Over(_) if self.listens => self.begin_quietly(cx),
             _ => return,
         }
-        if let Some(task) = task.as_ref().filter(|task| self.goal.task.as_ref() != Some(*task)) {
-            self.adopt(task, cx);
+        self.want_lock(cx);
+        self.state = State::Following(following.begun(cx.now));
+        self.sharing.stream.clear();
+        if self.goal.task == task && self.stands_at(place) {
+            return;
+        }
+        self.retell_frames(task, frames, cx);
+        self.reader.stand_at(position, hash);
+        self.announce(cx);
+    }
+
+    /// Reads a stream from its beginning, as its owner tells it.
+    fn retell_frames(&mut self, task: Option<String>, frames: Vec<Frame>, cx: &mut Context) {
+        if self.goal.task.is_some() && self.goal.task != task && self.goal.purpose == Purpose::Outcome {
+            let outcome = bare_outcome(OutcomeKind::Superseded, self.goal.task.clone());
+            cx.resolve(&mut self.calls, Some(outcome));
+        }
+        if self.goal.task == task {
+            self.reader.start_over(&mut self.metrics);
+        } else {
+            self.set_aside();
+            task.as_deref().into_iter().for_each(|task| self.adopt(task, cx));
         }
         self.goal.task = task;
-        self.want_lock(cx);
-        self.state = State::Following(following);
-        self.with_any_followed(cx.now);
-        let mut heard = self.reader.feed_frames(&frames, &mut self.metrics);
-        self.reader.stand_at(position, hash);
-        heard.frames.clear();
+        let heard = self.reader.feed_frames(&frames, &mut self.metrics);
         self.sharing.history.adopt(frames);
         self.follow_frames(heard.verdict, cx);
     }
 
-    fn with_any_followed(&mut self, now: Millis) {
-        if let State::Following(following) = &mut self.state {
-            following.heard(now);
-        }
+    fn stands_at(&self, place: &Place) -> bool {
+        place.read() == Some((self.reader.received(), self.reader.trail_hash()))
     }
 
     /// A message cannot be sent while another tab's stream of the session runs; that stream is followed.
@@ -393,9 +456,22 @@ impl Session {
         let mut heard = self.reader.feed_frames(frames, &mut self.metrics);
         self.share(&mut heard, cx);
         if let Some(task) = heard.task.take() {
+            if self.goal.task.is_none() && self.was_told(&task) {
+                return self.ask_anew(task, cx);
+            }
             self.goal.task = Some(task);
         }
         self.follow_frames(heard.verdict, cx);
+    }
+
+    /// The stream turns out to be one that this page was told before: it is told anew, and the former is void.
+    fn ask_anew(&mut self, task: String, cx: &mut Context) {
+        self.adopt(&task, cx);
+        self.goal.task = Some(task);
+        if let State::Following(following) = &mut self.state {
+            following.stream.clear();
+        }
+        self.post(News::Ask { stream: None, next: 0 }, cx);
     }
 
     fn follow_frames(&mut self, verdict: Verdict, cx: &mut Context) {

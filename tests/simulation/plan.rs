@@ -31,6 +31,16 @@ pub enum Deed {
     LoseTask,
     /// The record and the log of a task that has ended vanish.
     Expire,
+    /// The tab opens, if it is not open, and resumes.
+    Open,
+    /// The tab closes as tabs do.
+    Close,
+    /// The tab's process dies.
+    Crash,
+    /// Nothing in the tab runs.
+    Freeze,
+    /// All that waited runs.
+    Thaw,
 }
 
 /// What happens to one request, drawn in the order in which requests are made.
@@ -63,8 +73,12 @@ pub enum Fault {
 pub struct Plan {
     pub seed: u64,
     pub backend: Backend,
-    /// Times in ms since the start.
-    pub deeds: Vec<(u64, Deed)>,
+    /// Tabs of the browser; one alone takes no part in sharing.
+    pub tabs: usize,
+    /// Of every so many messages between tabs one is lost; 0 for none.
+    pub losses: u64,
+    /// Times in ms since the start, tabs, deeds.
+    pub deeds: Vec<(u64, usize, Deed)>,
     pub faults: Vec<Fault>,
     /// Tokens of each answer, and the ms between two.
     pub tokens: usize,
@@ -76,17 +90,24 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut dice = Jitter(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0xABCD);
         let backend = if dice.below(2) == 0 { Backend::Ours } else { Backend::Base };
-        let mut deeds = vec![(0, Deed::Start)];
-        for _ in 0..dice.below(8) {
-            deeds.push((dice.below(90_000), deed(&mut dice)));
+        let tabs = [1, 1, 2, 3][dice.below(3) as usize];
+        let losses = [0, 0, 30][dice.below(2) as usize];
+        let mut deeds = vec![(0, 0, Deed::Start)];
+        for tab in 1..tabs {
+            deeds.push((dice.below(20_000), tab, Deed::Open));
         }
-        deeds.sort_by_key(|(at, _)| *at);
+        for _ in 0..dice.below(8) {
+            let tab = dice.below(tabs as u64 - 1) as usize;
+            let deed = if tabs > 1 && dice.below(2) == 0 { tab_deed(&mut dice) } else { deed(&mut dice) };
+            deeds.push((dice.below(90_000), tab, deed));
+        }
+        deeds.sort_by_key(|(at, ..)| *at);
         let trouble = dice.below(12);
         let faults = (0..trouble).map(|_| fault(&mut dice)).collect();
         let tokens = 1 + dice.below(60) as usize;
         let pace = [0, 1, 20, 300, 2_000][dice.below(4) as usize];
         let heartbeat = [1_000, 5_000, 15_000][dice.below(2) as usize];
-        Self { seed, backend, deeds, faults, tokens, pace, heartbeat }
+        Self { seed, backend, tabs, losses, deeds, faults, tokens, pace, heartbeat }
     }
 
     /// Plans with a little less trouble in them.
@@ -130,6 +151,16 @@ fn deed(dice: &mut Jitter) -> Deed {
         16 => Deed::Trim,
         17 => Deed::LoseTask,
         _ => Deed::Expire,
+    }
+}
+
+fn tab_deed(dice: &mut Jitter) -> Deed {
+    match dice.below(7) {
+        0..=1 => Deed::Open,
+        2 => Deed::Close,
+        3..=4 => Deed::Crash,
+        5 => Deed::Freeze,
+        _ => Deed::Thaw,
     }
 }
 

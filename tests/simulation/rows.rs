@@ -10,7 +10,7 @@ pub enum Row {
     /// A piece of the answer's text.
     Text { text: String, id: Option<EventId>, replayed: bool },
     /// Another chunk.
-    Chunk { kind: String, id: Option<EventId>, replayed: bool },
+    Chunk { kind: String, task: Option<String>, id: Option<EventId>, replayed: bool },
     /// Everything before is void.
     Reset,
     /// A frame that is no chunk.
@@ -44,7 +44,7 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
                 let replayed = head & (1 << 9) != 0;
                 rows.push(match head & 0xf0 {
                     0x00 | 0x10 => Row::Text { text, id, replayed },
-                    _ => Row::Chunk { kind: "delta".into(), id, replayed },
+                    _ => Row::Chunk { kind: "delta".into(), task: None, id, replayed },
                 });
             }
             1 => {
@@ -72,6 +72,6 @@ fn chunk(value: &Value) -> Row {
     let replayed = value["replayed"] == true;
     match value["type"].as_str().unwrap() {
         "text_chunk" => Row::Text { text: value["content"].as_str().unwrap().into(), id, replayed },
-        kind => Row::Chunk { kind: kind.into(), id, replayed },
+        kind => Row::Chunk { kind: kind.into(), task: value["taskId"].as_str().map(str::to_owned), id, replayed },
     }
 }

@@ -459,6 +459,7 @@ impl World {
             }
             Effect::Save { key, value } => self.save(key, value),
             Effect::Remove { key } => drop(self.storage.remove(&key)),
+            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } => panic!("a tab alone tells nobody"),
             Effect::Changed { session } => self.changed.extend([session]),
             Effect::Began { .. } | Effect::Deliver { .. } | Effect::Ended { .. } => {}
         }

@@ -6,7 +6,7 @@ import { ChatPage } from "./lib/browser.mjs";
 import { assertWhole, opensStream, stage } from "./lib/stage.mjs";
 
 const set = stage();
-const SLOW = "Take your time. /tokens 200 /rate 100";
+const SLOW = "Take your time. /tokens 600 /rate 100";
 
 describe("a page", { concurrency: 4 }, () => {
   test("without any fault shows the stored answer, with one request for its stream", () =>
@@ -40,7 +40,7 @@ describe("a page", { concurrency: 4 }, () => {
 
   test("reloaded by the fault lab, and cut by it", () =>
     set.scene(undefined, async (scene) => {
-      await scene.page.send("At length. /tokens 300 /rate 100");
+      await scene.page.send("At length. /tokens 1500 /rate 100");
       await scene.page.grown(100);
       await scene.page.click("fault-cut");
       await scene.page.reconnected();

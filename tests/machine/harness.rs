@@ -219,6 +219,7 @@ impl Harness {
             Effect::Changed { .. } => self.changes += 1,
             Effect::Deliver { urgency, .. } => self.announced.push(urgency),
             Effect::Began { .. } => self.began += 1,
+            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } => panic!("a tab alone tells nobody"),
         }
     }
 

@@ -60,7 +60,7 @@ export function isInitialised(): boolean {
 async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
   const chosen = await (source ?? builtIn());
   requireWebAssembly();
-  const code = isLocation(chosen) ? await download(chosen) : chosen instanceof Response ? await body(chosen) : chosen;
+  const code = isLocation(chosen) ? await download(chosen) : isResponse(chosen) ? await body(chosen) : chosen;
   if (loaded) return;
   try {
     await load({ module_or_path: code });
@@ -88,6 +88,11 @@ function requireWebAssembly(): void {
 
 function isLocation(source: WasmSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
+}
+
+/** By its shape, because test environments bring their own `Response`. */
+function isResponse(source: WasmSource): source is Response {
+  return typeof (source as Response).arrayBuffer === "function";
 }
 
 async function download(location: string | URL): Promise<BufferSource> {

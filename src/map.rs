@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn what_is_not_retained_is_gone() {
         let mut map = Map::default();
-        (0..10).for_each(|key| drop(map.insert(key, key * key)));
+        (0..10).for_each(|key| assert_eq!(map.insert(key, key * key), None));
         map.retain(|key, _| key % 2 == 0);
         assert!(map.keys().eq(&[0, 2, 4, 6, 8]));
         assert_eq!((map.get(&3), map.get(&4)), (None, Some(&16)));

@@ -4,7 +4,7 @@
 //! that is on its way, or looks at the session, to learn the task; then it asks for the cancel, again and again. Its
 //! memory is the saved record with the time of the stop, so that a reload takes it up again.
 
-use crate::answer::read_session;
+use crate::answer::{read_error, read_session};
 use crate::context::Context;
 use crate::io::{Attempt, Call, Effect, Failure, Head, Millis, Network, Request, Why};
 use crate::retry::{Backoff, Budget, Next, parse_retry_after};
@@ -15,6 +15,12 @@ use crate::task::{ActiveTask, SavedTask};
 const PATIENCE: Millis = 45_000;
 /// A message that may still be on its way to the server is looked for this often.
 const LOOKS: u32 = 3;
+
+/// Whether a 404 is about the task. Otherwise this backend cannot cancel: the task runs on, and what keeps this browser from
+/// resuming it is the record of its stop.
+fn is_task_gone(head: &Head<'_>, body: &[u8]) -> bool {
+    read_error(head, body).code == "TASK_NOT_FOUND"
+}
 
 /// What is asked of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +147,7 @@ impl Canceller {
                 self.try_again(*ask, floor.unwrap_or(0), cx);
             }
             (State::Asking { ask: Ask::Look, .. }, 200) => self.handle_session(body, cx),
+            (State::Asking { ask: Ask::Cancel, .. }, 404 | 405) if !is_task_gone(head, body) => self.give_up(cx),
             _ => self.finish(cx),
         }
     }

@@ -201,6 +201,24 @@ fn a_task_that_was_watched_does_not_give_way_to_the_next_one() {
     assert!(harness.text.contains("one two"));
 }
 
+#[test]
+fn an_answer_from_the_history_is_replayed_where_a_part_of_it_was_given_before_a_reload() {
+    for (last, replayed) in [("0-0", false), ("2-0", true)] {
+        let mut harness = Harness::default();
+        let (task, session, last) = ("t1".into(), S.into(), last.parse().unwrap());
+        let active = ActiveTask { task, session, last, ..ActiveTask::default() };
+        harness.client.set_active_task(active, harness.now);
+        harness.drain();
+        harness.resume();
+        harness.answer(404, "");
+        harness.pass(1_000);
+        harness
+            .answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"one"}],"active_stream":null}"#);
+        let batch = harness.deliver().unwrap();
+        assert_eq!(batch.text().contains("\"replayed\":true"), replayed);
+    }
+}
+
 // ---- a message ----
 
 #[test]
@@ -287,6 +305,25 @@ fn a_stop_without_a_stream_cancels_the_saved_task() {
     let mut harness = saved("t1");
     harness.stop();
     assert!(matches!(&harness.last().request, Request::Cancel { task } if task == "t1"));
+}
+
+#[test]
+fn where_the_backend_cannot_cancel_the_stop_stays_remembered_and_its_task_is_not_resumed() {
+    let (mut harness, _) = Harness::streaming();
+    let stop = harness.stop();
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
+    assert_eq!((harness.outcome(stop), harness.removed.len()), (None, 0));
+    let resume = harness.resume();
+    harness.answer(200, RUNNING);
+    assert_eq!(harness.outcome(resume), None);
+}
+
+#[test]
+fn a_stop_of_a_task_that_is_gone_leaves_nothing() {
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    harness.answer(404, r#"{"detail":{"code":"TASK_NOT_FOUND","message":"gone"}}"#);
+    assert_eq!(harness.removed.len(), 1);
 }
 
 #[test]

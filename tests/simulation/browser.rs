@@ -6,6 +6,7 @@ use rejoin::client::Client;
 use rejoin::cursor::EventId;
 use rejoin::io::{Config, Outcome};
 
+use crate::plan::Backend;
 use crate::rows::Row;
 use crate::server::Server;
 
@@ -60,6 +61,10 @@ pub struct Listener {
     pub begins: bool,
     pub resets: u32,
     pub replayed: u32,
+    /// Frames of the present telling that rows came from; where events have no ids, these are their names.
+    place: usize,
+    /// The present telling comes from the session's history, which has other frames.
+    is_history: bool,
 }
 
 impl Listener {
@@ -73,23 +78,55 @@ impl Listener {
                 self.resets += 1;
                 self.text.clear();
                 self.ended = false;
+                self.retell();
                 Ok(())
             }
-            Row::Malformed => Ok(()),
+            Row::Malformed => {
+                self.name_by_place(None, server);
+                Ok(())
+            }
             Row::Text { text, id, replayed } => {
                 self.text.push_str(text);
-                self.check_age(*id, *replayed)?;
+                let id = id.or_else(|| self.name_by_place(Some(text), server));
+                self.check_age(id, *replayed)?;
                 self.check_text(server)
             }
             Row::Chunk { kind, task, id, replayed } => {
                 if kind == "stream_start" {
+                    self.forget_where_records_do(task.as_deref(), server);
                     self.begin(task.clone());
+                    self.retell();
                 } else if kind == "stream_end" {
                     self.ended = true;
                 }
-                self.check_age(*id, *replayed)
+                let id = id.or_else(|| self.name_by_place(None, server));
+                self.check_age(id, *replayed)
             }
         }
+    }
+
+    /// A base backend may run two tasks of a session, of which a browser remembers the one that was told last.
+    fn forget_where_records_do(&mut self, task: Option<&str>, server: &Server) {
+        let is_other = self.task.is_some() && self.task.as_deref() != task;
+        let Some(task) = task.filter(|_| is_other && server.backend == Backend::Base) else { return };
+        self.saved.remove(task);
+        self.newest.remove(task);
+        self.fresh.retain(|(of, _)| of != task);
+    }
+
+    fn retell(&mut self) {
+        self.place = 0;
+        self.is_history = false;
+    }
+
+    /// Where events have no ids: the place of the frame that a row came from. `None` for a telling from the history.
+    fn name_by_place(&mut self, text: Option<&str>, server: &Server) -> Option<EventId> {
+        let task = &server.tasks[server.find(self.task.as_deref()?)?];
+        let at = (self.place..task.frames.len()).find(|at| !is_silent(&task.frames[*at].1))?;
+        self.is_history |= text.is_some_and(|text| task.text(at + 1) != format!("{}{text}", task.text(at)));
+        self.place = at + 1;
+        let counts = server.backend == Backend::Base && !self.is_history && !self.has_neighbours;
+        counts.then_some(name_of(at))
     }
 
     fn begin(&mut self, task: Option<String>) {
@@ -137,4 +174,14 @@ impl Listener {
     pub fn newest(&self, task: &str) -> EventId {
         self.newest.get(task).copied().unwrap_or_default()
     }
+}
+
+/// What an event without an id is called here: its place, from 1.
+pub fn name_of(place: usize) -> EventId {
+    EventId { ms: place as u64 + 1, seq: 0 }
+}
+
+/// Whether a frame makes no row.
+pub fn is_silent(frame: &str) -> bool {
+    frame.contains("\"text-start\"")
 }

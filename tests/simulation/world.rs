@@ -10,7 +10,7 @@ use rejoin::io::{
 use rejoin::retry::Jitter;
 use rejoin::sse::encoder;
 
-use crate::browser::{Page, Promise, SESSION};
+use crate::browser::{Page, Promise, SESSION, is_silent, name_of};
 use crate::plan::{Backend, Deed, Fault, Plan};
 use crate::rows;
 use crate::server::{Answer, Served, Server};
@@ -156,6 +156,8 @@ pub struct World {
     delivered: BTreeMap<String, EventId>,
     posts_arrived: BTreeMap<String, u32>,
     stopped_tasks: BTreeSet<String>,
+    /// The last input told that the session looks different now.
+    changed: bool,
     tracing: Tracing,
     pub trace: Vec<String>,
     pub seen: Seen,
@@ -202,6 +204,7 @@ impl World {
             delivered: BTreeMap::new(),
             posts_arrived: BTreeMap::new(),
             stopped_tasks: BTreeSet::new(),
+            changed: false,
             trace: Vec::new(),
             seen: Seen::default(),
             plan,
@@ -371,8 +374,12 @@ impl World {
             }
             other => self.note(|| format!("-> {other:?}")),
         }
+        let shown = self.tab.page.client.snapshot(SESSION);
+        self.changed = false;
         self.tab.page.client.handle(input, self.now);
-        self.drain()
+        self.drain()?;
+        let now = self.tab.page.client.snapshot(SESSION);
+        if self.changed || now == shown { Ok(()) } else { Err(format!("nobody was told of {now:?}")) }
     }
 
     fn drain(&mut self) -> Step {
@@ -437,7 +444,10 @@ impl World {
                 self.tab.page.listener.begins = true;
                 Ok(())
             }
-            Effect::Changed { .. } => Ok(()),
+            Effect::Changed { .. } => {
+                self.changed = true;
+                Ok(())
+            }
         }
     }
 
@@ -483,7 +493,7 @@ impl World {
         self.seen.reloads += 1;
         self.account_page();
         self.clear_page();
-        let saved = self.storage.values().map(|text| saved_cursor(text)).collect();
+        let saved = self.storage.values().map(|text| saved_cursor(text, self.plan.backend)).collect();
         self.tab = Tab::new(&self.plan, self.order, self.now, saved, TabLife::Open);
         for (key, value) in self.storage.clone() {
             self.input(Input::Stored { key: &key, value: Some(&value) })?;
@@ -604,7 +614,8 @@ impl World {
                 let call = self.promise(Promise::Start(number));
                 let message = if number.is_multiple_of(3) { "yes".to_owned() } else { format!("message {number}") };
                 let message_id = format!("m{number}");
-                let request = SendRequest { message, author: Author::User, context: None, message_id };
+                let context = number.is_multiple_of(2).then(|| format!(r#"{{"url":"u","content":"{number}"}}"#));
+                let request = SendRequest { message, author: Author::User, context, message_id };
                 self.input(Input::Start { session: SESSION, call, request })
             }
             Deed::Stop => self.stop(),
@@ -740,6 +751,7 @@ impl World {
     }
 
     fn serve(&mut self, request: &Request) -> Result<Served, String> {
+        check_body(request)?;
         Ok(match request {
             Request::Send { request, .. } => {
                 let before = self.server.tasks.len();
@@ -868,13 +880,18 @@ impl World {
 
     /// What is saved was delivered.
     fn check_save(&self, text: &str) -> Step {
-        let (task, last) = saved_cursor(text);
-        let Some(at) = self.server.find(&task).filter(|_| self.plan.backend == Backend::Ours) else { return Ok(()) };
+        if text.contains("message ") {
+            return Err(format!("what was said is saved: {text}"));
+        }
+        let (task, last) = saved_cursor(text, self.plan.backend);
+        let is_named = self.plan.backend == Backend::Ours || self.plan.tabs == 1;
+        let Some(at) = self.server.find(&task).filter(|_| is_named) else { return Ok(()) };
         let delivered = self.delivered.get(&task).copied().unwrap_or_default();
-        let silent = |frame: &str| frame.contains("\"text-start\"") || frame == "not json";
-        let ahead =
-            self.server.tasks[at].frames.iter().find(|(id, frame)| *id <= last && *id > delivered && !silent(frame));
-        ahead.map_or(Ok(()), |(id, _)| Err(format!("saved {last}, but {id} was not delivered")))
+        let frames = self.server.tasks[at].frames.iter().enumerate();
+        let mut loud = frames.filter(|(_, (_, frame))| !is_silent(frame) && frame != "not json");
+        let name = |place, id| if self.plan.backend == Backend::Ours { id } else { name_of(place) };
+        let ahead = loud.find(|(place, (id, _))| name(*place, *id) <= last && name(*place, *id) > delivered);
+        ahead.map_or(Ok(()), |(_, (id, _))| Err(format!("saved {last}, but {id} was not delivered")))
     }
 
     fn check_outcome(&mut self, promise: &Promise, outcome: Option<&Outcome>) -> Step {
@@ -945,8 +962,9 @@ impl World {
                 return Err(format!("{task} was stopped and runs on"));
             }
         }
-        // A tab that died over a stop leaves it to the next page that loads.
-        let leftover = self.storage.values().find(|text| self.plan.tabs == 1 && text.contains("\"stopped\""));
+        // A tab that died over a stop leaves it to the next page that loads. Without a cancel the record is all there is.
+        let must_be_gone = self.plan.tabs == 1 && self.plan.backend == Backend::Ours;
+        let leftover = self.storage.values().find(|text| must_be_gone && text.contains("\"stopped\""));
         leftover.map_or(Ok(()), |text| Err(format!("a stop is left: {text}")))
     }
 
@@ -974,7 +992,22 @@ fn config(plan: &Plan, salt: u64) -> Config {
     Config { seed: plan.seed ^ salt, tab, ..Config::default() }
 }
 
-fn saved_cursor(text: &str) -> (String, EventId) {
+/// A message goes out as it was given, with its context.
+fn check_body(request: &Request) -> Step {
+    let (Request::Send { request: given, .. }, Some(body)) = (request, request.body()) else { return Ok(()) };
+    let body: serde_json::Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+    let number = given.message_id.trim_start_matches('m');
+    let is_whole = body["message"] == given.message && body["message_id"] == given.message_id;
+    let is_even = number.parse().is_ok_and(|number: usize| number.is_multiple_of(2));
+    let has_context = if is_even { body["context"]["content"] == number } else { body.get("context").is_none() };
+    if is_whole && has_context { Ok(()) } else { Err(format!("sent {body}")) }
+}
+
+fn saved_cursor(text: &str, backend: Backend) -> (String, EventId) {
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
-    (value["task"].as_str().unwrap().to_owned(), value["last"].as_str().unwrap().parse().unwrap())
+    let last = match backend {
+        Backend::Ours => value["last"].as_str().unwrap().parse().unwrap(),
+        Backend::Base => EventId { ms: value["unnumbered"].as_u64().unwrap(), seq: 0 },
+    };
+    (value["task"].as_str().unwrap().to_owned(), last)
 }

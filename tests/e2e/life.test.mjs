@@ -194,6 +194,21 @@ describe("two chats", () => {
     }));
 });
 
+describe("two tabs", () => {
+  test("show one answer over one connection, and the second goes on when the first is closed", () =>
+    set.scene(undefined, async ({ page, proxy, truth }) => {
+      await page.send("At length. /tokens 1000 /rate 100");
+      await page.grown(50);
+      const second = await ChatPage.open(set.browser, proxy.url, { context: page.page.context(), chat: await page.chat() });
+      await second.grown(100);
+      assert.equal(proxy.streaming, 1, "connections that carry the stream");
+      await page.page.close();
+      await second.settled();
+      await assertWhole({ page: second, proxy, truth });
+      assert.deepEqual(second.problems, []);
+    }));
+});
+
 describe("no network", { concurrency: 2 }, () => {
   test("for five seconds by the fault lab: the answer is whole when it is back", () =>
     set.scene(inTurn(HELD), async (scene) => {

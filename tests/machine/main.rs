@@ -7,6 +7,7 @@ mod harness;
 mod joins;
 mod lifecycle;
 mod noticed;
+mod reading;
 mod records;
 mod sends;
 mod stops;

@@ -301,7 +301,9 @@ fn another_task_that_is_joined_while_a_stop_is_unacknowledged_can_be_stopped_too
     let first = harness.stop();
     let rejoin = harness.rejoin("t2", None);
     assert_eq!(harness.joined().unwrap().0, "t2");
+    harness.aborted.clear();
     let second = harness.stop();
+    assert_eq!(harness.aborted.len(), 2, "the stream, and the cancelling of what ended before it");
     assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
     harness.pass(1_000);
     assert!(is_cancel_of(&harness, "t2"));

@@ -389,6 +389,7 @@ fn time_without_a_network_or_in_the_cache_does_not_use_up_the_window() {
         let call = harness.start("hi");
         harness.open(Some("t1"));
         harness.preamble("t1", ["1-0", "1-1"]);
+        harness.deliver();
         harness.fail();
         if away {
             harness.page(Page::Left)
@@ -429,6 +430,25 @@ fn a_page_that_leaves_saves_what_moved_and_one_that_hides_saves_nothing_else() {
     let saves = harness.saved.len();
     harness.page(Page::Hidden);
     assert_eq!((harness.saved.len(), harness.status()), (saves, Status::Reconnecting));
+}
+
+#[test]
+fn a_page_that_leaves_while_its_stream_waits_saves_what_moved() {
+    let (mut harness, _) = Harness::streaming();
+    harness.delta("3-0", "two");
+    harness.deliver();
+    harness.fail();
+    harness.page(Page::Left);
+    assert!(harness.saved.last().unwrap().contains("\"last\":\"3-0\""));
+}
+
+#[test]
+fn a_stop_saves_what_was_delivered_before_it() {
+    let (mut harness, _) = Harness::streaming();
+    harness.delta("3-0", "two");
+    harness.deliver();
+    harness.stop();
+    assert!(harness.saved.last().unwrap().contains("\"last\":\"3-0\""));
 }
 
 // ---- the storage ----

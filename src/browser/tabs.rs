@@ -1,7 +1,6 @@
 //! Web Locks and the channel between the tabs of one browser; there where the page has both, else each tab goes alone.
 
 use core::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect};
@@ -11,6 +10,7 @@ use web_sys::{AbortController, Event};
 
 use super::lifecycle::{Listener, function, object, text, window};
 use crate::io::LockMode;
+use crate::map::Map;
 
 /// What was heard.
 pub enum News {
@@ -28,7 +28,7 @@ pub struct Tabs {
     request: Function,
     channel: JsValue,
     _listener: Option<Listener>,
-    claims: Rc<RefCell<BTreeMap<String, Claim>>>,
+    claims: Rc<RefCell<Map<String, Claim>>>,
     claimed: Cell<u32>,
     tell: Rc<dyn Fn(News)>,
 }
@@ -147,7 +147,7 @@ impl Drop for Claim {
     }
 }
 
-fn is_current(claims: &RefCell<BTreeMap<String, Claim>>, session: &str, number: u32) -> bool {
+fn is_current(claims: &RefCell<Map<String, Claim>>, session: &str, number: u32) -> bool {
     claims.borrow().get(session).is_some_and(|claim| claim.number == number)
 }
 

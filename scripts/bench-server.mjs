@@ -17,6 +17,8 @@ const READERS = Number(process.env.READERS ?? 2000);
 const TASKS = Number(process.env.TASKS ?? 200);
 const RATE = 20;
 const SECONDS = Number(process.env.SECONDS ?? 8);
+/** Longer than any measurement, also where opening the streams takes long; cancelled after it. */
+const STEADY = `/tokens ${RATE * 600} /rate ${RATE}`;
 const STORED = 20_000;
 const LOOKUPS = 500;
 
@@ -82,21 +84,22 @@ async function idleMemory(api, pid) {
 }
 
 async function oneTask(api, redis) {
-  const { task, leave } = await api.begin(await api.session(), `/tokens ${RATE * (SECONDS + 10)} /rate ${RATE}`);
+  const { task, leave } = await api.begin(await api.session(), STEADY);
   const readers = await follow(READERS, () => api.url(`/tasks/${task}/stream`));
   const { latencies, commands } = await during(SECONDS, readers, redis);
-  const chunks = SECONDS * RATE;
   console.log(`  ${READERS} readers on one task, ${RATE} chunks/s: publish to deliver ${latencies}`);
-  console.log(`    Redis commands per chunk: ${perChunk(commands, chunks)}`);
+  console.log(`    Redis commands per chunk: ${perChunk(commands, latencies.total / READERS)}`);
   readers.stop();
   leave();
   await api.cancel(task);
 }
 
 async function manyTasks(api, redis) {
-  const begun = await Promise.all(
-    Array.from({ length: TASKS }, async () => api.begin(await api.session(), `/tokens ${RATE * (SECONDS + 10)} /rate ${RATE}`)),
-  );
+  const begun = [];
+  while (begun.length < TASKS) {
+    const some = Array.from({ length: Math.min(20, TASKS - begun.length) }, async () => api.begin(await api.session(), STEADY));
+    begun.push(...(await Promise.all(some)));
+  }
   const tasks = begun.map(({ task }) => task);
   begun.forEach(({ leave }) => leave());
   let next = 0;
@@ -156,12 +159,12 @@ async function measurePeer(redis) {
 
 async function peerRun(peer, redis, prefix, streams, readers, title) {
   const before = residentBytes(peer.pid);
-  await post(`${peer.url}/start?prefix=${prefix}&streams=${streams}&rate=${RATE}&count=${RATE * (SECONDS + 15)}`);
+  await post(`${peer.url}/start?prefix=${prefix}&streams=${streams}&rate=${RATE}&count=${RATE * 600}`);
   let next = 0;
   const following = await follow(readers, () => `${peer.url}/stream?id=${prefix}-${next++ % streams}`);
   const { latencies, commands } = await during(SECONDS, following, redis);
   console.log(`  ${title}, ${RATE} chunks/s: publish to deliver ${latencies}`);
-  console.log(`    Redis commands per chunk: ${perChunk(commands, SECONDS * RATE * streams)}`);
+  console.log(`    Redis commands per chunk: ${perChunk(commands, (latencies.total / readers) * streams)}`);
   console.log(`    memory per stream: ${Math.round((residentBytes(peer.pid) - before) / readers / 1024)} KiB`);
   following.stop();
 }

@@ -15,7 +15,7 @@ use crate::registry::Registry;
 use crate::store::{Delivery, MAX_DELIVERIES, Resume, SharedStore, StoreError};
 
 /// Between tries while the store is away.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What an operation reports.
 #[derive(Clone, Debug, Deserialize)]

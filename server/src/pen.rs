@@ -161,7 +161,9 @@ impl Pen {
                 Err(StoreError::Lost) => return Err(Lost),
                 Err(StoreError::Unavailable(why)) => {
                     self.ink.metrics.store_error();
-                    tracing::warn!(task = self.claim.task, why, "the store does not answer, trying again");
+                    if wait == FIRST_WAIT {
+                        tracing::warn!(task = self.claim.task, why, "the store does not answer, trying again");
+                    }
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }

@@ -9,7 +9,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Client, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 /// A Redis that takes longer does not answer. Requests are refused within 2 s (PROTOCOL §1, `STORE_UNAVAILABLE`).
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_millis(1300);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_millis(1000);
 

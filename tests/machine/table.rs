@@ -466,3 +466,72 @@ fn the_map_of_the_typescript_layer_loses_to_a_record_and_to_time() {
     let tasks: Vec<&str> = harness.client.active_tasks().map(|active| active.task.as_str()).collect();
     assert_eq!(tasks, ["t1"]);
 }
+
+// ---- budgets and pauses ----
+
+#[test]
+fn progress_makes_the_window_whole_again() {
+    let mut harness = Harness::new(Config { window: 10_000, ..Config::default() });
+    let call = harness.start("hi");
+    harness.open(Some("t1"));
+    harness.preamble("t1", ["1-0", "1-1"]);
+    for nth in 2..6 {
+        harness.delta(&format!("{nth}-0"), "x");
+        harness.deliver();
+        harness.now += 8_000;
+        harness.end_of_file();
+        harness.pass_until_asked();
+        harness.fail();
+        harness.pass_until_asked();
+        assert!(harness.is_pending(call));
+        harness.open(Some("t1"));
+    }
+}
+
+#[test]
+fn a_network_that_goes_while_a_try_waits_cancels_the_plan() {
+    let (mut harness, call) = Harness::streaming();
+    harness.end_of_file();
+    harness.network(Network::Offline);
+    harness.pass(60_000);
+    assert_eq!((harness.asked.len(), harness.is_pending(call)), (1, true));
+
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    harness.fail();
+    harness.network(Network::Offline);
+    assert_eq!(harness.client.deadline(), None);
+}
+
+#[test]
+fn cancels_too_are_a_quarter_of_the_initial_delay_apart() {
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    for _ in 0..20 {
+        let before = harness.last().at;
+        harness.fail();
+        let gap = harness.pass_until_asked().at - before;
+        assert!(gap >= 250, "{gap}");
+    }
+}
+
+#[test]
+fn a_rejoin_of_the_task_that_streams_shares_its_stream() {
+    let (mut harness, call) = Harness::streaming();
+    let rejoin = harness.rejoin("t1", None);
+    assert_eq!(harness.asked.len(), 1);
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    harness.deliver();
+    assert_eq!((harness.kind(call), harness.kind(rejoin)), (OutcomeKind::Finished, OutcomeKind::Finished));
+}
+
+#[test]
+fn a_saved_task_is_none_when_its_time_is_over() {
+    let mut harness = saved("t1");
+    harness.now += Config::default().task_ttl;
+    harness.network(Network::Online);
+    assert!(harness.client.active_task(S).is_some());
+    harness.now += 1;
+    harness.network(Network::Online);
+    assert!(harness.client.active_task(S).is_none());
+}

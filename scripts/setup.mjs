@@ -40,11 +40,14 @@ function wasmTarget() {
   if (!libraries || !existsSync(libraries)) run("rustup", ["target", "add", WASM]);
 }
 
-/** The program has to be of the very version of the crate: their format is private to each release. */
+/**
+ * The program has to be of the very version of the crate: their format is private to each release. Not `--locked`: its
+ * lock file may name versions that a mirror of the registry does not have yet.
+ */
 function wasmBindgen() {
   const [, wanted] = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(readFileSync(join(root, "Cargo.lock"), "utf8")) ?? [];
   const present = output("wasm-bindgen", ["--version"])?.split(" ")[1];
-  if (present !== wanted) run("cargo", ["install", "wasm-bindgen-cli", "--version", wanted, "--locked", "--force"]);
+  if (present !== wanted) run("cargo", ["install", "wasm-bindgen-cli", "--version", wanted, "--force"]);
 }
 
 function components() {

@@ -477,8 +477,8 @@ function unsubscriber(channel: Channel, subscription: Subscription): () => void 
 
 /** What the core reads of the options; members not given are left out. */
 function plain(options: ChatStreamsOptions): Record<string, unknown> {
-  const { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, seed } = options;
-  const all = { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, seed };
+  const { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, crossTab, seed } = options;
+  const all = { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, crossTab, seed };
   const isPlain = (value: unknown, name: string): boolean => value != null && (name !== "storage" || typeof value === "string");
   return Object.fromEntries(Object.entries(all).filter(([name, value]) => isPlain(value, name)));
 }

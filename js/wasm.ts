@@ -23,6 +23,8 @@ export function bundle(decode: () => BufferSource): void {
  */
 export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
   if (loaded) return Promise.resolve();
+  // Not memoised: a client of rejoin/slim that is made first asks for what only a later init(source) can give.
+  if (source === undefined && !bundled && !loading) return Promise.reject(noSource());
   loading ??= start(source).catch((error: unknown) => {
     loading = undefined;
     throw error;
@@ -72,7 +74,11 @@ async function start(source: WasmSource | Promise<WasmSource> | undefined): Prom
 
 function builtIn(): BufferSource {
   if (bundled) return bundled();
-  throw new RejoinError(
+  throw noSource();
+}
+
+function noSource(): RejoinError {
+  return new RejoinError(
     "NOT_INITIALISED",
     "rejoin/slim comes without its WebAssembly: call init(source) with the URL or bytes of rejoin/client.wasm first.",
   );

@@ -73,6 +73,18 @@ test("rejoin/slim without a source says what to do, and works after it was done"
   assert.equal(run("node", ["late.mjs"]), "NOT_INITIALISED\nfailed NETWORK_ERROR\n");
 });
 
+test("rejoin/slim takes its source also after a client asked for it", () => {
+  file("behind.mjs", `
+    import { createChatStreams, init, normalizeStreamChunk } from "rejoin/slim";
+    const streams = createChatStreams();
+    const early = streams.ready.catch((error) => error.code);
+    await init(import.meta.resolve("rejoin/client.wasm"));
+    console.log(await early);
+    await streams.ready;
+    ${USE}`);
+  assert.equal(run("node", ["behind.mjs"]), "NOT_INITIALISED\nfailed NETWORK_ERROR\n");
+});
+
 test("init is memoised, and tries again after a failure", () => {
   file("init.mjs", `
     import { init } from "rejoin/slim";

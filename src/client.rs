@@ -207,7 +207,7 @@ impl Client {
         }
         match self.cx.records.get(id) {
             Some(record) if !record.active.task.is_empty() => Leftover::Task(record.active.task.clone()),
-            _ => Leftover::Unknown,
+            _ => Leftover::Elsewhere,
         }
     }
 
@@ -439,12 +439,12 @@ impl Client {
     pub fn set_active_task(&mut self, active: ActiveTask, now: Millis) {
         self.cx.advance(now);
         let saved = self.cx.now;
-        self.cx.save(SavedTask { active, unnumbered: 0, saved, stopped: None });
+        self.cx.save(SavedTask { active, saved, ..SavedTask::default() });
     }
 
     /// Forgets a session's saved task. Drain [`Client::poll`] afterwards.
     pub fn clear_active_task(&mut self, session: &str) {
-        self.cx.remove(session);
+        self.cx.forget(session);
         self.with(session, |session, _| session.forget());
     }
 

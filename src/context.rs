@@ -9,6 +9,15 @@ use crate::retry::{Backoff, Jitter};
 use crate::tabs::{Message, News};
 use crate::task::{Keys, SavedTask};
 
+/// When a request that is wanted now may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// At once.
+    Now,
+    /// At a time, or when the network is back (`None`).
+    Later(Option<Millis>),
+}
+
 /// Shared by the sessions of one client.
 #[derive(Debug)]
 pub struct Context {
@@ -97,6 +106,22 @@ impl Context {
         Backoff::new(&self.config, seed)
     }
 
+    /// When a request may go out: not while offline, not before the last one is long enough ago.
+    #[must_use]
+    pub fn departure(&self, backoff: &Backoff) -> Departure {
+        let soonest = backoff.soonest(self.now);
+        match self.planned(soonest) {
+            Some(_) if soonest <= self.now => Departure::Now,
+            planned => Departure::Later(planned),
+        }
+    }
+
+    /// Until when a request that is planned for `at` waits: offline, for the network (`None`).
+    #[must_use]
+    pub fn planned(&self, at: Millis) -> Option<Millis> {
+        (self.network == Network::Online).then_some(at)
+    }
+
     /// How long a request may stay unanswered; `standard` where the app set nothing.
     #[must_use]
     pub fn answer_patience(&self, standard: Millis) -> Millis {
@@ -109,13 +134,10 @@ impl Context {
         self.config.repost == Repost::SameId
     }
 
-    /// Whether the app stopped this task and the server does not know it yet. A stop that came before the task was known
-    /// means whatever runs.
+    /// Whether the app stopped this task and the server did not acknowledge it.
     #[must_use]
     pub fn is_stopped(&self, session: &str, task: &str) -> bool {
-        self.records.get(session).is_some_and(|record| {
-            record.stopped.is_some() && (record.active.task.is_empty() || record.active.task == task)
-        })
+        self.records.get(session).is_some_and(|record| record.forbids(task))
     }
 
     /// Up to where a page before this one had delivered a task.
@@ -125,15 +147,51 @@ impl Context {
         saved.map_or_else(Position::default, |saved| Position { last: saved.active.last, unnumbered: saved.unnumbered })
     }
 
-    /// Keeps a record and writes it to the storage.
-    pub fn save(&mut self, record: SavedTask) {
+    /// Keeps a record and writes it to the storage. Stops that the record before it remembers stay remembered.
+    pub fn save(&mut self, mut record: SavedTask) {
         let session = record.active.session.clone();
+        if let Some(before) = self.records.get(&session) {
+            record.inherit_stops(before, self.now, self.config.task_ttl);
+        }
         self.push(Effect::Save { key: self.keys.of(&session), value: record.encode() });
         self.records.insert(session, record);
     }
 
-    /// Forgets a session's record, here and in the storage.
+    /// There is nothing left of a session's task to resume: its record goes, but for the stops of tasks before it.
     pub fn remove(&mut self, session: &str) {
+        match self.records.get(session).map(SavedTask::without_task) {
+            Some(Some(rest)) => {
+                self.push(Effect::Save { key: self.keys.of(session), value: rest.encode() });
+                self.records.insert(session.to_owned(), rest);
+            }
+            Some(None) => self.forget(session),
+            None => {}
+        }
+    }
+
+    /// A stop is done: nothing of it stays remembered.
+    pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
+        let Some(record) = self.records.get_mut(session) else { return };
+        if record.stopped.is_some() {
+            return self.remove(session);
+        }
+        let remembered = record.stops.len();
+        record.stops.retain(|(stopped, _)| Some(stopped.as_str()) != task);
+        if record.stops.len() < remembered {
+            let value = record.encode();
+            self.push(Effect::Save { key: self.keys.of(session), value });
+        }
+    }
+
+    /// A message begins: a stop whose task was never found means nothing that runs from now on.
+    pub fn settle_unknown_stop(&mut self, session: &str) {
+        if self.records.get(session).is_some_and(|record| record.stopped.is_some() && record.active.task.is_empty()) {
+            self.remove(session);
+        }
+    }
+
+    /// Forgets a session's record, here and in the storage.
+    pub fn forget(&mut self, session: &str) {
         if self.records.remove(session).is_some() {
             self.push(Effect::Remove { key: self.keys.of(session) });
         }

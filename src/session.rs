@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use self::sharing::{Following, Sharing};
 use crate::answer::{bare_outcome, local_error};
 use crate::batch::Batch;
-use crate::context::Context;
+use crate::context::{Context, Departure};
 use crate::cursor::EventId;
 use crate::io::{
     Attempt, Call, Effect, Failure, Head, Metrics, Millis, Network, Origin, Outcome, OutcomeKind, Page, Recovery,
@@ -179,8 +179,10 @@ pub enum Leftover {
     Task(String),
     /// The message is on its way; its answer tells the task.
     InFlight(Attempt),
-    /// A task may be running: look at the session.
+    /// A message may have arrived and started a task: look at the session.
     Unknown,
+    /// No stream is here: look whether the session runs one all the same.
+    Elsewhere,
 }
 
 /// What a session shows (API.md, `StreamSnapshot`).
@@ -346,6 +348,7 @@ impl Session {
     /// Sends a message. No stream is live.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         self.begin(call, cx);
+        cx.settle_unknown_stop(&self.id);
         self.goal.sending = Some(Sending { request, since: cx.now, fate: Fate::Unsent });
         self.ask(Ask::Send, cx);
     }
@@ -513,19 +516,15 @@ impl Session {
 
     // ---- requests ----
 
-    /// Asks as soon as it may: not while offline, not before the last request is long enough ago.
+    /// Asks as soon as it may.
     fn ask(&mut self, ask: Ask, cx: &mut Context) {
         if self.must_elect(cx) {
             self.elect(ask, cx);
             return self.show(cx);
         }
-        let soonest = self.backoff.soonest(cx.now);
-        if cx.network == Network::Offline {
-            self.state = State::Waiting { ask, until: None };
-        } else if soonest > cx.now {
-            self.state = State::Waiting { ask, until: Some(soonest) };
-        } else {
-            self.open(ask, cx);
+        match cx.departure(&self.backoff) {
+            Departure::Now => self.open(ask, cx),
+            Departure::Later(until) => self.state = State::Waiting { ask, until },
         }
         self.show(cx);
     }
@@ -727,8 +726,7 @@ impl Session {
         let budget = if self.goal.task.is_some() { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
-            Next::At(_) if cx.network == Network::Offline => self.state = State::Waiting { ask, until: None },
-            Next::At(at) => self.state = State::Waiting { ask, until: Some(at) },
+            Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },
         }
     }
 
@@ -774,7 +772,8 @@ impl Session {
             started: self.goal.started,
         };
         self.last_save = Some(cx.now);
-        cx.save(SavedTask { active, unnumbered: position.unnumbered, saved: cx.now, stopped: None });
+        let unnumbered = position.unnumbered;
+        cx.save(SavedTask { active, unnumbered, saved: cx.now, ..SavedTask::default() });
     }
 
     /// A follower leaves the record to the owner.

@@ -5,7 +5,7 @@
 //! memory is the saved record with the time of the stop, so that a reload takes it up again.
 
 use crate::answer::{read_error, read_session};
-use crate::context::Context;
+use crate::context::{Context, Departure};
 use crate::io::{Attempt, Call, Effect, Failure, Head, Millis, Network, Request, Why};
 use crate::retry::{Backoff, Budget, Next, parse_retry_after};
 use crate::session::Leftover;
@@ -16,8 +16,7 @@ const PATIENCE: Millis = 45_000;
 /// A message that may still be on its way to the server is looked for this often.
 const LOOKS: u32 = 3;
 
-/// Whether a 404 is about the task. Otherwise this backend cannot cancel: the task runs on, and what keeps this browser from
-/// resuming it is the record of its stop.
+/// Whether a 404 is about the task. Otherwise this backend cannot cancel.
 fn is_task_gone(head: &Head<'_>, body: &[u8]) -> bool {
     read_error(head, body).code == "TASK_NOT_FOUND"
 }
@@ -48,6 +47,7 @@ pub struct Canceller {
     task: Option<String>,
     calls: Vec<Call>,
     backoff: Backoff,
+    /// Looks at the session that may still find nothing.
     looks: u32,
     unauthorized: bool,
     state: State,
@@ -62,7 +62,7 @@ impl Canceller {
             task: None,
             calls: Vec::new(),
             backoff: cx.backoff(),
-            looks: 0,
+            looks: LOOKS,
             unauthorized: false,
             state: State::Done,
         }
@@ -83,12 +83,16 @@ impl Canceller {
                 self.remember(cx);
                 self.state = State::Awaiting { attempt, since: cx.now };
             }
-            Leftover::Unknown => {
-                self.drop_request(cx);
-                self.remember(cx);
-                self.ask(Ask::Look, cx);
-            }
+            Leftover::Unknown => self.look(LOOKS, cx),
+            Leftover::Elsewhere => self.look(if cx.config.tab.is_some() { LOOKS } else { 1 }, cx),
         }
+    }
+
+    fn look(&mut self, looks: u32, cx: &mut Context) {
+        self.drop_request(cx);
+        self.remember(cx);
+        self.looks = looks;
+        self.ask(Ask::Look, cx);
     }
 
     fn drop_request(&self, cx: &mut Context) {
@@ -135,28 +139,48 @@ impl Canceller {
 
     /// A plain answer came.
     pub fn handle_answered(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
-        match (&self.state, head.status) {
+        match self.state {
+            State::Awaiting { .. } => self.handle_send_answer(head.status, cx),
+            State::Asking { ask, .. } => self.handle_ask_answer(ask, head, body, cx),
+            _ => {}
+        }
+    }
+
+    /// A message that was refused started no task.
+    fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
+        match status {
+            408 => self.ask(Ask::Look, cx),
+            400..=499 => self.finish(cx),
+            _ => self.ask(Ask::Look, cx),
+        }
+    }
+
+    /// A stop that the server refuses, or does not know how to carry out, stays remembered: the task may run on, and the
+    /// record of its stop is what keeps this browser from resuming it.
+    fn handle_ask_answer(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        match (ask, head.status) {
             (_, 401) if !self.unauthorized => {
                 self.unauthorized = true;
-                self.ask(if self.task.is_some() { Ask::Cancel } else { Ask::Look }, cx);
+                self.ask(ask, cx);
             }
-            (State::Awaiting { .. }, 400..=499) => self.finish(cx),
-            (State::Awaiting { .. }, _) => self.ask(Ask::Look, cx),
-            (State::Asking { ask, .. }, 408 | 425 | 429 | 500..) => {
+            (Ask::Cancel, 501) => self.give_up(cx),
+            (_, 408 | 425 | 429 | 500..) => {
                 let floor = head.retry_after.and_then(|value| parse_retry_after(value, head.date, cx.now));
-                self.try_again(*ask, floor.unwrap_or(0), cx);
+                self.try_again(ask, floor.unwrap_or(0), cx);
             }
-            (State::Asking { ask: Ask::Look, .. }, 200) => self.handle_session(body, cx),
-            (State::Asking { ask: Ask::Cancel, .. }, 404 | 405) if !is_task_gone(head, body) => self.give_up(cx),
-            _ => self.finish(cx),
+            (Ask::Look, 200) => self.handle_session(body, cx),
+            (Ask::Look, 404 | 410) | (Ask::Cancel, 200..=299 | 410) => self.finish(cx),
+            (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
+            _ => self.give_up(cx),
         }
     }
 
     fn handle_session(&mut self, body: &[u8], cx: &mut Context) {
-        self.looks += 1;
+        self.unauthorized = false;
+        self.looks = self.looks.saturating_sub(1);
         match read_session(body).and_then(|view| view.active) {
             Some(active) => self.cancel(active.task_id, cx),
-            None if self.looks < LOOKS => self.try_again(Ask::Look, 0, cx),
+            None if self.looks > 0 => self.try_again(Ask::Look, 0, cx),
             None => self.finish(cx),
         }
     }
@@ -230,13 +254,9 @@ impl Canceller {
     }
 
     fn ask(&mut self, ask: Ask, cx: &mut Context) {
-        let soonest = self.backoff.soonest(cx.now);
-        if cx.network == Network::Offline {
-            self.state = State::Waiting { ask, until: None };
-        } else if soonest > cx.now {
-            self.state = State::Waiting { ask, until: Some(soonest) };
-        } else {
-            self.open(ask, cx);
+        match cx.departure(&self.backoff) {
+            Departure::Now => self.open(ask, cx),
+            Departure::Later(until) => self.state = State::Waiting { ask, until },
         }
     }
 
@@ -254,8 +274,7 @@ impl Canceller {
 
     fn try_again(&mut self, ask: Ask, floor: Millis, cx: &mut Context) {
         self.state = match self.backoff.failed(cx.now, floor, Budget::Task) {
-            Next::At(_) if cx.network == Network::Offline => State::Waiting { ask, until: None },
-            Next::At(at) => State::Waiting { ask, until: Some(at) },
+            Next::At(at) => State::Waiting { ask, until: cx.planned(at) },
             Next::Exhausted => return self.give_up(cx),
         };
     }
@@ -264,9 +283,7 @@ impl Canceller {
     fn finish(&mut self, cx: &mut Context) {
         self.state = State::Done;
         cx.resolve(&mut self.calls, None);
-        if cx.records.get(&self.session).is_some_and(|record| record.stopped.is_some()) {
-            cx.remove(&self.session);
-        }
+        cx.acknowledge(&self.session, self.task.as_deref());
     }
 
     /// Writes the stop into the session's record.
@@ -278,6 +295,6 @@ impl Canceller {
         let is_same = known.active.task == task;
         let active = ActiveTask { task, session: self.session.clone(), started, ..known.active };
         let unnumbered = if is_same { known.unnumbered } else { 0 };
-        cx.save(SavedTask { active, unnumbered, saved: cx.now, stopped });
+        cx.save(SavedTask { active, unnumbered, saved: cx.now, stopped, stops: Vec::new() });
     }
 }

@@ -15,6 +15,8 @@ use crate::time::parse_iso8601;
 const VERSION: u32 = 1;
 /// Ids longer than this are nobody's.
 const LONGEST_ID: usize = 1_024;
+/// Stops of earlier tasks that a record remembers.
+const MOST_STOPS: usize = 16;
 
 /// A task that is or was running, as the app sees it (API.md, `ActiveTask`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct SavedTask {
     pub saved: Millis,
     /// Set by `stopStream` until the server has acknowledged: nobody resumes this task.
     pub stopped: Option<Millis>,
+    /// Tasks of this session before, and when they were stopped, which the server never acknowledged. Oldest first.
+    pub stops: Vec<(String, Millis)>,
 }
 
 impl SavedTask {
@@ -57,6 +61,32 @@ impl SavedTask {
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         self.stopped.is_none() && !self.active.task.is_empty()
+    }
+
+    /// Whether the app stopped this task. A stop that came before the task was known means whatever runs.
+    #[must_use]
+    pub fn forbids(&self, task: &str) -> bool {
+        let is_last = self.stopped.is_some() && (self.active.task.is_empty() || self.active.task == task);
+        is_last || self.stops.iter().any(|(stopped, _)| stopped == task)
+    }
+
+    /// Takes over what the record before this one remembers of stops, for as long as records are kept.
+    pub fn inherit_stops(&mut self, before: &Self, now: Millis, ttl: Millis) {
+        let mut stops = before.stops.clone();
+        if let Some(at) = before.stopped.filter(|_| !before.active.task.is_empty()) {
+            stops.push((before.active.task.clone(), at));
+        }
+        stops.retain(|(task, at)| *task != self.active.task && now.saturating_sub(*at) <= ttl);
+        let surplus = stops.len().saturating_sub(MOST_STOPS);
+        self.stops = stops.split_off(surplus);
+    }
+
+    /// What is left of the record when its task is over.
+    #[must_use]
+    pub fn without_task(&self) -> Option<Self> {
+        let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
+        let rest = Self { active, unnumbered: 0, stopped: None, ..self.clone() };
+        (!rest.stops.is_empty()).then_some(rest)
     }
 
     /// The text that goes to the storage.
@@ -73,6 +103,7 @@ impl SavedTask {
             started: self.active.started,
             saved: self.saved,
             stopped: self.stopped,
+            stops: self.stops.iter().map(|(task, at)| (task.as_str().into(), *at)).collect(),
         };
         serde_json::to_string(&record).unwrap_or_default()
     }
@@ -84,7 +115,8 @@ impl SavedTask {
         let sane = record.version == VERSION
             && record.session == session
             && record.task.len() <= LONGEST_ID
-            && (!record.task.is_empty() || record.stopped.is_some());
+            && (!record.task.is_empty() || record.stopped.is_some() || !record.stops.is_empty())
+            && record.stops.len() <= MOST_STOPS;
         sane.then(|| record.into_saved())?
     }
 }
@@ -109,6 +141,8 @@ struct Record<'a> {
     saved: Millis,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<Millis>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    stops: Vec<(std::borrow::Cow<'a, str>, Millis)>,
 }
 
 impl Record<'_> {
@@ -121,7 +155,8 @@ impl Record<'_> {
             last: self.last.parse().ok()?,
             started: self.started,
         };
-        Some(SavedTask { active, unnumbered: self.unnumbered, saved: self.saved, stopped: self.stopped })
+        let stops = self.stops.into_iter().map(|(task, at)| (task.into_owned(), at)).collect();
+        Some(SavedTask { active, unnumbered: self.unnumbered, saved: self.saved, stopped: self.stopped, stops })
     }
 }
 
@@ -271,7 +306,7 @@ impl LegacyTask {
             last: self.last_message_id.parse().unwrap_or(EventId::ZERO),
             started,
         };
-        Some(SavedTask { active, unnumbered: 0, saved: started, stopped: None })
+        Some(SavedTask { active, saved: started, ..SavedTask::default() })
     }
 }
 
@@ -302,6 +337,7 @@ mod tests {
             unnumbered: 2,
             saved: 9,
             stopped: Some(8),
+            stops: vec![("t-0".into(), 7)],
         }
     }
 
@@ -314,7 +350,8 @@ mod tests {
     fn a_record_holds_ids_counts_and_times_only() {
         let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(&saved().encode()).unwrap();
         let names: Vec<_> = fields.keys().map(String::as_str).collect();
-        let all = ["last", "operation", "saved", "session", "started", "stopped", "task", "tool", "unnumbered", "v"];
+        let all =
+            ["last", "operation", "saved", "session", "started", "stopped", "stops", "task", "tool", "unnumbered", "v"];
         assert_eq!(names, all);
     }
 
@@ -337,6 +374,8 @@ mod tests {
         assert!(SavedTask::decode(&stop.encode(), "s 1").is_some());
         assert!(!stop.is_resumable());
         stop.stopped = None;
+        assert!(SavedTask::decode(&stop.encode(), "s 1").is_some(), "an earlier stop");
+        stop.stops.clear();
         assert_eq!(SavedTask::decode(&stop.encode(), "s 1"), None);
     }
 
@@ -345,6 +384,30 @@ mod tests {
         assert!(!saved().is_expired(109, 100));
         assert!(saved().is_expired(110, 100));
         assert!(!saved().is_expired(0, 100));
+    }
+
+    #[test]
+    fn stops_of_earlier_tasks_are_remembered_for_as_long_as_records_are_and_only_so_many() {
+        let task = |id: &str, stopped| {
+            let active = ActiveTask { task: id.into(), ..ActiveTask::default() };
+            SavedTask { active, stopped, ..SavedTask::default() }
+        };
+        let mut record = task("t0", Some(100));
+        for nth in 1..40 {
+            let mut next = task(&format!("t{nth}"), Some(100 + nth));
+            next.inherit_stops(&record, 100 + nth, 1_000);
+            record = next;
+        }
+        assert_eq!(record.stops.len(), MOST_STOPS);
+        assert!(record.forbids("t39") && record.forbids("t38") && record.forbids("t23") && !record.forbids("t22"));
+        let mut late = task("t50", None);
+        late.inherit_stops(&record, 1_130, 1_000);
+        assert!(late.forbids("t30") && !late.forbids("t29") && !late.forbids("t50"));
+        let mut again = task("t38", None);
+        again.inherit_stops(&record, 140, 1_000);
+        assert!(!again.forbids("t38"), "the app has set it anew");
+        assert_eq!(late.without_task().map(|rest| (rest.forbids("t30"), rest.is_resumable())), Some((true, false)));
+        assert_eq!(task("t1", Some(1)).without_task(), None);
     }
 
     #[test]

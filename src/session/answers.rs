@@ -2,7 +2,7 @@
 
 use super::{Ask, Fate, Look, Purpose, Record, Session};
 use crate::answer::{
-    Sent, SessionView, TaskStatus, bare_outcome, local_error, read_error, read_error_task, read_session,
+    ActiveStream, Sent, SessionView, TaskStatus, bare_outcome, local_error, read_error, read_error_task, read_session,
     read_task_status,
 };
 use crate::context::Context;
@@ -63,9 +63,20 @@ impl Session {
         let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == crate::reader::IdsSeen::No;
         self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
         match read_error_task(body) {
+            Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
             Some(task) => self.join(&task, cx),
             None => self.open_look(Look::Busy, cx),
         }
+    }
+
+    /// The session was busy with what the app does not want to hear: the message is sent again when that may be over.
+    fn send_again(&mut self, cx: &mut Context) {
+        self.goal.origin = Origin::Own;
+        let cause = StreamError {
+            status: Some(409),
+            ..local_error("TASK_RUNNING", "The session is busy with another task.", Recovery::Retryable)
+        };
+        self.try_again(Ask::Send, cause, 0, cx);
     }
 
     fn join(&mut self, task: &str, cx: &mut Context) {
@@ -131,25 +142,26 @@ impl Session {
     }
 
     fn resume_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match &view.active {
-            Some(active) if !cx.is_stopped(&self.id, &active.task_id) => {
+        match self.running(view, cx) {
+            Some(active) => {
                 self.goal.operation = active.operation_id.clone().unwrap_or_default();
                 self.goal.tool = active.tool_name.clone().unwrap_or_default();
-                self.join(&active.task_id.clone(), cx);
+                self.join(&active.task_id, cx);
             }
-            _ => self.nothing_to_resume(cx),
+            None => self.nothing_to_resume(cx),
         }
     }
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match &view.active {
-            Some(active) => self.join(&active.task_id.clone(), cx),
-            None => {
-                self.goal.origin = Origin::Own;
-                let cause = local_error("TASK_RUNNING", "The session is busy.", Recovery::Retryable);
-                self.try_again(Ask::Send, cause, 0, cx);
-            }
+        match self.running(view, cx) {
+            Some(active) => self.join(&active.task_id, cx),
+            None => self.send_again(cx),
         }
+    }
+
+    /// The task that runs, unless the app stopped it: that one is not joined for any reason.
+    fn running<'a>(&self, view: &'a SessionView, cx: &Context) -> Option<&'a ActiveStream> {
+        view.active.as_ref().filter(|active| !cx.is_stopped(&self.id, &active.task_id))
     }
 
     /// What became of a message whose answer was lost before it told its task?
@@ -157,8 +169,8 @@ impl Session {
         let fate = self.fate();
         let has_sent = self.has_sent(view, head, cx);
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
-        match &view.active {
-            Some(active) if has_sent || fate == Fate::Accepted => self.join(&active.task_id.clone(), cx),
+        match self.running(view, cx) {
+            Some(active) if has_sent || fate == Fate::Accepted => self.join(&active.task_id, cx),
             None if has_sent && view.has_answer(None) => self.finish_from_history(view, cx),
             _ if has_sent || fate == Fate::Accepted => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
             _ if cx.may_repost() => self.ask(Ask::Send, cx),
@@ -175,17 +187,14 @@ impl Session {
 
     /// What became of a task whose record the server no longer has?
     fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
-        let running = view.active.as_ref().map(|active| active.task_id.as_str());
+        let running = self.running(view, cx).map(|active| active.task_id.as_str());
         let ours = self.goal.task.as_deref();
         match running {
             Some(_) if ours == running => {
                 let cause = local_error("TASK_NOT_FOUND", "The task is not there yet.", Recovery::Retryable);
                 self.try_again(Ask::Join, cause, 0, cx);
             }
-            Some(running) if self.goal.purpose == Purpose::Resume && !self.reader.has_rows() => {
-                let running = running.to_owned();
-                self.join(&running, cx);
-            }
+            Some(running) if self.goal.purpose == Purpose::Resume && !self.reader.has_rows() => self.join(running, cx),
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
             None if !view.has_answer(ours) => self.expire(cx),
             _ => self.finish_from_history(view, cx),

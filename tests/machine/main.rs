@@ -12,3 +12,4 @@ mod records;
 mod sends;
 mod stops;
 mod table;
+mod tombstones;

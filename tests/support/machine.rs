@@ -381,7 +381,9 @@ impl World {
         let unnumbered = bytes.pick(&[0, 1, 5, u64::MAX]);
         let saved = bytes.pick(&[self.now, 0, u64::MAX]);
         let stopped = bytes.pick(&[None, Some(self.now), Some(u64::MAX)]);
-        SavedTask { active, unnumbered, saved, stopped }.encode()
+        let stops = bytes.pick(&[0, 0, 1, 20]);
+        let stops = (0..stops).map(|at| (bytes.pick(TASKS).to_owned(), at)).collect();
+        SavedTask { active, unnumbered, saved, stopped, stops }.encode()
     }
 
     /// Usually forward, sometimes back.

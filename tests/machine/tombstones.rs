@@ -1,0 +1,207 @@
+//! Stops that the server never acknowledged, because it cannot cancel or would not: what was stopped is not told again,
+//! whatever the session does next (API.md, `stopStream`).
+
+use rejoin::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
+use rejoin::task::SavedTask;
+
+use crate::harness::{Harness, S};
+
+const CANNOT: &str = r#"{"detail":"Not Found"}"#;
+
+fn running(task: &str) -> String {
+    format!(r#"{{"messages":[],"active_stream":{{"task_id":"{task}"}}}}"#)
+}
+
+/// A session whose task `t1` was stopped on a backend without cancel.
+fn stopped() -> Harness {
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    harness.answer(404, CANNOT);
+    harness
+}
+
+/// The page that comes after this one.
+fn reloaded(harness: &Harness) -> Harness {
+    let mut next = Harness::default();
+    let key = next.client.record_key(S);
+    next.input(Input::Stored { key: &key, value: harness.saved.last().map(String::as_str) });
+    next
+}
+
+fn answer_next_message(harness: &mut Harness) {
+    let call = harness.start("next");
+    harness.pass(1_000);
+    harness.open(Some("t2"));
+    harness.event("9-0", r#"{"type":"finish"}"#);
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+}
+
+#[test]
+fn the_stop_of_a_task_outlives_the_next_message_of_its_session() {
+    let mut harness = stopped();
+    answer_next_message(&mut harness);
+    for mut harness in [reloaded(&harness), harness] {
+        assert!(harness.client.active_task(S).is_none());
+        let rejoin = harness.rejoin("t1", None);
+        assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+        let resume = harness.resume();
+        harness.pass(1_000);
+        harness.answer(200, &running("t1"));
+        assert_eq!(harness.outcome(resume), None);
+    }
+}
+
+#[test]
+fn a_session_that_is_busy_with_what_was_stopped_gets_the_message_when_it_is_free() {
+    let mut harness = stopped();
+    let call = harness.start("next");
+    harness.pass(1_000);
+    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_send(), "what was stopped is not joined");
+    harness.answer(409, "");
+    harness.pass_until_asked();
+    assert!(harness.is_look());
+    harness.answer(200, &running("t1"));
+    harness.pass_until_asked();
+    assert!(harness.is_send());
+    harness.open(Some("t2"));
+    harness.event("9-0", r#"{"type":"finish"}"#);
+    harness.deliver();
+    let outcome = harness.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.origin), (OutcomeKind::Finished, Origin::Own));
+}
+
+#[test]
+fn a_session_that_stays_busy_with_what_was_stopped_refuses_the_message_for_now() {
+    let mut harness = stopped();
+    let call = harness.start("next");
+    for tries in 1..=4 {
+        assert!(harness.is_send() && harness.is_pending(call), "{tries}");
+        harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+        harness.pass(5_000);
+    }
+    let error = harness.outcome(call).unwrap().error.clone().unwrap();
+    assert_eq!((error.code.as_str(), error.status, error.recovery), ("TASK_RUNNING", Some(409), Recovery::Retryable));
+}
+
+#[test]
+fn a_message_whose_answer_was_lost_is_not_taken_for_the_task_that_was_stopped() {
+    let mut harness = stopped();
+    harness.start("next");
+    harness.pass(1_000);
+    harness.open(None);
+    harness.bytes(b":");
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(200, &running("t1"));
+    harness.pass(60_000);
+    assert!(harness.joined().is_none());
+}
+
+#[test]
+fn a_lost_task_does_not_give_way_to_one_that_was_stopped() {
+    let mut harness = stopped();
+    let call = harness.rejoin("t2", None);
+    harness.pass(1_000);
+    harness.answer(404, "");
+    harness.pass(1_000);
+    harness.answer(200, &running("t1"));
+    assert_eq!(harness.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn a_stop_that_is_acknowledged_late_is_forgotten_though_another_task_was_joined_meanwhile() {
+    let (mut harness, _) = Harness::streaming();
+    harness.stop();
+    let cancel = harness.last().attempt;
+    harness.rejoin("t2", None);
+    let forbids = |harness: &Harness| SavedTask::decode(harness.saved.last().unwrap(), S).unwrap().forbids("t1");
+    assert!(forbids(&harness));
+    harness.input(Input::Answered { attempt: cancel, head: Head { status: 200, ..Head::default() }, body: b"{}" });
+    assert!(!forbids(&harness));
+    assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
+}
+
+#[test]
+fn a_task_that_the_app_sets_by_hand_is_wanted_again() {
+    let mut harness = stopped();
+    answer_next_message(&mut harness);
+    let active = rejoin::task::ActiveTask { task: "t1".into(), session: S.into(), ..Default::default() };
+    harness.client.set_active_task(active, harness.now);
+    harness.drain();
+    harness.resume();
+    harness.pass(1_000);
+    assert_eq!(harness.joined().unwrap().0, "t1");
+}
+
+#[test]
+fn what_the_app_clears_by_hand_is_gone_whole() {
+    let mut harness = stopped();
+    answer_next_message(&mut harness);
+    let removed = harness.removed.len();
+    harness.client.clear_active_task(S);
+    harness.drain();
+    assert_eq!(harness.removed.len(), removed + 1);
+    harness.rejoin("t1", None);
+    harness.pass(1_000);
+    assert_eq!(harness.joined().unwrap().0, "t1");
+}
+
+#[test]
+fn a_stop_that_is_refused_resolves_and_stays_remembered() {
+    for status in [401, 403, 400, 405, 501] {
+        let (mut harness, _) = Harness::streaming();
+        let stop = harness.stop();
+        harness.answer(status, "");
+        if status == 401 {
+            harness.pass(1_000);
+            assert_eq!(harness.last().why, Why::Unauthorized);
+            harness.answer(status, "");
+        }
+        assert_eq!((harness.outcome(stop), harness.removed.len()), (None, 0), "{status}");
+        let rejoin = harness.rejoin("t1", None);
+        assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+    }
+}
+
+#[test]
+fn a_stop_that_was_allowed_to_look_may_ask_for_headers_again() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    let stop = harness.stop();
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(401, "");
+    harness.pass_until_asked();
+    harness.answer(200, &running("t1"));
+    harness.pass_until_asked();
+    harness.answer(401, "");
+    harness.pass_until_asked();
+    assert_eq!((harness.last().why, harness.is_pending(stop)), (Why::Unauthorized, true));
+}
+
+#[test]
+fn a_stop_of_a_quiet_session_looks_once() {
+    let mut harness = Harness::default();
+    let stop = harness.stop();
+    harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
+    assert_eq!((harness.outcome(stop), harness.asked.len()), (None, 1));
+}
+
+#[test]
+fn a_stop_that_found_no_task_means_nothing_that_a_later_message_starts() {
+    let mut harness = Harness::default();
+    harness.stop();
+    harness.answer(403, "");
+    let call = harness.start("hi");
+    harness.pass(1_000);
+    harness.open(None);
+    harness.bytes(b":");
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(200, &running("t1"));
+    harness.pass(1_000);
+    assert_eq!((harness.joined().unwrap().0.as_str(), harness.is_pending(call)), ("t1", true));
+}

@@ -28,7 +28,7 @@ export function createChatStreams(options: ChatStreamsOptions = {}): ChatStreams
   return new Client(options);
 }
 
-/** Mirrors `ErrorRecord` in src/bindings/client.rs. */
+/** Mirrors `with_error` in src/bindings/client.rs. */
 interface ErrorRecord {
   code: string;
   message: string;
@@ -40,11 +40,11 @@ interface ErrorRecord {
 type OutcomeRecord = Omit<StreamOutcome, "error"> & { error?: ErrorRecord };
 type StateRecord = Omit<StreamState, "error"> & { error?: ErrorRecord };
 
-/** Mirrors `NoticeRecord` in src/bindings/client.rs. */
+/** Mirrors `notice` in src/bindings/client.rs. */
 type Notice =
   | { kind: "began" | "changed"; session: string }
   | { kind: "tasks" }
-  | { kind: "resolve"; calls: number[]; outcome?: OutcomeRecord }
+  | { kind: "resolve"; calls: number[]; outcome: OutcomeRecord | null }
   | { kind: "ended"; session: string; outcome: OutcomeRecord };
 
 /** A call of the app that waits for its outcome. */
@@ -69,6 +69,9 @@ type CompletionListener = (sessionId: string, outcome: StreamOutcome) => void;
 const NO_METRICS: StreamMetrics = {
   bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 0, resets: 0,
 };
+
+/** What the core says of a session that it does not know. */
+const IDLE = '{"status":"idle","role":"owner","attempt":0}';
 
 class Client implements ChatStreams {
   readonly #options: ChatStreamsOptions;
@@ -191,7 +194,7 @@ class Client implements ChatStreams {
 
   getMetrics(sessionId?: string): StreamMetrics {
     if (sessionId !== undefined) checkId("sessionId", sessionId);
-    return (this.#engine?.metrics(sessionId) as StreamMetrics | undefined) ?? { ...NO_METRICS };
+    return this.#engine ? (JSON.parse(this.#engine.metrics(sessionId)) as StreamMetrics) : { ...NO_METRICS };
   }
 
   // ---- saved tasks ----
@@ -200,17 +203,17 @@ class Client implements ChatStreams {
     checkId("sessionId", sessionId);
     checkTask(task);
     const { taskId, operationId = "", toolName = "", lastMessageId = "", startedAt } = task;
-    const record = { taskId, sessionId, operationId, toolName, lastMessageId, startedAt: Number(startedAt ?? Date.now()) };
-    this.#whenReady({ session: sessionId, run: (engine) => void engine.setActiveTask(record) });
+    const record = { taskId, sessionId, operationId, toolName, lastMessageId, startedAt: time(startedAt ?? Date.now()) };
+    this.#whenReady({ session: sessionId, run: (engine) => void engine.setActiveTask(JSON.stringify(record)) });
   }
 
   getActiveTask(sessionId: string): ActiveTask | null {
     checkId("sessionId", sessionId);
-    return (this.#engine?.activeTask(sessionId) as ActiveTask | undefined) ?? null;
+    return JSON.parse(this.#engine?.activeTask(sessionId) ?? "null") as ActiveTask | null;
   }
 
   listActiveTasks(): ActiveTask[] {
-    return (this.#engine?.activeTasks() as ActiveTask[] | undefined) ?? [];
+    return JSON.parse(this.#engine?.activeTasks() ?? "[]") as ActiveTask[];
   }
 
   onActiveTasks(callback: () => void): () => void {
@@ -375,7 +378,7 @@ class Client implements ChatStreams {
   #drain(): void {
     if (!this.#isAwake) return;
     this.#isAwake = false;
-    const notices = (this.#engine?.takeNotices() as Notice[] | undefined) ?? [];
+    const notices = JSON.parse(this.#engine?.takeNotices() ?? "[]") as Notice[];
     for (const notice of notices) this.#handle(notice);
   }
 
@@ -397,7 +400,7 @@ class Client implements ChatStreams {
 
   #handleChanged(channel: Channel): void {
     if (this.#isClosed) return;
-    const isNew = channel.update(toState(this.#engine?.snapshot(channel.sessionId) as StateRecord));
+    const isNew = channel.update(toState(JSON.parse(this.#engine?.snapshot(channel.sessionId) ?? IDLE) as StateRecord));
     const { status } = channel;
     const listeners = isNew ? channel.subscriptions() : [];
     this.#queue.add(channel.sessionId, () => channel.tellStatus(listeners, status));
@@ -493,6 +496,11 @@ function toOutcome({ error, ...outcome }: OutcomeRecord): StreamOutcome {
 
 function toError({ code, message, status, retryable, details }: ErrorRecord): RejoinError {
   return new RejoinError(code, message, { status, retryable, details: details === undefined ? undefined : parse(details) });
+}
+
+/** Whole milliseconds, which is what the core counts. */
+function time(given: unknown): number {
+  return Math.trunc(Math.max(0, Number(given))) || 0;
 }
 
 function parse(json: string): unknown {

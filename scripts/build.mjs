@@ -47,7 +47,7 @@ function shieldExports(file) {
 
 function optimise(from, to) {
   const part = `${to}.part`;
-  run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), from, "-o", part, "-O3", ...features]);
+  run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), from, "-o", part, "-Oz", "--converge", "--strip-debug", "--strip-producers", ...features]);
   renameSync(part, to);
   rmSync(from);
 }

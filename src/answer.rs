@@ -2,46 +2,36 @@
 //!
 //! Read leniently: a base backend may leave fields out or shape them otherwise, and that must not cost an answer.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::decimal;
 use crate::io::{Head, Millis, Outcome, OutcomeKind, Recovery, SendRequest, StreamError};
+use crate::json::{Json, ObjectWriter};
 use crate::time::{parse_http_date, parse_iso8601};
 
 /// Reads the error of an answer; one is made from the status where the body has none.
 #[must_use]
 pub fn read_error(head: &Head<'_>, body: &[u8]) -> StreamError {
-    let detail = serde_json::from_slice::<ErrorBody<'_>>(body).ok().and_then(|body| body.detail);
-    let fields = detail.and_then(|raw| serde_json::from_str::<Detail>(raw.get()).ok()).unwrap_or_default();
-    let plain = detail.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let detail = detail(body);
+    let [code, message] = detail.map(|detail| detail.get(["code", "message"])).unwrap_or_default();
+    let said = message.or(detail).and_then(Json::string);
     StreamError {
-        code: fields.code.unwrap_or_else(|| default_code(head.status)),
-        message: fields.message.or(plain).unwrap_or_else(|| format!("The server answered {}.", head.status)),
+        code: code.and_then(Json::string).unwrap_or_else(|| default_code(head.status)),
+        message: said.unwrap_or_else(|| ["The server answered ", &decimal::text(head.status.into()), "."].concat()),
         status: Some(head.status),
         recovery: recovery_of(head.status),
-        details: detail.map(|raw| raw.get().to_owned()),
+        details: detail.map(|detail| detail.text().to_owned()),
     }
 }
 
 /// The task id that an error names (409, 410).
 #[must_use]
 pub fn read_error_task(body: &[u8]) -> Option<String> {
-    let detail = serde_json::from_slice::<ErrorBody<'_>>(body).ok()?.detail?;
-    serde_json::from_str::<Detail>(detail.get()).ok()?.task_id
+    let [task] = detail(body)?.get(["task_id"]);
+    task?.string()
 }
 
-#[derive(Deserialize)]
-struct ErrorBody<'a> {
-    #[serde(borrow)]
-    detail: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Detail {
-    code: Option<String>,
-    message: Option<String>,
-    task_id: Option<String>,
+fn detail(body: &[u8]) -> Option<Json<'_>> {
+    let [detail] = Json::parse_bytes(body)?.get(["detail"]);
+    detail
 }
 
 fn default_code(status: u16) -> String {
@@ -55,7 +45,7 @@ fn default_code(status: u16) -> String {
         413 => "MESSAGE_TOO_LARGE".into(),
         429 => "RATE_LIMITED".into(),
         503 => "SERVICE_UNAVAILABLE".into(),
-        other => format!("HTTP_{other}"),
+        other => ["HTTP_", &decimal::text(other.into())].concat(),
     }
 }
 
@@ -81,12 +71,8 @@ pub enum TaskStatus {
 /// Reads a task's status; `None` when the body is no such answer.
 #[must_use]
 pub fn read_task_status(body: &[u8]) -> Option<TaskStatus> {
-    #[derive(Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        status: std::borrow::Cow<'a, str>,
-    }
-    match serde_json::from_slice::<Body<'_>>(body).ok()?.status.as_ref() {
+    let [status] = Json::parse_bytes(body)?.get(["status"]);
+    match status?.string()?.as_str() {
         "running" => Some(TaskStatus::Running),
         "completed" => Some(TaskStatus::Completed),
         "failed" => Some(TaskStatus::Failed),
@@ -117,59 +103,46 @@ pub struct SessionView {
 }
 
 /// `active_stream` of a session.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct ActiveStream {
     /// The running task.
     pub task_id: String,
     /// The operation it waits for.
-    #[serde(default)]
     pub operation_id: Option<String>,
     /// The tool of that operation.
-    #[serde(default)]
     pub tool_name: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// The members of a message that matter here, as JSON text.
+#[derive(Debug)]
 struct Message {
-    role: Option<Box<RawValue>>,
-    id: Option<Box<RawValue>>,
-    task_id: Option<Box<RawValue>>,
-    content: Option<Box<RawValue>>,
-    tool_calls: Option<Box<RawValue>>,
-    tool_call_id: Option<Box<RawValue>>,
-    name: Option<Box<RawValue>>,
-    created_at: Option<Box<RawValue>>,
+    role: Member,
+    id: Member,
+    task_id: Member,
+    content: Member,
+    tool_calls: Member,
+    tool_call_id: Member,
+    name: Member,
+    created_at: Member,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ToolCall {
-    id: Option<String>,
-    function: Function,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Function {
-    name: Option<String>,
-    arguments: Option<Box<RawValue>>,
-}
+type Member = Option<String>;
 
 /// Reads a session; `None` when the body is none.
 #[must_use]
 pub fn read_session(body: &[u8]) -> Option<SessionView> {
-    #[derive(Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow, default)]
-        active_stream: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        messages: Vec<&'a RawValue>,
+    let body = Json::parse_bytes(body).filter(|body| body.is_object())?;
+    let [active, messages] = body.get(["active_stream", "messages"]);
+    let messages = messages.into_iter().flat_map(Json::items).map(Message::read).collect();
+    Some(SessionView { active: active.and_then(ActiveStream::read), messages })
+}
+
+impl ActiveStream {
+    fn read(json: Json<'_>) -> Option<Self> {
+        let [task, operation, tool] =
+            json.get(["task_id", "operation_id", "tool_name"]).map(|member| member.and_then(Json::string));
+        Some(Self { task_id: task?, operation_id: operation, tool_name: tool })
     }
-    let body: Body<'_> = serde_json::from_slice(body).ok()?;
-    let active = body.active_stream.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    let messages = body.messages.iter().map(|raw| serde_json::from_str(raw.get()).unwrap_or_default()).collect();
-    Some(SessionView { active, messages })
 }
 
 /// How a message that was sent before can be recognised in a session.
@@ -219,11 +192,11 @@ impl SessionView {
         let mut frames = Vec::new();
         let first = self.answer(task).find_map(|message| string(&message.id)).unwrap_or_default();
         let task = task.unwrap_or_default();
-        frames.push(frame(&[("type", &text("start")), ("messageId", &text(&first)), ("taskId", &text(task))]));
+        frames.push(frame("start").text("messageId", &first).text("taskId", task).end());
         for message in self.answer(Some(task).filter(|task| !task.is_empty())) {
             message.push_frames(&mut frames);
         }
-        frames.push(frame(&[("type", &text("finish"))]));
+        frames.push(frame("finish").end());
         frames
     }
 
@@ -243,6 +216,13 @@ impl SessionView {
 }
 
 impl Message {
+    fn read(json: Json<'_>) -> Self {
+        let names = ["role", "id", "task_id", "content", "tool_calls", "tool_call_id", "name", "created_at"];
+        let members = json.get(names).map(|member| member.map(|value| value.text().to_owned()));
+        let [role, id, task_id, content, tool_calls, tool_call_id, name, created_at] = members;
+        Self { role, id, task_id, content, tool_calls, tool_call_id, name, created_at }
+    }
+
     fn is(&self, role: &str) -> bool {
         string(&self.role).as_deref() == Some(role)
     }
@@ -251,59 +231,48 @@ impl Message {
         if self.is("tool") {
             return self.push_tool_frame(frames);
         }
-        let block = text(&string(&self.id).unwrap_or_default());
+        let block = string(&self.id).unwrap_or_default();
         if let Some(content) = string(&self.content).filter(|content| !content.is_empty()) {
-            frames.push(frame(&[("type", &text("text-start")), ("id", &block)]));
-            frames.push(frame(&[("type", &text("text-delta")), ("id", &block), ("delta", &text(&content))]));
-            frames.push(frame(&[("type", &text("text-end")), ("id", &block)]));
+            frames.push(frame("text-start").text("id", &block).end());
+            frames.push(frame("text-delta").text("id", &block).text("delta", &content).end());
+            frames.push(frame("text-end").text("id", &block).end());
         }
-        let calls = self.tool_calls.as_deref().and_then(|raw| serde_json::from_str::<Vec<ToolCall>>(raw.get()).ok());
-        frames.extend(calls.unwrap_or_default().into_iter().map(ToolCall::frame));
+        let calls = self.tool_calls.as_deref().and_then(Json::parse);
+        frames.extend(calls.into_iter().flat_map(Json::items).map(tool_frame));
     }
 
     fn push_tool_frame(&self, frames: &mut Vec<String>) {
         let call = string(&self.tool_call_id).unwrap_or_default();
         let name = string(&self.name).unwrap_or_default();
-        frames.push(frame(&[
-            ("type", &text("tool-output-available")),
-            ("toolCallId", &text(&call)),
-            ("toolName", &text(&name)),
-            ("output", &unwrapped(&self.content)),
-        ]));
+        let output = unwrapped(self.content.as_deref());
+        let head = frame("tool-output-available").text("toolCallId", &call).text("toolName", &name);
+        frames.push(head.raw("output", &output).end());
     }
 }
 
-impl ToolCall {
-    fn frame(self) -> String {
-        frame(&[
-            ("type", &text("tool-input-available")),
-            ("toolCallId", &text(&self.id.unwrap_or_default())),
-            ("toolName", &text(&self.function.name.unwrap_or_default())),
-            ("input", &unwrapped(&self.function.arguments)),
-        ])
-    }
+fn tool_frame(call: Json<'_>) -> String {
+    let [id, function] = call.get(["id", "function"]);
+    let [name, arguments] = function.map(|function| function.get(["name", "arguments"])).unwrap_or_default();
+    let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
+    let head = frame("tool-input-available").text("toolCallId", &text(id)).text("toolName", &text(name));
+    head.raw("input", &unwrapped(arguments.map(Json::text))).end()
 }
 
 /// The text of a JSON string; `None` for anything else.
-fn string(value: &Option<Box<RawValue>>) -> Option<String> {
-    serde_json::from_str(value.as_deref()?.get()).ok()
+fn string(member: &Member) -> Option<String> {
+    Json::parse(member.as_deref()?)?.string()
 }
 
 /// A value that may be wrapped as JSON text in a string (tool arguments and results are): the JSON inside, where it is
 /// JSON, else the value itself.
-fn unwrapped(value: &Option<Box<RawValue>>) -> String {
-    let Some(raw) = value.as_deref() else { return "null".into() };
-    let inner = string(value).filter(|inner| serde_json::from_str::<serde::de::IgnoredAny>(inner).is_ok());
-    inner.unwrap_or_else(|| raw.get().to_owned())
+fn unwrapped(value: Option<&str>) -> String {
+    let Some(value) = value else { return "null".into() };
+    let inner = Json::parse(value).and_then(Json::string).filter(|inner| Json::parse(inner).is_some());
+    inner.unwrap_or_else(|| value.to_owned())
 }
 
-fn text(value: &str) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn frame(fields: &[(&str, &str)]) -> String {
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}", fields.join(","))
+fn frame(kind: &str) -> ObjectWriter {
+    ObjectWriter::default().text("type", kind)
 }
 
 /// The outcome that a status of `GET /tasks/{id}` or a look at the session gives.

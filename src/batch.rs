@@ -140,7 +140,7 @@ impl Batch {
         }
         if let Some(id) = id {
             let start = self.text.len();
-            write_id(&mut self.text, id);
+            id.write(&mut self.text);
             self.descriptors.push((self.text.len() - start) as u32);
         }
     }
@@ -196,7 +196,7 @@ impl Batch {
 fn write_surplus(out: &mut String, object: &Object<'_>, id: Option<EventId>, age: Age) {
     if let Some(id) = id {
         out.push_str(",\"eventId\":\"");
-        write_id(out, id);
+        id.write(out);
         out.push('"');
     }
     if age == Age::Replayed {
@@ -217,40 +217,6 @@ fn head(stream: &Stream<'_>, id: Option<EventId>, age: Age) -> u32 {
     let id = if id.is_some() { HAS_ID } else { 0 };
     let age = if age == Age::Replayed { REPLAYED } else { 0 };
     DELTA | stream | id | age
-}
-
-/// Not by `Display`, whose machinery costs more than the rest of a row.
-fn write_id(out: &mut String, id: EventId) {
-    write_number(out, id.ms);
-    out.push('-');
-    write_number(out, id.seq);
-}
-
-fn write_number(out: &mut String, number: u64) {
-    const EIGHT_DIGITS: u64 = 100_000_000;
-    if number < 10 {
-        return out.push(char::from(b'0' + number as u8));
-    }
-    let (high, low) = (number / EIGHT_DIGITS, number % EIGHT_DIGITS);
-    let digits = eight_digits(low);
-    let mut zeros = 0;
-    if high > 0 {
-        write_number(out, high);
-    } else {
-        zeros = digits.trailing_zeros() as usize / 8;
-    }
-    let ascii = (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
-    out.push_str(ascii.get(zeros..).and_then(|ascii| str::from_utf8(ascii).ok()).unwrap_or_default());
-}
-
-/// The decimal digits of a number below 100 000 000, one in each byte, the first in the lowest: halves, then pairs, then
-/// digits are parted side by side. The multiplications divide by 100 and 10, exactly for numbers of that size.
-fn eight_digits(number: u64) -> u64 {
-    let halves = (number / 10_000) | ((number % 10_000) << 32);
-    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;
-    let pairs = hundreds | ((halves - hundreds * 100) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000F_000F_000F_000F;
-    tens | ((pairs - tens * 10) << 8)
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.
@@ -338,25 +304,6 @@ mod tests {
         }
         assert_eq!(used.text(), r#"[{"type":"stream_end","replayed":true}]xb"#);
         assert_eq!(used.descriptors(), [JSON, 1, 39, DELTA | TEXT | REPLAYED | NEW_BLOCK, 1, 1]);
-    }
-
-    #[test]
-    fn ids_are_written_as_they_are_printed() {
-        for number in [0, 9, 99_999_999, 100_000_000, 100_000_001, 1_763_840_000_007, 10_000_000_000_000_000, u64::MAX]
-        {
-            let id = EventId { ms: number, seq: number };
-            let mut text = String::new();
-            write_id(&mut text, id);
-            assert_eq!(text, id.to_string());
-        }
-    }
-
-    #[test]
-    fn every_number_of_eight_digits_is_parted_rightly() {
-        for number in (0..100_000_000).step_by(9_973).chain(99_990_000..100_000_000) {
-            let ascii = (eight_digits(number) | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
-            assert_eq!(str::from_utf8(&ascii), Ok(format!("{number:08}").as_str()));
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Chunks: what one event's data says, in either dialect of PROTOCOL §3.
 //!
 //! [`decode`] tries the shallow scanner first, which takes only what it is sure of: flat objects, as nearly every event
-//! is one. Everything else is decoded exactly, by serde_json. Whatever the scanner takes, the exact way decodes to the
+//! is one. Everything else is decoded exactly, at any depth. Whatever the scanner takes, the exact way decodes to the
 //! same chunk.
 //!
 //! A chunk is never turned into values here: it stays JSON text, cut into members, until `JSON.parse` reads it once in
@@ -10,16 +10,15 @@
 mod exact;
 mod object;
 mod scan;
-mod string;
 mod vocabulary;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::json::JsonString;
 pub use object::Object;
-pub use string::JsonString;
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 use vocabulary::Role;
 
 /// Why a frame is no chunk. It is skipped, counted and reported; the stream goes on.

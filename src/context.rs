@@ -1,7 +1,8 @@
 //! What all sessions of a client share: the time, the settings, the saved tasks, and the effects that wait to be drained.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
+use crate::decimal;
 use crate::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost};
 use crate::map::Map;
 use crate::reader::{IdsSeen, Position};
@@ -89,7 +90,7 @@ impl Context {
     /// A name for a telling of this tab.
     pub fn new_stream(&mut self) -> String {
         self.streams = self.streams.wrapping_add(1);
-        format!("{}-{}", self.config.tab.as_deref().unwrap_or_default(), self.streams)
+        [self.config.tab.as_deref().unwrap_or_default(), "-", &decimal::text(self.streams.into())].concat()
     }
 
     /// Tells the other tabs, if this one takes part.

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::decimal;
+
 /// The id of an entry in a task's log, `<ms>-<seq>`, compared as two unsigned 64-bit integers and never as text.
 ///
 /// A cursor is the id of the last entry that a reader has; [`EventId::ZERO`] stands before every entry.
@@ -38,26 +40,48 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// Reads an id as it stands in a stream.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] where it is none.
+    pub fn read(text: &[u8]) -> Result<Self, InvalidCursor> {
+        let dash = text.iter().position(|byte| *byte == b'-');
+        let (ms, seq) = match dash.and_then(|dash| text.split_at_checked(dash)) {
+            Some((ms, rest)) => (ms, rest.get(1..).unwrap_or_default()),
+            None => (text, b"0".as_slice()),
+        };
+        let integer = |digits| decimal::read(digits).ok_or(InvalidCursor);
+        Ok(Self { ms: integer(ms)?, seq: integer(seq)? })
+    }
+
+    /// Appends the id as it stands in a stream.
+    pub fn write(self, out: &mut String) {
+        decimal::write(out, self.ms);
+        out.push('-');
+        decimal::write(out, self.seq);
+    }
+
+    /// The id as it stands in a stream.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+}
+
 impl FromStr for EventId {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
-        Ok(Self { ms: integer(ms)?, seq: integer(seq)? })
+        Self::read(text.as_bytes())
     }
-}
-
-/// Digits only: `u64::from_str` alone would also take a leading `+`.
-fn integer(digits: &str) -> Result<u64, InvalidCursor> {
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(InvalidCursor);
-    }
-    digits.parse().map_err(|_| InvalidCursor)
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}-{}", self.ms, self.seq)
+        out.write_str(&self.text())
     }
 }
 
@@ -98,6 +122,7 @@ mod tests {
     #[test]
     fn what_is_printed_parses_to_the_same_id() {
         let original = EventId { ms: 1_700_000_000_000, seq: 42 };
+        assert_eq!(original.to_string(), "1700000000000-42");
         assert_eq!(id(&original.to_string()), original);
     }
 

@@ -4,6 +4,8 @@
 //! The core gets [inputs](io::Input) and the time, and gives [effects](io::Effect); see [`io`] for the rules. It knows
 //! no clock, no randomness, no socket and no JavaScript.
 
+extern crate alloc;
+
 pub mod align;
 pub mod answer;
 pub mod batch;
@@ -11,8 +13,10 @@ pub mod chunk;
 pub mod client;
 pub mod context;
 pub mod cursor;
+pub mod decimal;
 pub mod dispatch;
 pub mod io;
+pub mod json;
 pub mod map;
 pub mod merge;
 pub mod normalize;

@@ -8,6 +8,7 @@ use crate::align::{Replay, Step, Trail};
 use crate::batch::{Age, Batch};
 use crate::chunk::{self, Signal};
 use crate::cursor::{Arrival, EventId};
+use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
 use crate::tabs::Frame;
@@ -444,7 +445,7 @@ impl Sink for Ear<'_> {
             self.heard.verdict = Verdict::ResponseDone;
             return;
         }
-        let id = event.own_id.and_then(|id| core::str::from_utf8(id).ok()?.parse().ok());
+        let id = event.own_id.and_then(|id| EventId::read(id).ok());
         if id.is_some() {
             self.heard.ids = IdsSeen::Yes;
         }
@@ -457,7 +458,7 @@ impl Sink for Ear<'_> {
 
     fn comment(&mut self, text: &[u8]) {
         let announced = text.trim_ascii().strip_prefix(b"heartbeat ");
-        let ms = announced.and_then(|digits| core::str::from_utf8(digits.trim_ascii()).ok()?.parse::<Millis>().ok());
+        let ms = announced.and_then(|digits| decimal::read(digits.trim_ascii()));
         if let Some(ms) = ms {
             self.heard.heartbeat = Some(ms.clamp(*HEARTBEATS.start(), *HEARTBEATS.end()));
         }

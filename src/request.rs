@@ -1,9 +1,7 @@
 //! How requests look on the wire: method, path, body (PROTOCOL §1), and how an answer's head is read.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use crate::io::{Author, Head, Replay, Request, SendRequest};
+use crate::json::{Json, ObjectWriter};
 use crate::task::percent_encode;
 
 impl Request {
@@ -29,7 +27,7 @@ impl Request {
                     Replay::Exact => "",
                     Replay::Compact => "&compact=1",
                 };
-                below("/tasks/", task, &format!("/stream?last_message_id={after}{compact}"))
+                below("/tasks/", task, &["/stream?last_message_id=", &after.text(), compact].concat())
             }
         }
     }
@@ -38,7 +36,7 @@ impl Request {
     #[must_use]
     pub fn body(&self) -> Option<String> {
         match self {
-            Self::Send { request, .. } => serde_json::to_string(&SendBody::from(request)).ok(),
+            Self::Send { request, .. } => Some(send_body(request)),
             _ => None,
         }
     }
@@ -57,24 +55,15 @@ fn below(folder: &str, id: &str, rest: &str) -> String {
     path
 }
 
-#[derive(Serialize)]
-struct SendBody<'a> {
-    message: &'a str,
-    is_user_message: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<&'a RawValue>,
-    message_id: &'a str,
-}
-
-impl<'a> From<&'a SendRequest> for SendBody<'a> {
-    fn from(request: &'a SendRequest) -> Self {
-        Self {
-            message: &request.message,
-            is_user_message: request.author == Author::User,
-            context: request.context.as_deref().and_then(|json| serde_json::from_str(json).ok()),
-            message_id: &request.message_id,
-        }
-    }
+fn send_body(request: &SendRequest) -> String {
+    let body = ObjectWriter::default()
+        .text("message", &request.message)
+        .flag("is_user_message", request.author == Author::User);
+    let body = match request.context.as_deref().and_then(Json::parse) {
+        Some(context) => body.raw("context", context.text()),
+        None => body,
+    };
+    body.text("message_id", &request.message_id).end()
 }
 
 impl Head<'_> {

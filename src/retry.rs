@@ -3,6 +3,7 @@
 //! Time and seed are arguments. A `Backoff` belongs to one stream; it knows when its last request went out, so that no
 //! path through the machine can ask a server more often than every quarter of `initialDelayMs`.
 
+use crate::decimal;
 use crate::io::{Config, Millis};
 use crate::time::parse_http_date;
 
@@ -144,7 +145,7 @@ impl Backoff {
 pub fn parse_retry_after(value: &str, server_date: Option<&str>, now: Millis) -> Option<Millis> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(value.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000).min(LONGEST_FLOOR));
+        return Some(decimal::read(value.as_bytes()).unwrap_or(u64::MAX).saturating_mul(1_000).min(LONGEST_FLOOR));
     }
     let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
     Some(parse_http_date(value)?.saturating_sub(server_now).min(LONGEST_FLOOR))

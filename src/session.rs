@@ -12,7 +12,7 @@
 mod answers;
 mod sharing;
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 use self::sharing::{Following, Sharing};
 use crate::answer::{bare_outcome, local_error};

@@ -7,17 +7,17 @@
 //!
 //! Messages are untrusted input: other versions, other code of the same origin. What does not parse is ignored.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
+use alloc::borrow::Cow;
 
 use crate::chunk::{self, Chunk};
 use crate::cursor::EventId;
+use crate::decimal;
 use crate::io::{Millis, Status};
+use crate::json::{Json, ObjectWriter, quote};
 use crate::reader::Position;
 
 /// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 /// A history is compacted when this much came since the last time, in bytes, or as much as it holds.
 const COMPACT_EVERY: usize = 256 * 1024;
 /// A history beyond this is not kept: late followers connect themselves.
@@ -27,10 +27,8 @@ const MOST_HISTORY: usize = 64 * 1024 * 1024;
 pub type Frame = (Option<String>, String);
 
 /// A message from one tab to the others.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    #[serde(rename = "v")]
-    version: u32,
     /// The tab that says so.
     pub from: String,
     /// The session that it is about.
@@ -40,16 +38,13 @@ pub struct Message {
 }
 
 /// What a message says. `stream` names one owner's telling of one task; numbers of messages count within it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum News {
     /// Who streams this session? The asker has this much of this stream.
     Ask {
         /// The stream it follows, if it does.
-        #[serde(default)]
         stream: Option<String>,
         /// The message it waits for.
-        #[serde(default)]
         next: u64,
     },
     /// This tab streams the session from now on, and stands here.
@@ -57,10 +52,8 @@ pub enum News {
         /// Its stream.
         stream: String,
         /// The task, once known.
-        #[serde(default)]
         task: Option<String>,
         /// Where it stands.
-        #[serde(default)]
         place: Place,
     },
     /// All that a late follower needs.
@@ -72,7 +65,6 @@ pub enum News {
         /// The number of the next message.
         next: u64,
         /// The task, once known.
-        #[serde(default)]
         task: Option<String>,
         /// What the stream gave so far, adjacent deltas merged.
         frames: Vec<Frame>,
@@ -112,14 +104,12 @@ pub enum News {
     /// A task was stopped.
     Stop {
         /// The task, where it is known.
-        #[serde(default)]
         task: Option<String>,
     },
 }
 
 /// A place in a log, as text that every JavaScript keeps exactly.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     last: String,
     unnumbered: u64,
@@ -130,20 +120,19 @@ impl Place {
     /// A position, with the running hash of its events without ids.
     #[must_use]
     pub fn new(position: Position, hash: u64) -> Self {
-        Self { last: position.last.to_string(), unnumbered: position.unnumbered, hash: hash.to_string() }
+        Self { last: position.last.text(), unnumbered: position.unnumbered, hash: decimal::text(hash) }
     }
 
     /// The position and the hash; `None` when it is no place.
     #[must_use]
     pub fn read(&self) -> Option<(Position, u64)> {
         let position = Position { last: self.last.parse().ok()?, unnumbered: self.unnumbered };
-        Some((position, self.hash.parse().ok()?))
+        Some((position, decimal::read(self.hash.as_bytes())?))
     }
 }
 
 /// What the owner shows, for its followers to show too.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
     /// What the stream is doing.
     pub status: ShownStatus,
@@ -156,8 +145,7 @@ pub struct Shown {
 }
 
 /// The statuses of a stream that lives.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShownStatus {
     /// [`Status::Connecting`].
     #[default]
@@ -193,8 +181,7 @@ impl From<ShownStatus> for Status {
 }
 
 /// An outcome on its way to another tab.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndRecord {
     /// `finished`, `stopped`, `failed`, `expired`; anything else is a failure.
     pub kind: String,
@@ -212,19 +199,190 @@ impl Message {
     /// A message of this version.
     #[must_use]
     pub fn new(from: &str, session: &str, news: News) -> Self {
-        Self { version: VERSION, from: from.to_owned(), session: session.to_owned(), news }
+        Self { from: from.to_owned(), session: session.to_owned(), news }
     }
 
     /// The text that is posted.
     #[must_use]
     pub fn encode(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        ObjectWriter::default()
+            .integer("v", VERSION)
+            .text("from", &self.from)
+            .text("session", &self.session)
+            .raw("news", &self.news.encode())
+            .end()
     }
 
     /// Reads what another tab posted; `None` for anything else.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
-        serde_json::from_str::<Self>(text).ok().filter(|message| message.version == VERSION)
+        let [version, from, session, news] = Json::parse(text)?.get(["v", "from", "session", "news"]);
+        version.and_then(Json::integer).filter(|version| *version == VERSION)?;
+        Some(Self { from: from?.string()?, session: session?.string()?, news: News::decode(news?)? })
+    }
+}
+
+impl News {
+    fn encode(&self) -> String {
+        let head = |kind| ObjectWriter::default().text("kind", kind);
+        match self {
+            Self::Ask { stream, next } => {
+                head("ask").maybe_text("stream", stream.as_deref()).integer("next", *next).end()
+            }
+            Self::Owner { stream, task, place } => head("owner")
+                .text("stream", stream)
+                .maybe_text("task", task.as_deref())
+                .raw("place", &place.encode())
+                .end(),
+            Self::State { to, stream, next, task, frames, place, shown } => head("state")
+                .text("to", to)
+                .text("stream", stream)
+                .integer("next", *next)
+                .maybe_text("task", task.as_deref())
+                .raw("frames", &encode_frames(frames))
+                .raw("place", &place.encode())
+                .raw("shown", &shown.encode())
+                .end(),
+            Self::Frames { stream, number, frames } => head("frames")
+                .text("stream", stream)
+                .integer("number", *number)
+                .raw("frames", &encode_frames(frames))
+                .end(),
+            Self::Shown { stream, shown } => head("shown").text("stream", stream).raw("shown", &shown.encode()).end(),
+            Self::Alive { stream } => head("alive").text("stream", stream).end(),
+            Self::End { stream, end } => head("end").text("stream", stream).raw("end", &end.encode()).end(),
+            Self::Stop { task } => head("stop").maybe_text("task", task.as_deref()).end(),
+        }
+    }
+
+    fn decode(json: Json<'_>) -> Option<Self> {
+        let [kind, stream, next, number, task, to] = json.get(["kind", "stream", "next", "number", "task", "to"]);
+        let [frames, place, shown, end] = json.get(["frames", "place", "shown", "end"]);
+        let maybe = |member: Option<Json<'_>>| member.and_then(Json::string);
+        let stream = maybe(stream);
+        let task = maybe(task);
+        Some(match kind?.string()?.as_str() {
+            "ask" => Self::Ask { stream, next: next.and_then(Json::integer).unwrap_or_default() },
+            "owner" => Self::Owner { stream: stream?, task, place: place.and_then(Place::decode).unwrap_or_default() },
+            "state" => Self::State {
+                to: maybe(to)?,
+                stream: stream?,
+                next: next?.integer()?,
+                task,
+                frames: decode_frames(frames?)?,
+                place: Place::decode(place?)?,
+                shown: Shown::decode(shown?)?,
+            },
+            "frames" => Self::Frames { stream: stream?, number: number?.integer()?, frames: decode_frames(frames?)? },
+            "shown" => Self::Shown { stream: stream?, shown: Shown::decode(shown?)? },
+            "alive" => Self::Alive { stream: stream? },
+            "end" => Self::End { stream: stream?, end: EndRecord::decode(end?)? },
+            "stop" => Self::Stop { task },
+            _ => return None,
+        })
+    }
+}
+
+fn encode_frames(frames: &[Frame]) -> String {
+    let mut out = String::from("[");
+    for (id, data) in frames {
+        out.push_str(if out.len() > 1 { ",[" } else { "[" });
+        match id {
+            Some(id) => quote(&mut out, id),
+            None => out.push_str("null"),
+        }
+        out.push(',');
+        quote(&mut out, data);
+        out.push(']');
+    }
+    out.push(']');
+    out
+}
+
+fn decode_frames(json: Json<'_>) -> Option<Vec<Frame>> {
+    let frame = |pair: Json<'_>| {
+        let mut items = pair.items();
+        let (id, data) = (items.next()?, items.next()?);
+        let id = if id.is_null() { None } else { Some(id.string()?) };
+        Some((id, data.string()?))
+    };
+    json.items().map(frame).collect()
+}
+
+impl Place {
+    fn encode(&self) -> String {
+        let place = ObjectWriter::default().text("last", &self.last).integer("unnumbered", self.unnumbered);
+        place.text("hash", &self.hash).end()
+    }
+
+    fn decode(json: Json<'_>) -> Option<Self> {
+        let [last, unnumbered, hash] = json.get(["last", "unnumbered", "hash"]);
+        let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
+        let unnumbered = unnumbered.and_then(Json::integer).unwrap_or_default();
+        json.is_object().then(|| Self { last: text(last), unnumbered, hash: text(hash) })
+    }
+}
+
+impl Shown {
+    fn encode(&self) -> String {
+        ObjectWriter::default()
+            .text("status", self.status.name())
+            .integer("attempt", self.attempt.into())
+            .maybe_integer("retry_at", self.retry_at)
+            .integer("patience", self.patience)
+            .end()
+    }
+
+    fn decode(json: Json<'_>) -> Option<Self> {
+        let [status, attempt, retry_at, patience] = json.get(["status", "attempt", "retry_at", "patience"]);
+        let integer = |member: Option<Json<'_>>| member.and_then(Json::integer);
+        json.is_object().then(|| Self {
+            status: status.and_then(Json::string).map(|name| ShownStatus::named(&name)).unwrap_or_default(),
+            attempt: integer(attempt).and_then(|attempt| u32::try_from(attempt).ok()).unwrap_or_default(),
+            retry_at: integer(retry_at),
+            patience: integer(patience).unwrap_or_default(),
+        })
+    }
+}
+
+impl ShownStatus {
+    const ALL: [Self; 4] = [Self::Connecting, Self::Streaming, Self::Stalled, Self::Reconnecting];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Streaming => "streaming",
+            Self::Stalled => "stalled",
+            Self::Reconnecting => "reconnecting",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|status| status.name() == name).unwrap_or_default()
+    }
+}
+
+impl EndRecord {
+    fn encode(&self) -> String {
+        ObjectWriter::default()
+            .text("kind", &self.kind)
+            .text("code", &self.code)
+            .text("message", &self.message)
+            .maybe_integer("status", self.status.map(u64::from))
+            .flag("retryable", self.retryable)
+            .end()
+    }
+
+    fn decode(json: Json<'_>) -> Option<Self> {
+        let [kind, code, message, status, retryable] = json.get(["kind", "code", "message", "status", "retryable"]);
+        let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
+        json.is_object().then(|| Self {
+            kind: text(kind),
+            code: text(code),
+            message: text(message),
+            status: status.and_then(Json::integer).and_then(|status| u16::try_from(status).ok()),
+            retryable: retryable.and_then(Json::flag).unwrap_or_default(),
+        })
     }
 }
 
@@ -247,7 +405,7 @@ impl History {
             return;
         }
         self.size += data.len();
-        self.frames.push((id.map(|id| id.to_string()), data.to_owned()));
+        self.frames.push((id.map(EventId::text), data.to_owned()));
         let fresh = self.size - self.merged_size;
         if fresh > COMPACT_EVERY && fresh > self.merged_size {
             self.compact();
@@ -330,18 +488,17 @@ impl Merge {
     }
 
     fn written(&self) -> String {
-        let (block, text) = (quoted(&self.block), quoted(&self.text));
-        match self.kind {
-            Kind::Text => format!(r#"{{"type":"text-delta","id":{block},"delta":{text}}}"#),
-            Kind::Reasoning => format!(r#"{{"type":"reasoning-delta","id":{block},"delta":{text}}}"#),
-            Kind::ToolInput => format!(r#"{{"type":"tool-input-delta","toolCallId":{block},"inputTextDelta":{text}}}"#),
-            Kind::Legacy | Kind::None => format!(r#"{{"type":"text_chunk","content":{text}}}"#),
-        }
+        let head = |kind| ObjectWriter::default().text("type", kind);
+        let delta = match self.kind {
+            Kind::Text => head("text-delta").text("id", &self.block).text("delta", &self.text),
+            Kind::Reasoning => head("reasoning-delta").text("id", &self.block).text("delta", &self.text),
+            Kind::ToolInput => {
+                head("tool-input-delta").text("toolCallId", &self.block).text("inputTextDelta", &self.text)
+            }
+            Kind::Legacy | Kind::None => head("text_chunk").text("content", &self.text),
+        };
+        delta.end()
     }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The parts of a simple delta.
@@ -360,6 +517,7 @@ fn delta(data: &str) -> Option<(Kind, Cow<'_, str>, Cow<'_, str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::quoted;
 
     fn id(ms: u64) -> Option<EventId> {
         Some(EventId { ms, seq: 0 })

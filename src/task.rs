@@ -3,16 +3,14 @@
 //! One storage entry per session, so that tabs that write at the same time never lose each other's tasks. An entry holds
 //! ids, counts and times, never content or credentials. Anything that is no valid record is no record: it is dropped.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use crate::cursor::EventId;
+use crate::decimal;
 use crate::io::Millis;
+use crate::json::{Json, ObjectWriter, quoted};
 use crate::time::parse_iso8601;
 
 /// The version this code writes. Records of another version are not read.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 /// Ids longer than this are nobody's.
 const LONGEST_ID: usize = 1_024;
 /// Stops of earlier tasks that a record remembers.
@@ -92,72 +90,69 @@ impl SavedTask {
     /// The text that goes to the storage.
     #[must_use]
     pub fn encode(&self) -> String {
-        let record = Record {
-            version: VERSION,
-            task: self.active.task.as_str().into(),
-            session: self.active.session.as_str().into(),
-            operation: self.active.operation.as_str().into(),
-            tool: self.active.tool.as_str().into(),
-            last: self.active.last.to_string().into(),
-            unnumbered: self.unnumbered,
-            started: self.active.started,
-            saved: self.saved,
-            stopped: self.stopped,
-            stops: self.stops.iter().map(|(task, at)| (task.as_str().into(), *at)).collect(),
-        };
-        serde_json::to_string(&record).unwrap_or_default()
+        let record = ObjectWriter::default()
+            .integer("v", VERSION)
+            .text("task", &self.active.task)
+            .text("session", &self.active.session)
+            .text("operation", &self.active.operation)
+            .text("tool", &self.active.tool)
+            .text("last", &self.active.last.text())
+            .integer("unnumbered", self.unnumbered)
+            .integer("started", self.active.started)
+            .integer("saved", self.saved)
+            .maybe_integer("stopped", self.stopped);
+        let record = if self.stops.is_empty() { record } else { record.raw("stops", &encode_stops(&self.stops)) };
+        record.end()
     }
 
     /// Reads what [`encode`](Self::encode) wrote for `session`; `None` for anything else.
     #[must_use]
     pub fn decode(text: &str, session: &str) -> Option<Self> {
-        let record: Record<'_> = serde_json::from_str(text).ok()?;
-        let sane = record.version == VERSION
-            && record.session == session
-            && record.task.len() <= LONGEST_ID
-            && (!record.task.is_empty() || record.stopped.is_some() || !record.stops.is_empty())
-            && record.stops.len() <= MOST_STOPS;
-        sane.then(|| record.into_saved())?
-    }
-}
-
-#[derive(Deserialize, Serialize)]
-struct Record<'a> {
-    #[serde(rename = "v")]
-    version: u32,
-    #[serde(borrow)]
-    task: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    session: std::borrow::Cow<'a, str>,
-    #[serde(borrow, default)]
-    operation: std::borrow::Cow<'a, str>,
-    #[serde(borrow, default)]
-    tool: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    last: std::borrow::Cow<'a, str>,
-    #[serde(default)]
-    unnumbered: u64,
-    started: Millis,
-    saved: Millis,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    stopped: Option<Millis>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    stops: Vec<(std::borrow::Cow<'a, str>, Millis)>,
-}
-
-impl Record<'_> {
-    fn into_saved(self) -> Option<SavedTask> {
-        let active = ActiveTask {
-            task: self.task.into_owned(),
-            session: self.session.into_owned(),
-            operation: self.operation.into_owned(),
-            tool: self.tool.into_owned(),
-            last: self.last.parse().ok()?,
-            started: self.started,
+        let json = Json::parse(text)?;
+        let [version, task, owner, operation, tool, last] =
+            json.get(["v", "task", "session", "operation", "tool", "last"]);
+        let [unnumbered, started, saved, stopped, stops] =
+            json.get(["unnumbered", "started", "saved", "stopped", "stops"]);
+        let record = Self {
+            active: ActiveTask {
+                task: task?.string()?,
+                session: owner?.string()?,
+                operation: given(operation, Json::string)?,
+                tool: given(tool, Json::string)?,
+                last: last?.string()?.parse().ok()?,
+                started: started?.integer()?,
+            },
+            unnumbered: given(unnumbered, Json::integer)?,
+            saved: saved?.integer()?,
+            stopped: stopped.map(|at| at.integer().ok_or(())).transpose().ok()?,
+            stops: given(stops, decode_stops)?,
         };
-        let stops = self.stops.into_iter().map(|(task, at)| (task.into_owned(), at)).collect();
-        Some(SavedTask { active, unnumbered: self.unnumbered, saved: self.saved, stopped: self.stopped, stops })
+        let sane = version?.integer()? == VERSION
+            && record.active.session == session
+            && record.active.task.len() <= LONGEST_ID
+            && (!record.active.task.is_empty() || record.stopped.is_some() || !record.stops.is_empty())
+            && record.stops.len() <= MOST_STOPS;
+        sane.then_some(record)
     }
+}
+
+fn encode_stops(stops: &[(String, Millis)]) -> String {
+    let stop = |(task, at): &(String, Millis)| ["[", &quoted(task), ",", &decimal::text(*at), "]"].concat();
+    let stops: Vec<_> = stops.iter().map(stop).collect();
+    ["[", &stops.join(","), "]"].concat()
+}
+
+fn decode_stops(json: Json<'_>) -> Option<Vec<(String, Millis)>> {
+    let stop = |pair: Json<'_>| {
+        let mut items = pair.items();
+        Some((items.next()?.string()?, items.next()?.integer()?))
+    };
+    json.items().map(stop).collect()
+}
+
+/// A member that may be missing, but not of another type.
+fn given<'a, T: Default>(member: Option<Json<'a>>, read: impl FnOnce(Json<'a>) -> Option<T>) -> Option<T> {
+    member.map_or_else(|| Some(T::default()), read)
 }
 
 /// Makes the storage keys of one user of one app.
@@ -171,7 +166,7 @@ impl Keys {
     /// `storageKey` and `userKey` of the options.
     #[must_use]
     pub fn new(storage_key: &str, user_key: &str) -> Self {
-        let mut prefix = format!("{storage_key}:v{VERSION}:");
+        let mut prefix = [storage_key, ":v", &decimal::text(VERSION), ":"].concat();
         percent_encode(&mut prefix, user_key);
         prefix.push(':');
         Self { legacy: storage_key.to_owned(), prefix }
@@ -237,86 +232,26 @@ fn hex(digit: u8) -> Option<u8> {
 /// Reads the map `session id → task` that the TypeScript layer kept in one entry. What is not a task there is left out.
 #[must_use]
 pub fn decode_legacy(text: &str, now: Millis) -> Vec<SavedTask> {
-    let Ok(map) = serde_json::from_str::<BTreeMap<String, LegacyTask>>(text) else { return Vec::new() };
-    map.into_iter().filter_map(|(session, task)| task.into_saved(session, now)).collect()
+    let entries = Json::parse(text).into_iter().flat_map(Json::members);
+    entries.filter_map(|(session, task)| legacy_task(session.text().into_owned(), task, now)).collect()
 }
 
-/// One entry of the legacy map; anything that is none becomes an empty one and is left out.
-#[derive(Default, Deserialize)]
-#[serde(from = "LegacyEntry")]
-struct LegacyTask {
-    task_id: String,
-    operation_id: String,
-    tool_name: String,
-    last_message_id: String,
-    started_at: Option<LegacyTime>,
+fn legacy_task(session: String, entry: Json<'_>, now: Millis) -> Option<SavedTask> {
+    let [task, operation, tool, last, started] =
+        entry.get(["taskId", "operationId", "toolName", "lastMessageId", "startedAt"]);
+    let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
+    let task = Some(text(task)).filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;
+    let started = started.and_then(legacy_time).unwrap_or(now).min(now);
+    let last = text(last).parse().unwrap_or(EventId::ZERO);
+    let active = ActiveTask { task, session, operation: text(operation), tool: text(tool), last, started };
+    Some(SavedTask { active, unnumbered: 0, saved: started, ..SavedTask::default() })
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum LegacyEntry {
-    #[serde(rename_all = "camelCase")]
-    Task {
-        task_id: String,
-        #[serde(default)]
-        operation_id: Option<String>,
-        #[serde(default)]
-        tool_name: Option<String>,
-        #[serde(default)]
-        last_message_id: Option<String>,
-        #[serde(default)]
-        started_at: Option<LegacyTime>,
-    },
-    Other(serde::de::IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum LegacyTime {
-    Millis(f64),
-    Text(String),
-}
-
-impl From<LegacyEntry> for LegacyTask {
-    fn from(entry: LegacyEntry) -> Self {
-        match entry {
-            LegacyEntry::Task { task_id, operation_id, tool_name, last_message_id, started_at } => Self {
-                task_id,
-                operation_id: operation_id.unwrap_or_default(),
-                tool_name: tool_name.unwrap_or_default(),
-                last_message_id: last_message_id.unwrap_or_default(),
-                started_at,
-            },
-            LegacyEntry::Other(_) => Self::default(),
-        }
-    }
-}
-
-impl LegacyTask {
-    fn into_saved(self, session: String, now: Millis) -> Option<SavedTask> {
-        if self.task_id.is_empty() || self.task_id.len() > LONGEST_ID {
-            return None;
-        }
-        let started = self.started_at.and_then(LegacyTime::millis).unwrap_or(now).min(now);
-        let active = ActiveTask {
-            task: self.task_id,
-            session,
-            operation: self.operation_id,
-            tool: self.tool_name,
-            last: self.last_message_id.parse().unwrap_or(EventId::ZERO),
-            started,
-        };
-        Some(SavedTask { active, saved: started, ..SavedTask::default() })
-    }
-}
-
-impl LegacyTime {
-    fn millis(self) -> Option<Millis> {
-        match self {
-            Self::Millis(ms) if ms.is_finite() && ms >= 0.0 => Some(ms as Millis),
-            Self::Millis(_) => None,
-            Self::Text(text) => parse_iso8601(&text),
-        }
+/// Milliseconds, of which a fraction is left out, or a date.
+fn legacy_time(json: Json<'_>) -> Option<Millis> {
+    match json.string() {
+        Some(text) => parse_iso8601(&text),
+        None => decimal::read(json.text().split('.').next()?.as_bytes()),
     }
 }
 
@@ -348,8 +283,9 @@ mod tests {
 
     #[test]
     fn a_record_holds_ids_counts_and_times_only() {
-        let fields: BTreeMap<String, serde_json::Value> = serde_json::from_str(&saved().encode()).unwrap();
-        let names: Vec<_> = fields.keys().map(String::as_str).collect();
+        let record = saved().encode();
+        let mut names: Vec<_> = Json::parse(&record).unwrap().members().map(|(name, _)| name.text()).collect();
+        names.sort_unstable();
         let all =
             ["last", "operation", "saved", "session", "started", "stopped", "stops", "task", "tool", "unnumbered", "v"];
         assert_eq!(names, all);

@@ -239,7 +239,7 @@ impl Page {
         }
         let retry = eval("({ initialDelayMs: 5, maxRetries: 2 })");
         Reflect::set(&options, &"retry".into(), &retry).unwrap();
-        let options: Options = serde_wasm_bindgen::from_value(options.into()).unwrap();
+        let options = Options::read(&options.into());
         let driver = Driver::new(&options, host.unchecked_into::<Host>());
         Self { driver, session: new_session().await, outcome: RefCell::default() }
     }

@@ -1,21 +1,20 @@
 //! `createChatStreams`: the calls of `js/client.ts` on one side, the [`Driver`] on the other.
 //!
-//! serde-wasm-bindgen carries options, records, notices and metrics. Chunks never pass through it: they cross as the
+//! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
 
 use std::rc::Rc;
 
 use js_sys::{Array, JsString, Uint32Array};
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::browser::driver::{Driver, Notice};
 use crate::browser::host::Host;
 use crate::browser::options::Options;
 use crate::cursor::EventId;
-use crate::io::{
-    Author, Call, Input, Metrics, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
-};
+use crate::decimal;
+use crate::io::{Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError};
+use crate::json::{Json, ObjectWriter};
 use crate::session::Role;
 use crate::task::ActiveTask;
 
@@ -29,9 +28,8 @@ pub struct Engine {
 impl Engine {
     /// Makes a client of validated options; what does not fit all the same counts as not given.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, host: Host) -> Self {
-        let options: Options = serde_wasm_bindgen::from_value(options).unwrap_or_default();
-        Self { driver: Driver::new(&options, host) }
+    pub fn new(options: &JsValue, host: Host) -> Self {
+        Self { driver: Driver::new(&Options::read(options), host) }
     }
 
     /// `startStream`.
@@ -100,54 +98,57 @@ impl Engine {
         self.driver.handle(Input::Delivered { session });
     }
 
-    /// What happened since the last look, in order.
+    /// What happened since the last look, in order: a JSON array.
     #[wasm_bindgen(js_name = takeNotices)]
-    pub fn take_notices(&self) -> JsValue {
-        let notices: Vec<_> = self.driver.take_notices().into_iter().map(NoticeRecord::from).collect();
-        to_js(&notices)
+    pub fn take_notices(&self) -> String {
+        array(self.driver.take_notices().into_iter().map(notice))
     }
 
     /// Status, task, attempt, retry time, error of a session.
-    pub fn snapshot(&self, session: &str) -> JsValue {
+    pub fn snapshot(&self, session: &str) -> String {
         let snapshot = self.driver.with(|client| client.snapshot(session));
-        to_js(&SnapshotRecord {
-            status: status(snapshot.status),
-            task_id: snapshot.task,
-            attempt: snapshot.attempt,
-            retry_at: snapshot.retry_at.map(number),
-            role: match snapshot.role {
-                Role::Owner => "owner",
-                Role::Follower => "follower",
-            },
-            error: snapshot.error.map(ErrorRecord::from),
-        })
+        let role = match snapshot.role {
+            Role::Owner => "owner",
+            Role::Follower => "follower",
+        };
+        let state = ObjectWriter::default().text("status", status(snapshot.status)).text("role", role);
+        let state = with_text(state.integer("attempt", snapshot.attempt.into()), "taskId", snapshot.task.as_deref());
+        with_error(state.maybe_integer("retryAt", snapshot.retry_at), snapshot.error.as_ref()).end()
     }
 
     /// Counters, of one session or of all.
-    pub fn metrics(&self, session: Option<String>) -> JsValue {
-        to_js(&MetricsRecord::from(self.driver.with(|client| client.metrics(session.as_deref()))))
+    pub fn metrics(&self, session: Option<String>) -> String {
+        let metrics = self.driver.with(|client| client.metrics(session.as_deref()));
+        ObjectWriter::default()
+            .integer("bytes", metrics.bytes)
+            .integer("events", metrics.events)
+            .integer("chunks", metrics.chunks)
+            .integer("duplicates", metrics.duplicates)
+            .integer("malformed", metrics.malformed)
+            .integer("unknown", metrics.unknown)
+            .integer("reconnects", metrics.reconnects)
+            .integer("resets", metrics.resets)
+            .end()
     }
 
     /// `getActiveTask`.
     #[wasm_bindgen(js_name = activeTask)]
-    pub fn active_task(&self, session: &str) -> JsValue {
+    pub fn active_task(&self, session: &str) -> Option<String> {
         self.driver.restore(session);
-        to_js(&self.driver.with(|client| client.active_task(session).map(TaskRecord::from)))
+        self.driver.with(|client| client.active_task(session).map(write_task))
     }
 
     /// `listActiveTasks`.
     #[wasm_bindgen(js_name = activeTasks)]
-    pub fn active_tasks(&self) -> JsValue {
+    pub fn active_tasks(&self) -> String {
         self.driver.restore_all();
-        let tasks: Vec<_> = self.driver.with(|client| client.active_tasks().map(TaskRecord::from).collect());
-        to_js(&tasks)
+        self.driver.with(|client| array(client.active_tasks().map(write_task)))
     }
 
     /// `setActiveTask`; `false` where the record does not fit.
     #[wasm_bindgen(js_name = setActiveTask)]
-    pub fn set_active_task(&self, task: JsValue) -> bool {
-        let Ok(record) = serde_wasm_bindgen::from_value::<TaskRecord>(task) else { return false };
-        let Ok(task) = ActiveTask::try_from(record) else { return false };
+    pub fn set_active_task(&self, task: &str) -> bool {
+        let Some(task) = Json::parse(task).and_then(read_task) else { return false };
         self.driver.apply(|client, now| client.set_active_task(task, now));
         true
     }
@@ -169,97 +170,56 @@ impl Engine {
     }
 }
 
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum NoticeRecord {
-    Began { session: String },
-    Changed { session: String },
-    Resolve { calls: Vec<Call>, outcome: Option<OutcomeRecord> },
-    Ended { session: String, outcome: OutcomeRecord },
-    Tasks,
+fn array(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<_> = items.collect();
+    ["[", &items.join(","), "]"].concat()
 }
 
-impl From<Notice> for NoticeRecord {
-    fn from(notice: Notice) -> Self {
-        match notice {
-            Notice::Began(session) => Self::Began { session },
-            Notice::Changed(session) => Self::Changed { session },
-            Notice::Resolve(calls, outcome) => Self::Resolve { calls, outcome: outcome.map(OutcomeRecord::from) },
-            Notice::Ended(session, outcome) => Self::Ended { session, outcome: outcome.into() },
-            Notice::Tasks => Self::Tasks,
+fn notice(notice: Notice) -> String {
+    let head = |kind| ObjectWriter::default().text("kind", kind);
+    let notice = match notice {
+        Notice::Began(session) => head("began").text("session", &session),
+        Notice::Changed(session) => head("changed").text("session", &session),
+        Notice::Resolve(calls, result) => {
+            let calls = array(calls.into_iter().map(|call| decimal::text(call.into())));
+            head("resolve").raw("calls", &calls).raw("outcome", &result.map_or_else(|| "null".into(), outcome))
         }
-    }
+        Notice::Ended(session, result) => head("ended").text("session", &session).raw("outcome", &outcome(result)),
+        Notice::Tasks => head("tasks"),
+    };
+    notice.end()
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OutcomeRecord {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finish_reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    joined: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorRecord>,
-}
-
-impl From<Outcome> for OutcomeRecord {
-    fn from(outcome: Outcome) -> Self {
-        let kind = match outcome.kind {
-            OutcomeKind::Finished => "finished",
-            OutcomeKind::Stopped => "stopped",
-            OutcomeKind::Failed => "failed",
-            OutcomeKind::Expired => "expired",
-            OutcomeKind::Superseded => "superseded",
-        };
-        Self {
-            kind,
-            task_id: outcome.task,
-            finish_reason: outcome.finish_reason,
-            joined: (outcome.origin == Origin::Joined).then_some(true),
-            error: outcome.error.map(ErrorRecord::from),
-        }
-    }
+fn outcome(outcome: Outcome) -> String {
+    let kind = match outcome.kind {
+        OutcomeKind::Finished => "finished",
+        OutcomeKind::Stopped => "stopped",
+        OutcomeKind::Failed => "failed",
+        OutcomeKind::Expired => "expired",
+        OutcomeKind::Superseded => "superseded",
+    };
+    let record = with_text(ObjectWriter::default().text("kind", kind), "taskId", outcome.task.as_deref());
+    let record = with_text(record, "finishReason", outcome.finish_reason.as_deref());
+    let record = if outcome.origin == Origin::Joined { record.flag("joined", true) } else { record };
+    with_error(record, outcome.error.as_ref()).end()
 }
 
 /// What `js/client.ts` makes a `RejoinError` of.
-#[derive(Serialize)]
-struct ErrorRecord {
-    code: String,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    retryable: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<String>,
+fn with_error(record: ObjectWriter, error: Option<&StreamError>) -> ObjectWriter {
+    let Some(error) = error else { return record };
+    let fields = ObjectWriter::default()
+        .text("code", &error.code)
+        .text("message", &error.message)
+        .maybe_integer("status", error.status.map(u64::from))
+        .flag("retryable", error.recovery == Recovery::Retryable);
+    record.raw("error", &with_text(fields, "details", error.details.as_deref()).end())
 }
 
-impl From<StreamError> for ErrorRecord {
-    fn from(error: StreamError) -> Self {
-        Self {
-            code: error.code,
-            message: error.message,
-            status: error.status,
-            retryable: error.recovery == Recovery::Retryable,
-            details: error.details,
-        }
+fn with_text(record: ObjectWriter, name: &str, text: Option<&str>) -> ObjectWriter {
+    match text {
+        Some(text) => record.text(name, text),
+        None => record,
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SnapshotRecord {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
-    attempt: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_at: Option<f64>,
-    role: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorRecord>,
 }
 
 fn status(status: Status) -> &'static str {
@@ -275,85 +235,29 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
-struct MetricsRecord {
-    bytes: f64,
-    events: f64,
-    chunks: f64,
-    duplicates: f64,
-    malformed: f64,
-    unknown: f64,
-    reconnects: f64,
-    resets: f64,
-}
-
-impl From<Metrics> for MetricsRecord {
-    fn from(metrics: Metrics) -> Self {
-        Self {
-            bytes: number(metrics.bytes),
-            events: number(metrics.events),
-            chunks: number(metrics.chunks),
-            duplicates: number(metrics.duplicates),
-            malformed: number(metrics.malformed),
-            unknown: number(metrics.unknown),
-            reconnects: number(metrics.reconnects),
-            resets: number(metrics.resets),
-        }
-    }
-}
-
 /// API.md, `ActiveTask`.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskRecord {
-    task_id: String,
-    session_id: String,
-    #[serde(default)]
-    operation_id: String,
-    #[serde(default)]
-    tool_name: String,
-    #[serde(default)]
-    last_message_id: String,
-    started_at: f64,
+fn write_task(task: &ActiveTask) -> String {
+    ObjectWriter::default()
+        .text("taskId", &task.task)
+        .text("sessionId", &task.session)
+        .text("operationId", &task.operation)
+        .text("toolName", &task.tool)
+        .text("lastMessageId", &task.last.text())
+        .integer("startedAt", task.started)
+        .end()
 }
 
-impl From<&ActiveTask> for TaskRecord {
-    fn from(task: &ActiveTask) -> Self {
-        Self {
-            task_id: task.task.clone(),
-            session_id: task.session.clone(),
-            operation_id: task.operation.clone(),
-            tool_name: task.tool.clone(),
-            last_message_id: task.last.to_string(),
-            started_at: number(task.started),
-        }
-    }
-}
-
-impl TryFrom<TaskRecord> for ActiveTask {
-    type Error = crate::cursor::InvalidCursor;
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
-    fn try_from(record: TaskRecord) -> Result<Self, Self::Error> {
-        let last = if record.last_message_id.is_empty() { EventId::ZERO } else { record.last_message_id.parse()? };
-        Ok(Self {
-            task: record.task_id,
-            session: record.session_id,
-            operation: record.operation_id,
-            tool: record.tool_name,
-            last,
-            started: record.started_at as u64,
-        })
-    }
-}
-
-/// Counts and times as JavaScript has them; beyond 2^53 they lose their last digits.
-#[expect(clippy::cast_precision_loss, reason = "what a JavaScript number is")]
-fn number(value: u64) -> f64 {
-    value as f64
-}
-
-/// Cannot fail for the plain records above.
-fn to_js(value: &impl Serialize) -> JsValue {
-    serde_wasm_bindgen::to_value(value).unwrap_or_default()
+fn read_task(json: Json<'_>) -> Option<ActiveTask> {
+    let [task, session, operation, tool, last, started] =
+        json.get(["taskId", "sessionId", "operationId", "toolName", "lastMessageId", "startedAt"]);
+    let text = |member: Option<Json<'_>>| member.and_then(Json::string);
+    let last = text(last).unwrap_or_default();
+    Some(ActiveTask {
+        task: text(task)?,
+        session: text(session)?,
+        operation: text(operation).unwrap_or_default(),
+        tool: text(tool).unwrap_or_default(),
+        last: if last.is_empty() { EventId::ZERO } else { EventId::read(last.as_bytes()).ok()? },
+        started: started.and_then(Json::integer).unwrap_or_default(),
+    })
 }

@@ -146,7 +146,7 @@ impl Driver {
     }
 
     pub(super) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url)
+        [self.base_url.as_str(), path].concat()
     }
 
     fn restore_key(&self, key: &str) {

@@ -9,6 +9,7 @@ use web_sys::{AbortController, Headers, RequestCache, RequestInit, Response, Url
 
 use super::driver::Driver;
 use super::host;
+use super::lifecycle::property;
 use crate::io::{Attempt, Failure, Head, Input, Redirect, Request, Why};
 
 #[wasm_bindgen]
@@ -271,10 +272,6 @@ fn response(given: JsValue) -> Result<Response, Failure> {
     }
 }
 
-fn property(of: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(of, &name.into()).ok()
-}
-
 /// `fetch` rejects a bad URL with the same `TypeError` as a network that is down; only one of them is worth a retry.
 fn check(url: &str) -> Result<(), Failure> {
     let parsed = match base() {
@@ -286,7 +283,7 @@ fn check(url: &str) -> Result<(), Failure> {
         .ok()
         .filter(usable)
         .map(drop)
-        .ok_or_else(|| Failure::InvalidUrl(format!("{url} is no URL that can be fetched from here: set baseUrl.")))
+        .ok_or_else(|| Failure::InvalidUrl([url, " is no URL that can be fetched from here: set baseUrl."].concat()))
 }
 
 fn base() -> Option<String> {

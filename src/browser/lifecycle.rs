@@ -74,20 +74,24 @@ fn is_offline(window: &JsValue) -> bool {
     online.and_then(|online| online.as_bool()) == Some(false)
 }
 
+pub(super) fn property(of: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(of, &name.into()).ok()
+}
+
 pub(super) fn object(of: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(of, &name.into()).ok().filter(JsValue::is_object)
+    property(of, name).filter(JsValue::is_object)
 }
 
 pub(super) fn function(of: &JsValue, name: &str) -> Option<Function> {
-    Reflect::get(of, &name.into()).ok()?.dyn_into().ok()
+    property(of, name)?.dyn_into().ok()
 }
 
 pub(super) fn text(of: &JsValue, name: &str) -> Option<String> {
-    Reflect::get(of, &name.into()).ok()?.as_string()
+    property(of, name)?.as_string()
 }
 
 fn flag(of: &JsValue, name: &str) -> bool {
-    Reflect::get(of, &name.into()).is_ok_and(|value| value.is_truthy())
+    property(of, name).is_some_and(|value| value.is_truthy())
 }
 
 /// One event listener, removed when dropped.

@@ -1,14 +1,15 @@
 //! The options of `createChatStreams` as they cross from JavaScript, and the core's settings they become: every number
 //! clamped to what makes sense, whatever the app gave. `js/options.ts` has told the app of wrong types already.
 
-use serde::Deserialize;
+use wasm_bindgen::JsValue;
 
+use super::lifecycle::{object, property, text};
 use super::storage::Backend;
+use crate::decimal;
 use crate::io::{Config, Millis, Repost};
 
 /// The options that Rust needs; unknown ones are ignored. Numbers are JavaScript's: they may be fractional or infinite.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Options {
     /// Where PROTOCOL §1 is mounted.
     pub base_url: Option<String>,
@@ -25,8 +26,7 @@ pub struct Options {
     cross_tab: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 struct Retry {
     initial_delay_ms: Option<f64>,
     max_delay_ms: Option<f64>,
@@ -38,6 +38,22 @@ struct Retry {
 const DAY: f64 = 86_400_000.0;
 
 impl Options {
+    /// Reads the app's object; a member of another type counts as not given.
+    pub fn read(given: &JsValue) -> Self {
+        Self {
+            base_url: text(given, "baseUrl"),
+            credentials: text(given, "credentials"),
+            storage: text(given, "storage"),
+            storage_key: text(given, "storageKey"),
+            user_key: text(given, "userKey"),
+            task_ttl_ms: number(given, "taskTtlMs"),
+            retry: object(given, "retry").map(|retry| Retry::read(&retry)).unwrap_or_default(),
+            stall_timeout_ms: number(given, "stallTimeoutMs"),
+            seed: number(given, "seed"),
+            cross_tab: property(given, "crossTab").and_then(|flag| flag.as_bool()),
+        }
+    }
+
     /// The settings of the core.
     pub fn config(&self) -> Config {
         let defaults = Config::default();
@@ -66,6 +82,22 @@ impl Options {
     }
 }
 
+impl Retry {
+    fn read(given: &JsValue) -> Self {
+        Self {
+            initial_delay_ms: number(given, "initialDelayMs"),
+            max_delay_ms: number(given, "maxDelayMs"),
+            max_retries: number(given, "maxRetries"),
+            window_ms: number(given, "windowMs"),
+            repost: text(given, "repost"),
+        }
+    }
+}
+
+fn number(of: &JsValue, name: &str) -> Option<f64> {
+    property(of, name)?.as_f64()
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]
 fn clamp(given: Option<f64>, default: Millis, low: f64, high: f64) -> Millis {
     given.filter(|number| !number.is_nan()).map_or(default, |number| number.clamp(low, high) as Millis)
@@ -78,7 +110,7 @@ fn saturate(number: f64) -> u32 {
 
 /// A name that no other tab has.
 fn random_name() -> String {
-    format!("{:016x}", random_seed() ^ js_sys::Date::now().to_bits().rotate_left(32))
+    decimal::text(random_seed() ^ js_sys::Date::now().to_bits().rotate_left(32))
 }
 
 fn random_seed() -> u64 {

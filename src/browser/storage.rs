@@ -3,10 +3,9 @@
 
 use core::cell::RefCell;
 
-use gloo_storage::{LocalStorage, Storage as _};
-use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
+use super::lifecycle::object;
 use crate::map::Map;
 
 #[wasm_bindgen]
@@ -96,22 +95,11 @@ impl Storage {
     }
 }
 
-/// `localStorage`, looked up anew each time because a user may forbid it at any moment. gloo-storage panics where there is
-/// no real `Window` or where reading the property throws, so both are tried first; an emulated window (jsdom) is reached
-/// without it.
+/// `localStorage`, looked up anew each time because a user may forbid it at any moment: reading the property throws then.
+/// By its properties and not by its class, so that an emulated window (jsdom) counts as one.
 fn local() -> Option<StorageLike> {
-    let real = web_sys::window().map(|window| window.local_storage());
-    match real {
-        Some(Ok(Some(_))) => Some(LocalStorage::raw().unchecked_into()),
-        Some(_) => None,
-        None => emulated(),
-    }
-}
-
-fn emulated() -> Option<StorageLike> {
-    let window = Reflect::get(&js_sys::global(), &"window".into()).ok().filter(JsValue::is_object)?;
-    let storage = Reflect::get(&window, &"localStorage".into()).ok().filter(JsValue::is_object)?;
-    Some(storage.unchecked_into())
+    let window = object(&js_sys::global(), "window")?;
+    Some(object(&window, "localStorage")?.unchecked_into())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]

@@ -2,9 +2,18 @@
 
 use core::cell::{Cell, RefCell};
 
-use gloo_timers::callback::Timeout;
+use wasm_bindgen::prelude::*;
 
 use crate::io::Millis;
+
+#[wasm_bindgen]
+extern "C" {
+    // A number in browsers, an object in Node.
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(ring: &Closure<dyn FnMut()>, ms: u32) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
 
 /// `setTimeout` counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`](crate::io::Input) is
 /// harmless.
@@ -30,6 +39,26 @@ impl Timer {
     /// To be called when it rang: the same deadline may be armed again.
     pub fn rang(&self) {
         self.deadline.set(None);
+    }
+}
+
+/// One call to come; dropping it takes it back.
+#[derive(Debug)]
+struct Timeout {
+    timer: JsValue,
+    _ring: Closure<dyn FnMut()>,
+}
+
+impl Timeout {
+    fn new(ms: u32, ring: impl FnOnce() + 'static) -> Self {
+        let ring = Closure::once(ring);
+        Self { timer: set_timeout(&ring, ms), _ring: ring }
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        clear_timeout(&self.timer);
     }
 }
 

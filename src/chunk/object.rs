@@ -1,9 +1,9 @@
 //! A chunk as an object of JSON text: its members uncut, and how they are delivered.
 
 use super::exact;
-use super::string::JsonString;
 use super::vocabulary::{self, Form, Renamed, Word};
-use std::borrow::Cow;
+use crate::json::JsonString;
+use alloc::borrow::Cow;
 
 /// A chunk with any members.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,18 +4,18 @@
 //! decode to the same chunk there; a differential fuzz target and the tests of this module hold the two together.
 
 use super::object::{Member, Object};
-use super::string::JsonString;
 use super::{Chunk, Delta, Stream, vocabulary};
+use crate::json::{Escapes, JsonString, Lexer};
 
 /// Most members of a chunk that is taken.
 const MOST: usize = 8;
 
 pub(super) fn scan(data: &str) -> Option<Chunk<'_>> {
-    let mut scanner = Scanner { data, at: 0 };
+    let mut scanner = Scanner { lexer: Lexer::new(data) };
     // Filled in place: it is too large to be handed about in the hot path.
     let mut members = Members::none();
     scanner.object(&mut members)?;
-    scanner.end()?;
+    scanner.lexer.end()?;
     members.chunk(data)
 }
 
@@ -97,19 +97,18 @@ fn well_formed(value: &str) -> Option<JsonString<'_>> {
 }
 
 struct Scanner<'a> {
-    data: &'a str,
-    at: usize,
+    lexer: Lexer<'a>,
 }
 
 impl<'a> Scanner<'a> {
     fn object(&mut self, members: &mut Members<'a>) -> Option<()> {
-        self.expect(b'{')?;
+        self.lexer.expect(b'{')?;
         loop {
             let (name, bit) = self.name()?;
-            self.expect(b':')?;
+            self.lexer.expect(b':')?;
             let value = self.value()?;
             members.add(bit, Member { name, value })?;
-            match self.token()? {
+            match self.lexer.token()? {
                 b',' => {}
                 b'}' => return Some(()),
                 _ => return None,
@@ -118,130 +117,32 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self) -> Option<(JsonString<'a>, u8)> {
-        self.expect(b'"')?;
-        let start = self.at;
-        let rest = self.data.as_bytes().get(start..)?;
+        self.lexer.expect(b'"')?;
+        let start = self.lexer.at();
+        let rest = self.lexer.rest();
         let known = NAMES.iter().find(|(name, _)| rest.starts_with(name));
         match known {
-            Some((name, _)) => self.at += name.len(),
-            None if self.string()? == Escapes::Some => return None,
+            Some((name, _)) => self.lexer.skip(name.len()),
+            None if self.lexer.string()? == Escapes::Some => return None,
             None => {}
         }
-        let name = self.data.get(start..self.at - 1)?;
+        let name = self.lexer.since(start)?.strip_suffix('"')?;
         Some((JsonString::Plain(name), known.map_or(OTHER, |(_, bit)| *bit)))
     }
 
     fn value(&mut self) -> Option<&'a str> {
-        let first = self.token()?;
-        let start = self.at - 1;
+        let first = self.lexer.token()?;
+        let start = self.lexer.at() - 1;
         match first {
-            b'"' => drop(self.string()?),
+            b'"' => drop(self.lexer.string()?),
             b'0' => {}
-            b'1'..=b'9' => self.digits(),
-            b't' => self.literal(b"rue")?,
-            b'f' => self.literal(b"alse")?,
-            b'n' => self.literal(b"ull")?,
+            // What follows them is a token, or the exact way's: a fraction, an exponent.
+            b'1'..=b'9' => drop(self.lexer.digits()),
+            b't' => self.lexer.literal(b"rue")?,
+            b'f' => self.lexer.literal(b"alse")?,
+            b'n' => self.lexer.literal(b"ull")?,
             _ => return None,
         }
-        self.data.get(start..self.at)
+        self.lexer.since(start)
     }
-
-    /// After its opening quote.
-    fn string(&mut self) -> Option<Escapes> {
-        let mut escapes = Escapes::None;
-        loop {
-            let rest = self.data.as_bytes().get(self.at..)?;
-            let plain = plain_len(rest);
-            self.at += plain + 1;
-            match rest.get(plain)? {
-                b'"' => return Some(escapes),
-                b'\\' => self.escape(rest.get(plain + 1..)?)?,
-                _ => return None,
-            }
-            escapes = Escapes::Some;
-        }
-    }
-
-    fn escape(&mut self, rest: &[u8]) -> Option<()> {
-        let (letter, rest) = rest.split_first()?;
-        self.at += 1;
-        match letter {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
-            b'u' => {
-                self.at += 4;
-                rest.get(..4)?.iter().all(u8::is_ascii_hexdigit).then_some(())
-            }
-            _ => None,
-        }
-    }
-
-    /// What follows them is a token, or the exact way's: a fraction, an exponent.
-    fn digits(&mut self) {
-        let rest = self.data.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    }
-
-    fn literal(&mut self, letters: &[u8]) -> Option<()> {
-        let found = self.data.as_bytes().get(self.at..)?.starts_with(letters);
-        self.at += letters.len();
-        found.then_some(())
-    }
-
-    fn expect(&mut self, token: u8) -> Option<()> {
-        (self.token()? == token).then_some(())
-    }
-
-    /// The next byte that is no white space.
-    fn token(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.data.as_bytes().get(self.at)?;
-            self.at += 1;
-            if !is_space(byte) {
-                return Some(byte);
-            }
-        }
-    }
-
-    fn end(&mut self) -> Option<()> {
-        self.token().is_none().then_some(())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Escapes {
-    None,
-    Some,
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-}
-
-/// How many bytes of a string come before its end, an escape, or what must not stand in a string.
-fn plain_len(bytes: &[u8]) -> usize {
-    let mut plain = 0;
-    let mut rest = bytes;
-    while let Some((word, tail)) = rest.split_first_chunk() {
-        let special = specials(u64::from_le_bytes(*word));
-        if special != 0 {
-            return plain + special.trailing_zeros() as usize / 8;
-        }
-        plain += word.len();
-        rest = tail;
-    }
-    plain + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
-}
-
-fn is_special(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..0x20)
-}
-
-/// Eight bytes at once: the lowest bit that is set is the top bit of the first special byte. A borrow makes bits above
-/// it unreliable, never those below.
-fn specials(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const TOPS: u64 = ONES << 7;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & TOPS
 }

@@ -230,7 +230,7 @@ fn not_a_stream(head: &Head<'_>) -> StreamError {
     };
     StreamError {
         status: Some(head.status),
-        details: serde_json::to_string(head.content_type).ok(),
+        details: Some(crate::json::quoted(head.content_type)),
         ..local_error("NOT_EVENT_STREAM", message, Recovery::Permanent)
     }
 }

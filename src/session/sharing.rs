@@ -7,6 +7,7 @@
 use super::{Ask, Exposure, Look, Purpose, Record, STALL, Session, State};
 use crate::answer::{bare_outcome, local_error};
 use crate::context::Context;
+use crate::cursor::EventId;
 use crate::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::reader::{Heard, Verdict};
 use crate::tabs::{EndRecord, Frame, History, Message, News, Place, Shown};
@@ -207,7 +208,7 @@ impl Session {
         if frames.is_empty() {
             return self.show_life(cx);
         }
-        let frames = frames.into_iter().map(|(id, data)| (id.map(|id| id.to_string()), data)).collect();
+        let frames = frames.into_iter().map(|(id, data)| (id.map(EventId::text), data)).collect();
         let stream = self.sharing.stream.clone();
         self.post(News::Frames { stream, number, frames }, cx);
     }

@@ -1,6 +1,6 @@
 //! JSON strings that stay as they stand in the text until someone needs what they say.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 /// A valid JSON string, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

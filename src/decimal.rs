@@ -1,0 +1,91 @@
+//! Unsigned integers as decimal text. Not by `Display` and `FromStr`, whose machinery costs more, in time and in bytes of
+//! WebAssembly, than the rest of what is done with a number.
+
+/// Appends a number.
+pub fn write(out: &mut String, number: u64) {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    if number < 10 {
+        return out.push(char::from(b'0' + number as u8));
+    }
+    let (high, low) = (number / EIGHT_DIGITS, number % EIGHT_DIGITS);
+    let digits = eight_digits(low);
+    let mut zeros = 0;
+    if high > 0 {
+        write(out, high);
+    } else {
+        zeros = digits.trailing_zeros() as usize / 8;
+    }
+    let ascii = (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
+    out.push_str(ascii.get(zeros..).and_then(|ascii| str::from_utf8(ascii).ok()).unwrap_or_default());
+}
+
+/// The text of a number.
+#[must_use]
+pub fn text(number: u64) -> String {
+    let mut text = String::new();
+    write(&mut text, number);
+    text
+}
+
+/// Reads digits and nothing else: no sign, no space. `None` for no digits at all, and for numbers beyond 64 bits.
+#[must_use]
+pub fn read(digits: &[u8]) -> Option<u64> {
+    /// That many digits always fit.
+    const SAFE: usize = 19;
+    let (safe, rest) = digits.split_at(digits.len().min(SAFE));
+    let mut number = 0_u64;
+    for byte in safe {
+        number = number * 10 + digit(*byte)?;
+    }
+    for byte in rest {
+        number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
+    }
+    (!digits.is_empty()).then_some(number)
+}
+
+fn digit(byte: u8) -> Option<u64> {
+    let value = byte.wrapping_sub(b'0');
+    (value < 10).then_some(u64::from(value))
+}
+
+/// The decimal digits of a number below 100 000 000, one in each byte, the first in the lowest: halves, then pairs, then
+/// digits are parted side by side. The multiplications divide by 100 and 10, exactly for numbers of that size.
+fn eight_digits(number: u64) -> u64 {
+    let halves = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;
+    let pairs = hundreds | ((halves - hundreds * 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000F_000F_000F_000F;
+    tens | ((pairs - tens * 10) << 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are_printed_and_read_back() {
+        for number in [0, 9, 99_999_999, 100_000_000, 100_000_001, 1_763_840_000_007, 10_000_000_000_000_000, u64::MAX]
+        {
+            assert_eq!(text(number), number.to_string());
+            assert_eq!(read(text(number).as_bytes()), Some(number));
+        }
+    }
+
+    #[test]
+    fn every_number_of_eight_digits_is_parted_rightly() {
+        for number in (0..100_000_000).step_by(9_973).chain(99_990_000..100_000_000) {
+            let ascii = (eight_digits(number) | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
+            assert_eq!(str::from_utf8(&ascii), Ok(format!("{number:08}").as_str()));
+        }
+    }
+
+    #[test]
+    fn anything_but_digits_that_fit_is_no_number() {
+        for text in
+            ["", "-", "+1", "-1", " 1", "1 ", "1.5", "1e3", "0x1", "18446744073709551616", "99999999999999999999"]
+        {
+            assert_eq!(read(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(read(b"00000000000000000000000000007"), Some(7));
+    }
+}

@@ -1,0 +1,259 @@
+//! Reads JSON text token by token; everything else about JSON here stands on it.
+
+use super::string::JsonString;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Lexer<'a> {
+    data: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    /// The beginning of a text.
+    #[must_use]
+    pub fn new(data: &'a str) -> Self {
+        Self { data, at: 0 }
+    }
+
+    /// How far it is, in bytes.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether nothing was read yet.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Whether nothing but white space is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest().iter().all(|byte| is_space(*byte))
+    }
+
+    /// The bytes that are left.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.data.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// What was read since `start`.
+    #[must_use]
+    pub fn since(&self, start: usize) -> Option<&'a str> {
+        self.data.get(start..self.at)
+    }
+
+    /// Goes on by that many bytes.
+    pub fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// The next byte that is no white space.
+    pub fn token(&mut self) -> Option<u8> {
+        loop {
+            let byte = *self.data.as_bytes().get(self.at)?;
+            self.at += 1;
+            if !is_space(byte) {
+                return Some(byte);
+            }
+        }
+    }
+
+    /// The next token, which has to be this one.
+    pub fn expect(&mut self, token: u8) -> Option<()> {
+        (self.token()? == token).then_some(())
+    }
+
+    /// Nothing follows any more.
+    pub fn end(&mut self) -> Option<()> {
+        self.token().is_none().then_some(())
+    }
+
+    /// A name of an object and its colon.
+    pub fn name(&mut self) -> Option<JsonString<'a>> {
+        self.expect(b'"')?;
+        let start = self.at;
+        self.string()?;
+        let name = self.data.get(start..self.at - 1)?;
+        self.expect(b':')?;
+        Some(JsonString::of(name))
+    }
+
+    /// A whole value of any depth. What is open is kept in a vector, so that depth costs no stack.
+    pub fn value(&mut self) -> Option<&'a str> {
+        let mut open = Vec::new();
+        let first = self.token()?;
+        let start = self.at - 1;
+        let mut token = first;
+        loop {
+            match token {
+                b'{' if !self.closes(b'}') => {
+                    open.push(b'}');
+                    self.name()?;
+                    token = self.token()?;
+                    continue;
+                }
+                b'[' if !self.closes(b']') => {
+                    open.push(b']');
+                    token = self.token()?;
+                    continue;
+                }
+                b'{' | b'[' => {}
+                scalar => self.scalar(scalar)?,
+            }
+            if !self.leave(&mut open)? {
+                return self.since(start);
+            }
+            token = self.token()?;
+        }
+    }
+
+    /// After a value: out of what it ends, up to the next value. Gives whether there is one.
+    fn leave(&mut self, open: &mut Vec<u8>) -> Option<bool> {
+        while let Some(closing) = open.last().copied() {
+            match self.token()? {
+                b',' if closing == b'}' => return self.name().map(|_| true),
+                b',' => return Some(true),
+                token if token == closing => open.pop(),
+                _ => return None,
+            };
+        }
+        Some(false)
+    }
+
+    /// Takes this token, if it is the next one.
+    fn closes(&mut self, closing: u8) -> bool {
+        let mut ahead = *self;
+        let closes = ahead.token() == Some(closing);
+        if closes {
+            *self = ahead;
+        }
+        closes
+    }
+
+    /// A string, number or literal, after its first byte.
+    fn scalar(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => self.string().map(drop),
+            b't' => self.literal(b"rue"),
+            b'f' => self.literal(b"alse"),
+            b'n' => self.literal(b"ull"),
+            b'-' => {
+                let digit = *self.rest().first()?;
+                self.at += 1;
+                self.number(digit)
+            }
+            digit => self.number(digit),
+        }
+    }
+
+    /// After its first digit.
+    fn number(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'0' => {}
+            b'1'..=b'9' => drop(self.digits()),
+            _ => return None,
+        }
+        if self.takes(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.takes(|byte| matches!(byte, b'e' | b'E')) {
+            self.takes(|byte| matches!(byte, b'+' | b'-'));
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    /// Digits; `None` where there is none.
+    pub fn digits(&mut self) -> Option<()> {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        (count > 0).then_some(())
+    }
+
+    fn takes(&mut self, is: impl Fn(u8) -> bool) -> bool {
+        let takes = self.rest().first().is_some_and(|byte| is(*byte));
+        self.at += usize::from(takes);
+        takes
+    }
+
+    /// The letters that follow.
+    pub fn literal(&mut self, letters: &[u8]) -> Option<()> {
+        let found = self.rest().starts_with(letters);
+        self.at += letters.len();
+        found.then_some(())
+    }
+
+    /// A string, after its opening quote.
+    pub fn string(&mut self) -> Option<Escapes> {
+        let mut escapes = Escapes::None;
+        loop {
+            let rest = self.data.as_bytes().get(self.at..)?;
+            let plain = plain_len(rest);
+            self.at += plain + 1;
+            match rest.get(plain)? {
+                b'"' => return Some(escapes),
+                b'\\' => self.escape(rest.get(plain + 1..)?)?,
+                _ => return None,
+            }
+            escapes = Escapes::Some;
+        }
+    }
+
+    fn escape(&mut self, rest: &[u8]) -> Option<()> {
+        let (letter, rest) = rest.split_first()?;
+        self.at += 1;
+        match letter {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => {
+                self.at += 4;
+                rest.get(..4)?.iter().all(u8::is_ascii_hexdigit).then_some(())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a string has escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escapes {
+    /// It says what it shows.
+    None,
+    /// It has.
+    Some,
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+/// How many bytes of a string come before its end, an escape, or what must not stand in a string.
+fn plain_len(bytes: &[u8]) -> usize {
+    let mut plain = 0;
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk() {
+        let special = specials(u64::from_le_bytes(*word));
+        if special != 0 {
+            return plain + special.trailing_zeros() as usize / 8;
+        }
+        plain += word.len();
+        rest = tail;
+    }
+    plain + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Eight bytes at once: the lowest bit that is set is the top bit of the first special byte. A borrow makes bits above
+/// it unreliable, never those below.
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const TOPS: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & TOPS
+}

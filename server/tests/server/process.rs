@@ -14,7 +14,13 @@ pub struct Process {
 
 impl Process {
     pub fn start(store: &str, flags: &[&str]) -> Self {
+        Self::start_with(store, flags, &[])
+    }
+
+    /// With an environment beside its flags.
+    pub fn start_with(store: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rejoin-server"))
+            .envs(environment.iter().copied())
             .args(["--listen", "127.0.0.1:0", "--store", store, "--internal-api-key", "k"])
             .args(flags)
             .stdout(Stdio::piped())

@@ -15,25 +15,25 @@ use crate::support::{TestServer, error_of, json_of, kinds, stored_text, text};
 struct Redis {
     port: u16,
     folder: tempfile::TempDir,
-    flags: &'static [&'static str],
+    flags: Vec<String>,
     child: Child,
 }
 
 impl Redis {
     async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(Vec::new()).await
     }
 
-    async fn start_with(flags: &'static [&'static str]) -> Self {
+    async fn start_with(flags: Vec<String>) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().unwrap();
-        let child = Self::spawn(port, &folder, flags);
+        let child = Self::spawn(port, &folder, &flags);
         let redis = Self { port, folder, flags, child };
         redis.answers().await;
         redis
     }
 
-    fn spawn(port: u16, folder: &tempfile::TempDir, flags: &[&str]) -> Child {
+    fn spawn(port: u16, folder: &tempfile::TempDir, flags: &[String]) -> Child {
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"])
             .arg(folder.path())
@@ -65,7 +65,7 @@ impl Redis {
     }
 
     async fn start_again(&mut self) {
-        self.child = Self::spawn(self.port, &self.folder, self.flags);
+        self.child = Self::spawn(self.port, &self.folder, &self.flags);
         self.answers().await;
     }
 
@@ -323,6 +323,63 @@ async fn completions_that_nobody_can_handle_end_in_the_dead_letter_log() {
 }
 
 #[tokio::test]
+async fn the_consumer_of_a_process_that_is_gone_is_forgotten_when_another_starts() {
+    let redis = Redis::start().await;
+    let flags = ["--lease-ms", "50"];
+    let process = Process::start(&redis.url(), &flags);
+    let mut connection = redis.connection().await.unwrap();
+    let mut consumers = async || {
+        let info: redis::streams::StreamInfoConsumersReply =
+            connection.xinfo_consumers("rejoin:completions", "rejoin").await.unwrap();
+        info.consumers
+    };
+    let gone = loop {
+        if let [consumer] = consumers().await.as_slice() {
+            break consumer.name.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    drop(process);
+    while consumers().await[0].idle <= 500 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _server = redis.server(&flags).await;
+    assert!(consumers().await.iter().all(|consumer| consumer.name != gone));
+}
+
+/// A certificate for 127.0.0.1 by an authority that only those know who are told, as files: authority, certificate, key.
+fn certified(folder: &std::path::Path) -> [String; 3] {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".into()]).unwrap().signed_by(&key, &authority).unwrap();
+    let files = [("ca.pem", authority.pem()), ("redis.pem", certificate.pem()), ("redis.key", key.serialize_pem())];
+    files.map(|(name, text)| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+#[tokio::test]
+async fn a_redis_behind_tls_is_trusted_by_its_certificate_and_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let [authority, certificate, key] = certified(folder.path());
+    let port = free_port().to_string();
+    let tls =
+        ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let _redis = Redis::start_with(tls.map(String::from).to_vec()).await;
+    let process = Process::start_with(&format!("rediss://127.0.0.1:{port}"), &[], &[("SSL_CERT_FILE", &authority)]);
+    let server = &process.server;
+    let session = server.session().await;
+    let all = server.send(&session, "/tokens 40 /rate 400").await.rest().await;
+    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+    assert_eq!(kinds(&all).last(), Some(&"finish"));
+}
+
+#[tokio::test]
 async fn a_long_log_is_trimmed_and_replays_whole() {
     let redis = Redis::start().await;
     let server = redis.server(&["--max-log-chunks", "100"]).await;
@@ -345,7 +402,7 @@ impl Cluster {
     async fn start() -> Self {
         let mut nodes = Vec::new();
         for _ in 0..3 {
-            nodes.push(Redis::start_with(&["--cluster-enabled", "yes"]).await);
+            nodes.push(Redis::start_with(["--cluster-enabled", "yes"].map(String::from).to_vec()).await);
         }
         let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         let mut create = Command::new("redis-cli");

@@ -18,6 +18,9 @@ const BLOCK: Duration = Duration::from_millis(500);
 /// Completions taken at once.
 const AT_ONCE: usize = 64;
 
+/// A consumer that has not asked for that many leases, and holds nothing, is forgotten.
+const GONE_LEASES: u64 = 10;
+
 /// This process in the consumer group, with the one connection that blocks.
 pub struct Consumer {
     connection: Connection,
@@ -52,6 +55,13 @@ impl Redis {
             Err(error) if error.code() != Some("BUSYGROUP") => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Takes the names of processes that are gone off the group, which would otherwise grow with every restart. One that
+    /// was only asleep is put on it again by its next read.
+    pub(super) async fn forget_consumers(&self) -> Result<()> {
+        let mut script = self.scripts.forget.prepare_invoke();
+        self.run(script.key(keys::COMPLETIONS).arg(keys::GROUP).arg(self.lease().saturating_mul(GONE_LEASES))).await
     }
 
     pub(super) async fn add_completion(&self, data: &str) -> Result<()> {

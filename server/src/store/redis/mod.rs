@@ -39,6 +39,7 @@ pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
         terms,
     };
     store.make_group().await?;
+    store.forget_consumers().await?;
     Ok(Arc::new(store))
 }
 

@@ -52,6 +52,7 @@ pub struct Scripts {
     pub put: Script,
     pub insert: Script,
     pub claim_session: Script,
+    pub forget: Script,
 }
 
 impl Scripts {
@@ -76,6 +77,7 @@ impl Scripts {
             put: Script::new(PUT),
             insert: Script::new(INSERT),
             claim_session: Script::new(CLAIM_SESSION),
+            forget: Script::new(FORGET),
         }
     }
 }
@@ -249,4 +251,16 @@ const CLAIM_SESSION: &str = r"
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[1], 'user_id') then return 0 end
 redis.call('HSET', KEYS[1], 'user_id', ARGV[1])
 return 1
+";
+
+/// Keys: completions. Arguments: group, ms. Forgets the consumers that have not asked for that long and hold nothing; in
+/// one step, because what a consumer holds is lost with it.
+const FORGET: &str = r"
+for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+    local consumer = {}
+    for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
+    if consumer.pending == 0 and consumer.idle > tonumber(ARGV[2]) then
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+    end
+end
 ";

@@ -328,13 +328,17 @@ async fn the_consumer_of_a_process_that_is_gone_is_forgotten_when_another_starts
     let flags = ["--lease-ms", "50"];
     let process = Process::start(&redis.url(), &flags);
     let mut connection = redis.connection().await.unwrap();
+    // Redis puts a consumer on the list when it first gets something.
+    connection.xadd::<_, _, _, _, ()>("rejoin:completions", "*", &[("data", "no JSON")]).await.unwrap();
     let mut consumers = async || {
         let info: redis::streams::StreamInfoConsumersReply =
             connection.xinfo_consumers("rejoin:completions", "rejoin").await.unwrap();
         info.consumers
     };
     let gone = loop {
-        if let [consumer] = consumers().await.as_slice() {
+        if let [consumer] = consumers().await.as_slice()
+            && consumer.pending == 0
+        {
             break consumer.name.clone();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

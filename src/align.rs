@@ -57,6 +57,12 @@ impl Trail {
         self.hash
     }
 
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.checkpoints.capacity() * size_of::<u64>()
+    }
+
     /// Frames so far.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -154,29 +154,41 @@ pub struct Sent<'a> {
     pub age: Millis,
 }
 
+/// A user message of a session, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question(usize);
+
 /// Clock and network slack when a stored message's age is compared with a send's.
 const AGE_SLACK: Millis = 2_000;
 
 impl SessionView {
-    /// Whether the newest user message is the one that was sent: by its id, or, where the backend gave it an id of
-    /// its own, by its text and by being no older than the send.
+    /// The user message that was sent: known by its id, or, where the backend gave it an id of its own, by its text and
+    /// by being no older than the send. Another tab may have sent one since.
     #[must_use]
-    pub fn has_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> bool {
-        let Some(newest) = self.last_user().and_then(|at| self.messages.get(at)) else { return false };
-        if string(&newest.id).as_deref() == Some(sent.request.message_id.as_str()) {
-            return true;
-        }
+    pub fn find_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> Option<Question> {
         let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
-        let created = string(&newest.created_at).and_then(|text| parse_iso8601(&text));
-        let is_recent = created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK);
-        is_recent && string(&newest.content).as_deref() == Some(sent.request.message.as_str())
+        let is_recent = |message: &Message| {
+            let created = string(&message.created_at).and_then(|text| parse_iso8601(&text));
+            created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK)
+        };
+        let is_sent = |message: &Message| {
+            string(&message.id).as_deref() == Some(sent.request.message_id.as_str())
+                || (is_recent(message) && string(&message.content).as_deref() == Some(sent.request.message.as_str()))
+        };
+        self.messages.iter().rposition(|message| message.is("user") && is_sent(message)).map(Question)
+    }
+
+    /// The newest user message.
+    #[must_use]
+    pub fn newest(&self) -> Option<Question> {
+        self.messages.iter().rposition(|message| message.is("user")).map(Question)
     }
 
     /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
-    /// task's id, or one after the last user message (API.md, status table).
+    /// task's id, or one after the user message (API.md, status table).
     #[must_use]
-    pub fn has_answer(&self, task: Option<&str>) -> bool {
-        self.answer(task).any(|message| message.is("assistant"))
+    pub fn has_answer(&self, task: Option<&str>, question: Option<Question>) -> bool {
+        self.answer(task, question).any(|message| message.is("assistant"))
     }
 
     /// Whether the session holds an assistant message that names this very task.
@@ -188,30 +200,27 @@ impl SessionView {
 
     /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
     #[must_use]
-    pub fn answer_frames(&self, task: Option<&str>) -> Vec<String> {
+    pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>) -> Vec<String> {
         let mut frames = Vec::new();
-        let first = self.answer(task).find_map(|message| string(&message.id)).unwrap_or_default();
-        let task = task.unwrap_or_default();
-        frames.push(frame("start").text("messageId", &first).text("taskId", task).end());
-        for message in self.answer(Some(task).filter(|task| !task.is_empty())) {
+        let first = self.answer(task, question).find_map(|message| string(&message.id)).unwrap_or_default();
+        frames.push(frame("start").text("messageId", &first).text("taskId", task.unwrap_or_default()).end());
+        for message in self.answer(task, question) {
             message.push_frames(&mut frames);
         }
         frames.push(frame("finish").end());
         frames
     }
 
-    fn answer<'a>(&'a self, task: Option<&'a str>) -> impl Iterator<Item = &'a Message> {
-        let after_user = self.last_user().map_or(0, |at| at + 1);
+    fn answer<'a>(&'a self, task: Option<&'a str>, question: Option<Question>) -> impl Iterator<Item = &'a Message> {
+        let start = question.map_or(0, |Question(at)| at + 1);
+        let rest = self.messages.get(start..).unwrap_or_default();
+        let end = start + rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
         let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
         let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
         self.messages.iter().enumerate().filter_map(move |(at, message)| {
-            let belongs = if any_named { is_named(message) } else { at >= after_user };
+            let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) };
             (belongs && !message.is("user")).then_some(message)
         })
-    }
-
-    fn last_user(&self) -> Option<usize> {
-        self.messages.iter().rposition(|message| message.is("user"))
     }
 }
 
@@ -354,9 +363,9 @@ mod tests {
     #[test]
     fn a_sent_message_is_known_by_its_id() {
         let view = session(r#"{"role":"user","id":"m1","content":"yes"}"#);
-        let sent = |id| view.has_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
-        assert!(sent("m1"));
-        assert!(!sent("m2"));
+        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
+        assert_eq!(sent("m1"), view.newest());
+        assert_eq!(sent("m2"), None);
     }
 
     #[test]
@@ -364,20 +373,35 @@ mod tests {
         let view = session(r#"{"role":"user","id":17,"content":"yes","created_at":"1994-11-06T08:49:37Z"}"#);
         let request = request("yes", "m2");
         let sent = |seconds_later: u64, age| {
-            view.has_sent(Sent { request: &request, age }, None, 784_111_777_000 + seconds_later * 1_000)
+            view.find_sent(Sent { request: &request, age }, None, 784_111_777_000 + seconds_later * 1_000).is_some()
         };
         assert!(sent(3, 3_000));
         assert!(!sent(60, 3_000), "that is the earlier yes");
         let date = Some("Sun, 06 Nov 1994 08:49:38 GMT");
-        assert!(view.has_sent(Sent { request: &request, age: 1_000 }, date, 0), "the server's clock is the judge");
+        let by_server = view.find_sent(Sent { request: &request, age: 1_000 }, date, 0);
+        assert_eq!(by_server, Some(Question(0)), "the server's clock is the judge");
     }
 
     #[test]
     fn an_answer_is_an_assistant_message_of_the_task_or_after_the_last_user_message() {
         let answered = session(r#"{"role":"user"},{"role":"assistant","content":"a"}"#);
-        assert!(answered.has_answer(Some("t1")) && answered.has_answer(None));
+        let has_answer = |view: &SessionView, task| view.has_answer(task, view.newest());
+        assert!(has_answer(&answered, Some("t1")) && has_answer(&answered, None));
         let waiting = session(r#"{"role":"user"},{"role":"assistant","task_id":"t1"},{"role":"user"}"#);
-        assert!(waiting.has_answer(Some("t1")) && !waiting.has_answer(Some("t2")) && !waiting.has_answer(None));
+        assert!(has_answer(&waiting, Some("t1")) && !has_answer(&waiting, Some("t2")) && !has_answer(&waiting, None));
+    }
+
+    #[test]
+    fn the_answer_to_an_earlier_message_ends_at_the_next_one() {
+        let view = session(
+            r#"{"role":"user","id":"m1"},{"role":"assistant","content":"first"},{"role":"user","id":"m2"},
+            {"role":"assistant","content":"second"}"#,
+        );
+        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
+        let told = |id| view.answer_frames(None, sent(id)).concat();
+        assert!(told("m1").contains("first") && !told("m1").contains("second"));
+        assert!(told("m2").contains("second") && !told("m2").contains("first"));
+        assert_ne!(sent("m1"), view.newest());
     }
 
     #[test]
@@ -388,7 +412,7 @@ mod tests {
             {"role":"tool","tool_call_id":"c1","name":"find","content":"{\"hits\":2}"},null"#,
         );
         assert_eq!(
-            view.answer_frames(Some("t1")),
+            view.answer_frames(Some("t1"), view.newest()),
             [
                 r#"{"type":"start","messageId":"a1","taskId":"t1"}"#,
                 r#"{"type":"text-start","id":"a1"}"#,

@@ -101,6 +101,13 @@ impl Batch {
         self.text.len() + size_of_val(self.descriptors.as_slice())
     }
 
+    /// Bytes that it holds on to, buffers that are kept included.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let text = self.text.capacity() + self.block.capacity() + self.surplus.capacity();
+        text + self.descriptors.capacity() * size_of::<u32>()
+    }
+
     /// Whether it holds no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {

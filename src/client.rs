@@ -414,6 +414,15 @@ impl Client {
         }
     }
 
+    /// Bytes that the client holds on to between inputs, as far as they can grow. For tests and diagnosis.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let sessions = self.sessions.values().map(Session::footprint).sum::<usize>();
+        let queued = self.queued.values().map(|(_, request)| request.message.capacity()).sum::<usize>();
+        let waiting = (self.cancellers.len() + self.orphans.len()) * size_of::<Canceller>();
+        self.cx.footprint() + sessions + queued + waiting
+    }
+
     /// How a session's last stream ended.
     #[must_use]
     pub fn outcome(&self, session: &str) -> Option<&Outcome> {

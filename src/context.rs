@@ -107,6 +107,13 @@ impl Context {
         Backoff::new(&self.config, seed)
     }
 
+    /// Bytes that the saved records and the effects that nobody took hold on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let records = self.records.iter().map(|(session, record)| session.capacity() + record.footprint());
+        self.effects.len() * size_of::<Effect>() + records.sum::<usize>()
+    }
+
     /// When a request may go out: not while offline, not before the last one is long enough ago.
     #[must_use]
     pub fn departure(&self, backoff: &Backoff) -> Departure {

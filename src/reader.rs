@@ -341,6 +341,12 @@ impl Reader {
         Position { last: self.cursor, unnumbered: self.trail.count() }
     }
 
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.parser.footprint() + self.trail.footprint() + self.blocks.footprint() + self.batch.footprint()
+    }
+
     fn count_row(&mut self, made: bool, metrics: &mut Metrics) {
         if made {
             self.rows += 1;
@@ -421,6 +427,10 @@ impl Blocks {
             return;
         }
         self.known.push(block.to_owned());
+    }
+
+    fn footprint(&self) -> usize {
+        self.known.capacity() * size_of::<String>() + self.known.iter().map(String::capacity).sum::<usize>()
     }
 
     fn is_orphan(&self, block: &str) -> bool {

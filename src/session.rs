@@ -301,6 +301,14 @@ impl Session {
         &self.metrics
     }
 
+    /// Bytes that its streams hold on to: rows, histories, records of what was told. For tests and diagnosis.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let before = self.before.as_ref().map_or(0, |(task, reader)| task.capacity() + reader.footprint());
+        let past = self.past.iter().map(|(task, _)| task.capacity() + size_of::<(String, Position)>()).sum::<usize>();
+        self.reader.footprint() + before + past + self.calls.capacity() * size_of::<Call>() + self.sharing.footprint()
+    }
+
     /// What the session shows now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -420,6 +428,7 @@ impl Session {
         cx.resolve(&mut self.calls, Some(bare_outcome(OutcomeKind::Superseded, self.goal.task.clone())));
         self.state = State::Idle;
         self.listens = false;
+        self.forget_history();
         self.unlock(cx);
         self.show(cx);
         in_flight
@@ -860,6 +869,7 @@ impl Session {
             cx.remove(&self.id);
         }
         self.state = State::Over(outcome.clone());
+        self.forget_history();
         self.unlock(cx);
         self.show(cx);
         cx.resolve(&mut self.calls, Some(outcome.clone()));

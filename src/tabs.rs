@@ -424,6 +424,13 @@ impl History {
         Some(&self.frames)
     }
 
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let texts = self.frames.iter().map(|(id, data)| data.capacity() + id.as_ref().map_or(0, String::capacity));
+        self.frames.capacity() * size_of::<Frame>() + texts.sum::<usize>()
+    }
+
     /// Takes over what another tab kept.
     pub fn adopt(&mut self, frames: Vec<Frame>) {
         let size = frames.iter().map(|(_, data)| data.len()).sum();

@@ -87,6 +87,14 @@ impl SavedTask {
         (!rest.stops.is_empty()).then_some(rest)
     }
 
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let ActiveTask { task, session, operation, tool, .. } = &self.active;
+        let ids = [task, session, operation, tool].into_iter().chain(self.stops.iter().map(|(stopped, _)| stopped));
+        size_of::<Self>() + size_of_val(self.stops.as_slice()) + ids.map(String::capacity).sum::<usize>()
+    }
+
     /// The text that goes to the storage.
     #[must_use]
     pub fn encode(&self) -> String {

@@ -2,8 +2,8 @@
 
 use super::{Ask, Fate, Look, Purpose, Record, Session};
 use crate::answer::{
-    ActiveStream, Sent, SessionView, TaskStatus, bare_outcome, local_error, read_error, read_error_task, read_session,
-    read_task_status,
+    ActiveStream, Question, Sent, SessionView, TaskStatus, bare_outcome, local_error, read_error, read_error_task,
+    read_session, read_task_status,
 };
 use crate::context::Context;
 use crate::io::{Head, Millis, Origin, Outcome, OutcomeKind, Recovery, Redirect, StreamError};
@@ -166,23 +166,23 @@ impl Session {
 
     /// What became of a message whose answer was lost before it told its task?
     fn find_sent(&mut self, view: &SessionView, head: &Head<'_>, cx: &mut Context) {
-        let fate = self.fate();
-        let has_sent = self.has_sent(view, head, cx);
+        let has_arrived = self.fate() == Fate::Accepted;
+        let sent = self.sent(view, head, cx);
+        let may_run = if sent.is_some() { sent == view.newest() } else { has_arrived };
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         match self.running(view, cx) {
-            Some(active) if has_sent || fate == Fate::Accepted => self.join(&active.task_id, cx),
-            None if has_sent && view.has_answer(None) => self.finish_from_history(view, cx),
-            _ if has_sent || fate == Fate::Accepted => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            Some(active) if may_run => self.join(&active.task_id, cx),
+            _ if sent.is_some() && view.has_answer(None, sent) => self.finish_from_history(view, sent, cx),
+            _ if sent.is_some() || has_arrived => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
             _ if cx.may_repost() => self.ask(Ask::Send, cx),
             _ => self.fail(no_trace, cx),
         }
     }
 
-    fn has_sent(&self, view: &SessionView, head: &Head<'_>, cx: &Context) -> bool {
-        self.goal.sending.as_ref().is_some_and(|sending| {
-            let sent = Sent { request: &sending.request, age: cx.now.saturating_sub(sending.since) };
-            view.has_sent(sent, head.date, cx.now)
-        })
+    fn sent(&self, view: &SessionView, head: &Head<'_>, cx: &Context) -> Option<Question> {
+        let sending = self.goal.sending.as_ref()?;
+        let sent = Sent { request: &sending.request, age: cx.now.saturating_sub(sending.since) };
+        view.find_sent(sent, head.date, cx.now)
     }
 
     /// What became of a task whose record the server no longer has?
@@ -196,13 +196,13 @@ impl Session {
             }
             Some(running) if self.goal.purpose == Purpose::Resume && !self.reader.has_rows() => self.join(running, cx),
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
-            None if !view.has_answer(ours) => self.expire(cx),
-            _ => self.finish_from_history(view, cx),
+            None if !view.has_answer(ours, view.newest()) => self.expire(cx),
+            _ => self.finish_from_history(view, view.newest(), cx),
         }
     }
 
-    fn finish_from_history(&mut self, view: &SessionView, cx: &mut Context) {
-        let frames = view.answer_frames(self.goal.task.as_deref());
+    fn finish_from_history(&mut self, view: &SessionView, question: Option<Question>, cx: &mut Context) {
+        let frames = view.answer_frames(self.goal.task.as_deref(), question);
         self.reader.feed_stored(&frames, &mut self.metrics);
         self.retell(cx);
         self.share_stored(&frames);

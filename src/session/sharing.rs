@@ -55,6 +55,12 @@ pub(super) struct Sharing {
     alive_at: Millis,
 }
 
+impl Sharing {
+    pub(super) fn footprint(&self) -> usize {
+        self.stream.capacity() + self.history.footprint()
+    }
+}
+
 /// The stream of another tab, followed.
 #[derive(Debug)]
 pub(super) struct Following {
@@ -223,6 +229,11 @@ impl Session {
     /// Frames that came from the session's history.
     pub(super) fn share_stored(&mut self, frames: &[String]) {
         frames.iter().for_each(|data| self.sharing.history.push(None, data));
+    }
+
+    /// Nobody follows a stream that is over.
+    pub(super) fn forget_history(&mut self) {
+        self.sharing.history = History::default();
     }
 
     /// A stream begins, with nothing told yet.

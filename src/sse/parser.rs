@@ -143,6 +143,12 @@ impl Parser {
         self.stage == Stage::Overflown
     }
 
+    /// Bytes that it holds on to between reads.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.line.capacity() + self.block.data.capacity() + self.block.kind.capacity() + self.id.capacity()
+    }
+
     /// The stream ended: "once the end of the file is reached, any pending data must be discarded".
     pub fn end(&mut self) {
         self.line.clear();

@@ -220,3 +220,41 @@ fn the_snapshot_tells_when_the_next_try_is() {
     assert_eq!(harness.pass_until_asked().at, retry_at);
     assert_eq!(snapshot.task.as_deref(), Some("t1"));
 }
+
+#[test]
+fn what_a_client_holds_on_to_does_not_grow_with_streams_cuts_and_stops() {
+    let mut harness = Harness::new(Config { max_retries: Some(1), ..Config::default() });
+    let mut footprints = Vec::new();
+    for round in 0..600 {
+        let task = format!("task-{round:04}");
+        harness.start("hi");
+        harness.pass(1_000);
+        harness.open(Some(&task));
+        let block = format!("block-{round:04}");
+        for frame in 0..40 {
+            harness.event(
+                if round % 2 == 0 { "" } else { "1-1" },
+                &format!(r#"{{"type":"text-delta","id":"{block}","delta":"{frame}"}}"#),
+            );
+        }
+        harness.deliver();
+        match round % 4 {
+            0 => harness.event("", r#"{"type":"finish"}"#),
+            1 => {
+                harness.stop();
+                harness.answer(404, "");
+            }
+            2 => harness.detach(),
+            _ => {
+                harness.end_of_file();
+                harness.pass_until_asked();
+                harness.fail();
+            }
+        }
+        harness.deliver();
+        assert!(!harness.client.is_live(S));
+        footprints.push(harness.client.footprint());
+    }
+    let [early, late] = [&footprints[100..200], &footprints[500..]].map(|rounds| rounds.iter().max().unwrap());
+    assert!(late <= early && *early < 64 * 1024, "{early} then {late}");
+}

@@ -80,6 +80,27 @@ fn an_older_message_of_the_same_text_is_not_taken_for_the_lost_one() {
 }
 
 #[test]
+fn a_message_that_another_tabs_message_followed_is_not_sent_again() {
+    let after = |answer: &str| {
+        format!(
+            r#"{{"messages":[{{"role":"user","id":"m1","content":"hi"}}{answer},{{"role":"user","id":"other"}}],
+            "active_stream":{{"task_id":"t9"}}}}"#
+        )
+    };
+    let mut harness = Harness::default();
+    let call = harness.start("hi");
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(200, &after(""));
+    harness.pass_until_asked();
+    assert!(harness.is_look(), "what runs is the other message's");
+    harness.answer(200, &after(r#",{"role":"assistant","content":"hello"}"#));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!(harness.text.contains("hello"));
+}
+
+#[test]
 fn repost_never_sends_once_and_fails_honestly() {
     let mut harness = Harness::new(Config { repost: Repost::Never, ..Config::default() });
     let call = harness.start("hi");

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin::client::Client;
 use rejoin::cursor::EventId;
-use rejoin::io::{Config, Outcome};
+use rejoin::io::{Attempt, Config};
+use rejoin::session::Snapshot;
 
 use crate::plan::Backend;
 use crate::rows::Row;
 use crate::server::Server;
 
-pub const SESSION: &str = "s";
+/// The sessions that a browser may have open.
+pub const SESSIONS: [&str; 2] = ["s", "/ü"];
 
 /// What a promise of the app is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,23 +24,35 @@ pub enum Promise {
 
 pub struct Page {
     pub client: Client,
+    /// Promises that are not kept yet, with their sessions.
+    pub pending: BTreeMap<u32, (usize, Promise)>,
+    /// What the page shows of each session.
+    pub views: Vec<View>,
+}
+
+/// One session as a page shows it.
+#[derive(Default)]
+pub struct View {
     pub listener: Listener,
-    pub pending: BTreeMap<u32, Promise>,
-    pub resolved: Vec<(Promise, Option<Outcome>)>,
-    pub ended: Vec<Outcome>,
     pub flush_at: Option<u64>,
+    /// Requests that the page has open.
+    pub open: BTreeSet<Attempt>,
+    /// Those that may stay open behind a stream: plain ones, and messages whose stream was stopped or let go.
+    pub orphans: BTreeSet<Attempt>,
+    pub last_request: Option<u64>,
+    /// After a stop, until another stream begins.
+    pub silenced: bool,
+    /// As the app was told last.
+    pub shown: Snapshot,
+    /// Bytes that came since rows were taken last.
+    pub waiting: usize,
 }
 
 impl Page {
-    pub fn new(config: Config, now: u64, saved: BTreeMap<String, EventId>) -> Self {
-        Self {
-            client: Client::new(config, now),
-            listener: Listener { saved, ..Listener::default() },
-            pending: BTreeMap::new(),
-            resolved: Vec::new(),
-            ended: Vec::new(),
-            flush_at: None,
-        }
+    pub fn new(config: Config, now: u64, sessions: usize, saved: &BTreeMap<String, EventId>) -> Self {
+        let listener = || Listener { saved: saved.clone(), ..Listener::default() };
+        let views = (0..sessions).map(|_| View { listener: listener(), ..View::default() }).collect();
+        Self { client: Client::new(config, now), pending: BTreeMap::new(), views }
     }
 }
 
@@ -59,6 +73,8 @@ pub struct Listener {
     pub has_neighbours: bool,
     /// A stream began and has given nothing yet. One that is told from a base backend's history may have no start.
     pub begins: bool,
+    /// The message that the stream began with.
+    pub sent: Option<String>,
     pub resets: u32,
     pub replayed: u32,
     /// Frames of the present telling that rows came from; where events have no ids, these are their names.
@@ -71,7 +87,8 @@ impl Listener {
     /// Takes a row; a complaint is a broken guarantee.
     pub fn take(&mut self, row: &Row, server: &Server, start: Option<String>) -> Result<(), String> {
         if core::mem::take(&mut self.begins) && start.is_none() {
-            self.begin(server.tasks.last().map(|task| task.id.clone()));
+            let own = self.sent.as_ref().and_then(|id| server.tasks.iter().find(|task| task.message.message_id == *id));
+            self.begin(own.or(server.tasks.last()).map(|task| task.id.clone()));
         }
         match row {
             Row::Reset => {
@@ -123,7 +140,7 @@ impl Listener {
     fn name_by_place(&mut self, text: Option<&str>, server: &Server) -> Option<EventId> {
         let task = &server.tasks[server.find(self.task.as_deref()?)?];
         let at = (self.place..task.frames.len()).find(|at| !is_silent(&task.frames[*at].1))?;
-        self.is_history |= text.is_some_and(|text| task.text(at + 1) != format!("{}{text}", task.text(at)));
+        self.is_history |= text.is_some_and(|text| task.text_of(at) != text);
         self.place = at + 1;
         let counts = server.backend == Backend::Base && !self.is_history && !self.has_neighbours;
         counts.then_some(name_of(at))

@@ -43,6 +43,16 @@ pub enum Deed {
     Thaw,
 }
 
+/// When and where something is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedDeed {
+    /// In ms since the start.
+    pub at: u64,
+    pub tab: usize,
+    pub session: usize,
+    pub deed: Deed,
+}
+
 /// What happens to one request, drawn in the order in which requests are made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -77,8 +87,11 @@ pub struct Plan {
     pub tabs: usize,
     /// Of every so many messages between tabs one is lost; 0 for none.
     pub losses: u64,
-    /// Times in ms since the start, tabs, deeds.
-    pub deeds: Vec<(u64, usize, Deed)>,
+    /// Sessions that its pages show.
+    pub sessions: usize,
+    /// A base backend that answers 409 while a task runs; the other kind lets two run.
+    pub refuses_second_message: bool,
+    pub deeds: Vec<PlannedDeed>,
     pub faults: Vec<Fault>,
     /// Tokens of each answer, and the ms between two.
     pub tokens: usize,
@@ -92,22 +105,26 @@ impl Plan {
         let backend = if dice.below(2) == 0 { Backend::Ours } else { Backend::Base };
         let tabs = [1, 1, 2, 3][dice.below(3) as usize];
         let losses = [0, 0, 30][dice.below(2) as usize];
-        let mut deeds = vec![(0, 0, Deed::Start)];
+        let sessions = [1, 1, 1, 2][dice.below(3) as usize];
+        let refuses_second_message = dice.below(1) == 0;
+        let mut deeds: Vec<PlannedDeed> =
+            (0..sessions).map(|session| PlannedDeed { at: 0, tab: 0, session, deed: Deed::Start }).collect();
         for tab in 1..tabs {
-            deeds.push((dice.below(20_000), tab, Deed::Open));
+            deeds.push(PlannedDeed { at: dice.below(20_000), tab, session: 0, deed: Deed::Open });
         }
         for _ in 0..dice.below(8) {
             let tab = dice.below(tabs as u64 - 1) as usize;
+            let session = dice.below(sessions as u64 - 1) as usize;
             let deed = if tabs > 1 && dice.below(2) == 0 { tab_deed(&mut dice) } else { deed(&mut dice) };
-            deeds.push((dice.below(90_000), tab, deed));
+            deeds.push(PlannedDeed { at: dice.below(90_000), tab, session, deed });
         }
-        deeds.sort_by_key(|(at, ..)| *at);
+        deeds.sort_by_key(|planned| planned.at);
         let trouble = dice.below(12);
         let faults = (0..trouble).map(|_| fault(&mut dice)).collect();
         let tokens = 1 + dice.below(60) as usize;
         let pace = [0, 1, 20, 300, 2_000][dice.below(4) as usize];
         let heartbeat = [1_000, 5_000, 15_000][dice.below(2) as usize];
-        Self { seed, backend, tabs, losses, deeds, faults, tokens, pace, heartbeat }
+        Self { seed, backend, tabs, losses, sessions, refuses_second_message, deeds, faults, tokens, pace, heartbeat }
     }
 
     /// Plans with a little less trouble in them.

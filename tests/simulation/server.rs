@@ -17,6 +17,11 @@ pub struct Task {
     /// Frames with their ids and the times at which they come to be.
     pub frames: Vec<(EventId, String)>,
     pub times: Vec<u64>,
+    /// The text of all frames, and how much of it there is after each of them.
+    text: String,
+    text_ends: Vec<usize>,
+    /// Bytes of all frames.
+    size: usize,
     pub cancelled: bool,
     /// Record and log are gone.
     pub gone: bool,
@@ -30,9 +35,12 @@ pub struct Task {
 pub struct Server {
     pub backend: Backend,
     pub tasks: Vec<Task>,
+    /// What the ids of its tasks begin with.
+    name: String,
     dice: Jitter,
     tokens: usize,
     pace: u64,
+    refuses_second_message: bool,
 }
 
 /// A plain answer.
@@ -65,19 +73,22 @@ impl Task {
         !self.gone && !self.has_ended(now)
     }
 
-    /// The text of the frames up to an index.
-    pub fn text(&self, until: usize) -> String {
-        self.frames[..until].iter().filter_map(|(_, frame)| delta(frame)).map(|(_, text)| text).collect()
+    /// The text that one frame adds.
+    pub fn text_of(&self, frame: usize) -> &str {
+        let start = frame.checked_sub(1).map_or(0, |before| self.text_ends[before]);
+        &self.text[start..self.text_ends[frame]]
     }
 
-    pub fn whole_text(&self) -> String {
-        self.text(self.frames.len())
+    pub fn whole_text(&self) -> &str {
+        &self.text
     }
 
     fn cancel(&mut self, now: u64) {
         let produced = self.produced(now);
         self.frames.truncate(produced);
         self.times.truncate(produced);
+        self.text_ends.truncate(produced);
+        self.text.truncate(self.text_ends.last().copied().unwrap_or_default());
         for frame in [r#"{"type":"abort"}"#, r#"{"type":"finish"}"#] {
             self.push(now, frame.into());
         }
@@ -88,12 +99,20 @@ impl Task {
         let last = self.frames.last().map_or(EventId::ZERO, |(id, _)| *id);
         let id =
             if last.ms >= time { EventId { ms: last.ms, seq: last.seq + 1 } } else { EventId { ms: time, seq: 0 } };
+        if let Some((_, text)) = delta(&frame) {
+            self.text.push_str(&text);
+        }
+        self.text_ends.push(self.text.len());
+        self.size += frame.len();
         self.frames.push((id, frame));
         self.times.push(time);
     }
 }
 
 fn delta(frame: &str) -> Option<(String, String)> {
+    if !frame.contains("\"text-delta\"") {
+        return None;
+    }
     let value: serde_json::Value = serde_json::from_str(frame).ok()?;
     let text = (value["type"] == "text-delta").then(|| value["delta"].as_str().unwrap().to_owned())?;
     Some((value["id"].as_str().unwrap().to_owned(), text))
@@ -102,23 +121,41 @@ fn delta(frame: &str) -> Option<(String, String)> {
 /// Adjacent deltas of a block as one, under the id of the last (PROTOCOL §2, compact).
 fn merged(frames: &[(EventId, String)]) -> Vec<(EventId, String)> {
     let mut out: Vec<(EventId, String)> = Vec::new();
+    let mut run: Option<(String, String)> = None;
     for (id, frame) in frames {
-        let joined = out.last().and_then(|(_, last)| {
-            let ((block, text), (other, more)) = (delta(last)?, delta(frame)?);
-            (block == other).then(|| json!({"type": "text-delta", "id": block, "delta": text + &more}).to_string())
-        });
-        match joined {
-            Some(joined) => *out.last_mut().unwrap() = (*id, joined),
-            None => out.push((*id, frame.clone())),
+        match (run.take(), delta(frame)) {
+            (Some((block, text)), Some((other, more))) if block == other => {
+                let text = text + &more;
+                let joined = json!({"type": "text-delta", "id": block, "delta": text}).to_string();
+                *out.last_mut().unwrap() = (*id, joined);
+                run = Some((block, text));
+            }
+            (_, delta) => {
+                out.push((*id, frame.clone()));
+                run = delta;
+            }
         }
     }
     out
 }
 
 impl Server {
-    pub fn new(plan: &Plan) -> Self {
-        let dice = Jitter(plan.seed ^ 0x5E4E);
-        Self { backend: plan.backend, tasks: Vec::new(), dice, tokens: plan.tokens, pace: plan.pace }
+    /// One session's part of the backend.
+    pub fn new(plan: &Plan, session: usize) -> Self {
+        Self {
+            backend: plan.backend,
+            tasks: Vec::new(),
+            name: format!("task-{session}"),
+            dice: Jitter(plan.seed ^ 0x5E4E ^ session as u64),
+            tokens: plan.tokens,
+            pace: plan.pace,
+            refuses_second_message: plan.backend == Backend::Ours || plan.refuses_second_message,
+        }
+    }
+
+    /// Bytes of the longest answer.
+    pub fn largest(&self) -> usize {
+        self.tasks.iter().map(|task| task.size).max().unwrap_or_default()
     }
 
     pub fn running(&self, now: u64) -> Option<usize> {
@@ -131,7 +168,7 @@ impl Server {
 
     /// What the session tells of a task whose record is gone: a base backend does not say which answer is whose, so
     /// that the newest stands for it.
-    pub fn answer_for(&self, task: usize) -> String {
+    pub fn answer_for(&self, task: usize) -> &str {
         let is_nameless = self.backend == Backend::Base && self.tasks[task].gone;
         let newest = if is_nameless { self.tasks.len() - 1 } else { task };
         self.tasks[newest].whole_text()
@@ -145,23 +182,26 @@ impl Server {
                 Some(task) => return Served::Stream { task, prelude: Vec::new(), next: 0 },
                 None => {}
             }
-            if let Some(running) = self.running(now) {
-                let detail = json!({"task_id": self.tasks[running].id}).to_string();
-                return error(409, "TASK_RUNNING", &detail);
-            }
+        }
+        if let Some(running) = self.running(now).filter(|_| self.refuses_second_message) {
+            let detail = json!({"task_id": self.tasks[running].id}).to_string();
+            return error(409, "TASK_RUNNING", &detail);
         }
         let task = self.begin(request.clone(), now);
         Served::Stream { task, prelude: Vec::new(), next: 0 }
     }
 
     fn begin(&mut self, message: SendRequest, now: u64) -> usize {
-        let id = format!("task-{}", self.tasks.len());
+        let id = format!("{}-{}", self.name, self.tasks.len());
         let mut task = Task {
             id: id.clone(),
             message,
             created: now,
             frames: Vec::new(),
             times: Vec::new(),
+            text: String::new(),
+            text_ends: Vec::new(),
+            size: 0,
             cancelled: false,
             gone: false,
             lost: false,

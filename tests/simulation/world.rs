@@ -10,8 +10,8 @@ use rejoin::io::{
 use rejoin::retry::Jitter;
 use rejoin::sse::encoder;
 
-use crate::browser::{Page, Promise, SESSION, is_silent, name_of};
-use crate::plan::{Backend, Deed, Fault, Plan};
+use crate::browser::{Page, Promise, SESSIONS, View, is_silent, name_of};
+use crate::plan::{Backend, Deed, Fault, Plan, PlannedDeed};
 use crate::rows;
 use crate::server::{Answer, Served, Server};
 
@@ -20,6 +20,8 @@ const EPOCH: Millis = 1_700_000_000_000;
 const PATIENCE: Millis = 1_500_000;
 const MOST_STEPS: u32 = 200_000;
 const LEAST_GAP: Millis = 250;
+/// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
+const SPARE: usize = 24 * 1024;
 
 /// Whether a run writes down what happens; that costs more than the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +75,12 @@ impl Seen {
 
 #[derive(Debug)]
 enum Event {
-    Deed(Deed),
-    Locked,
-    LockLost,
+    Deed(usize, Deed),
+    Locked(usize),
+    LockLost(usize),
     Tab(String),
     Storage(String),
-    Flush,
+    Flush(usize),
     Opened(Attempt, Option<String>),
     Bytes(Attempt, Vec<u8>),
     Ended(Attempt),
@@ -89,6 +91,7 @@ enum Event {
 
 /// A response under way.
 struct Conn {
+    session: usize,
     task: usize,
     queue: Vec<(EventId, String)>,
     next: usize,
@@ -97,6 +100,12 @@ struct Conn {
     limit: Option<(usize, Limit)>,
     done_after: Option<usize>,
     last_sent: Millis,
+}
+
+impl Conn {
+    fn is_of(&self, session: usize, task: usize) -> bool {
+        (self.session, self.task) == (session, task)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -112,13 +121,7 @@ struct Tab {
     life: TabLife,
     /// What waits while nothing runs.
     frozen: Vec<Event>,
-    /// Streaming requests that the page has open, in its own view.
-    open: BTreeSet<Attempt>,
-    /// Messages on their way whose stream was stopped or let go.
-    orphans: BTreeSet<Attempt>,
-    last_request: Option<Millis>,
     away: bool,
-    silenced: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,22 +131,43 @@ enum TabLife {
     Closed,
 }
 
-/// The browser's lock of the one session.
+/// The browser's lock of one session.
 #[derive(Default)]
-struct Locks {
+struct Lock {
     holder: Option<usize>,
     waiting: Vec<usize>,
+}
+
+/// One session, as the world knows it.
+struct Lane {
+    server: Server,
+    lock: Lock,
+    /// Newest event that any page was given, by task.
+    delivered: BTreeMap<String, EventId>,
+    stopped_tasks: BTreeSet<String>,
+}
+
+impl Lane {
+    fn new(plan: &Plan, session: usize) -> Self {
+        Self {
+            server: Server::new(plan, session),
+            lock: Lock::default(),
+            delivered: BTreeMap::new(),
+            stopped_tasks: BTreeSet::new(),
+        }
+    }
 }
 
 pub struct World {
     plan: Plan,
     now: Millis,
-    server: Server,
+    /// Its sessions, and which of them is dealt with.
+    lanes: Vec<Lane>,
+    session: usize,
     /// The tab that acts, out of its place in `tabs`.
     tab: Tab,
     acting: usize,
     tabs: Vec<Option<Tab>>,
-    locks: Locks,
     storage: BTreeMap<String, String>,
     queue: BTreeMap<(Millis, u64), (usize, Event)>,
     order: u64,
@@ -152,12 +176,9 @@ pub struct World {
     calls: u32,
     dice: Jitter,
     online: bool,
-    /// Newest event that any page was given, by task.
-    delivered: BTreeMap<String, EventId>,
     posts_arrived: BTreeMap<String, u32>,
-    stopped_tasks: BTreeSet<String>,
-    /// The last input told that the session looks different now.
-    changed: bool,
+    /// Sessions of which the last input told that they look different now.
+    changed: [bool; SESSIONS.len()],
     tracing: Tracing,
     pub trace: Vec<String>,
     pub seen: Seen,
@@ -166,33 +187,26 @@ pub struct World {
 type Step = Result<(), String>;
 
 impl Tab {
-    fn new(plan: &Plan, salt: u64, now: Millis, saved: BTreeMap<String, EventId>, life: TabLife) -> Self {
-        Self {
-            page: Page::new(config(plan, salt), now, saved),
-            life,
-            frozen: Vec::new(),
-            open: BTreeSet::new(),
-            orphans: BTreeSet::new(),
-            last_request: None,
-            away: false,
-            silenced: false,
-        }
+    fn new(plan: &Plan, salt: u64, now: Millis, saved: &BTreeMap<String, EventId>, life: TabLife) -> Self {
+        let page = Page::new(config(plan, salt), now, plan.sessions, saved);
+        Self { page, life, frozen: Vec::new(), away: false }
     }
 }
 
 impl World {
     pub fn new(plan: Plan, tracing: Tracing) -> Self {
-        let closed = |_| Some(Tab::new(&plan, 0, EPOCH, BTreeMap::new(), TabLife::Closed));
+        let nothing = BTreeMap::new();
+        let closed = |_| Some(Tab::new(&plan, 0, EPOCH, &nothing, TabLife::Closed));
         let mut tabs: Vec<Option<Tab>> = (0..plan.tabs).map(closed).collect();
         tabs[0] = None;
         let mut world = Self {
             tracing,
             now: EPOCH,
-            server: Server::new(&plan),
-            tab: Tab::new(&plan, 0, EPOCH, BTreeMap::new(), TabLife::Open),
+            lanes: (0..plan.sessions).map(|session| Lane::new(&plan, session)).collect(),
+            session: 0,
+            tab: Tab::new(&plan, 0, EPOCH, &nothing, TabLife::Open),
             acting: 0,
             tabs,
-            locks: Locks::default(),
             storage: BTreeMap::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -201,21 +215,19 @@ impl World {
             calls: 0,
             dice: Jitter(plan.seed ^ 0xD1CE),
             online: true,
-            delivered: BTreeMap::new(),
             posts_arrived: BTreeMap::new(),
-            stopped_tasks: BTreeSet::new(),
-            changed: false,
+            changed: [false; SESSIONS.len()],
             trace: Vec::new(),
             seen: Seen::default(),
             plan,
         };
-        for (at, tab, deed) in world.plan.deeds.clone() {
-            world.schedule_for(tab, EPOCH + at, Event::Deed(deed));
+        for PlannedDeed { at, tab, session, deed } in world.plan.deeds.clone() {
+            world.schedule_for(tab, EPOCH + at, Event::Deed(session, deed));
         }
-        let end = EPOCH + world.plan.deeds.last().map_or(0, |(at, ..)| *at) + 1_000;
+        let end = EPOCH + world.plan.deeds.last().map_or(0, |planned| planned.at) + 1_000;
         for tab in 0..world.plan.tabs {
             for deed in [Deed::Thaw, Deed::Online, Deed::Return, Deed::Show] {
-                world.schedule_for(tab, end, Event::Deed(deed));
+                world.schedule_for(tab, end, Event::Deed(0, deed));
             }
         }
         world
@@ -279,9 +291,9 @@ impl World {
 
     fn happen_here(&mut self, event: Event) -> Step {
         match (self.tab.life, &event) {
-            (_, Event::Deed(Deed::Open | Deed::Thaw)) | (TabLife::Open, _) => self.happen(event),
-            (TabLife::Frozen, Event::Deed(Deed::Crash | Deed::Close)) => self.happen(event),
-            (TabLife::Frozen, Event::Deed(_)) | (TabLife::Closed, _) => Ok(()),
+            (_, Event::Deed(_, Deed::Open | Deed::Thaw)) | (TabLife::Open, _) => self.happen(event),
+            (TabLife::Frozen, Event::Deed(_, Deed::Crash | Deed::Close)) => self.happen(event),
+            (TabLife::Frozen, Event::Deed(..)) | (TabLife::Closed, _) => Ok(()),
             (TabLife::Frozen, Event::Pump(_)) => self.happen(event),
             (TabLife::Frozen, _) => {
                 self.tab.frozen.push(event);
@@ -290,32 +302,50 @@ impl World {
         }
     }
 
+    fn view(&mut self) -> &mut View {
+        &mut self.tab.page.views[self.session]
+    }
+
+    fn lane(&mut self) -> &mut Lane {
+        &mut self.lanes[self.session]
+    }
+
+    fn server(&self) -> &Server {
+        &self.lanes[self.session].server
+    }
+
     fn lock(&mut self, mode: LockMode) {
-        self.locks.waiting.retain(|tab| *tab != self.acting);
-        match (mode, self.locks.holder) {
-            (LockMode::Steal, Some(holder)) if holder != self.acting => {
-                self.schedule_for(holder, self.now, Event::LockLost);
-                self.grant(self.acting);
+        let acting = self.acting;
+        let lock = &mut self.lane().lock;
+        lock.waiting.retain(|tab| *tab != acting);
+        match (mode, lock.holder) {
+            (LockMode::Steal, Some(holder)) if holder != acting => {
+                self.schedule_for(holder, self.now, Event::LockLost(self.session));
+                self.grant(acting);
             }
-            (_, None) | (LockMode::Steal, _) => self.grant(self.acting),
-            (LockMode::Wait, _) => self.locks.waiting.push(self.acting),
+            (_, None) | (LockMode::Steal, _) => self.grant(acting),
+            (LockMode::Wait, _) => lock.waiting.push(acting),
         }
     }
 
     fn grant(&mut self, tab: usize) {
-        self.locks.holder = Some(tab);
-        self.schedule_for(tab, self.now + 1, Event::Locked);
+        self.lane().lock.holder = Some(tab);
+        self.schedule_for(tab, self.now + 1, Event::Locked(self.session));
     }
 
     fn unlock(&mut self, tab: usize) {
-        self.locks.waiting.retain(|waiting| *waiting != tab);
-        self.queue.retain(|_, (of, event)| !(*of == tab && matches!(event, Event::Locked | Event::LockLost)));
-        if self.locks.holder != Some(tab) {
+        let session = self.session;
+        self.queue.retain(|_, (of, event)| {
+            *of != tab || !matches!(event, Event::Locked(at) | Event::LockLost(at) if *at == session)
+        });
+        let lock = &mut self.lane().lock;
+        lock.waiting.retain(|waiting| *waiting != tab);
+        if lock.holder != Some(tab) {
             return;
         }
-        self.locks.holder = None;
-        if !self.locks.waiting.is_empty() {
-            let next = self.locks.waiting.remove(0);
+        lock.holder = None;
+        if !lock.waiting.is_empty() {
+            let next = lock.waiting.remove(0);
             self.grant(next);
         }
     }
@@ -343,9 +373,12 @@ impl World {
     /// Everything of a tab's page goes; what it had asked for stays asked.
     fn clear_page(&mut self) {
         let acting = self.acting;
-        self.queue.retain(|_, (tab, event)| *tab != acting || matches!(event, Event::Deed(_)));
+        self.queue.retain(|_, (tab, event)| *tab != acting || matches!(event, Event::Deed(..)));
         self.conns.retain(|(tab, _), _| *tab != acting);
-        self.unlock(acting);
+        for session in 0..self.plan.sessions {
+            self.session = session;
+            self.unlock(acting);
+        }
     }
 
     fn schedule(&mut self, at: Millis, event: Event) {
@@ -374,44 +407,73 @@ impl World {
             }
             other => self.note(|| format!("-> {other:?}")),
         }
-        let shown = self.tab.page.client.snapshot(SESSION);
-        self.changed = false;
+        self.changed = [false; SESSIONS.len()];
         self.tab.page.client.handle(input, self.now);
         self.drain()?;
-        let now = self.tab.page.client.snapshot(SESSION);
-        if self.changed || now == shown { Ok(()) } else { Err(format!("nobody was told of {now:?}")) }
+        self.check_shown()?;
+        self.check_footprint()
     }
 
     fn drain(&mut self) -> Step {
         while let Some(effect) = self.tab.page.client.poll() {
             self.note(|| format!("<- {effect:?}"));
+            let session = self.session;
+            self.session = session_of(&effect).unwrap_or(session);
             self.act(effect)?;
+            self.session = session;
         }
-        let foreground = self.tab.open.difference(&self.tab.orphans).count();
-        if foreground > 1 {
-            return Err(format!("{foreground} streams are open at once"));
+        for view in &self.tab.page.views {
+            let foreground = view.open.difference(&view.orphans).count();
+            if foreground > 1 {
+                return Err(format!("{foreground} streams are open at once"));
+            }
         }
         Ok(())
+    }
+
+    /// What an app sees never changes without its being told.
+    fn check_shown(&mut self) -> Step {
+        let Page { client, views, .. } = &mut self.tab.page;
+        for (session, view) in views.iter_mut().enumerate() {
+            let now = client.snapshot(SESSIONS[session]);
+            if now != view.shown && !self.changed[session] {
+                return Err(format!("nobody was told of {now:?}"));
+            }
+            view.shown = now;
+        }
+        Ok(())
+    }
+
+    /// What a page holds on to goes by what its streams gave, and not by how often they were cut, stopped, begun.
+    fn check_footprint(&self) -> Step {
+        let held = self.tab.page.client.footprint();
+        let waiting: usize = self.tab.page.views.iter().map(|view| view.waiting).sum();
+        let largest = self.lanes.iter().map(|lane| lane.server.largest());
+        let copies = if self.plan.tabs > 1 { 8 } else { 4 };
+        let most = self.plan.sessions * SPARE + 8 * waiting + copies * largest.sum::<usize>();
+        if held <= most { Ok(()) } else { Err(format!("{held} bytes are held, {most} are enough")) }
     }
 
     fn act(&mut self, effect: Effect) -> Step {
         match effect {
             Effect::Open { attempt, request, .. } => self.request(attempt, request),
             Effect::Abort { attempt } => {
-                self.tab.open.remove(&attempt);
+                for view in &mut self.tab.page.views {
+                    view.open.remove(&attempt);
+                }
                 self.conns.remove(&(self.acting, attempt));
                 Ok(())
             }
             Effect::Deliver { urgency, .. } => {
                 let at = self.now + if urgency == Urgency::Now { 0 } else { 16 };
-                if self.tab.page.flush_at.is_none_or(|planned| at < planned) {
-                    self.tab.page.flush_at = Some(at);
-                    self.schedule(at, Event::Flush);
+                if self.view().flush_at.is_none_or(|planned| at < planned) {
+                    self.view().flush_at = Some(at);
+                    self.schedule(at, Event::Flush(self.session));
                 }
                 Ok(())
             }
             Effect::Save { key, value } => {
-                self.check_save(&value)?;
+                self.check_save(&key, &value)?;
                 self.tell_storage(&key);
                 self.storage.insert(key, value);
                 Ok(())
@@ -434,18 +496,16 @@ impl World {
                 Ok(())
             }
             Effect::Resolve { calls, outcome } => self.resolve(&calls, outcome),
-            Effect::Ended { outcome, .. } => {
-                self.tab.page.ended.push(outcome);
-                Ok(())
-            }
+            Effect::Ended { .. } => Ok(()),
             Effect::Began { .. } => {
-                self.tab.last_request = None;
-                self.tab.silenced = false;
-                self.tab.page.listener.begins = true;
+                self.view().last_request = None;
+                self.view().silenced = false;
+                self.view().listener.begins = true;
+                self.view().listener.sent = None;
                 Ok(())
             }
             Effect::Changed { .. } => {
-                self.changed = true;
+                self.changed[self.session] = true;
                 Ok(())
             }
         }
@@ -453,40 +513,47 @@ impl World {
 
     fn resolve(&mut self, calls: &[u32], outcome: Option<Outcome>) -> Step {
         for call in calls {
-            let promise = self.tab.page.pending.remove(call).ok_or("a promise is kept twice")?;
+            let (session, promise) = self.tab.page.pending.remove(call).ok_or("a promise is kept twice")?;
+            self.session = session;
             self.check_outcome(&promise, outcome.as_ref())?;
-            self.tab.page.resolved.push((promise, outcome.clone()));
         }
         Ok(())
     }
 
     fn promise(&mut self, promise: Promise) -> u32 {
         self.calls += 1;
-        self.tab.page.pending.insert(self.calls, promise);
+        self.tab.page.pending.insert(self.calls, (self.session, promise));
         self.calls
     }
 
     fn flush(&mut self) -> Step {
-        self.tab.page.flush_at = None;
-        let Some(batch) = self.tab.page.client.take_batch(SESSION) else { return Ok(()) };
-        let start = self.tab.page.client.snapshot(SESSION).task;
+        let name = SESSIONS[self.session];
+        self.view().flush_at = None;
+        let Some(batch) = self.tab.page.client.take_batch(name) else { return Ok(()) };
+        let start = self.tab.page.client.snapshot(name).task;
+        let (lane, view) = (&mut self.lanes[self.session], &mut self.tab.page.views[self.session]);
+        view.waiting = 0;
         if self.plan.tabs > 1 {
-            self.tab.page.listener.has_neighbours = true;
-            self.tab.page.listener.anywhere.clone_from(&self.delivered);
+            view.listener.has_neighbours = true;
+            view.listener.anywhere.clone_from(&lane.delivered);
         }
         for row in rows::read(&batch) {
-            if self.tab.silenced && !matches!(row, rows::Row::Reset) {
+            if view.silenced && !matches!(row, rows::Row::Reset) {
                 return Err(format!("after the stop {row:?} was delivered"));
             }
-            self.tab.page.listener.take(&row, &self.server, start.clone())?;
+            view.listener.take(&row, &lane.server, start.clone())?;
+            let told = view.listener.task.as_ref().filter(|_| self.plan.tabs == 1);
+            if told.is_some_and(|task| lane.stopped_tasks.contains(task)) && !matches!(row, rows::Row::Reset) {
+                return Err(format!("{row:?} of a task that was stopped"));
+            }
         }
-        if let Some(task) = self.tab.page.listener.task.clone() {
-            let newest = self.tab.page.listener.newest(&task);
-            let delivered = self.delivered.entry(task).or_default();
+        if let Some(task) = view.listener.task.clone() {
+            let newest = view.listener.newest(&task);
+            let delivered = lane.delivered.entry(task).or_default();
             *delivered = newest.max(*delivered);
         }
-        self.tab.page.client.recycle(SESSION, batch);
-        self.input(Input::Delivered { session: SESSION })
+        self.tab.page.client.recycle(name, batch);
+        self.input(Input::Delivered { session: name })
     }
 
     fn reload(&mut self) -> Step {
@@ -494,7 +561,7 @@ impl World {
         self.account_page();
         self.clear_page();
         let saved = self.storage.values().map(|text| saved_cursor(text, self.plan.backend)).collect();
-        self.tab = Tab::new(&self.plan, self.order, self.now, saved, TabLife::Open);
+        self.tab = Tab::new(&self.plan, self.order, self.now, &saved, TabLife::Open);
         for (key, value) in self.storage.clone() {
             self.input(Input::Stored { key: &key, value: Some(&value) })?;
         }
@@ -502,14 +569,18 @@ impl World {
         if !self.online {
             self.input(Input::Network(Network::Offline))?;
         }
-        let call = self.promise(Promise::Resume);
-        self.input(Input::Resume { session: SESSION, call })
+        for session in 0..self.plan.sessions {
+            self.session = session;
+            let call = self.promise(Promise::Resume);
+            self.input(Input::Resume { session: SESSIONS[session], call })?;
+        }
+        Ok(())
     }
 
     fn end_tab(&mut self) {
         self.account_page();
         self.clear_page();
-        self.tab = Tab::new(&self.plan, 0, self.now, BTreeMap::new(), TabLife::Closed);
+        self.tab = Tab::new(&self.plan, 0, self.now, &BTreeMap::new(), TabLife::Closed);
     }
 
     fn thaw(&mut self) -> Step {
@@ -527,13 +598,23 @@ impl World {
 
     fn happen(&mut self, event: Event) -> Step {
         match event {
-            Event::Deed(deed) => self.deed(deed),
-            Event::Flush => self.flush(),
-            Event::Tab(message) => self.input(Input::Tab { message: &message }),
-            Event::LockLost => self.input(Input::LockLost { session: SESSION }),
-            Event::Locked => {
+            Event::Deed(session, deed) => {
+                self.session = session;
+                self.deed(deed)
+            }
+            Event::Flush(session) => {
+                self.session = session;
+                self.flush()
+            }
+            Event::Tab(message) => {
+                self.tab.page.views.iter_mut().for_each(|view| view.waiting += message.len());
+                self.input(Input::Tab { message: &message })
+            }
+            Event::LockLost(session) => self.input(Input::LockLost { session: SESSIONS[session] }),
+            Event::Locked(session) => {
+                self.session = session;
                 self.restore()?;
-                self.input(Input::Locked { session: SESSION })
+                self.input(Input::Locked { session: SESSIONS[session] })
             }
             Event::Storage(key) => {
                 let value = self.storage.get(&key).cloned();
@@ -548,7 +629,10 @@ impl World {
                 };
                 self.heard(attempt, Input::Opened { attempt, head })
             }
-            Event::Bytes(attempt, bytes) => self.heard(attempt, Input::Bytes { attempt, bytes: &bytes }),
+            Event::Bytes(attempt, bytes) => {
+                self.tab.page.views.iter_mut().for_each(|view| view.waiting += bytes.len());
+                self.heard(attempt, Input::Bytes { attempt, bytes: &bytes })
+            }
             Event::Ended(attempt) => self.over(attempt, Input::Ended { attempt }),
             Event::Failed(attempt) => {
                 let failure = rejoin::io::Failure::Network("reset".into());
@@ -573,25 +657,31 @@ impl World {
 
     /// An aborted request is not heard of any more.
     fn heard(&mut self, attempt: Attempt, input: Input<'_>) -> Step {
-        if self.tab.open.contains(&attempt) { self.input(input) } else { Ok(()) }
+        let is_open = self.tab.page.views.iter().any(|view| view.open.contains(&attempt));
+        if is_open { self.input(input) } else { Ok(()) }
     }
 
     fn over(&mut self, attempt: Attempt, input: Input<'_>) -> Step {
-        if !self.tab.open.remove(&attempt) {
+        let Some(view) = self.tab.page.views.iter_mut().find(|view| view.open.contains(&attempt)) else {
             return Ok(());
+        };
+        view.open.remove(&attempt);
+        view.orphans.remove(&attempt);
+        if let Input::Answered { body, .. } = &input {
+            view.waiting += body.len();
         }
-        self.tab.orphans.remove(&attempt);
         self.input(input)
     }
 
     fn restore(&mut self) -> Step {
-        let key = self.tab.page.client.record_key(SESSION);
+        let key = self.tab.page.client.record_key(SESSIONS[self.session]);
         let value = self.storage.get(&key).cloned();
         self.input(Input::Stored { key: &key, value: value.as_deref() })
     }
 
     fn deed(&mut self, deed: Deed) -> Step {
-        self.note(|| format!("== {deed:?}"));
+        let session = SESSIONS[self.session];
+        self.note(|| format!("== {deed:?} {session}"));
         match deed {
             Deed::Open if self.tab.life == TabLife::Closed => self.reload(),
             Deed::Open => Ok(()),
@@ -616,17 +706,17 @@ impl World {
                 let message_id = format!("m{number}");
                 let context = number.is_multiple_of(2).then(|| format!(r#"{{"url":"u","content":"{number}"}}"#));
                 let request = SendRequest { message, author: Author::User, context, message_id };
-                self.input(Input::Start { session: SESSION, call, request })
+                self.input(Input::Start { session, call, request })
             }
             Deed::Stop => self.stop(),
             Deed::Detach => {
-                self.tab.orphans.extend(self.tab.open.iter().copied());
-                self.input(Input::Detach { session: SESSION })
+                self.orphan();
+                self.input(Input::Detach { session })
             }
             Deed::Resume => {
                 self.restore()?;
                 let call = self.promise(Promise::Resume);
-                self.input(Input::Resume { session: SESSION, call })
+                self.input(Input::Resume { session, call })
             }
             Deed::Reload => self.reload(),
             Deed::Hide => self.input(Input::Page(PageLife::Hidden)),
@@ -647,17 +737,20 @@ impl World {
                 self.tell_network(Network::Online)
             }
             Deed::Trim => {
-                self.server.trim(self.now);
+                let now = self.now;
+                self.lane().server.trim(now);
                 Ok(())
             }
             Deed::LoseTask => {
-                if let Some(lost) = self.server.lose(self.now) {
+                let now = self.now;
+                if let Some(lost) = self.lane().server.lose(now) {
                     self.break_conns_of(lost);
                 }
                 Ok(())
             }
             Deed::Expire => {
-                self.server.expire(self.now);
+                let now = self.now;
+                self.lane().server.expire(now);
                 Ok(())
             }
         }
@@ -666,19 +759,26 @@ impl World {
     /// A page in the cache has left the channel.
     fn clear_tab_messages(&mut self) {
         let acting = self.acting;
-        self.queue.retain(|_, (tab, event)| *tab != acting || !matches!(event, Event::Tab(_) | Event::Locked));
+        self.queue.retain(|_, (tab, event)| *tab != acting || !matches!(event, Event::Tab(_) | Event::Locked(_)));
+    }
+
+    /// Messages on their way may stay open behind a stream that is let go.
+    fn orphan(&mut self) {
+        let view = self.view();
+        view.orphans.extend(view.open.iter().copied());
     }
 
     fn stop(&mut self) -> Step {
         self.restore()?;
-        let live = self.tab.page.client.snapshot(SESSION);
-        self.tab.orphans.extend(self.tab.open.iter().copied());
-        self.tab.silenced = true;
+        let session = SESSIONS[self.session];
+        let live = self.tab.page.client.snapshot(session);
+        self.orphan();
+        self.view().silenced = true;
         if let Some(task) = live.task.filter(|_| live.status != rejoin::io::Status::Completed) {
-            self.stopped_tasks.insert(task);
+            self.lane().stopped_tasks.insert(task);
         }
         let call = self.promise(Promise::Stop);
-        self.input(Input::Stop { session: SESSION, call })
+        self.input(Input::Stop { session, call })
     }
 
     fn offline(&mut self) -> Step {
@@ -706,7 +806,7 @@ impl World {
 
     fn break_conns_of(&mut self, task: usize) {
         let broken: Vec<(usize, Attempt)> =
-            self.conns.iter().filter(|(_, conn)| conn.task == task).map(|(key, _)| *key).collect();
+            self.conns.iter().filter(|(_, conn)| conn.is_of(self.session, task)).map(|(key, _)| *key).collect();
         for (tab, attempt) in broken {
             self.conns.remove(&(tab, attempt));
             self.schedule_for(tab, self.now + 5, Event::Ended(attempt));
@@ -716,9 +816,13 @@ impl World {
     // ---- the network ----
 
     fn request(&mut self, attempt: Attempt, request: Request) -> Step {
-        self.tab.open.insert(attempt);
+        self.session = session_asked(&request).unwrap_or(self.session);
+        if let Request::Send { request, .. } = &request {
+            self.view().listener.sent = Some(request.message_id.clone());
+        }
+        self.view().open.insert(attempt);
         if matches!(request, Request::Cancel { .. } | Request::Session { .. } | Request::Task { .. }) {
-            self.tab.orphans.insert(attempt);
+            self.view().orphans.insert(attempt);
         } else {
             self.check_gap()?;
         }
@@ -754,9 +858,10 @@ impl World {
         check_body(request)?;
         Ok(match request {
             Request::Send { request, .. } => {
-                let before = self.server.tasks.len();
-                let served = self.server.post(request, self.now);
-                if self.server.tasks.len() > before {
+                let before = self.server().tasks.len();
+                let now = self.now;
+                let served = self.lane().server.post(request, now);
+                if self.server().tasks.len() > before {
                     let turns = self.posts_arrived.entry(request.message_id.clone()).or_default();
                     *turns += 1;
                     if *turns > 1 {
@@ -765,10 +870,16 @@ impl World {
                 }
                 served
             }
-            Request::Join { task, after, replay } => self.server.join(task, *after, *replay, self.now),
-            Request::Session { .. } => Served::Plain(self.server.session(self.now)),
-            Request::Task { task } => Served::Plain(self.server.status(task, self.now)),
-            Request::Cancel { task } => Served::Plain(self.server.cancel(task, self.now)),
+            Request::Join { task, after, replay } => {
+                let now = self.now;
+                self.lane().server.join(task, *after, *replay, now)
+            }
+            Request::Session { .. } => Served::Plain(self.server().session(self.now)),
+            Request::Task { task } => Served::Plain(self.server().status(task, self.now)),
+            Request::Cancel { task } => {
+                let now = self.now;
+                Served::Plain(self.lane().server.cancel(task, now))
+            }
         })
     }
 
@@ -779,8 +890,9 @@ impl World {
             }
             Served::Stream { task, mut prelude, mut next } => {
                 if *fault == Fault::Replays && self.plan.backend == Backend::Ours {
-                    let produced = self.server.tasks[task].produced(self.now);
-                    let from_the_start = self.server.tasks[task].frames[..produced].to_vec();
+                    let task = &self.server().tasks[task];
+                    let produced = task.produced(self.now);
+                    let from_the_start = task.frames[..produced].to_vec();
                     prelude = [from_the_start.clone(), from_the_start].concat();
                     next = produced;
                 }
@@ -791,11 +903,12 @@ impl World {
                     _ => None,
                 };
                 let done_after = if let Fault::DoneAfter(events) = fault { Some(*events) } else { None };
+                let (session, last_sent) = (self.session, self.now);
                 let conn =
-                    Conn { task, queue: prelude, next, sent: 0, events: 0, limit, done_after, last_sent: self.now };
+                    Conn { session, task, queue: prelude, next, sent: 0, events: 0, limit, done_after, last_sent };
                 self.conns.insert((self.acting, attempt), conn);
                 let named = self.plan.backend == Backend::Ours;
-                let task = named.then(|| self.server.tasks[task].id.clone());
+                let task = named.then(|| self.server().tasks[task].id.clone());
                 self.schedule(at, Event::Opened(attempt, task));
                 self.schedule(at, Event::Pump(attempt));
             }
@@ -806,7 +919,8 @@ impl World {
     fn pump(&mut self, attempt: Attempt) {
         let Some(mut conn) = self.conns.remove(&(self.acting, attempt)) else { return };
         let ours = self.plan.backend == Backend::Ours;
-        let task = &self.server.tasks[conn.task];
+        self.session = conn.session;
+        let task = &self.lanes[conn.session].server.tasks[conn.task];
         let produced = task.produced(self.now);
         if task.gone {
             conn.next = conn.next.max(produced);
@@ -871,23 +985,26 @@ impl World {
     // ---- what must hold ----
 
     fn check_gap(&mut self) -> Step {
-        let last = self.tab.last_request.replace(self.now);
-        match last {
-            Some(last) if self.now < last + LEAST_GAP => Err(format!("asked again after {} ms", self.now - last)),
+        let now = self.now;
+        match self.view().last_request.replace(now) {
+            Some(last) if now < last + LEAST_GAP => Err(format!("asked again after {} ms", now - last)),
             _ => Ok(()),
         }
     }
 
     /// What is saved was delivered.
-    fn check_save(&self, text: &str) -> Step {
+    fn check_save(&mut self, key: &str, text: &str) -> Step {
+        let owner = (0..self.plan.sessions).find(|at| self.tab.page.client.record_key(SESSIONS[*at]) == key);
+        self.session = owner.ok_or("a record of no session")?;
+        let server = self.server();
         if text.contains("message ") {
             return Err(format!("what was said is saved: {text}"));
         }
         let (task, last) = saved_cursor(text, self.plan.backend);
         let is_named = self.plan.backend == Backend::Ours || self.plan.tabs == 1;
-        let Some(at) = self.server.find(&task).filter(|_| is_named) else { return Ok(()) };
-        let delivered = self.delivered.get(&task).copied().unwrap_or_default();
-        let frames = self.server.tasks[at].frames.iter().enumerate();
+        let Some(at) = server.find(&task).filter(|_| is_named) else { return Ok(()) };
+        let delivered = self.lanes[self.session].delivered.get(&task).copied().unwrap_or_default();
+        let frames = server.tasks[at].frames.iter().enumerate();
         let mut loud = frames.filter(|(_, (_, frame))| !is_silent(frame) && frame != "not json");
         let name = |place, id| if self.plan.backend == Backend::Ours { id } else { name_of(place) };
         let ahead = loud.find(|(place, (id, _))| name(*place, *id) <= last && name(*place, *id) > delivered);
@@ -912,14 +1029,17 @@ impl World {
     }
 
     fn check_finished(&self, outcome: &Outcome) -> Step {
-        let named = outcome.task.as_deref().and_then(|id| self.server.find(id));
-        let at = named.or(self.server.tasks.len().checked_sub(1)).ok_or("finished without a task")?;
-        let truth = &self.server.tasks[at];
+        let server = self.server();
+        let named = outcome.task.as_deref().and_then(|id| server.find(id));
+        let listener = &self.tab.page.views[self.session].listener;
+        let told = listener.task.as_deref().and_then(|id| server.find(id));
+        let at = named.or(told).ok_or("finished without a task")?;
+        let truth = &server.tasks[at];
         if truth.lost || !truth.has_ended(self.now) {
             return Err("finished, but the task did not".into());
         }
-        let text = &self.tab.page.listener.text;
-        if *text != truth.whole_text() && *text != self.server.answer_for(at) {
+        let text = &listener.text;
+        if *text != truth.whole_text() && *text != server.answer_for(at) {
             return Err(format!("finished with half an answer: {text:?} of {:?}", truth.whole_text()));
         }
         Ok(())
@@ -927,8 +1047,9 @@ impl World {
 
     fn check_failed(&self, outcome: &Outcome) -> Step {
         let error = outcome.error.as_ref().ok_or("failed without an error")?;
-        let known_task = outcome.task.as_deref().and_then(|id| self.server.find(id));
-        let is_known_task_lost = known_task.is_none_or(|at| self.server.tasks[at].gone);
+        let server = self.server();
+        let known_task = outcome.task.as_deref().and_then(|id| server.find(id));
+        let is_known_task_lost = known_task.is_none_or(|at| server.tasks[at].gone);
         match error.code.as_str() {
             "UNAUTHORIZED" | "TASK_RUNNING" => Ok(()),
             _ if is_known_task_lost => Ok(()),
@@ -937,35 +1058,42 @@ impl World {
     }
 
     fn check_expired(&self, outcome: &Outcome) -> Step {
-        let task = outcome.task.as_deref().and_then(|id| self.server.find(id)).map(|at| &self.server.tasks[at]);
+        let server = self.server();
+        let task = outcome.task.as_deref().and_then(|id| server.find(id)).map(|at| &server.tasks[at]);
         if task.is_some_and(|task| !task.gone) { Err("expired, but it is there".into()) } else { Ok(()) }
     }
 
     fn check_the_end(&mut self) -> Step {
         for (at, tab) in self.all_tabs().filter(|(_, tab)| tab.life == TabLife::Open) {
-            let snapshot = tab.page.client.snapshot(SESSION);
-            if let Some((_, promise)) = tab.page.pending.iter().next() {
-                return Err(format!("tab {at}: {promise:?} is never kept; {snapshot:?}"));
-            }
-            if tab.page.client.is_live(SESSION) {
-                return Err(format!("tab {at} is still live: {snapshot:?}"));
+            for session in SESSIONS {
+                let snapshot = tab.page.client.snapshot(session);
+                if let Some((_, promise)) = tab.page.pending.iter().next() {
+                    return Err(format!("tab {at}: {promise:?} is never kept; {snapshot:?}"));
+                }
+                if tab.page.client.is_live(session) {
+                    return Err(format!("tab {at} is still live: {snapshot:?}"));
+                }
             }
         }
-        if self.plan.backend == Backend::Ours && self.plan.tabs == 1 {
-            let unstopped = self.stopped_tasks.iter().find(|id| {
-                self.server.find(id).is_some_and(|at| {
-                    let task = &self.server.tasks[at];
-                    !task.gone && !task.cancelled && !task.has_ended(self.now)
-                })
-            });
-            if let Some(task) = unstopped {
+        for Lane { server, stopped_tasks, .. } in &self.lanes {
+            let runs_on = |id: &&String| {
+                let task = server.find(id).map(|at| &server.tasks[at]);
+                task.is_some_and(|task| !task.cancelled && task.runs(self.now))
+            };
+            let must_cancel = self.can_cancel() && self.plan.tabs == 1;
+            if let Some(task) = stopped_tasks.iter().filter(|_| must_cancel).find(runs_on) {
                 return Err(format!("{task} was stopped and runs on"));
             }
         }
         // A tab that died over a stop leaves it to the next page that loads. Without a cancel the record is all there is.
-        let must_be_gone = self.plan.tabs == 1 && self.plan.backend == Backend::Ours;
+        let must_be_gone = self.plan.tabs == 1 && self.can_cancel();
         let leftover = self.storage.values().find(|text| must_be_gone && text.contains("\"stopped\""));
         leftover.map_or(Ok(()), |text| Err(format!("a stop is left: {text}")))
+    }
+
+    /// Whether every cancel is carried out in the end. A refused one is not repeated.
+    fn can_cancel(&self) -> bool {
+        self.plan.backend == Backend::Ours && !self.plan.faults.contains(&Fault::Status(401))
     }
 
     fn account_page(&mut self) {
@@ -975,7 +1103,8 @@ impl World {
         self.seen.resets += metrics.resets;
         self.seen.unknown += metrics.unknown;
         self.seen.malformed += metrics.malformed;
-        self.seen.replayed += u64::from(self.tab.page.listener.replayed);
+        let replayed = self.tab.page.views.iter().map(|view| u64::from(view.listener.replayed));
+        self.seen.replayed += replayed.sum::<u64>();
     }
 
     fn account(&mut self) {
@@ -983,13 +1112,40 @@ impl World {
             self.turn_to(tab);
             self.account_page();
         }
-        self.seen.cancelled = self.server.tasks.iter().filter(|task| task.cancelled).count() as u64;
+        let tasks = self.lanes.iter().flat_map(|lane| &lane.server.tasks);
+        self.seen.cancelled = tasks.filter(|task| task.cancelled).count() as u64;
     }
 }
 
 fn config(plan: &Plan, salt: u64) -> Config {
     let tab = (plan.tabs > 1).then(|| format!("tab{salt}"));
     Config { seed: plan.seed ^ salt, tab, ..Config::default() }
+}
+
+/// The session that an effect names.
+fn session_of(effect: &Effect) -> Option<usize> {
+    let name = match effect {
+        Effect::Began { session }
+        | Effect::Deliver { session, .. }
+        | Effect::Changed { session }
+        | Effect::Lock { session, .. }
+        | Effect::Unlock { session }
+        | Effect::Ended { session, .. } => session,
+        _ => return None,
+    };
+    SESSIONS.iter().position(|session| session == name)
+}
+
+/// The session that a request is about: its task's name tells.
+fn session_asked(request: &Request) -> Option<usize> {
+    match request {
+        Request::Send { session, .. } | Request::Session { session } => {
+            SESSIONS.iter().position(|name| name == session)
+        }
+        Request::Join { task, .. } | Request::Task { task } | Request::Cancel { task } => {
+            task.split('-').nth(1)?.parse().ok()
+        }
+    }
 }
 
 /// A message goes out as it was given, with its context.

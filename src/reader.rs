@@ -272,12 +272,13 @@ impl Reader {
     }
 
     /// Puts frames in as if they had been received; for an answer that only the session's history still has. It cannot be
-    /// told which part of it was given before: where any was, all of it is replayed.
+    /// told which part of it was given before: where any was, all of it but the end is replayed.
     pub fn feed_stored(&mut self, frames: &[String], metrics: &mut Metrics) {
         let is_known = self.rows > 0 || self.saved_position() > Position::default();
         let age = if is_known { Age::Replayed } else { Age::Fresh };
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
+            let age = if matches!(chunk.signal(), Signal::Finish { .. }) { Age::Fresh } else { age };
             let made = self.batch.push(&chunk, None, age);
             self.count_row(made, metrics);
         }

@@ -46,6 +46,8 @@ pub struct View {
     pub shown: Snapshot,
     /// Bytes that came since rows were taken last.
     pub waiting: usize,
+    /// The rows that wait come from an answer that is no stream.
+    pub from_history: bool,
 }
 
 impl Page {
@@ -80,7 +82,7 @@ pub struct Listener {
     /// Frames of the present telling that rows came from; where events have no ids, these are their names.
     place: usize,
     /// The present telling comes from the session's history, which has other frames.
-    is_history: bool,
+    pub is_history: bool,
 }
 
 impl Listener {
@@ -95,16 +97,16 @@ impl Listener {
                 self.resets += 1;
                 self.text.clear();
                 self.ended = false;
-                self.retell();
+                self.place = 0;
                 Ok(())
             }
             Row::Malformed => {
-                self.name_by_place(None, server);
+                self.name_by_place(server);
                 Ok(())
             }
             Row::Text { text, id, replayed } => {
                 self.text.push_str(text);
-                let id = id.or_else(|| self.name_by_place(Some(text), server));
+                let id = id.or_else(|| self.name_by_place(server));
                 self.check_age(id, *replayed)?;
                 self.check_text(server)
             }
@@ -112,11 +114,11 @@ impl Listener {
                 if kind == "stream_start" {
                     self.forget_where_records_do(task.as_deref(), server);
                     self.begin(task.clone());
-                    self.retell();
+                    self.place = 0;
                 } else if kind == "stream_end" {
                     self.ended = true;
                 }
-                let id = id.or_else(|| self.name_by_place(None, server));
+                let id = id.or_else(|| self.name_by_place(server));
                 self.check_age(id, *replayed)
             }
         }
@@ -131,18 +133,15 @@ impl Listener {
         self.fresh.retain(|(of, _)| of != task);
     }
 
-    fn retell(&mut self) {
-        self.place = 0;
-        self.is_history = false;
-    }
-
     /// Where events have no ids: the place of the frame that a row came from. `None` for a telling from the history.
-    fn name_by_place(&mut self, text: Option<&str>, server: &Server) -> Option<EventId> {
+    fn name_by_place(&mut self, server: &Server) -> Option<EventId> {
         let task = &server.tasks[server.find(self.task.as_deref()?)?];
+        if self.is_history {
+            return None;
+        }
         let at = (self.place..task.frames.len()).find(|at| !is_silent(&task.frames[*at].1))?;
-        self.is_history |= text.is_some_and(|text| task.text_of(at) != text);
         self.place = at + 1;
-        let counts = server.backend == Backend::Base && !self.is_history && !self.has_neighbours;
+        let counts = server.backend == Backend::Base && !self.has_neighbours;
         counts.then_some(name_of(at))
     }
 

@@ -112,11 +112,12 @@ impl Plan {
         for tab in 1..tabs {
             deeds.push(PlannedDeed { at: dice.below(20_000), tab, session: 0, deed: Deed::Open });
         }
-        for _ in 0..dice.below(8) {
+        let span = [2_000, 20_000, 90_000][dice.below(2) as usize];
+        for _ in 0..dice.below(12) {
             let tab = dice.below(tabs as u64 - 1) as usize;
             let session = dice.below(sessions as u64 - 1) as usize;
             let deed = if tabs > 1 && dice.below(2) == 0 { tab_deed(&mut dice) } else { deed(&mut dice) };
-            deeds.push(PlannedDeed { at: dice.below(90_000), tab, session, deed });
+            deeds.push(PlannedDeed { at: dice.below(span), tab, session, deed });
         }
         deeds.sort_by_key(|planned| planned.at);
         let trouble = dice.below(12);
@@ -153,20 +154,20 @@ impl Plan {
 }
 
 fn deed(dice: &mut Jitter) -> Deed {
-    match dice.below(19) {
-        0..=2 => Deed::Start,
-        3 => Deed::Stop,
-        4 => Deed::Detach,
-        5..=6 => Deed::Resume,
-        7..=9 => Deed::Reload,
-        10 => Deed::Hide,
-        11 => Deed::Show,
-        12 => Deed::Leave,
-        13 => Deed::Return,
-        14 => Deed::Offline,
-        15 => Deed::Online,
-        16 => Deed::Trim,
-        17 => Deed::LoseTask,
+    match dice.below(23) {
+        0..=3 => Deed::Start,
+        4..=5 => Deed::Stop,
+        6..=7 => Deed::Detach,
+        8..=9 => Deed::Resume,
+        10..=12 => Deed::Reload,
+        13 => Deed::Hide,
+        14 => Deed::Show,
+        15 => Deed::Leave,
+        16 => Deed::Return,
+        17 => Deed::Offline,
+        18 => Deed::Online,
+        19..=20 => Deed::Trim,
+        21 => Deed::LoseTask,
         _ => Deed::Expire,
     }
 }

@@ -73,12 +73,6 @@ impl Task {
         !self.gone && !self.has_ended(now)
     }
 
-    /// The text that one frame adds.
-    pub fn text_of(&self, frame: usize) -> &str {
-        let start = frame.checked_sub(1).map_or(0, |before| self.text_ends[before]);
-        &self.text[start..self.text_ends[frame]]
-    }
-
     pub fn whole_text(&self) -> &str {
         &self.text
     }

@@ -177,6 +177,8 @@ pub struct World {
     dice: Jitter,
     online: bool,
     posts_arrived: BTreeMap<String, u32>,
+    /// The present input is an answer that is no stream.
+    is_plain: bool,
     /// Sessions of which the last input told that they look different now.
     changed: [bool; SESSIONS.len()],
     tracing: Tracing,
@@ -216,6 +218,7 @@ impl World {
             dice: Jitter(plan.seed ^ 0xD1CE),
             online: true,
             posts_arrived: BTreeMap::new(),
+            is_plain: false,
             changed: [false; SESSIONS.len()],
             trace: Vec::new(),
             seen: Seen::default(),
@@ -408,6 +411,7 @@ impl World {
             other => self.note(|| format!("-> {other:?}")),
         }
         self.changed = [false; SESSIONS.len()];
+        self.is_plain = matches!(input, Input::Answered { .. });
         self.tab.page.client.handle(input, self.now);
         self.drain()?;
         self.check_shown()?;
@@ -465,6 +469,7 @@ impl World {
                 Ok(())
             }
             Effect::Deliver { urgency, .. } => {
+                self.view().from_history = self.is_plain;
                 let at = self.now + if urgency == Urgency::Now { 0 } else { 16 };
                 if self.view().flush_at.is_none_or(|planned| at < planned) {
                     self.view().flush_at = Some(at);
@@ -533,6 +538,7 @@ impl World {
         let start = self.tab.page.client.snapshot(name).task;
         let (lane, view) = (&mut self.lanes[self.session], &mut self.tab.page.views[self.session]);
         view.waiting = 0;
+        view.listener.is_history = core::mem::take(&mut view.from_history);
         if self.plan.tabs > 1 {
             view.listener.has_neighbours = true;
             view.listener.anywhere.clone_from(&lane.delivered);

@@ -1,21 +1,44 @@
 // `npm start`: installs what is missing, builds the package, the demo and the server, and serves them.
 // Arguments go to the server, e.g. `npm start -- --listen 0.0.0.0:8787`.
 
-import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { build } from "./build.mjs";
+import { startControl, withdraw } from "./lib/control.mjs";
 import { buildDemo, buildServer } from "./lib/products.mjs";
 import { root } from "./lib/run.mjs";
+import { Supervisor } from "./lib/supervisor.mjs";
 import { setupBuild } from "./setup.mjs";
 
 await setupBuild();
 await build();
 await buildDemo();
-serve(buildServer(), ["--www", join(root, "www/dist"), ...process.argv.slice(2)]);
+await serve(buildServer(), process.argv.slice(2));
 
-/** In the foreground: its output is ours, and so is its end. */
-function serve(program, flags) {
-  const child = spawn(program, flags, { cwd: root, stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code) => process.exit(code ?? 1));
+/** In the foreground: its output is ours, and so is its end. Beside it the control of the demo's fault lab. */
+async function serve(program, given) {
+  const demo = join(root, "www/dist");
+  const key = valueOf("--internal-api-key", given) ?? process.env.CHAT_INTERNAL_API_KEY ?? randomUUID();
+  const flags = withDefaults(given, { "--www": demo, "--heartbeat-ms": "3000" });
+  const supervisor = new Supervisor(program, flags, { cwd: root, env: { ...process.env, CHAT_INTERNAL_API_KEY: key } });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => supervisor.kill(signal));
+  await supervisor.start();
+  if (valueOf("--www", given) !== undefined) return;
+  const basePath = (valueOf("--base-path", given) ?? "/api/chat").replace(/^\/*/, "/").replace(/\/+$/, "");
+  const announceIn = join(demo, "lab.json");
+  await startControl({ supervisor, key, basePath, announceIn });
+  process.once("exit", () => withdraw(announceIn));
+}
+
+/** Heartbeats are frequent, so that the lab's half-open connection is noticed while one looks. */
+function withDefaults(given, defaults) {
+  const missing = Object.entries(defaults).filter(([flag]) => valueOf(flag, given) === undefined);
+  return [...missing.flat(), ...given];
+}
+
+function valueOf(flag, given) {
+  const joined = given.find((one) => one.startsWith(`${flag}=`));
+  if (joined) return joined.slice(flag.length + 1);
+  const at = given.indexOf(flag);
+  return at < 0 ? undefined : given[at + 1];
 }

@@ -7,6 +7,6 @@ const server = "http://127.0.0.1:8787";
 export default defineConfig({
   base: "./",
   plugins: [react()],
-  build: { target: "es2023", chunkSizeWarningLimit: 900 },
+  build: { target: "es2023", chunkSizeWarningLimit: 1200 },
   server: { proxy: { "/api": server, "/metrics": server } },
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
-import { stage } from "./lib/stage.mjs";
+import { opensStream, stage } from "./lib/stage.mjs";
 
 const set = stage();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -14,6 +14,9 @@ async function assertAccessible(page) {
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`), []);
 }
+
+/** The first stream of each message stops in the middle, until the test ends it. */
+const held = (seen) => (opensStream(seen) && seen.method === "POST" ? { kind: "half-open", at: 3000 } : undefined);
 
 const PHONE = { viewport: { width: 390, height: 800 } };
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
@@ -37,6 +40,24 @@ describe("axe finds nothing", { concurrency: 4 }, () => {
           await page.status("reconnecting");
           await assertAccessible(page.page);
           await proxy.up();
+        }, { look: { ...look, colorScheme }, view: "rendered" }));
+    }
+  }
+
+  for (const [name, look] of [["a phone", PHONE], ["a desktop", DESKTOP]]) {
+    for (const colorScheme of ["light", "dark"]) {
+      test(`in the comparison, with its timeline, on ${name}, ${colorScheme}`, () =>
+        set.scene(held, async ({ page }) => {
+          await page.press("compare");
+          await page.send("At length. /tokens 300 /rate 60");
+          if ((await page.page.getAttribute('[data-testid="timeline-toggle"]', "aria-expanded")) === "false") await page.click("timeline-toggle");
+          await page.grown(50, "text-rendered");
+          await page.page.waitForFunction(() => document.querySelector('[data-testid="peer-answer"]')?.textContent.length > 50);
+          await page.press("fault-end");
+          await page.verdict("own", "true");
+          await page.verdict("peer", "lost");
+          await page.page.waitForSelector('[data-testid="lane-peer"] [data-kind="cut"]', { state: "attached" });
+          await assertAccessible(page.page);
         }, { look: { ...look, colorScheme }, view: "rendered" }));
     }
   }

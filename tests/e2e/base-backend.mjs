@@ -189,7 +189,7 @@ class Task {
 
 /**
  * The answer to a message, always the same for the same one. `/tokens N`, `/pace MS` between two of them, `/legacy` for the
- * other dialect, `/tool NAME`, `/error CODE`.
+ * other dialect, `/tool NAME`, `/error CODE`, `/extras` for sources, files and usage.
  */
 function answerTo(message, task) {
   const option = (name) => new RegExp(`/${name} (\\S+)`).exec(message)?.[1];
@@ -201,9 +201,17 @@ function answerTo(message, task) {
   const calls = tool ? [{ id: "call-1", type: "function", function: { name: tool, arguments: '{"q":"x"}' } }] : undefined;
   const messages = [{ role: "assistant", content: tokens.join(""), ...(calls && { tool_calls: calls }) }];
   if (tool) messages.push({ role: "tool", tool_call_id: "call-1", name: tool, content: '{"found":2}' });
-  const frames = [{ type: "start", messageId: `answer-${task}`, taskId: task }, ...dialect.tool(tool), ...dialect.text(tokens), ...dialect.end(code)];
+  const frames = [{ type: "start", messageId: `answer-${task}`, taskId: task }, ...dialect.tool(tool), ...dialect.text(tokens), ...(message.includes("/extras") ? EXTRAS : []), ...dialect.end(code)];
   return { frames, messages: code ? [] : messages, paceMs: Number(option("pace") ?? 0) };
 }
+
+const EXTRAS = [
+  { type: "source-url", sourceId: "s1", url: "https://html.spec.whatwg.org/multipage/", title: "HTML Standard" },
+  { type: "source-url", sourceId: "s2", url: "javascript:alert(1)", title: "No link" },
+  { type: "source-document", sourceId: "s3", mediaType: "application/pdf", title: "Annual report" },
+  { type: "file", url: "data:text/plain,hello", mediaType: "text/plain" },
+  { type: "usage", promptTokens: 1200, completionTokens: 34, totalTokens: 1234 },
+];
 
 const current = {
   text: (tokens) => [{ type: "text-start", id: "0" }, ...tokens.map((delta) => ({ type: "text-delta", id: "0", delta })), { type: "text-end", id: "0" }],

@@ -51,6 +51,16 @@ describe("a page on a base backend", { timeout: 60_000 }, () => {
       await assertWhole(set, { turns: 2 });
     }));
 
+  test("shows sources, files and usage; only web addresses and data are links", () =>
+    scene(undefined, async ({ page }) => {
+      await page.send("Sources, please. /tokens 6 /extras");
+      await page.settled();
+      const items = page.page.locator('[data-testid="attachments"] li');
+      assert.deepEqual(await items.allTextContents(), ["HTML Standard", "No link", "Annual report", "text/plain"]);
+      assert.deepEqual(await items.locator("a").allTextContents(), ["HTML Standard", "text/plain"]);
+      assert.equal(await page.page.textContent('[data-testid="usage"]'), "1,234 tokens");
+    }));
+
   test("reloaded in the middle of an answer shows all of it", () =>
     scene(undefined, async (set) => {
       await set.page.send(SLOW);

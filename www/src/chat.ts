@@ -1,11 +1,16 @@
 // The app without its looks: sessions and conversations over the backend's API and the streams of `rejoin`.
 import { createChatStreams, type ChatStreams, type StreamListener, type StreamOutcome } from "rejoin";
-import { Api, type SessionSummary } from "./api";
+import { Api, type SessionDetail, type SessionSummary } from "./api";
 import { failureOf, NEW_CONVERSATION, withLocal, type Conversation, type Remedy, type SentMessage } from "./conversation";
 import { coded, type Coded } from "./errors";
-import { createFaults, type Faults } from "./faults";
+import { findControl, type Control } from "./lab/control";
+import { Network } from "./lab/network";
+import { Recorder } from "./lab/recorder";
+import { Replay } from "./lab/replay";
+import { watchStream } from "./lab/watch";
 import type { PageOptions } from "./options";
-import { Store } from "./store";
+import { Peer } from "./peer/peer";
+import { keptStore, Store } from "./store";
 
 export interface SessionList {
   readonly sessions: readonly SessionSummary[] | null;
@@ -14,16 +19,34 @@ export interface SessionList {
 
 export class Chat {
   readonly sessions = new Store<SessionList>({ sessions: null, error: null });
-  readonly faults: Faults = createFaults();
+  /** Whether each message is also asked through a plain reader. */
+  readonly compare = keptStore("rejoin_demo_compare", false);
+  readonly recorder: Recorder;
+  readonly network: Network;
   readonly streams: ChatStreams;
+  readonly peer: Peer;
+  readonly replay: Replay;
+  /** Who can restart the server; null where nobody can. */
+  readonly control = new Store<Control | null>(null);
   readonly #api: Api;
   readonly #conversations = new Map<string, Store<Conversation>>();
   /** Sessions whose stream this page already waits for. */
   readonly #followed = new Set<string>();
+  readonly #watched = new Set<string>();
 
   constructor(readonly options: PageOptions) {
-    this.#api = new Api(options.baseUrl, this.faults.fetch);
-    this.streams = createChatStreams({ baseUrl: options.baseUrl, fetch: this.faults.fetch });
+    this.recorder = new Recorder((taskId) => this.streams.listActiveTasks().find((task) => task.taskId === taskId)?.sessionId);
+    this.network = new Network(this.recorder);
+    this.#api = new Api(options.baseUrl, this.network.for("rejoin"));
+    this.streams = createChatStreams({ baseUrl: options.baseUrl, fetch: this.network.for("rejoin") });
+    this.peer = new Peer(options.baseUrl, new Api(options.baseUrl, this.network.honest), this.network.for("peer"), this.recorder);
+    this.replay = new Replay(this);
+    void findControl(this.network.honest).then((control) => this.control.set(control));
+  }
+
+  /** What the server has, asked past the faults of the lab. */
+  truth(id: string): Promise<SessionDetail> {
+    return new Api(this.options.baseUrl, this.network.honest).session(id);
   }
 
   conversation(id: string): Store<Conversation> {
@@ -37,7 +60,7 @@ export class Chat {
   async refreshSessions(): Promise<void> {
     try {
       const { sessions } = await this.#api.listSessions();
-      this.sessions.set({ sessions, error: null });
+      this.sessions.set({ sessions: sessions.filter(({ id }) => !this.peer.owns(id)), error: null });
     } catch (error) {
       this.sessions.update((list) => ({ ...list, error: coded(error) }));
     }
@@ -45,6 +68,7 @@ export class Chat {
 
   /** Shows a chat: its history, and its answer where one is being written. */
   async open(id: string): Promise<void> {
+    this.#watch(id);
     await Promise.all([this.#load(id), this.#resume(id)]);
   }
 
@@ -56,10 +80,12 @@ export class Chat {
   }
 
   async send(id: string, text: string): Promise<void> {
+    if (this.compare.get()) void this.peer.ask(id, text);
     await this.#stream(id, { id: crypto.randomUUID(), role: "user", content: text });
   }
 
   async stop(id: string): Promise<void> {
+    this.peer.stop(id);
     await this.streams.stopStream(id);
   }
 
@@ -71,10 +97,18 @@ export class Chat {
   }
 
   async #stream(id: string, message: SentMessage): Promise<void> {
+    this.#watch(id);
+    this.recorder.begin("rejoin", id);
     const conversation = this.conversation(id);
     conversation.update((known) => ({ ...withLocal(known, message), failure: null, activeStream: null }));
     const request = { message: message.content, messageId: message.id };
     await this.#follow(id, message, () => this.streams.startStream(id, request, this.#onceStreaming(() => this.refreshSessions())));
+  }
+
+  #watch(id: string): void {
+    if (this.#watched.has(id)) return;
+    this.#watched.add(id);
+    watchStream(this.streams, this.recorder, id);
   }
 
   /** A listener for the moment from which on the server has the message, and so a title for the chat. */

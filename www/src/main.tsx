@@ -14,6 +14,8 @@ import "./styles/markdown.css";
 import "./styles/parts.css";
 import "./styles/composer.css";
 import "./styles/lab.css";
+import "./styles/compare.css";
+import "./styles/timeline.css";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no #root");

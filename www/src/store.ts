@@ -30,3 +30,25 @@ export class Store<T> {
 export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.watch, store.get);
 }
+
+/** A store that survives a reload, where the browser lets it. */
+export function keptStore(key: string, initial: boolean): Store<boolean> {
+  const store = new Store(read(key) ?? initial);
+  store.watch(() => {
+    try {
+      localStorage.setItem(key, JSON.stringify(store.get()));
+    } catch {
+      // Then it lasts as long as the page.
+    }
+  });
+  return store;
+}
+
+function read(key: string): boolean | null {
+  try {
+    const kept = localStorage.getItem(key);
+    return kept === null ? null : kept === "true";
+  } catch {
+    return null;
+  }
+}

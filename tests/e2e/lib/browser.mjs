@@ -56,6 +56,16 @@ export class ChatPage {
     await this.page.click(at(name));
   }
 
+  /** Clicks also what lies in a panel that is away. */
+  async press(name) {
+    await this.page.$eval(at(name), (button) => button.click());
+  }
+
+  /** Waits until the comparison says one of these about a reader: "own" or "peer". */
+  async verdict(reader, ...kinds) {
+    await this.page.waitForSelector(kinds.map((kind) => `${at(`${reader}-verdict`)}[data-verdict="${kind}"]`).join(","));
+  }
+
   /** The id of the chat on the page, once it has one. */
   async chat() {
     await this.page.waitForFunction(() => location.hash.startsWith("#/chat/"));

@@ -6,10 +6,11 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const root = resolve(import.meta.dirname, "../../..");
-const www = join(root, "www/dist");
+/** The built demo. */
+export const www = join(root, "www/dist");
 
 /** The server that was built last, or the one that `REJOIN_SERVER` names. */
-function binary() {
+export function serverProgram() {
   const targets = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const places = [process.env.REJOIN_SERVER, join(targets, "release/rejoin-server"), join(targets, "debug/rejoin-server")];
   const found = places.find((place) => place && existsSync(place));
@@ -19,7 +20,7 @@ function binary() {
 
 /** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
 export async function startServer(...flags) {
-  const child = spawn(binary(), ["--listen", "127.0.0.1:0", "--store", "memory", "--www", www, ...flags], {
+  const child = spawn(serverProgram(), ["--listen", "127.0.0.1:0", "--store", "memory", "--www", www, ...flags], {
     stdio: ["ignore", "pipe", process.env.REJOIN_SERVER_LOG ? "inherit" : "ignore"],
     env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "warn" },
   });

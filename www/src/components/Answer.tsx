@@ -2,6 +2,7 @@
 import type { UIMessage } from "rejoin";
 import { memo, useState } from "react";
 import { useChat } from "../hooks/useChat";
+import { Attachments, isAttachment } from "./Attachment";
 import { CopyButton } from "./CopyButton";
 import { CodeIcon } from "./icons";
 import { Part } from "./Part";
@@ -10,11 +11,13 @@ export const Answer = memo(function Answer({ message, growing }: { message: UIMe
   const [view, setView] = useState(useChat().options.view);
   const other = view === "source" ? "rendered" : "source";
   const text = growing ? "" : textOf(message);
+  const attachments = message.parts.filter(isAttachment);
   return (
     <article className="answer" aria-label="Answer" aria-busy={growing} data-testid="answer" data-id={message.id}>
       {message.parts.map((part, index) => (
         <Part key={index} part={part} view={view} growing={growing} />
       ))}
+      {attachments.length > 0 && <Attachments parts={attachments} />}
       {text !== "" && (
         <div className="actions">
           <CopyButton text={text} />

@@ -1,4 +1,5 @@
 // One chat: its messages, how its stream stands, and where to write the next message.
+import type { UIMessage } from "rejoin";
 import { useEffect, useMemo } from "react";
 import type { Conversation as Known } from "../conversation";
 import { useChat } from "../hooks/useChat";
@@ -10,14 +11,18 @@ import { FailureNote } from "./FailureNote";
 import { Footer } from "./Footer";
 import { RetryIcon } from "./icons";
 import { MessageList } from "./MessageList";
+import { OwnVerdict } from "./OwnVerdict";
+import { PeerPane } from "./PeerPane";
 import { Skeleton } from "./Skeleton";
 import { StatusLine } from "./StatusLine";
+import { Timeline } from "./Timeline";
 import { Unavailable } from "./Unavailable";
 
 export function Conversation({ id }: { id: string }) {
   const chat = useChat();
   const conversation = useStore(chat.conversation(id));
   const snapshot = useSnapshot(id);
+  const comparing = useStore(chat.compare);
   const streaming = isRunning(snapshot.status);
   const settled = useMemo(() => rowsOnceReady(conversation), [conversation]);
   const rows = useMemo(() => withLive(settled, snapshot.message), [settled, snapshot.message]);
@@ -34,15 +39,23 @@ export function Conversation({ id }: { id: string }) {
   }
   return (
     <section className="conversation" aria-label="Chat" data-testid="conversation" data-phase={conversation.phase.kind}>
-      <MessageList
-        rows={rows}
-        growingId={streaming ? (snapshot.message?.id ?? null) : null}
-        waiting={streaming && rows.at(-1)?.kind !== "answer"}
-        unsentId={unsentId(conversation)}
-      >
-        {conversation.phase.kind === "loading" && rows.length === 0 && <Skeleton />}
-        {conversation.failure && !streaming && <Failed id={id} conversation={conversation} />}
-      </MessageList>
+      <div className="panes" data-comparing={comparing}>
+        <div className="pane">
+          {comparing && <h2 className="pane-title">rejoin</h2>}
+          <MessageList
+            rows={rows}
+            growingId={streaming ? (snapshot.message?.id ?? null) : null}
+            waiting={streaming && rows.at(-1)?.kind !== "answer"}
+            unsentId={unsentId(conversation)}
+          >
+            {conversation.phase.kind === "loading" && rows.length === 0 && <Skeleton />}
+            {conversation.failure && !streaming && <Failed id={id} conversation={conversation} />}
+          </MessageList>
+          {comparing && <OwnVerdict snapshot={snapshot} shown={lastAnswer(rows)} />}
+        </div>
+        {comparing && <PeerPane chatId={id} />}
+      </div>
+      <Timeline chatId={id} live={streaming || comparing} owner={snapshot.role === "owner"} />
       <Footer>
         <StatusLine snapshot={snapshot} />
         <Composer streaming={streaming} onSend={(text) => void chat.send(id, text)} onStop={() => void chat.stop(id)} />
@@ -71,6 +84,11 @@ function Failed({ id, conversation }: { id: string; conversation: Known }) {
 function rowsOnceReady(conversation: Known): readonly Row[] {
   if (conversation.stored.length === 0 && conversation.local.length === 0) return [];
   return settledRows(conversation);
+}
+
+function lastAnswer(rows: readonly Row[]): UIMessage | null {
+  const last = rows.at(-1);
+  return last?.kind === "answer" ? last.message : null;
 }
 
 function unsentId({ failure }: Known): string | null {

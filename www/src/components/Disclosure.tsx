@@ -1,5 +1,5 @@
 // Something folded that opens: the browser's own <details>, so keyboard and screen readers know it.
-import type { ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { ChevronIcon } from "./icons";
 
 interface Props {
@@ -9,12 +9,18 @@ interface Props {
   readonly note?: ReactNode;
   readonly kind: string;
   readonly testId: string;
+  /** Opens it when this becomes true; the reader may close it. */
+  readonly startsOpen?: boolean;
   readonly children: ReactNode;
 }
 
-export function Disclosure({ icon, title, note, kind, testId, children }: Props) {
+export function Disclosure({ icon, title, note, kind, testId, startsOpen = false, children }: Props) {
+  const [open, setOpen] = useState(startsOpen);
+  useEffect(() => {
+    if (startsOpen) setOpen(true);
+  }, [startsOpen]);
   return (
-    <details className={`disclosure disclosure-${kind}`} data-testid={testId} data-state={kind}>
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)} className={`disclosure disclosure-${kind}`} data-testid={testId} data-state={kind}>
       <summary>
         {icon}
         <span className="disclosure-title">{title}</span>

@@ -1,7 +1,9 @@
 // What the streams of the chat on the page have been through since the page was loaded.
 import type { StreamMetrics } from "rejoin";
 import { useChat } from "../hooks/useChat";
+import { useDroppedFrames } from "../hooks/useDroppedFrames";
 import { useSnapshot } from "../hooks/useSnapshot";
+import { useTrace } from "../hooks/useTrace";
 import { Journal } from "./Journal";
 
 const LABELS: readonly (readonly [keyof StreamMetrics, string])[] = [
@@ -10,6 +12,7 @@ const LABELS: readonly (readonly [keyof StreamMetrics, string])[] = [
   ["reconnects", "Reconnects"],
   ["duplicates", "Duplicates dropped"],
   ["malformed", "Bad frames skipped"],
+  ["unknown", "Unknown types kept"],
   ["resets", "Started over"],
 ];
 
@@ -20,18 +23,28 @@ export function Metrics({ sessionId }: { sessionId: string }) {
   // The counters move with the stream, so a new snapshot is the moment to read them.
   const snapshot = useSnapshot(sessionId);
   const metrics = streams.getMetrics(sessionId);
+  const { away } = useTrace("rejoin", sessionId);
+  const dropped = useDroppedFrames(streams.isStreaming(sessionId));
   return (
     <>
       <h3>This chat</h3>
       <dl className="metrics" data-testid="metrics">
         {LABELS.map(([name, label]) => (
-          <div key={name}>
-            <dt>{label}</dt>
-            <dd data-testid={`metric-${name}`}>{numbers.format(metrics[name])}</dd>
-          </div>
+          <Metric key={name} name={name} label={label} value={numbers.format(metrics[name])} />
         ))}
+        <Metric name="catch-up" label="Last time to catch up" value={away.length > 0 ? `${numbers.format(away.at(-1) ?? 0)} ms` : "–"} />
+        <Metric name="frames" label="Frames dropped" value={numbers.format(dropped)} />
       </dl>
       <Journal snapshot={snapshot} />
     </>
+  );
+}
+
+function Metric({ name, label, value }: { name: string; label: string; value: string }) {
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd data-testid={`metric-${name}`}>{value}</dd>
+    </div>
   );
 }

@@ -8,19 +8,29 @@ import { FailureNote } from "./FailureNote";
 import { Footer } from "./Footer";
 
 /** What to try, with the demo agent's directives (SERVER.md). */
-const SUGGESTIONS = [
+const SUGGESTIONS: readonly Suggestion[] = [
+  { title: "Side by side", text: "Cut this one, and compare. /tokens 300 /rate 40 /blocks 4", compare: true },
   { title: "A normal answer", text: "How does a stream survive a cut?" },
-  { title: "A long one, to cut", text: "Write slowly. /tokens 600 /rate 30" },
   { title: "Thought and tools", text: "Look it up. /reasoning /tool search /tool weather /tokens 160 /rate 40" },
   { title: "Scripts and emoji", text: "Every alphabet, please. /unicode /tokens 120 /rate 30" },
-] as const;
+  { title: "A job in the background", text: "Make the report. /operation nightly_report /tokens 60 /rate 40" },
+  { title: "An error", text: "Fail half-way. /tokens 80 /rate 60 /error MODEL_OVERLOADED" },
+];
+
+interface Suggestion {
+  readonly title: string;
+  readonly text: string;
+  /** Also ask a plain reader, and show both. */
+  readonly compare?: boolean;
+}
 
 export function NewChat() {
   const chat = useChat();
   const [starting, setStarting] = useState(false);
   const [error, setError] = useState<Coded | null>(null);
 
-  const start = async (text: string) => {
+  const start = async (text: string, compare = false) => {
+    if (compare) chat.compare.set(true);
     setStarting(true);
     setError(null);
     try {
@@ -41,9 +51,9 @@ export function NewChat() {
           <h2>Ask, then pull the plug.</h2>
           <p>Cut the connection in the middle of an answer, go offline, reload the page. The answer arrives whole, once.</p>
           <ul className="suggestions">
-            {SUGGESTIONS.map(({ title, text }) => (
+            {SUGGESTIONS.map(({ title, text, compare = false }) => (
               <li key={title}>
-                <button type="button" onClick={() => void start(text)} disabled={starting}>
+                <button type="button" onClick={() => void start(text, compare)} disabled={starting} data-testid={compare ? "suggest-compare" : undefined}>
                   <strong>{title}</strong>
                   <span>{text}</span>
                 </button>

@@ -1,7 +1,6 @@
 // One part of an answer, by its kind. A kind without a look of its own is left out.
 import type { UIMessagePart } from "rejoin";
 import { isTool } from "../tools";
-import { Attachment, SourceLink } from "./Attachment";
 import { Reasoning } from "./Reasoning";
 import { TextPart } from "./TextPart";
 import { ToolCall } from "./ToolCall";
@@ -20,10 +19,6 @@ export function Part({ part, view, growing }: Props) {
       return <TextPart text={part.text} view={view} />;
     case "reasoning":
       return <Reasoning part={part} growing={growing} />;
-    case "source-url":
-      return <SourceLink part={part} />;
-    case "file":
-      return <Attachment part={part} />;
     default:
       return null;
   }

@@ -5,6 +5,8 @@ import { useOnline } from "../hooks/useOnline";
 import { useReplaying } from "../hooks/useReplaying";
 import { statusWords } from "../status";
 
+const numbers = new Intl.NumberFormat("en");
+
 export function StatusLine({ snapshot }: { snapshot: StreamSnapshot }) {
   const online = useOnline();
   const replaying = useReplaying(snapshot.sessionId);
@@ -18,6 +20,11 @@ export function StatusLine({ snapshot }: { snapshot: StreamSnapshot }) {
       {online && secondsLeft !== null && secondsLeft > 0 && (
         <span aria-hidden="true" data-testid="countdown">
           in {secondsLeft} s{snapshot.attempt > 1 && ` (try ${snapshot.attempt})`}
+        </span>
+      )}
+      {snapshot.usage && (
+        <span className="status-usage" title={`${numbers.format(snapshot.usage.promptTokens)} of the question, ${numbers.format(snapshot.usage.completionTokens)} of the answer`} data-testid="usage">
+          {numbers.format(snapshot.usage.totalTokens)} tokens
         </span>
       )}
       {snapshot.error && <code data-testid="status-code">{snapshot.error.code}</code>}

@@ -4,12 +4,18 @@ import { isOperation, stageOf, toolName, type Stage, type ToolPart } from "../to
 import { Disclosure } from "./Disclosure";
 import { ToolIcon } from "./icons";
 import { Json } from "./Json";
+import { OperationProgress } from "./OperationProgress";
 
 export const ToolCall = memo(function ToolCall({ part, growing }: { part: ToolPart; growing: boolean }) {
   const stage = stageOf(part, growing);
   return (
-    <Disclosure icon={<ToolIcon />} title={toolName(part)} note={WORDS[stage]} kind={stage} testId="tool-call">
-      {stage === "operation" && <p className="tool-waiting">{waitingFor(part.output)}</p>}
+    <Disclosure icon={<ToolIcon />} title={toolName(part)} note={WORDS[stage]} kind={stage} startsOpen={stage === "operation"} testId="tool-call">
+      {stage === "operation" && (
+        <>
+          <p className="tool-waiting">{waitingFor(part.output)}</p>
+          <OperationProgress output={part.output} />
+        </>
+      )}
       <Json label="Input" value={part.state === "input-streaming" ? (part.rawInput ?? part.input) : part.input} />
       {part.output !== undefined && <Json label="Output" value={part.output} />}
       {part.errorText !== undefined && <Json label="Error" value={part.errorText} />}

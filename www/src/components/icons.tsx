@@ -41,3 +41,11 @@ export const LabIcon = icon(<path d="M8 3h4M8.5 3v5L4 15.2A1.2 1.2 0 0 0 5 17h10
 export const CloseIcon = icon(<path d="M5 5l10 10M15 5L5 15" />);
 export const CodeIcon = icon(<path d="M7 6l-4 4 4 4M13 6l4 4-4 4" />);
 export const LinkIcon = icon(<path d="M8 12l4-4M9 6l1.5-1.5a3.2 3.2 0 0 1 4.5 4.5L13.5 10.5M11 14l-1.5 1.5A3.2 3.2 0 0 1 5 11l1.5-1.5" />);
+export const EndIcon = icon(<path d="M4 10h8M12 5v10M16 5v10" />);
+export const SilentIcon = icon(<path d="M3 10h3M9 10h2M14 10h3M5 6v8M15 6v8" />);
+export const GarbageIcon = icon(<path d="M4 6l3 3-3 3M9 14l2-9 2 9M15 6v3M15 12.5h.01" />);
+export const ServerIcon = icon(<path d="M4 4h12v5H4zM4 11h12v5H4zM7 6.5h.01M7 13.5h.01" />);
+export const TabsIcon = icon(<path d="M3 7h10v9H3zM7 7V4h10v9h-4" />);
+export const ReplayIcon = icon(<path d="M10 5L4 10l6 5zM16 5l-6 5 6 5z" />);
+export const PulseIcon = icon(<path d="M2.5 10h4L8.5 5l3.5 10 2-5h3.5" />);
+export const FileIcon = icon(<path d="M5 3h6l4 4v10H5zM11 3v4h4" />);

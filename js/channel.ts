@@ -1,5 +1,6 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
+import { isAfter } from "./cursor.js";
 import { History } from "./history.js";
 import { guard } from "./report.js";
 import { Transcript } from "./transcript.js";
@@ -21,6 +22,8 @@ export interface StreamState {
 export interface Subscription {
   readonly listener: StreamListener;
   isOpen: boolean;
+  /** The event up to which it knows the stream by itself. */
+  after?: string | undefined;
 }
 
 const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
@@ -82,9 +85,9 @@ export class Channel {
     return subscription;
   }
 
-  /** Adds a listener that hears nothing before its `replay`. */
-  subscribeLate(listener: StreamListener): Subscription {
-    return { listener, isOpen: true };
+  /** Adds a listener that hears nothing before its `replay`, and then nothing of what it knows by itself. */
+  subscribeLate(listener: StreamListener, after?: string): Subscription {
+    return { listener, isOpen: true, after };
   }
 
   unsubscribe(subscription: Subscription): void {
@@ -121,7 +124,8 @@ export class Channel {
   replay(subscription: Subscription): void {
     if (!subscription.isOpen) return;
     this.#subscriptions.add(subscription);
-    this.#give([subscription], this.#history.chunks());
+    const { after } = subscription;
+    this.#give([subscription], after === undefined ? this.#history.chunks() : this.#history.after(after));
   }
 
   /** Tells those of these listeners that still listen. */
@@ -134,7 +138,8 @@ export class Channel {
   #give(subscriptions: Subscription[], chunks: readonly StreamChunk[]): void {
     const generation = this.#generation;
     for (const subscription of subscriptions) {
-      hand(subscription.listener, chunks, () => subscription.isOpen && generation === this.#generation);
+      const unknown = subscription.after === undefined ? chunks : unknownTo(subscription, chunks);
+      hand(subscription.listener, unknown, () => subscription.isOpen && generation === this.#generation);
     }
   }
 
@@ -142,6 +147,15 @@ export class Channel {
     const { message, usage } = this.#transcript;
     return { sessionId: this.sessionId, ...this.#state, message, ...(usage && { usage }) };
   }
+}
+
+/** Leaves out what a listener knows by itself; a stream that starts over is new to everyone. */
+function unknownTo(subscription: Subscription, chunks: readonly StreamChunk[]): readonly StreamChunk[] {
+  const after = subscription.after ?? "";
+  const first = chunks.findIndex(({ type, eventId }) => type === "stream_reset" || (eventId !== undefined && isAfter(eventId, after)));
+  if (first < 0) return chunks.some(({ eventId }) => eventId !== undefined) ? [] : chunks;
+  subscription.after = undefined;
+  return chunks.slice(first);
 }
 
 /** Hands chunks to a listener in its own shape, for as long as it wants them: each call may end that. */

@@ -123,7 +123,7 @@ class Client implements ChatStreams {
       const after = lastMessageId || undefined;
       return (engine, call) => {
         if (!engine.rejoin(sessionId, call, taskId, after)) this.#refuse(call, invalidCursor());
-        else this.#joinLive(call);
+        else this.#joinLive(call, after);
       };
     }) as Promise<StreamOutcome>;
   }
@@ -329,13 +329,13 @@ class Client implements ChatStreams {
     });
   }
 
-  /** A call that joined a stream that runs already: its listener hears first what it has missed. */
-  #joinLive(id: number): void {
+  /** A call that joined a stream that runs already: its listener hears first what it has missed, `after` what it knows. */
+  #joinLive(id: number, after?: string): void {
     this.#drain();
     const call = this.#calls.get(id);
     if (!call?.listener || call.subscription) return;
     const channel = this.#channel(call.session);
-    const subscription = channel.subscribeLate(call.listener);
+    const subscription = channel.subscribeLate(call.listener, after);
     call.subscription = subscription;
     this.#queue.add(call.session, () => channel.replay(subscription));
   }

@@ -1,9 +1,10 @@
-/** What a stream gave so far, for listeners that come late: adjacent deltas of a block are one chunk. */
+/**
+ * What a stream gave so far, for listeners that come late: adjacent deltas of a block are one chunk. All of it: what it
+ * takes goes by what the answer says, as the message itself does.
+ */
 
+import { isAfter } from "./cursor.js";
 import type { StreamChunk } from "./types.js";
-
-/** Beyond this many merged chunks the oldest are forgotten. */
-const MOST = 50_000;
 
 type Delta = { type: string; blockId?: string; id?: string; toolCallId?: string; replayed?: true; eventId?: string } & {
   [text: string]: unknown;
@@ -16,9 +17,17 @@ const DELTAS: Record<string, readonly [text: string, block: string]> = {
   "tool-input-delta": ["inputTextDelta", "toolCallId"],
 };
 
+/** Where the deltas of a merged chunk ended that had an id. */
+interface Seams {
+  readonly ids: string[];
+  readonly ends: number[];
+}
+
 /** Chunks of one stream, merged. */
 export class History {
   #chunks: StreamChunk[] = [];
+  /** Of the chunks with the same places. */
+  #seams: Array<Seams | undefined> = [];
   /** Whether the last chunk is a copy of ours, which may grow. */
   #isOpen = false;
 
@@ -28,11 +37,12 @@ export class History {
     if (this.#grow(chunk)) return;
     this.#isOpen = isPlain(chunk);
     this.#chunks.push(this.#isOpen ? { ...chunk } : chunk);
-    if (this.#chunks.length > MOST) this.#chunks = this.#chunks.slice(MOST >> 3);
+    this.#seams.push(undefined);
   }
 
   clear(): void {
     this.#chunks = [];
+    this.#seams = [];
     this.#isOpen = false;
   }
 
@@ -42,14 +52,46 @@ export class History {
     return [...this.#chunks];
   }
 
+  /** What came after an event. What has no id belongs to the event before it. */
+  after(cursor: string): StreamChunk[] {
+    const first = known(this.#chunks.map(({ eventId }) => eventId), cursor);
+    const [partly, ...rest] = this.chunks().slice(first);
+    return partly ? [tail(partly as Delta, this.#seams[first], cursor), ...rest] : [];
+  }
+
   #grow(chunk: StreamChunk): boolean {
     const last = this.#chunks.at(-1) as Delta | undefined;
     const names = DELTAS[chunk.type];
     if (!this.#isOpen || !last || !names || !continues(last, chunk as Delta, names[1])) return false;
+    if (last.eventId !== undefined) this.#mark(last.eventId, String(last[names[0]]).length);
     last[names[0]] = `${String(last[names[0]])}${String((chunk as Delta)[names[0]])}`;
     if (chunk.eventId !== undefined) last.eventId = chunk.eventId;
     return true;
   }
+
+  #mark(id: string, end: number): void {
+    const seams = (this.#seams[this.#seams.length - 1] ??= { ids: [], ends: [] });
+    seams.ids.push(id);
+    seams.ends.push(end);
+  }
+}
+
+/** What a merged chunk holds beyond an event. */
+function tail(chunk: Delta, seams: Seams | undefined, cursor: string): StreamChunk {
+  const end = seams?.ends[known(seams.ids, cursor) - 1];
+  const name = DELTAS[chunk.type]?.[0];
+  if (end === undefined || !name) return chunk as StreamChunk;
+  return { ...chunk, [name]: String(chunk[name]).slice(end) } as StreamChunk;
+}
+
+/** How many of these, which are in order, one has who stands at the cursor. */
+function known(ids: ReadonlyArray<string | undefined>, cursor: string): number {
+  let last = ids.length;
+  for (; last > 0; last--) {
+    const id = ids[last - 1];
+    if (id !== undefined && !isAfter(id, cursor)) break;
+  }
+  return last;
 }
 
 function continues(last: Delta, next: Delta, block: string): boolean {

@@ -115,8 +115,11 @@ impl Session {
         }
     }
 
-    /// This tab has the lock.
+    /// This tab has the lock. One that was given back meanwhile is not had.
     pub fn handle_locked(&mut self, cx: &mut Context) {
+        if self.sharing.lock == Lock::None {
+            return;
+        }
         self.sharing.lock = Lock::Held;
         match &self.state {
             State::Electing { ask, .. } => {

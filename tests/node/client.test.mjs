@@ -227,6 +227,26 @@ describe("listeners", () => {
     assert.equal(early.heard.length, 6);
   });
 
+  test("one that joins a running stream at an event hears what comes after it", async () => {
+    const { streams, backend } = client();
+    const early = ear();
+    void streams.startStream("s", "hello", early);
+    const stream = await backend.stream();
+    stream.begin().text("a", "b", "c", "d").send({ type: "tool-input-start", toolCallId: "t", toolName: "n" });
+    await until(() => types(early.heard).includes("tool_call_start"));
+    const ears = ["4-0", "6", "7-0", "8-0", "0-0"].map((after) => {
+      const late = ear();
+      void streams.reconnectToTask("s", "task-1", after, late);
+      return late;
+    });
+    stream.text("e").finish();
+    await until(() => ears.every(({ heard }) => types(heard).includes("stream_end")));
+    assert.deepEqual(ears.map(({ heard }) => text(heard)), ["cde", "e", "e", "", "abcde"]);
+    assert.deepEqual(types(ears[2].heard), ["text_chunk", "stream_end"]);
+    assert.equal(ears[0].heard[0].eventId, "6-0");
+    assert.equal(backend.requests.length, 1);
+  });
+
   test("one that unsubscribes, even from within, hears no more", async () => {
     const { streams, backend } = client();
     const heard = [];

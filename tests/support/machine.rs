@@ -1,5 +1,5 @@
 //! Any operations on a client, in any order: apps that call anything, networks that answer anything, storages that hold
-//! anything, clocks that run back. The bytes of one input decide everything; [`check`] panics where a promise is broken.
+//! anything, other tabs that post anything, clocks that run back. The bytes of one input decide everything; [`check`] panics where a promise is broken.
 //!
 //! What holds after every operation: the drain ends and is short, one foreground stream per session, a call is resolved
 //! at most once, an input for a request that is over does nothing, what waits is bounded, nothing is saved that was not
@@ -19,6 +19,9 @@ use rejoin::task::{ActiveTask, SavedTask, decode_legacy};
 
 const SESSIONS: &[&str] = &["s", "t", "/ü"];
 const TASKS: &[&str] = &["t1", "t2", "", "t 3"];
+/// This tab, and how others name their tellings.
+const TAB: &str = "me";
+const STREAMS: &[&str] = &["a-1", "a-2", "b-1", "me-1"];
 const TYPES: &[&str] = &["text/event-stream", "application/json", "text/html", "text/event-stream; charset=utf-8", ""];
 const STATUSES: &[u16] =
     &[200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 410, 413, 422, 425, 429, 500, 502, 503, 504, 0, 999];
@@ -33,8 +36,11 @@ const MOST_AT_ONCE: u32 = 16;
 pub fn check(program: &[u8]) {
     let mut bytes = Bytes(program);
     let mut world = World::new(&mut bytes);
-    while !bytes.0.is_empty() {
+    while !bytes.0.is_empty() && !world.is_closed {
         world.step(&mut bytes);
+    }
+    if world.is_closed {
+        return;
     }
     if world.seed.is_multiple_of(2) { world.come_to_rest() } else { world.close() }
 }
@@ -117,6 +123,11 @@ struct World {
     listeners: BTreeMap<&'static str, Listener>,
     /// Sessions of which the last input told that they look different now.
     changed: BTreeSet<String>,
+    /// Sessions whose lock is wanted or held.
+    locks: BTreeSet<String>,
+    /// What the client posted last: other tabs answer it.
+    telling: String,
+    is_closed: bool,
     /// `TRACE=1` prints what happens.
     tracing: bool,
 }
@@ -132,6 +143,7 @@ impl World {
             repost: bytes.pick(&[Repost::SameId, Repost::Never]),
             stall_timeout: bytes.pick(&[None, Some(1_000), Some(100)]),
             task_ttl: bytes.pick(&[3_600_000, 1_000]),
+            tab: (seed & 4 == 0).then(|| TAB.to_owned()),
             seed,
             ..Config::default()
         };
@@ -147,6 +159,9 @@ impl World {
             storage: BTreeMap::new(),
             listeners: SESSIONS.iter().map(|session| (*session, Listener::default())).collect(),
             changed: BTreeSet::new(),
+            locks: BTreeSet::new(),
+            telling: String::new(),
+            is_closed: false,
             tracing: std::env::var_os("TRACE").is_some(),
         }
     }
@@ -155,7 +170,7 @@ impl World {
     fn step(&mut self, bytes: &mut Bytes<'_>) {
         let sessions = if self.seed & 2 == 0 { 1 } else { SESSIONS.len() };
         let session = SESSIONS[bytes.below(sessions)];
-        match bytes.below(24) {
+        match bytes.below(32) {
             0 => self.start(session, bytes),
             1 => self.rejoin(session, bytes),
             2 => self.call(|call| Input::Resume { session, call }),
@@ -169,9 +184,89 @@ impl World {
             20 => self.input(Input::Page(bytes.pick(&[Page::Shown, Page::Hidden, Page::Left, Page::Returned]))),
             21 => self.store(session, bytes),
             22 => self.edit(session, bytes),
+            23..=24 => self.grant(session, bytes),
+            25..=29 => self.tab(session, bytes),
+            30 => self.close_early(bytes),
             _ => self.stale(bytes),
         }
+        if self.is_closed {
+            return;
+        }
         self.check_sessions();
+    }
+
+    // ---- other tabs ----
+
+    fn grant(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        if bytes.byte() & 7 == 0 {
+            self.input(Input::Watch { session });
+        }
+        if !self.locks.contains(session) {
+            return;
+        }
+        if bytes.byte() & 3 == 0 {
+            self.locks.remove(session);
+            return self.input(Input::LockLost { session });
+        }
+        let key = self.client.record_key(session);
+        let value = self.storage.get(&key).cloned();
+        self.input(Input::Stored { key: &key, value: value.as_deref() });
+        self.input(Input::Locked { session });
+    }
+
+    fn tab(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
+        let message = self.message(session, bytes);
+        self.expect_rows(message.len());
+        self.input(Input::Tab { message: &message });
+    }
+
+    fn message(&mut self, session: &str, bytes: &mut Bytes<'_>) -> String {
+        let stream = if bytes.byte() & 3 == 0 { self.telling.clone() } else { bytes.pick(STREAMS).to_owned() };
+        let (task, number) = (bytes.pick(TASKS), bytes.below(4));
+        let place =
+            format!(r#"{{"last":"{}","unnumbered":{},"hash":"{}"}}"#, self.id_told(bytes), number, bytes.byte());
+        let shown = format!(r#"{{"status":"streaming","patience":{}}}"#, u32::from(bytes.byte()) * 100);
+        let news = match bytes.below(10) {
+            0 => format!(r#""kind":"ask","stream":"{stream}","next":{number}"#),
+            1 => format!(r#""kind":"owner","stream":"{stream}","task":"{task}","place":{place}"#),
+            2..=3 => format!(
+                r#""kind":"state","to":"{TAB}","stream":"{stream}","next":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
+                self.frames_told(bytes)
+            ),
+            4..=5 => {
+                format!(r#""kind":"frames","stream":"{stream}","number":{number},"frames":{}"#, self.frames_told(bytes))
+            }
+            6 => format!(r#""kind":"alive","stream":"{stream}""#),
+            7 => {
+                let kind = bytes.pick(&["stopped", "failed", "expired", "odd"]);
+                format!(r#""kind":"end","stream":"{stream}","end":{{"kind":"{kind}","code":"X"}}"#)
+            }
+            8 => format!(r#""kind":"stop","task":"{task}""#),
+            _ => return bytes.text(),
+        };
+        format!(r#"{{"v":1,"from":"a","session":"{session}","news":{{{news}}}}}"#)
+    }
+
+    fn frames_told(&mut self, bytes: &mut Bytes<'_>) -> String {
+        let frame = |world: &mut Self, bytes: &mut Bytes<'_>| {
+            let id = if bytes.byte() & 1 == 0 { "null".to_owned() } else { format!("\"{}\"", world.id_told(bytes)) };
+            let data = match bytes.below(5) {
+                0 => format!(r#"{{"type":"start","messageId":"a","taskId":"{}"}}"#, bytes.pick(TASKS)),
+                1 => r#"{"type":"finish"}"#.to_owned(),
+                2 => "[DONE]".to_owned(),
+                _ => r#"{"type":"text-delta","id":"b","delta":"ha"}"#.to_owned(),
+            };
+            format!("[{id},\"{}\"]", data.replace('"', "\\\""))
+        };
+        let frames: Vec<String> = (0..bytes.below(3)).map(|_| frame(self, bytes)).collect();
+        format!("[{}]", frames.join(","))
+    }
+
+    /// What another tab tells may be delivered here.
+    fn id_told(&mut self, bytes: &mut Bytes<'_>) -> EventId {
+        let id = bytes.id();
+        self.listeners.values_mut().for_each(|listener| listener.heard = listener.heard.max(id));
+        id
     }
 
     // ---- the app ----
@@ -461,10 +556,22 @@ impl World {
             }
             Effect::Save { key, value } => self.save(key, value),
             Effect::Remove { key } => drop(self.storage.remove(&key)),
-            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } => panic!("a tab alone tells nobody"),
+            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.client.shares_tabs() => {
+                panic!("a tab alone tells nobody")
+            }
+            Effect::Lock { session, .. } => drop(self.locks.insert(session)),
+            Effect::Unlock { session } => {
+                assert!(self.locks.remove(&session), "a lock of {session} is given back twice")
+            }
+            Effect::Post { message } => self.note_telling(&message),
             Effect::Changed { session } => self.changed.extend([session]),
             Effect::Began { .. } | Effect::Deliver { .. } | Effect::Ended { .. } => {}
         }
+    }
+
+    fn note_telling(&mut self, message: &str) {
+        let stream = message.split("\"stream\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        self.telling = stream.unwrap_or_default().to_owned();
     }
 
     fn save(&mut self, key: String, value: String) {
@@ -488,8 +595,18 @@ impl World {
 
     // ---- the end ----
 
+    /// In the middle of everything, also of a rejoin that shares a stream which runs.
+    fn close_early(&mut self, bytes: &mut Bytes<'_>) {
+        if bytes.byte() & 3 == 0 {
+            self.rejoin(SESSIONS[0], bytes);
+            self.close();
+            self.is_closed = true;
+        }
+    }
+
     fn close(&mut self) {
         self.input(Input::Close);
+        assert!(self.locks.is_empty(), "locks outlive their client: {:?}", self.locks);
         assert!(self.pending.is_empty(), "never resolved: {:?}", self.pending);
         assert_eq!(self.client.deadline(), None);
         self.input(Input::Timeout);

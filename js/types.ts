@@ -855,8 +855,11 @@ export interface StreamRequest {
 
 /** Synchronous, as Web Storage. May throw: the client then goes on in memory. */
 export interface StorageLike {
+  /** The text under a key; null where there is none. */
   getItem(key: string): string | null;
+  /** May throw when it is full: the client goes on in memory. */
   setItem(key: string, value: string): void;
+  /** Does nothing where there is none. */
   removeItem(key: string): void;
   /** With `length`: enumerates the keys, so that saved tasks of sessions not asked for are found. */
   key?(index: number): string | null;
@@ -943,6 +946,7 @@ export interface ChatStreams {
   stopStream(sessionId: string): Promise<void>;
   /** Stops listening in this tab; the task goes on and stays saved. */
   detachStream(sessionId: string): void;
+  /** `idle` for a session that this client has not streamed. */
   getStreamStatus(sessionId: string): StreamStatus;
   /** Connecting, streaming, stalled or reconnecting. */
   isStreaming(sessionId: string): boolean;
@@ -952,12 +956,17 @@ export interface ChatStreams {
   onSnapshot(sessionId: string, callback: () => void): () => void;
   /** Called after the last chunk of each stream was delivered. Returns the way out. */
   onStreamComplete(callback: (sessionId: string, outcome: StreamOutcome) => void): () => void;
+  /** Saves a task that the app has learned of elsewhere, so that `resumeSession` finds it. */
   setActiveTask(sessionId: string, task: Partial<ActiveTask> & Pick<ActiveTask, "taskId">): void;
+  /** The saved task of a session; null where there is none, or it is older than `taskTtlMs`. */
   getActiveTask(sessionId: string): ActiveTask | null;
+  /** The saved tasks of all sessions. */
   listActiveTasks(): ActiveTask[];
   /** Called when the saved tasks changed, here or in another tab. Returns the way out. */
   onActiveTasks(callback: () => void): () => void;
+  /** Forgets the saved task; a stream that runs goes on. */
   clearActiveTask(sessionId: string): void;
+  /** Moves the saved cursor to the event that the app has handled last. */
   updateTaskLastMessageId(sessionId: string, lastMessageId: string): void;
   /** Of one session, or of all. */
   getMetrics(sessionId?: string): StreamMetrics;

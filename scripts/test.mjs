@@ -25,6 +25,7 @@ const suites = {
   build: () => build(),
   demo: () => buildDemo(),
   types: () => checkDemo(),
+  reference: () => run(process.execPath, ["scripts/reference/build.mjs", "--check"]),
   server: () => {
     process.env.REJOIN_SERVER = buildServer();
   },
@@ -40,7 +41,8 @@ const needs = {
   types: ["build"],
   node: ["build"],
   wasm: ["server"],
-  packaging: ["build"],
+  reference: ["build"],
+  packaging: ["build", "server"],
   e2e: ["build", "demo", "server"],
 };
 

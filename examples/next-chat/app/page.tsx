@@ -1,0 +1,5 @@
+import { NewChat } from "@/components/NewChat";
+
+export default function Page() {
+  return <NewChat />;
+}

@@ -1,0 +1,32 @@
+"use client";
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { createSession, streams } from "@/lib/streams";
+import { Composer } from "./Composer";
+
+export function NewChat() {
+  const router = useRouter();
+  const [failure, setFailure] = useState<string>();
+
+  async function start(text: string) {
+    try {
+      const id = await createSession();
+      // As soon as the backend has the message. The answer goes on in the page's client, and the chat shows it from there.
+      const open = () => {
+        router.push(`/chat/${id}`);
+        router.refresh();
+      };
+      await streams.startStream(id, text, { onStatus: (status) => status === "streaming" && open() });
+    } catch (error) {
+      setFailure(String(error));
+    }
+  }
+
+  return (
+    <>
+      <h1>What would you like to know?</h1>
+      {failure && <p role="alert">{failure}</p>}
+      <Composer onSend={start} />
+    </>
+  );
+}

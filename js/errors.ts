@@ -26,7 +26,16 @@ export class RejoinError extends Error {
     if (init.status !== undefined) this.status = init.status;
     if (init.details !== undefined) this.details = init.details;
   }
+
+  /** Entry points of the package are modules of their own, with a class each: an error of one is one of all. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== RejoinError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
 }
+
+const BRAND = Symbol.for("rejoin.error");
+Object.defineProperty(RejoinError.prototype, BRAND, { value: true });
 
 // On the prototype, as with the built-in errors: the name is none of an error's own properties.
 Object.defineProperty(RejoinError.prototype, "name", { value: "RejoinError", configurable: true, writable: true });

@@ -1,6 +1,7 @@
 /** One tool call of a message: what chunks tell of it, and the part it shows as. */
 
 import { PartialJson } from "./partial-json.js";
+import { errorText } from "./tool-result.js";
 import type { DynamicToolUIPart, ToolUIPart } from "./types.js";
 
 type Fields = Record<string, unknown>;
@@ -150,13 +151,4 @@ function lazy(make: () => unknown): PropertyDescriptor {
 /** Without the members that are missing. */
 export function present(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
-}
-
-/** What a failed tool gave, as the one sentence that a part has for it. */
-function errorText(result: unknown): string {
-  if (typeof result === "string") return result;
-  const { error, message } = (typeof result === "object" && result !== null ? result : {}) as Fields;
-  if (typeof error === "string") return error;
-  if (typeof message === "string") return message;
-  return JSON.stringify(result) ?? "";
 }

@@ -8,7 +8,7 @@ import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
-const entries = ["index", "slim", "react"];
+const entries = ["index", "slim", "react", "ai-sdk"];
 
 /** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
 const features = [
@@ -70,6 +70,7 @@ async function modules() {
     loader: { ".wasm": "base64" },
   };
   await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"] });
+  await bundle({ ...common, entryPoints: ["js/ai-sdk.ts"] });
   await bundle({ ...common, entryPoints: ["js/react.ts"], external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
 }

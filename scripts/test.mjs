@@ -30,6 +30,7 @@ const suites = {
     process.env.REJOIN_SERVER = buildServer();
   },
   node: () => nodeTests("tests/node"),
+  "ai-sdk": () => nodeTests("tests/ai-sdk"),
   wasm: wasmTests,
   packaging: () => nodeTests("tests/packaging"),
   e2e: () => nodeTests("tests/e2e"),
@@ -40,6 +41,7 @@ const needs = {
   demo: ["build"],
   types: ["build"],
   node: ["build"],
+  "ai-sdk": ["build", "server"],
   wasm: ["server"],
   reference: ["build"],
   packaging: ["build", "server"],

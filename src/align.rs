@@ -4,6 +4,8 @@
 //! and by the hash of everything up to it, never by equal content: "ha" twice is two chunks. Checkpoints of the running
 //! hash show a replay that differs soon after it begins to, in bounded memory.
 
+use alloc::vec::Vec;
+
 /// Checkpoints kept; when there are more, every second one goes.
 const MOST_CHECKPOINTS: usize = 4_096;
 

@@ -6,6 +6,9 @@ use crate::decimal;
 use crate::io::{Head, Millis, Outcome, OutcomeKind, Recovery, SendRequest, StreamError};
 use crate::json::{Json, ObjectWriter};
 use crate::time::{parse_http_date, parse_iso8601};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Reads the error of an answer; one is made from the status where the body has none.
 #[must_use]

@@ -12,6 +12,8 @@
 
 use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, Stream};
 use crate::cursor::EventId;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 const DELTA: u32 = 0;
 const JSON: u32 = 1;

@@ -17,6 +17,10 @@ use crate::session::{Leftover, Session, Snapshot};
 use crate::stop::Canceller;
 use crate::tabs::{Message, News};
 use crate::task::{ActiveTask, SavedTask, decode_legacy};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// The client.
 ///

@@ -1,6 +1,9 @@
 //! What all sessions of a client share: the time, the settings, the saved tasks, and the effects that wait to be drained.
 
+use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::decimal;
 use crate::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost};

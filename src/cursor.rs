@@ -1,5 +1,6 @@
 //! Event ids: their grammar, their order, and what an id means for a reader that stands at a cursor (PROTOCOL §1, §2).
 
+use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 

@@ -1,6 +1,8 @@
 //! Unsigned integers as decimal text. Not by `Display` and `FromStr`, whose machinery costs more, in time and in bytes of
 //! WebAssembly, than the rest of what is done with a number.
 
+use alloc::string::String;
+
 /// Appends a number.
 pub fn write(out: &mut String, number: u64) {
     const EIGHT_DIGITS: u64 = 100_000_000;
@@ -32,7 +34,7 @@ pub fn text(number: u64) -> String {
 pub fn read(digits: &[u8]) -> Option<u64> {
     /// That many digits always fit.
     const SAFE: usize = 19;
-    let (safe, rest) = digits.split_at(digits.len().min(SAFE));
+    let (safe, rest) = digits.split_at_checked(SAFE).unwrap_or((digits, &[]));
     let mut number = 0_u64;
     for byte in safe {
         number = number * 10 + digit(*byte)?;

@@ -3,6 +3,8 @@
 //! Chunks come reduced to what the rules need: a [`Kind`], and the task, block or tool id as a small number that the
 //! shell gave it ([`Name`]). What comes out are [`Action`]s; the handlers run in the shell, when this call is over.
 
+use alloc::vec::Vec;
+
 /// A task, block or tool id. One number per distinct text; [`UNNAMED`] where a chunk has none.
 pub type Name = u32;
 
@@ -319,7 +321,7 @@ impl Dispatcher {
     }
 
     fn close_blocks(&mut self, actions: &mut Vec<Action>) {
-        for block in std::mem::take(&mut self.open) {
+        for block in core::mem::take(&mut self.open) {
             self.close(block, actions);
         }
     }
@@ -378,7 +380,7 @@ impl Dispatcher {
     }
 
     fn renumber(&mut self, kept: &[Name]) {
-        self.seen = std::iter::once(&UNNAMED).chain(kept).map(|name| self.seen(*name)).collect();
+        self.seen = core::iter::once(&UNNAMED).chain(kept).map(|name| self.seen(*name)).collect();
         let renamed = |old: Name| match kept.binary_search(&old) {
             Ok(place) => u32::try_from(place + 1).unwrap_or(UNNAMED),
             Err(_) => UNNAMED,

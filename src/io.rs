@@ -8,6 +8,8 @@
 //! No effect is ever carried out by calling back into the core from within the drain: its answer is a later input.
 
 use crate::cursor::EventId;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Milliseconds since the Unix epoch by the shell's clock, which never runs back.
 pub type Millis = u64;

@@ -13,6 +13,7 @@ pub use string::JsonString;
 pub use write::{ObjectWriter, quote, quoted};
 
 use crate::decimal;
+use alloc::string::String;
 
 /// One checked value, as it stands in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! The core gets [inputs](io::Input) and the time, and gives [effects](io::Effect); see [`io`] for the rules. It knows
 //! no clock, no randomness, no socket and no JavaScript.
 
+#![cfg_attr(all(feature = "bare", target_arch = "wasm32"), no_std)]
+
 extern crate alloc;
 
 pub mod align;
@@ -30,6 +32,8 @@ pub mod tabs;
 pub mod task;
 pub mod time;
 
+#[cfg(all(feature = "bare", target_arch = "wasm32"))]
+mod bare;
 #[cfg(target_arch = "wasm32")]
 pub mod bindings;
 #[cfg(target_arch = "wasm32")]

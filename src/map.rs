@@ -1,6 +1,7 @@
 //! A map for a handful of entries: a sorted vector. In the WebAssembly it is an eighth of the code of the standard
 //! library's B-tree, which is compiled anew for every pair of types.
 
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 /// Entries in the order of their keys. Looking up costs a binary search, changing the set of keys a move of those behind.

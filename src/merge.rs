@@ -15,7 +15,8 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use alloc::vec::Vec;
+use core::cell::Cell;
 use turn::Turn;
 
 /// A text by number; equal texts have equal numbers.

@@ -12,6 +12,9 @@ use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
 use crate::tabs::Frame;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Rows beyond this are delivered without waiting for a frame.
 const FULL: usize = 1024 * 1024;

@@ -3,6 +3,7 @@
 use crate::io::{Author, Head, Replay, Request, SendRequest};
 use crate::json::{Json, ObjectWriter};
 use crate::task::percent_encode;
+use alloc::string::String;
 
 impl Request {
     /// The HTTP method.

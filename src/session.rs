@@ -12,7 +12,10 @@
 mod answers;
 mod sharing;
 
+use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use self::sharing::{Following, Sharing};
 use crate::answer::{bare_outcome, local_error};

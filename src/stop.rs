@@ -10,6 +10,9 @@ use crate::io::{Attempt, Call, Effect, Failure, Head, Millis, Network, Request, 
 use crate::retry::{Backoff, Budget, Next, parse_retry_after};
 use crate::session::Leftover;
 use crate::task::{ActiveTask, SavedTask};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// How long one request may stay unanswered, in ms.
 const PATIENCE: Millis = 45_000;

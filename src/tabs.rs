@@ -8,6 +8,9 @@
 //! Messages are untrusted input: other versions, other code of the same origin. What does not parse is ignored.
 
 use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::chunk::{self, Chunk};
 use crate::cursor::EventId;

@@ -8,6 +8,9 @@ use crate::decimal;
 use crate::io::Millis;
 use crate::json::{Json, ObjectWriter, quoted};
 use crate::time::parse_iso8601;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The version this code writes. Records of another version are not read.
 const VERSION: u64 = 1;

@@ -7,7 +7,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 /// `Sun, 06 Nov 1994 08:49:37 GMT`; the obsolete forms are not understood.
 #[must_use]
 pub fn parse_http_date(text: &str) -> Option<Millis> {
-    let mut words = text.split_once(", ")?.1.split(' ');
+    let mut words = text.split_once(',')?.1.strip_prefix(' ')?.split(' ');
     let day = words.next()?.parse().ok()?;
     let name = words.next()?;
     let month = MONTHS.iter().position(|month| *month == name)? as u64 + 1;

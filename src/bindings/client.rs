@@ -3,7 +3,9 @@
 //! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
 
-use std::rc::Rc;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use js_sys::{Array, JsString, Uint32Array};
 use wasm_bindgen::prelude::*;

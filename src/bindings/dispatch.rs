@@ -1,5 +1,6 @@
 //! `createStreamEventDispatcher`: one crossing per batch, two words in per chunk, three words out per call to make.
 
+use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
 use crate::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};

@@ -1,5 +1,6 @@
 //! `mergeMessages`: numbers in, places out. The texts stay in JavaScript, which answers the few questions about them.
 
+use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
 use crate::merge::{Activity, Merged, Message, Role, Text, Texts, merge};

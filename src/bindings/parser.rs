@@ -10,6 +10,8 @@
 //! | [`INVALID_RETRY`] | units of value, line | these |
 //! | [`TOO_LARGE`] | | |
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
 use crate::batch::utf16_len;
@@ -50,7 +52,7 @@ impl EventStream {
         if self.parser.feed(bytes, &mut self.found).is_err() {
             self.found.rows.push(TOO_LARGE);
         }
-        std::mem::take(&mut self.found.rows)
+        core::mem::take(&mut self.found.rows)
     }
 
     /// As `feed`, for text.
@@ -61,7 +63,7 @@ impl EventStream {
 
     /// The text of the rows that were given last.
     pub fn text(&mut self) -> String {
-        std::mem::take(&mut self.found.text)
+        core::mem::take(&mut self.found.text)
     }
 
     /// Ready for another stream.
@@ -73,7 +75,7 @@ impl EventStream {
     #[wasm_bindgen(js_name = resetConsuming)]
     pub fn reset_consuming(&mut self) -> Vec<u32> {
         self.parser.reset_consuming(&mut self.found);
-        std::mem::take(&mut self.found.rows)
+        core::mem::take(&mut self.found.rows)
     }
 }
 

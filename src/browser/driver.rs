@@ -4,8 +4,11 @@
 //! finds the client at rest. An input that comes while effects are carried out is handled at once, and its effects
 //! take their place behind those that wait.
 
+use alloc::borrow::ToOwned;
+use alloc::rc::{Rc, Weak};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
 
 use super::clock::Clock;
 use super::fetch::{self, Exchange};

@@ -1,6 +1,8 @@
 //! What the page tells of its life: visible, hidden, left, back; online, offline; another tab's writes to the storage.
 //! Where there is no window (a server, a worker) there is nothing to hear.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{Event, EventTarget};

@@ -1,6 +1,7 @@
 //! The options of `createChatStreams` as they cross from JavaScript, and the core's settings they become: every number
 //! clamped to what makes sense, whatever the app gave. `js/options.ts` has told the app of wrong types already.
 
+use alloc::string::String;
 use wasm_bindgen::JsValue;
 
 use super::lifecycle::{object, property, text};
@@ -63,7 +64,7 @@ impl Options {
             task_ttl: clamp(self.task_ttl_ms, defaults.task_ttl, 1_000.0, 365.0 * DAY),
             initial_delay: clamp(self.retry.initial_delay_ms, defaults.initial_delay, 1.0, DAY),
             max_delay: clamp(self.retry.max_delay_ms, defaults.max_delay, 1.0, DAY),
-            max_retries: self.retry.max_retries.map(|retries| saturate(retries.clamp(0.0, 1e6))),
+            max_retries: self.retry.max_retries.map(|retries| saturate(within(retries, 0.0, 1e6))),
             window: clamp(self.retry.window_ms, defaults.window, 0.0, 365.0 * DAY),
             repost: if self.retry.repost.as_deref() == Some("never") { Repost::Never } else { Repost::SameId },
             stall_timeout: self.stall_timeout_ms.map(|ms| clamp(Some(ms), 0, 10.0, DAY)),
@@ -100,7 +101,12 @@ fn number(of: &JsValue, name: &str) -> Option<f64> {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]
 fn clamp(given: Option<f64>, default: Millis, low: f64, high: f64) -> Millis {
-    given.filter(|number| !number.is_nan()).map_or(default, |number| number.clamp(low, high) as Millis)
+    given.filter(|number| !number.is_nan()).map_or(default, |number| within(number, low, high) as Millis)
+}
+
+/// Not by `clamp`, whose panic prints floating point numbers: a tenth of the WebAssembly.
+fn within(number: f64, low: f64, high: f64) -> f64 {
+    number.max(low).min(high)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]

@@ -1,6 +1,8 @@
 //! Where saved tasks are kept: `localStorage`, a storage of the app, or memory. Never fails towards its caller: a key that
 //! the storage would not take (missing, forbidden, full) is kept in memory instead, for as long as the page lives.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
@@ -77,12 +79,12 @@ impl Storage {
     /// The keys that begin so.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let mut keys: Vec<String> = self.memory.borrow().keys().cloned().collect();
-        if let Some(storage) = self.reach() {
-            keys.extend(enumerate(&storage));
+        for key in self.reach().iter().flat_map(enumerate) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
         }
         keys.retain(|key| key.starts_with(prefix));
-        keys.sort_unstable();
-        keys.dedup();
         keys
     }
 

@@ -1,7 +1,9 @@
 //! Web Locks and the channel between the tabs of one browser; there where the page has both, else each tab goes alone.
 
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
 use core::cell::{Cell, RefCell};
-use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;

@@ -4,6 +4,8 @@ use super::exact;
 use super::vocabulary::{self, Form, Renamed, Word};
 use crate::json::JsonString;
 use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A chunk with any members.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Reads JSON text token by token; everything else about JSON here stands on it.
 
 use super::string::JsonString;
+use alloc::vec::Vec;
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug)]

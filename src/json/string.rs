@@ -1,6 +1,7 @@
 //! JSON strings that stay as they stand in the text until someone needs what they say.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 
 /// A valid JSON string, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,17 @@
 //! Writes JSON text.
 
 use crate::decimal;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 /// Appends a string with its quotes, as `JSON.stringify` writes it.
 pub fn quote(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(is_escaped) {
-        let (plain, special) = rest.split_at(at);
+    while let Some((plain, byte, tail)) = special(rest) {
         out.push_str(plain);
-        escape(out, special.bytes().next().unwrap_or_default());
-        rest = special.get(1..).unwrap_or_default();
+        escape(out, byte);
+        rest = tail;
     }
     out.push_str(rest);
     out.push('"');
@@ -22,6 +23,12 @@ pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     quote(&mut out, text);
     out
+}
+
+/// What comes before the first byte that has to be escaped, that byte, and what follows it.
+fn special(text: &str) -> Option<(&str, u8, &str)> {
+    let at = text.bytes().position(is_escaped)?;
+    Some((text.get(..at)?, *text.as_bytes().get(at)?, text.get(at + 1..)?))
 }
 
 fn is_escaped(byte: u8) -> bool {

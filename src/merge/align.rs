@@ -2,6 +2,8 @@
 
 use super::turn::{Turn, score};
 use super::{Lists, Texts};
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Turns of either list that are weighed against each other at once. Longer lists are taken block by block from the
 /// newest back, each of which uses up at least half of a long list's block, so that the work grows with their length

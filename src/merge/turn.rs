@@ -1,6 +1,7 @@
 //! A turn, and what of a local turn the server's has.
 
 use super::{Lists, Message, Role, Text, Texts};
+use alloc::vec::Vec;
 
 /// What a match says for two turns being the same one. An answer, or an id, says much more than a question, which may be
 /// asked often.
@@ -27,7 +28,7 @@ pub(super) struct Turn {
     /// Messages of role [`Role::Other`].
     others: Vec<usize>,
     /// All of it, the user's message too.
-    all: std::ops::Range<usize>,
+    all: core::ops::Range<usize>,
 }
 
 impl Turn {

@@ -11,6 +11,9 @@ use crate::cursor::EventId;
 use crate::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::reader::{Heard, Verdict};
 use crate::tabs::{EndRecord, Frame, History, Message, News, Place, Shown};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// How long an owner may take to answer, in ms.
 const ELECTION: Millis = 1_000;

@@ -1,7 +1,7 @@
 //! Writes an event stream (PROTOCOL §2): whole events and comments appended to a buffer that the caller keeps.
 
 use crate::cursor::EventId;
-use std::io::Write;
+use alloc::vec::Vec;
 
 /// The last bytes of every HTTP response that reached the end of its task. Ends a response and nothing else.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -11,7 +11,7 @@ pub const DONE: &[u8] = b"data: [DONE]\n\n";
 /// A CR or CRLF inside `data` arrives as LF: the format has no way to write them.
 pub fn event(out: &mut Vec<u8>, id: Option<EventId>, data: &str) {
     if let Some(id) = id {
-        let _ = writeln!(out, "id: {id}");
+        lines(out, b"id: ", &id.text());
     }
     lines(out, b"data: ", data);
     out.push(b'\n');

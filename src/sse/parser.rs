@@ -15,7 +15,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Largest event that is accepted unless the caller says otherwise, in bytes of its lines.
 pub const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
@@ -163,7 +165,7 @@ impl Parser {
     /// As [`Parser::reset`], but first takes an unfinished line as if it had ended. That tells the sink of a comment,
     /// a `retry` or an unknown field; an unfinished block is still no event.
     pub fn reset_consuming(&mut self, sink: &mut impl Sink) {
-        let line = std::mem::take(&mut self.line);
+        let line = core::mem::take(&mut self.line);
         if !line.is_empty() {
             let _ = self.take_line(&line, &mut None, sink);
         }
@@ -224,7 +226,7 @@ impl Parser {
             return Ok(&[]);
         };
         self.extend_line(end)?;
-        let mut line = std::mem::take(&mut self.line);
+        let mut line = core::mem::take(&mut self.line);
         let mut held = None;
         let taken = self.take_line(&line, &mut held, sink);
         if let Some(data) = held {

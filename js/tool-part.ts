@@ -64,7 +64,8 @@ export class ToolCall {
 
   /** `tool-output-denied`. */
   deny(): void {
-    this.#settle("output-denied", { approval: { ...(this.#facts["approval"] as Fields | undefined), approved: false } });
+    const asked = this.#facts["approval"] as Fields | undefined;
+    this.#settle("output-denied", asked ? { approval: { ...asked, approved: false } } : {});
   }
 
   /** `tool-approval-request`. */

@@ -2,18 +2,57 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createChatStreams } from "../../dist/index.js";
+import { choices, orderlyAnswer } from "../ai-sdk/lib/answers.mjs";
+import { LogBackend } from "../ai-sdk/lib/log.mjs";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Compiles a folder's files by its tsconfig; gives what the compiler says. */
+function compile(project, ...options) {
+  const compiler = [path("../../node_modules/typescript/bin/tsc"), "--project", project, ...options];
+  const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: "utf8" });
+  assert.equal(status, 0, stdout);
+}
 
 for (const options of [
   ["--module", "nodenext", "--moduleResolution", "nodenext"],
   ["--module", "esnext", "--moduleResolution", "bundler"],
 ]) {
-  test(`an app compiles against the declarations: ${options.at(-1)}`, () => {
-    const compiler = [path("../../node_modules/typescript/bin/tsc"), "--project", path("../types/tsconfig.json"), ...options];
-    const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: "utf8" });
-    assert.equal(status, 0, stdout);
-  });
+  test(`an app compiles against the declarations: ${options.at(-1)}`, () => compile(path("../types/tsconfig.json"), ...options));
 }
+
+for (const major of [5, 6, 7]) {
+  test(`an app of ai ${major} compiles against those of rejoin/ai-sdk`, () => compile(path(`../types/ai-${major}.json`)));
+}
+
+/** Chunks as a listener gets them, and the messages that they make. */
+async function heard(chunks) {
+  const streams = createChatStreams({ fetch: new LogBackend(chunks).fetch, storage: "memory", delivery: "immediate" });
+  const heard = [];
+  await streams.startStream("s", "hi", (chunk) => heard.push(chunk));
+  const { message } = streams.getSnapshot("s");
+  streams.close();
+  return { heard, message };
+}
+
+test("what comes out of WebAssembly is of the types that were written by hand", async () => {
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, seed) => heard(orderlyAnswer(choices(seed), 7))));
+  const folder = mkdtempSync(path("../types/made-"));
+  try {
+    const literal = (value) => JSON.stringify(value, undefined, 1);
+    writeFileSync(join(folder, "made.ts"), [
+      'import type { StreamChunk, UIMessage } from "../../../dist/index.js";',
+      `export const chunks: StreamChunk[] = ${literal(answers.flatMap((answer) => answer.heard))};`,
+      `export const messages: UIMessage[] = ${literal(answers.map((answer) => answer.message))};`,
+    ].join("\n"));
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", files: ["made.ts"] }));
+    compile(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

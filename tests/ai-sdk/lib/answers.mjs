@@ -65,8 +65,19 @@ class Orderly {
     if (this.#random.chance(0.6)) this.#stream({ toolCallId, toolName, ...dynamic }, JSON.stringify(input));
     if (this.#random.chance(0.1)) return this.#write({ type: "tool-input-error", toolCallId, toolName, input, errorText: "no", ...dynamic });
     this.#write({ type: "tool-input-available", toolCallId, toolName, input, ...dynamic, ...maybe(this.#random, "providerExecuted", true) });
-    if (this.#major > 5 && this.#random.chance(0.2)) this.#write({ type: "tool-approval-request", toolCallId, approvalId: this.#name("approval") });
+    if (this.#major > 5 && this.#random.chance(0.3)) return this.#ask(toolCallId, dynamic);
     this.#result(toolCallId, dynamic);
+  }
+
+  /** Majors before 7 hear the user's decision in another stream. */
+  #ask(toolCallId, dynamic) {
+    const approvalId = this.#name("approval");
+    this.#write({ type: "tool-approval-request", toolCallId, approvalId });
+    if (this.#major < 7) return;
+    const approved = this.#random.chance(0.5);
+    this.#write({ type: "tool-approval-response", approvalId, approved, ...maybe(this.#random, "reason", "because") });
+    if (approved) this.#result(toolCallId, dynamic);
+    else this.#write({ type: "tool-output-denied", toolCallId });
   }
 
   #stream(call, json) {
@@ -77,7 +88,6 @@ class Orderly {
   #result(toolCallId, dynamic) {
     if (this.#random.chance(0.2)) this.#write({ type: "tool-output-available", toolCallId, output: "so far", preliminary: true, ...dynamic });
     if (this.#random.chance(0.2)) return this.#write({ type: "tool-output-error", toolCallId, errorText: "broken", ...dynamic });
-    if (this.#major > 5 && this.#random.chance(0.1)) return this.#write({ type: "tool-output-denied", toolCallId });
     if (this.#random.chance(0.8)) this.#write({ type: "tool-output-available", toolCallId, output: { found: [1, 2] }, ...dynamic });
   }
 

@@ -135,6 +135,9 @@ impl Session {
             (Some(view), Look::Busy) => self.join_what_runs(&view, cx),
             (Some(view), Look::Sent) => self.find_sent(&view, head, cx),
             (Some(view), Look::Lost) => self.find_lost(&view, cx),
+            // A server may make its sessions with their first message.
+            (None, Look::Resume) if matches!(head.status, 404 | 410) => self.nothing_to_resume(cx),
+            (None, Look::Sent) if matches!(head.status, 404 | 410) => self.find_sent(&SessionView::default(), head, cx),
             (None, Look::Lost) if matches!(head.status, 404 | 410) => self.expire(cx),
             (None, _) if head.status == 200 => self.fail(not_a_session(head), cx),
             (None, _) => self.fail(read_error(head, body), cx),

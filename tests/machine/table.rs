@@ -144,7 +144,7 @@ fn a_lost_task_of_a_session_that_is_gone_too_is_expired() {
 
 #[test]
 fn a_session_that_cannot_be_read_fails_the_look() {
-    for (status, code) in [(200, "INVALID_RESPONSE"), (403, "ACCESS_DENIED"), (404, "NOT_FOUND")] {
+    for (status, code) in [(200, "INVALID_RESPONSE"), (403, "ACCESS_DENIED"), (400, "INVALID_REQUEST")] {
         let mut harness = Harness::default();
         let call = harness.resume();
         harness.answer_with(html(status), "<html>");
@@ -155,6 +155,34 @@ fn a_session_that_cannot_be_read_fails_the_look() {
     harness.pass(1_000);
     harness.answer_with(html(200), "<html>");
     assert_eq!(harness.code(call), "INVALID_RESPONSE", "which tells nothing of the task");
+}
+
+#[test]
+fn a_session_that_the_server_does_not_know_has_nothing_to_resume() {
+    for status in [404, 410] {
+        let mut harness = Harness::default();
+        let call = harness.resume();
+        harness.answer(status, r#"{"detail":{"code":"SESSION_NOT_FOUND","message":"no"}}"#);
+        assert_eq!((harness.outcome(call), harness.status()), (None, Status::Idle));
+    }
+}
+
+#[test]
+fn a_message_of_which_not_even_the_session_is_known_is_sent_again_unless_it_was_answered() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    assert!(harness.is_send());
+    harness.open(None);
+    harness.bytes(b":");
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    assert!(harness.is_look());
 }
 
 #[test]

@@ -277,7 +277,7 @@ impl Reader {
     /// Puts frames in as if they had been received; for an answer that only the session's history still has. It cannot be
     /// told which part of it was given before: where any was, all of it but the end is replayed.
     pub fn feed_stored(&mut self, frames: &[String], metrics: &mut Metrics) {
-        let is_known = self.rows > 0 || self.saved_position() > Position::default();
+        let is_known = self.has_told() || self.saved_position() > Position::default();
         let age = if is_known { Age::Replayed } else { Age::Fresh };
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {

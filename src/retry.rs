@@ -258,8 +258,25 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_beyond_the_window_ends_the_trying() {
+    fn a_floor_beyond_the_window_ends_the_trying_and_one_that_fits_does_not() {
         assert_eq!(backoff(5).failed(0, 700_000, Budget::Task), Next::Exhausted);
+        assert!(at(backoff(5).failed(0, 600_000, Budget::Task)) >= 600_000);
+    }
+
+    #[test]
+    fn a_window_of_nothing_still_allows_one_try_also_under_the_streams_floor() {
+        let mut backoff = Backoff::new(&Config { window: 0, ..Config::default() }, 8);
+        backoff.set_stream_floor(5_000);
+        assert!(at(backoff.failed(0, 0, Budget::Task)) >= 5_000);
+        assert_eq!(backoff.failed(5_000, 0, Budget::Task), Next::Exhausted);
+    }
+
+    #[test]
+    fn clients_that_were_given_the_same_floor_are_spread_by_a_quarter_of_it() {
+        let times: Vec<_> = (0..500).map(|seed| at(backoff(seed).failed(0, 2_000, Budget::Task))).collect();
+        let (first, last) = (times.iter().min().copied(), times.iter().max().copied());
+        assert!(first.is_some_and(|first| (2_000..2_050).contains(&first)), "{first:?}");
+        assert!(last.is_some_and(|last| (2_450..=2_500).contains(&last)), "{last:?}");
     }
 
     #[test]

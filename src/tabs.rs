@@ -583,6 +583,40 @@ mod tests {
     }
 
     #[test]
+    fn only_deltas_of_one_kind_and_block_are_merged_and_one_alone_stays_as_it_came() {
+        let mut history = History::default();
+        let frames = [
+            r#"{"type":"text_chunk","content":"a"}"#,
+            r#"{"type":"text-delta","id":"","delta":"b"}"#,
+            r#"{"type":"text-delta","id":"x","delta":"c"}"#,
+            r#"{"type":"reasoning-delta","id":"x","delta":"d"}"#,
+            r#"{"type":"tool-input-delta","toolCallId":"x","inputTextDelta":"e"}"#,
+            r#"{ "type" : "text-delta", "delta" : "\u0066", "id" : "x" }"#,
+        ];
+        frames.iter().for_each(|frame| history.push(None, frame));
+        let kept: Vec<_> = history.frames().unwrap().iter().map(|(_, data)| data.as_str()).collect();
+        assert_eq!(kept, frames);
+        for frame in [frames[0], r#"{"type":"reasoning-delta","id":"r","delta":"d"}"#] {
+            let mut history = History::default();
+            (0..3).for_each(|_| history.push(None, frame));
+            let merged = history.frames().unwrap()[0].1.clone();
+            assert_eq!(
+                (merged.matches("aaa").count() + merged.matches("ddd").count(), merged.len()),
+                (1, frame.len() + 2)
+            );
+        }
+    }
+
+    #[test]
+    fn a_history_beyond_its_bound_is_none_at_all_and_holds_nothing() {
+        let mut history = History::default();
+        history.push(None, &"x".repeat(MOST_HISTORY + 1));
+        history.push(None, "{}");
+        assert_eq!(history.frames(), None);
+        assert_eq!(history.footprint(), 0);
+    }
+
+    #[test]
     fn a_history_goes_on_merging_where_it_stopped() {
         let mut history = History::default();
         let mut whole = String::new();

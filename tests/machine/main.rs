@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 mod ends;
+mod guards;
 mod harness;
 mod joins;
 mod lifecycle;

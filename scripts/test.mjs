@@ -34,6 +34,7 @@ const suites = {
   wasm: wasmTests,
   packaging: () => nodeTests("tests/packaging"),
   e2e: () => nodeTests("tests/e2e"),
+  docs: () => nodeTests("tests/docs"),
 };
 
 /** What a suite needs to have run before. */
@@ -46,6 +47,7 @@ const needs = {
   reference: ["build"],
   packaging: ["build", "server"],
   e2e: ["build", "demo", "server"],
+  docs: ["build", "server"],
 };
 
 async function main(names) {

@@ -1,0 +1,107 @@
+// Every code block of README and docs is what it says it is: it compiles, or runs, or names what is there.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { transform } from "esbuild";
+import { found, targetDir } from "../../scripts/lib/run.mjs";
+import { blocksOf, documents, root } from "./lib/blocks.mjs";
+import { checkShell } from "./lib/shell.mjs";
+import { complaints } from "./lib/typescript.mjs";
+
+const blocks = documents.flatMap(blocksOf);
+const typed = complaints(blocks.filter(({ language }) => language === "ts" || language === "tsx"));
+const folder = join(root, "target/docs/blocks");
+mkdirSync(folder, { recursive: true });
+
+/** By language: throws where a block is wrong, gives a sentence where this machine cannot tell. */
+const checks = {
+  ts: checkTypes,
+  tsx: checkTypes,
+  js: ({ given, code }) => transform(`${given}\n${code}`, { loader: "js" }),
+  json: ({ code }) => JSON.parse(code),
+  sh: ({ code }) => checkShell(code),
+  python: checkPython,
+  rust: checkRust,
+  nginx: checkNginx,
+  http: ({ code }) => code.trim().split("\n").forEach((line) => assert.match(line, /^[A-Za-z-]+: \S/)),
+  text: () => undefined,
+};
+
+for (const block of blocks) {
+  test(`${block.file}:${block.line}, ${block.language || "no language"}`, async (t) => {
+    const check = checks[block.language];
+    assert.ok(check, "a block says its language, and someone checks it");
+    const reason = await check(block);
+    if (typeof reason === "string") t.skip(reason);
+  });
+}
+
+function checkTypes(block) {
+  assert.deepEqual(typed.get(block), []);
+}
+
+function checkPython({ code }) {
+  if (!found("python3")) return "no python3";
+  const file = join(folder, "block.py");
+  writeFileSync(file, code);
+  succeed("python3", ["-W", "error", "-m", "py_compile", file]);
+}
+
+/** As a crate of its own with the server's dependencies, in the versions of the lock file. */
+function checkRust({ code }) {
+  const crate = join(folder, "crate");
+  rmSync(crate, { recursive: true, force: true });
+  mkdirSync(join(crate, "src"), { recursive: true });
+  writeFileSync(join(crate, "Cargo.toml"), MANIFEST);
+  cpSync(join(root, "Cargo.lock"), join(crate, "Cargo.lock"));
+  writeFileSync(join(crate, "src/lib.rs"), code);
+  succeed("rustfmt", ["--check", "--edition", "2024", "--config-path", root, join(crate, "src/lib.rs")]);
+  succeed("cargo", ["check", "--quiet", "--manifest-path", join(crate, "Cargo.toml")], { env: { ...process.env, RUSTFLAGS: "-D warnings", CARGO_TARGET_DIR: join(targetDir, "docs/target") } });
+}
+
+const MANIFEST = `[package]
+name = "block"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+axum = { version = "0.8", default-features = false, features = ["http1", "tokio", "query", "json"] }
+futures-util = "0.3"
+serde = { version = "1", features = ["derive"] }
+tokio = { version = "1", features = ["sync", "time"] }
+
+[workspace]
+`;
+
+/** With a certificate of the moment, and on sockets that nobody needs rights for. */
+function checkNginx({ code }) {
+  if (!found("nginx") || !found("openssl")) return "no nginx, or no openssl";
+  const place = join(folder, "nginx");
+  rmSync(place, { recursive: true, force: true });
+  mkdirSync(place, { recursive: true });
+  const [key, certificate] = [join(place, "key.pem"), join(place, "certificate.pem")];
+  succeed("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=docs", "-days", "1", "-keyout", key, "-out", certificate]);
+  const here = code.replaceAll(/listen \d+/g, `listen unix:${place}/socket`);
+  const said = nginxSays(place, { key, certificate }, here);
+  // Before 1.25.1 it was a word of `listen`; the rest is the same.
+  if (/unknown directive "http2"/.test(said)) assert.equal(nginxSays(place, { key, certificate }, here.replace(/http2 on;/, "")), "");
+  else assert.equal(said, "");
+}
+
+/** What it has against a configuration. */
+function nginxSays(place, { key, certificate }, code) {
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${place}/${kind};`).join(" ");
+  const whole = `pid ${place}/pid; error_log stderr; events {} http { access_log off; ${paths} ssl_certificate ${certificate}; ssl_certificate_key ${key};\n${code}}`;
+  writeFileSync(join(place, "nginx.conf"), whole);
+  const { status, stderr } = spawnSync("nginx", ["-t", "-p", place, "-c", join(place, "nginx.conf")], { encoding: "utf8" });
+  return status === 0 ? "" : stderr;
+}
+
+function succeed(program, args, options) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", ...options });
+  assert.ifError(error);
+  assert.equal(status, 0, stdout + stderr);
+}

@@ -1,0 +1,44 @@
+// Checks the commands of a shell block: what they name has to be there.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./blocks.mjs";
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+export function checkShell(code) {
+  const { status, stderr } = spawnSync("bash", ["-n"], { input: code, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  for (const line of code.split("\n").map((text) => text.replace(/\s+#.*$/, "").trim()).filter(Boolean)) checkCommand(line.split(/\s+/));
+}
+
+function checkCommand([program, ...words]) {
+  const check = COMMANDS[program];
+  assert.ok(check, `nobody knows how to check ${program}`);
+  check(words);
+}
+
+const COMMANDS = {
+  npm: ([verb, name]) => {
+    if (verb === "install") return assert.equal(name, manifest.name);
+    const script = verb === "run" ? name : verb;
+    assert.ok(manifest.scripts[script], `package.json has no script ${script}`);
+  },
+  node: ([path]) => assert.ok(existsSync(join(root, path)), `${path} is not there`),
+  cargo: (words) => {
+    const name = words[words.indexOf("-p") + 1];
+    assert.ok(existsSync(join(root, name.replace(/^rejoin-/, ""), "Cargo.toml")), `the workspace has no ${name}`);
+    checkFlags(words.slice(words.indexOf("--") + 1));
+  },
+  "rejoin-server": checkFlags,
+  curl: (words) => assert.ok(words.some((word) => word.startsWith("http://127.0.0.1"))),
+};
+
+let help;
+
+function checkFlags(words) {
+  help ??= execFileSync(process.env.REJOIN_SERVER ?? join(root, "target/debug/rejoin-server"), ["--help"], { encoding: "utf8" });
+  for (const flag of words.filter((word) => word.startsWith("--"))) assert.match(help, new RegExp(`(^|\\s)${flag}\\b`, "m"), `rejoin-server has no ${flag}`);
+}

@@ -1,0 +1,49 @@
+// Checks TypeScript blocks strictly against the types of the built package: each is a file of its own, all are one project.
+
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./blocks.mjs";
+
+const STRICT = {
+  target: "ES2022",
+  lib: ["ES2023", "ESNext.Disposable", "DOM", "DOM.Iterable"],
+  module: "ESNext",
+  moduleResolution: "bundler",
+  jsx: "react-jsx",
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  noImplicitOverride: true,
+  noFallthroughCasesInSwitch: false,
+  skipLibCheck: true,
+  noEmit: true,
+  types: [],
+};
+
+/** @returns {Map<import("./blocks.mjs").Block, string[]>} What the compiler says about each block. */
+export function complaints(blocks) {
+  const folder = join(root, "target/docs/types");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  cpSync(join(import.meta.dirname, "../stubs"), folder, { recursive: true });
+  const names = new Map(blocks.map((block, number) => [`block${number}.${block.language}`, block]));
+  for (const [name, { given, code }] of names) writeFileSync(join(folder, name), `${given}\n${code}export {};\n`);
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: STRICT, include: ["*.ts", "*.tsx"] }));
+  const { stdout, error } = spawnSync(join(root, "node_modules/.bin/tsc"), ["--project", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" });
+  if (error) throw error;
+  return sorted(stdout, names);
+}
+
+function sorted(output, names) {
+  const said = new Map([...names.values()].map((block) => [block, []]));
+  let last;
+  for (const line of output.split("\n")) {
+    const [, name, row, what] = /^([^(\s]+)\((\d+),\d+\): (.*)$/.exec(line) ?? [];
+    const block = names.get(name);
+    if (name && !block) throw new Error(line);
+    if (block) said.get((last = block)).push(`${block.file}:${block.line + Number(row) - 1}: ${what}`);
+    else if (last && line.startsWith(" ")) said.get(last).push(line);
+  }
+  return said;
+}

@@ -1,0 +1,103 @@
+// The examples that say so are run: the README's against the real server, the backend guide's behind a proxy that cuts.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { test } from "node:test";
+import { transform } from "esbuild";
+import { startServer, Truth } from "../e2e/lib/server.mjs";
+import { inTurn } from "../e2e/lib/stage.mjs";
+import { FaultProxy } from "../e2e/proxy.mjs";
+import { blocksOf, documents, root } from "./lib/blocks.mjs";
+
+const marked = documents.flatMap(blocksOf).filter(({ run }) => run);
+const folder = join(root, "target/docs/run");
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+
+const runs = { plain: runPlainly, express: runExpress };
+
+for (const block of marked) {
+  test(`${block.file}:${block.line} runs (${block.run})`, { timeout: 120_000 }, () => runs[block.run](block));
+}
+
+/** In a process of its own, with what the README's reader has: a session, a way to render, a token. */
+async function runPlainly({ code }) {
+  const server = await startServer();
+  const proxy = await new FaultProxy(server.url).up();
+  proxy.plan = inTurn({ kind: "rst", at: 2000 }, { kind: "eof", at: 1500 });
+  try {
+    const truth = new Truth(server.url);
+    const sessionId = await truth.createSession();
+    const { code: script } = await transform(code.replaceAll('"/api/chat"', JSON.stringify(`${proxy.url}/api/chat`)), { loader: "ts", format: "esm" });
+    const file = join(folder, "readme.mjs");
+    writeFileSync(file, `
+      const sessionId = ${JSON.stringify(sessionId)};
+      const token = async () => "none";
+      let shown = "";
+      const render = (status, parts) => { shown = parts.map((part) => part.type === "text" ? part.text : "").join(""); };
+      ${script}
+      console.log(JSON.stringify({ kind: outcome.kind, shown, reconnects: streams.getMetrics().reconnects }));
+      streams.close();
+    `);
+    const { kind, shown, reconnects } = JSON.parse(await output(file));
+    assert.equal(kind, "finished");
+    assert.equal(reconnects, 2);
+    assert.equal(shown, await truth.answer(sessionId));
+  } finally {
+    await proxy.down();
+    await server.stop();
+  }
+}
+
+async function output(file) {
+  const child = spawn(process.execPath, ["--no-warnings", file], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (part) => (text += part));
+  const [code] = await once(child, "close");
+  assert.equal(code, 0, text);
+  return text.trim().split("\n").at(-1);
+}
+
+/** The client reads it through three cuts, then once more as a page that was reloaded would. */
+async function runExpress({ code }) {
+  cpSync(join(import.meta.dirname, "lib/express.mjs"), join(folder, "express.mjs"));
+  writeFileSync(join(folder, "yours.mjs"), `
+    import { setTimeout as pause } from "node:timers/promises";
+    export async function* model(message) {
+      for (let number = 0; number < 200; number += 1) { await pause(1); yield \`\${message}-\${number} \`; }
+    }
+  `);
+  writeFileSync(join(folder, "backend.mjs"), code.replace('from "express"', 'from "./express.mjs"'));
+  const { app } = await import(pathToFileURL(join(folder, "backend.mjs")));
+  const listener = app.listen(0);
+  await once(listener, "listening");
+  const proxy = await new FaultProxy(`http://127.0.0.1:${listener.address().port}`).up();
+  proxy.plan = inTurn({ kind: "rst", at: 700 }, { kind: "eof", at: 900 }, { kind: "fin", at: 1100 });
+  const { createChatStreams } = await import("../../dist/index.js");
+  const baseUrl = `${proxy.url}/api/chat`;
+  const streams = createChatStreams({ baseUrl, storage: "memory", retry: { initialDelayMs: 10 } });
+  try {
+    const outcome = await streams.startStream("s", "word");
+    const expected = Array.from({ length: 200 }, (_, number) => `word-${number} `).join("");
+    assert.equal(outcome.kind, "finished");
+    assert.equal(textOf(streams.getSnapshot("s")), expected);
+    assert.deepEqual({ ...streams.getMetrics(), bytes: 0, events: 0, chunks: 0 }, { bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 3, resets: 0 });
+    assert.equal(proxy.count("POST", /\/stream$/), 1);
+    await new Promise((done) => setTimeout(done, 0));
+    const { messages, active_stream } = await (await fetch(`${baseUrl}/sessions/s`)).json();
+    assert.deepEqual([active_stream, messages.map(({ role, content }) => [role, content])], [null, [["user", "word"], ["assistant", expected]]]);
+  } finally {
+    streams.close();
+    await proxy.down();
+    listener.close();
+    listener.closeAllConnections();
+  }
+}
+
+function textOf({ message }) {
+  return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}

@@ -1,0 +1,4 @@
+// What CoPilot's dispatcher is given.
+export interface HandlerDependencies {
+  sessionId: string;
+}

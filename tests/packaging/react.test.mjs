@@ -1,17 +1,27 @@
-// `rejoin/react`, rendered on a server and in Chromium under StrictMode.
+// `rejoin/react` with React 18 and 19, rendered on a server and in Chromium under StrictMode.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** The page: a chat in a few lines, on a backend that answers each message with its words, one every 5 ms. */
+/** Where each major is: the modules that the app and the hooks import have to be the same. */
+const reacts = [18, 19].map((major) => {
+  const require = createRequire(join(root, major === 18 ? "tests/packaging/react-18/package.json" : "package.json"));
+  const place = (name) => dirname(require.resolve(`${name}/package.json`));
+  return { major, version: require("react").version, alias: { react: place("react"), "react-dom": place("react-dom") } };
+});
+
+/** The page: a chat in a few lines, on a backend that answers each message with a tool call and its words, one every 5 ms. */
 const APP = `
-  import { Profiler, StrictMode, useRef, useState } from "react";
+  import { Profiler, StrictMode, memo } from "react";
   import { createRoot } from "react-dom/client";
   import { createChatStreams } from "rejoin";
   import { useActiveTasks, useChatStream } from "rejoin/react";
@@ -21,7 +31,8 @@ const APP = `
     window.requests.push(init.method + " " + url);
     if (init.method === "GET") return Response.json({ id: "s", messages: [], active_stream: null });
     const words = JSON.parse(init.body).message.split(" ");
-    const chunks = [{ type: "start", messageId: "m", taskId: "t" }, { type: "text-start", id: "0" },
+    const chunks = [{ type: "start", messageId: "m", taskId: "t" },
+      { type: "tool-input-available", toolCallId: "c", toolName: "look", input: {} }, { type: "tool-output-available", toolCallId: "c", output: "seen" }, { type: "text-start", id: "0" },
       ...words.map((word) => ({ type: "text-delta", id: "0", delta: word + " " })), { type: "text-end", id: "0" }, { type: "finish" }];
     let nth = 0;
     const body = new ReadableStream({ async pull(controller) {
@@ -42,6 +53,12 @@ const APP = `
   requestAnimationFrame(count);
   window.frames_ = () => frames;
 
+  window.renders = { tool: new Set(), text: new Set() };
+  const Part = memo(function Part({ part }) {
+    window.renders[part.type === "text" ? "text" : "tool"].add(part);
+    return part.type === "text" ? part.text : null;
+  });
+
   function Chat() {
     const { status, message, send } = useChatStream(streams, "s", { resume: true, onFinish: (outcome) => window.finished.push(outcome.kind) });
     const tasks = useActiveTasks(streams);
@@ -50,32 +67,34 @@ const APP = `
     return <main>
       <button id="send" onClick={() => send("one two three four five six seven eight nine ten")}>send</button>
       <p id="status">{status}</p><p id="tasks">{tasks.length}</p>
-      <p id="text">{message?.parts.map((part) => part.type === "text" ? part.text : "").join("")}</p>
+      <p id="text">{message?.parts.map((part, place) => <Part key={place} part={part} />)}</p>
     </main>;
   }
   createRoot(document.body.appendChild(document.createElement("div"))).render(
     <StrictMode><Profiler id="chat" onRender={() => window.commits++}><Chat /></Profiler></StrictMode>);
 `;
 
-let server, browser, page;
-const problems = [];
+/** Bundles source text with one React. */
+async function bundle(contents, alias, options) {
+  const { outputFiles } = await build({
+    stdin: { contents, loader: "tsx", resolveDir: root }, bundle: true, write: false, jsx: "automatic", alias,
+    define: { "process.env.NODE_ENV": '"development"' }, ...options,
+  });
+  return outputFiles?.[0].text;
+}
+
+let server, browser;
+const scripts = new Map();
 
 before(async () => {
-  const { outputFiles } = await build({
-    stdin: { contents: APP, loader: "tsx", resolveDir: root }, bundle: true, write: false, format: "esm", jsx: "automatic",
-    define: { "process.env.NODE_ENV": '"development"' },
-  });
-  server = createServer((request, response) => {
-    const isScript = request.url === "/app.js";
-    response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? outputFiles[0].text : "<!doctype html><script type=module src=/app.js></script>");
+  for (const { major, alias } of reacts) scripts.set(`/${major}.js`, await bundle(APP, alias, { format: "esm" }));
+  server = createServer(({ url }, response) => {
+    const script = scripts.get(url);
+    response.setHeader("content-type", script ? "text/javascript" : "text/html");
+    response.end(script ?? `<!doctype html><link rel=icon href="data:,"><script type=module src=${url}.js></script>`);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
-  page = await browser.newPage();
-  page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("console", (said) => said.type() === "error" && !said.text().startsWith("Failed to load resource") && problems.push(said.text()));
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
 });
 
 after(async () => {
@@ -83,39 +102,77 @@ after(async () => {
   server?.close();
 });
 
-test("a stream is shown as it comes, by the same functions, and its end is told once", async () => {
-  await page.waitForFunction(() => window.requests.some((request) => request.startsWith("GET")));
-  await page.waitForFunction(() => document.querySelector("#status").textContent === "idle");
-  const before = await page.evaluate(() => [window.commits, window.frames_()]);
-  await page.click("#send");
-  await page.waitForFunction(() => document.querySelector("#status").textContent === "completed");
-  assert.equal(await page.textContent("#text"), "one two three four five six seven eight nine ten ");
-  await page.waitForFunction(() => window.finished.length > 0);
-  assert.deepEqual(await page.evaluate(() => window.finished), ["finished"]);
-  await page.waitForFunction(() => document.querySelector("#tasks").textContent === "0");
-  assert.deepEqual(await page.evaluate(() => [...window.taskCounts].sort()), [0, 1]);
-  assert.ok((await page.evaluate(() => window.identities.size)) <= 2, "StrictMode's two renders, and no new function after them");
-  const [commits, frames] = await page.evaluate((past) => [window.commits - past[0], window.frames_() - past[1]], before);
-  assert.ok(commits <= frames + 8, `${commits} commits in ${frames} frames`);
-  assert.equal(await page.evaluate(() => window.requests.filter((request) => request.startsWith("POST")).length), 1);
-  assert.deepEqual(problems, []);
-});
+/** A page with the app in one React; `problems` fills with what goes wrong in it. */
+async function open(major) {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (said) => said.type() === "error" && !said.text().startsWith("Failed to load resource") && problems.push(said.text()));
+  await page.goto(`http://127.0.0.1:${server.address().port}/${major}`);
+  return { page, problems };
+}
 
-test("a server renders it without touching the network, the storage or WebAssembly", async () => {
-  const { createElement } = await import("react");
-  const { renderToString } = await import("react-dom/server");
-  const { createChatStreams } = await import("rejoin");
-  const { useActiveTasks, useChatStream } = await import("rejoin/react");
-  const streams = createChatStreams({ fetch: () => assert.fail("fetched") });
+/** Rendered by a server: what it says, and that it touched nothing. */
+const SERVER_APP = `
+  import { createElement } from "react";
+  import { renderToString } from "react-dom/server";
+  import { createChatStreams } from "rejoin";
+  import { useActiveTasks, useChatStream } from "rejoin/react";
+  const refuse = (what) => () => { throw new Error(what); };
+  const streams = createChatStreams({ fetch: refuse("fetched") });
   const Chat = () => {
     const { status, message } = useChatStream(streams, "s", { resume: true });
     return createElement("p", null, status, String(message), useActiveTasks(streams).length);
   };
-  const compile = WebAssembly.instantiate;
-  WebAssembly.instantiate = () => assert.fail("compiled");
-  try {
-    assert.equal(renderToString(createElement(Chat)).replace(/<!-- -->/g, ""), "<p>idlenull0</p>");
-  } finally {
-    WebAssembly.instantiate = compile;
-  }
-});
+  const { instantiate, Module } = WebAssembly;
+  WebAssembly.instantiate = WebAssembly.Module = refuse("compiled");
+  export const html = renderToString(createElement(Chat));
+  Object.assign(WebAssembly, { instantiate, Module });
+`;
+
+for (const { major, version, alias } of reacts) {
+  describe(`React ${major}`, () => {
+    test("it is the one that is tested", () => assert.ok(version.startsWith(`${major}.`), version));
+
+    test("a stream is shown as it comes, by the same functions, and its end is told once", async () => {
+      const { page, problems } = await open(major);
+      await page.waitForFunction(() => window.requests?.some((request) => request.startsWith("GET")));
+      await page.waitForFunction(() => document.querySelector("#status").textContent === "idle");
+      const before = await page.evaluate(() => [window.commits, window.frames_()]);
+      await page.click("#send");
+      await page.waitForFunction(() => document.querySelector("#status").textContent === "completed");
+      assert.equal(await page.textContent("#text"), "one two three four five six seven eight nine ten ");
+      await page.waitForFunction(() => window.finished.length > 0);
+      assert.deepEqual(await page.evaluate(() => window.finished), ["finished"]);
+      await page.waitForFunction(() => document.querySelector("#tasks").textContent === "0");
+      assert.deepEqual(await page.evaluate(() => [...window.taskCounts].sort()), [0, 1]);
+      assert.ok((await page.evaluate(() => window.identities.size)) <= 2, "StrictMode's two renders, and no new function after them");
+      const [commits, frames] = await page.evaluate((past) => [window.commits - past[0], window.frames_() - past[1]], before);
+      assert.ok(commits <= frames + 8, `${commits} commits in ${frames} frames`);
+      assert.equal(await page.evaluate(() => window.requests.filter((request) => request.startsWith("POST")).length), 1);
+      assert.deepEqual(problems, []);
+    });
+
+    test("a memoised part renders only when it changed: the call twice, however much text follows", async () => {
+      const { page } = await open(major);
+      await page.waitForFunction(() => document.querySelector("#status")?.textContent === "idle" && window.requests.length > 0);
+      await page.click("#send");
+      await page.waitForFunction(() => document.querySelector("#status").textContent === "completed");
+      const [tool, text] = await page.evaluate(() => [window.renders.tool.size, window.renders.text.size]);
+      assert.ok(tool <= 2, `the call, with and without its output: ${tool}`);
+      assert.ok(text >= 2, `${text} states of the text`);
+    });
+
+    test("a server renders it without touching the network, the storage or WebAssembly", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "rejoin-react-"));
+      try {
+        const outfile = join(folder, "page.cjs");
+        await bundle(SERVER_APP, alias, { format: "cjs", platform: "node", write: true, outfile });
+        const { html } = createRequire(import.meta.url)(outfile);
+        assert.equal(html.replace(/<!-- -->/g, ""), "<p>idlenull0</p>");
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  });
+}

@@ -749,9 +749,9 @@ impl Session {
 
     // ---- the task and its record ----
 
-    /// The task is known before anything of it was read.
+    /// The task is known. What was read of it before that stays: its replay is aligned with it.
     fn meet(&mut self, task: &str, cx: &mut Context) {
-        if self.goal.task.is_none() {
+        if self.goal.task.is_none() && self.reader.is_cold() {
             self.adopt(task, cx);
         }
         self.learn_task(task, cx);

@@ -76,7 +76,7 @@ impl Canceller {
         match leftover {
             Leftover::Nothing if self.is_done() => self.finish(cx),
             Leftover::Nothing => {}
-            Leftover::Task(task) if self.task.as_ref() == Some(&task) => {}
+            Leftover::Task(task) if self.task.as_ref() == Some(&task) => self.remember(cx),
             Leftover::Task(task) => {
                 self.drop_request(cx);
                 self.cancel(task, cx);

@@ -7,6 +7,7 @@ use crate::answer::{
 };
 use crate::context::Context;
 use crate::io::{Head, Millis, Origin, Outcome, OutcomeKind, Recovery, Redirect, StreamError};
+use crate::reader::{IdsSeen, Reader};
 use crate::retry::parse_retry_after;
 
 impl Session {
@@ -60,7 +61,7 @@ impl Session {
     /// 409: the session is busy. Ours, where an earlier try may have arrived at a backend that cannot tell a repeat;
     /// otherwise another message's, which is joined instead of sending.
     fn join_running(&mut self, body: &[u8], cx: &mut Context) {
-        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == crate::reader::IdsSeen::No;
+        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No;
         self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
         match read_error_task(body) {
             Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
@@ -80,8 +81,8 @@ impl Session {
     }
 
     fn join(&mut self, task: &str, cx: &mut Context) {
-        if self.task() != Some(task) && !self.reader.has_rows() {
-            self.goal.task = None;
+        if self.goal.task.take_if(|known| known != task).is_some() {
+            self.reader = Reader::default();
         }
         self.meet(task, cx);
         self.backoff.progressed();

@@ -178,6 +178,44 @@ fn a_task_that_is_told_a_third_time_is_replayed_up_to_where_the_second_came() {
     assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
 }
 
+#[test]
+fn what_was_told_before_its_task_was_known_is_not_told_again() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.open(None);
+    harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
+    harness.deliver();
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+    harness.open(None);
+    harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
+    harness.event("", r#"{"type":"text_chunk","content":"two"}"#);
+    harness.text.clear();
+    let batch = harness.deliver().unwrap();
+    assert_eq!((harness.text.as_str(), batch.descriptors().first() == RESET), ("two", false));
+}
+
+#[test]
+fn rows_that_are_being_handed_out_count_as_given() {
+    let (mut harness, _) = Harness::streaming();
+    harness.detach();
+    harness.client.clear_active_task(S);
+    harness.rejoin("t2", None);
+    harness.pass(1_000);
+    harness.open(Some("t2"));
+    harness.event("1-0", r#"{"type":"start-step"}"#);
+    assert!(harness.client.take_batch(S).is_some());
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"x"}],"active_stream":null}"#);
+    assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
+}
+
 // ---- what a stop leaves ----
 
 #[test]
@@ -200,6 +238,7 @@ fn a_task_is_cancelled_once_though_it_is_stopped_twice() {
     harness.rejoin("t1", None);
     harness.pass(1_000);
     harness.stop();
+    assert!(harness.saved.last().is_some_and(|saved| saved.contains("stopped")));
     harness.input(Input::Restored);
     harness.pass(1_000);
     assert_eq!(cancels(&harness), 1);
@@ -274,6 +313,22 @@ fn a_task_that_was_asked_for_by_name_does_not_give_way_to_another() {
     harness.pass(1_000);
     harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn where_a_lost_task_stood_is_nothing_to_the_one_that_is_joined_instead() {
+    let mut harness = Harness::default();
+    set(&mut harness, "t0", "0-0");
+    harness.resume();
+    harness.open(None);
+    harness.event("7-0", r#"{"type":"text-start","id":"b"}"#);
+    harness.end_of_file();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass(1_000);
+    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass(1_000);
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
 }
 
 #[test]

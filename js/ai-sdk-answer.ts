@@ -144,7 +144,7 @@ export class Answer {
     const { kind, joined, error } = outcome;
     switch (kind) {
       case "failed":
-        return error ?? new RejoinError("FAILED", "The answer failed.");
+        return error ?? new RejoinError("TASK_FAILED", "The answer failed.");
       case "expired":
         return error ?? new RejoinError("TASK_EXPIRED", "The answer's record is gone.");
       case "superseded":

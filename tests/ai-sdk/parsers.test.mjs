@@ -9,7 +9,7 @@ import { choices, orderlyAnswer, wildAnswer } from "./lib/answers.mjs";
 import { LogBackend } from "./lib/log.mjs";
 import { majors, read, streamOf } from "./lib/majors.mjs";
 
-const SEEDS = Number(process.env.SEEDS ?? 60);
+const SEEDS = Number(process.env.SEEDS ?? 40);
 const seeds = process.env.SEED ? [Number(process.env.SEED)] : Array.from({ length: SEEDS }, (_, seed) => seed);
 
 const USER = { id: "u-1", role: "user", parts: [{ type: "text", text: "hi" }] };

@@ -1,0 +1,101 @@
+// The contenders: each turns the bytes of an answer into one JavaScript object per chunk, or into a message.
+
+import { readUIMessageStream } from "ai";
+import { createParser } from "eventsource-parser";
+
+/** The whole client of this package, as an app uses it. */
+export async function rejoin({ createChatStreams }, fetch, onChunk, onMessage) {
+  const streams = createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false, delivery: "immediate" });
+  if (onMessage) streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
+  const outcome = await streams.startStream("s", "hi", onChunk);
+  const message = onMessage && streams.getSnapshot("s").message;
+  streams.close();
+  if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+  return message;
+}
+
+/** A TypeScript layer as many apps have one: decode, split into lines, JSON.parse, switch. */
+export async function typescript(fetch, onChunk) {
+  const reader = (await fetch()).body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += decoder.decode(value, { stream: true });
+    const lines = rest.split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const data = dataOf(line);
+      if (data === null || data === "[DONE]") continue;
+      const chunk = normalise(JSON.parse(data));
+      if (chunk) onChunk(chunk);
+    }
+  }
+}
+
+/** The same over eventsource-parser. */
+export async function eventsource(fetch, onChunk) {
+  const reader = (await fetch()).body.getReader();
+  const decoder = new TextDecoder();
+  const parser = createParser({
+    onEvent({ data }) {
+      if (data === "[DONE]") return;
+      const chunk = normalise(JSON.parse(data));
+      if (chunk) onChunk(chunk);
+    },
+  });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    parser.feed(decoder.decode(value, { stream: true }));
+  }
+}
+
+/** The reads alone, which every side pays. */
+export async function reads(fetch) {
+  const reader = (await fetch()).body.getReader();
+  while (!(await reader.read()).done);
+}
+
+/** The AI SDK's way from chunks to a message. */
+export async function aiSdk(chunks, onMessage) {
+  let next = 0;
+  const stream = new ReadableStream({
+    pull(controller) {
+      if (next < chunks.length) controller.enqueue(chunks[next++]);
+      else controller.close();
+    },
+  });
+  let last;
+  for await (const message of readUIMessageStream({ stream })) onMessage?.((last = message));
+  return last;
+}
+
+function dataOf(line) {
+  if (!line.startsWith("data:")) return null;
+  return line.slice(line.startsWith("data: ") ? 6 : 5);
+}
+
+function normalise(chunk) {
+  switch (chunk.type) {
+    case "start":
+      return chunk.taskId ? { type: "stream_start", taskId: chunk.taskId } : null;
+    case "text-start":
+      return null;
+    case "text-delta":
+      return { type: "text_chunk", content: chunk.delta };
+    case "text-end":
+      return { type: "text_ended" };
+    case "tool-input-start":
+      return { type: "tool_call_start", tool_id: chunk.toolCallId, tool_name: chunk.toolName, arguments: {} };
+    case "tool-input-available":
+      return { type: "tool_call_start", tool_id: chunk.toolCallId, tool_name: chunk.toolName, arguments: chunk.input };
+    case "tool-output-available":
+      return { type: "tool_response", tool_id: chunk.toolCallId, tool_name: chunk.toolName, result: chunk.output, success: chunk.success ?? true };
+    case "finish":
+      return { type: "stream_end" };
+    default:
+      return chunk;
+  }
+}

@@ -114,7 +114,7 @@ export class Channel {
 
   /** Keeps chunks, then hands them to everyone who listens. */
   deliver(chunks: readonly StreamChunk[]): void {
-    for (const chunk of chunks) this.#history.add(chunk);
+    this.#history.add(chunks);
     this.#transcript.push(chunks);
     this.#snapshot = undefined;
     this.#give(this.subscriptions(), chunks);

@@ -16,7 +16,7 @@ import { RejoinError } from "./errors.js";
 import { makeHost } from "./host.js";
 import { CallQueue } from "./queue.js";
 import { guard } from "./report.js";
-import { init, isInitialised } from "./wasm.js";
+import { init, isInitialised, textAt, wordsAt } from "./wasm.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
@@ -426,10 +426,10 @@ class Client implements ChatStreams {
   /** Hands out what waits for a session: one crossing, whatever the number of chunks. */
   #deliver(session: string): void {
     this.#drain();
-    const columns = this.#engine?.takeBatch(session) as [Uint32Array, string] | undefined;
-    if (!columns) return;
+    const [words, count, text, length] = this.#engine?.takeBatch(session) ?? [];
+    if (words === undefined) return;
     const channel = this.#channel(session);
-    const { chunks, malformed } = readBatch(...columns);
+    const { chunks, malformed } = readBatch(wordsAt(words, count as number), textAt(text as number, length as number));
     for (const frame of malformed) guard(() => this.#options.onMalformed?.(frame));
     channel.deliver(chunks);
     if (this.#isClosed) return;

@@ -17,6 +17,9 @@ const DELTAS: Record<string, readonly [text: string, block: string]> = {
   "tool-input-delta": ["inputTextDelta", "toolCallId"],
 };
 
+/** That many chunks are kept as they came, which takes about four megabytes. */
+const MOST_FRESH = 32_768;
+
 /** Where the deltas of a merged chunk ended that had an id. */
 interface Seams {
   readonly ids: string[];
@@ -30,9 +33,26 @@ export class History {
   #seams: Array<Seams | undefined> = [];
   /** Whether the last chunk is a copy of ours, which may grow. */
   #isOpen = false;
+  /** Not merged yet: most histories are never asked for, and those that are long are merged in parts. */
+  #fresh: Array<readonly StreamChunk[]> = [];
+  #freshCount = 0;
 
-  add(chunk: StreamChunk): void {
-    if (chunk.type === "stream_reset") return this.clear();
+  /** Takes the next chunks; they must not be changed afterwards. */
+  add(chunks: readonly StreamChunk[]): void {
+    this.#fresh.push(chunks);
+    this.#freshCount += chunks.length;
+    if (this.#freshCount > MOST_FRESH) this.#merge();
+  }
+
+  #merge(): void {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    this.#freshCount = 0;
+    for (const chunks of fresh) for (const chunk of chunks) this.#take(chunk);
+  }
+
+  #take(chunk: StreamChunk): void {
+    if (chunk.type === "stream_reset") return this.#forget();
     if ("transient" in chunk && chunk.transient === true) return;
     if (this.#grow(chunk)) return;
     this.#isOpen = isPlain(chunk);
@@ -41,6 +61,12 @@ export class History {
   }
 
   clear(): void {
+    this.#fresh = [];
+    this.#freshCount = 0;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#chunks = [];
     this.#seams = [];
     this.#isOpen = false;
@@ -48,12 +74,14 @@ export class History {
 
   /** All of it; what is added later does not change it. */
   chunks(): StreamChunk[] {
+    this.#merge();
     this.#isOpen = false;
     return [...this.#chunks];
   }
 
   /** What came after an event. What has no id belongs to the event before it. */
   after(cursor: string): StreamChunk[] {
+    this.#merge();
     const first = known(this.#chunks.map(({ eventId }) => eventId), cursor);
     const [partly, ...rest] = this.chunks().slice(first);
     return partly ? [tail(partly as Delta, this.#seams[first], cursor), ...rest] : [];

@@ -10,6 +10,8 @@ export interface Host {
   deliver(session: string, urgent: boolean): void;
   /** The app's headers for one request, as pairs. */
   headers(why: HeadersReason): Promise<Array<[name: string, value: string]>>;
+  /** Reads a body to its end, or until `take` wants no more. Rejects where the body breaks. */
+  pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => boolean): Promise<void>;
   /** The app's `fetch`, if it gave one. */
   fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
   /** The app's storage, if it gave one. It is synchronous, and so the one thing that is called from within. */
@@ -25,7 +27,27 @@ export function makeHost(options: ChatStreamsOptions, calls: Pick<Host, "wake" |
       const given = typeof headers === "function" ? await headers(why) : headers;
       return given ? [...new Headers(given)] : [];
     },
+    pump,
     fetch: fetch && (async (url, init) => (await undefined, fetch(url, init))),
     storage: typeof storage === "object" && storage !== null ? storage : undefined,
   };
+}
+
+async function pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => boolean): Promise<void> {
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    if (take(bytesOf(value))) continue;
+    // A reader that cannot be cancelled has nothing left to give. Its promise is taken, because where the request was
+    // aborted it rejects, and Node ends a process over a rejection that nobody takes.
+    return void reader.cancel?.().catch?.(() => {});
+  }
+}
+
+/** Test environments mix realms, where bytes are no instance of our `Uint8Array`. */
+function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  throw new TypeError("The body of the response gave something else than bytes.");
 }

@@ -9,6 +9,8 @@ export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Mo
 let bundled: (() => BufferSource) | undefined;
 let loading: Promise<void> | undefined;
 let loaded = false;
+let memory: WebAssembly.Memory | undefined;
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What `init()` without a source uses: the entry point with the bytes inlined sets it. Decoded only when it is asked for. */
 export function bundle(decode: () => BufferSource): void {
@@ -42,7 +44,7 @@ export function initSync(source?: BufferSource | WebAssembly.Module): void {
   const chosen = source ?? builtIn();
   try {
     requireWebAssembly();
-    instantiate({ module: chosen });
+    memory = instantiate({ module: chosen }).memory;
   } catch (error) {
     throw explain(error, chosen);
   }
@@ -59,13 +61,23 @@ export function isInitialised(): boolean {
   return loaded;
 }
 
+/** A view of the module's memory, good until the next call into it. */
+export function wordsAt(address: number, count: number): Uint32Array {
+  return new Uint32Array((memory as WebAssembly.Memory).buffer, address, count);
+}
+
+/** A text in the module's memory. */
+export function textAt(address: number, length: number): string {
+  return decoder.decode(new Uint8Array((memory as WebAssembly.Memory).buffer, address, length));
+}
+
 async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
   const chosen = await (source ?? builtIn());
   requireWebAssembly();
   const code = isLocation(chosen) ? await download(chosen) : isResponse(chosen) ? await body(chosen) : chosen;
   if (loaded) return;
   try {
-    await load({ module_or_path: code });
+    ({ memory } = await load({ module_or_path: code }));
   } catch (error) {
     throw explain(error, code);
   }

@@ -22,6 +22,11 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
+/// What `js/host.ts` has for it, in short.
+const PUMP: &str = "pump: async (body, take) => { const reader = body.getReader(); \
+     for (;;) { const { done, value } = await reader.read(); if (done) return; \
+     if (!take(value)) return void reader.cancel().catch(() => {}); } }";
+
 // ---- storage ----
 
 #[wasm_bindgen_test]
@@ -232,7 +237,7 @@ struct Page {
 impl Page {
     /// `members`: JavaScript of the host, beside or instead of the usual.
     async fn new(base_url: String, members: &str) -> Self {
-        let host = eval(&format!("({{ wake() {{}}, deliver() {{}}, headers: async () => [], {members} }})"));
+        let host = eval(&format!("({{ wake() {{}}, deliver() {{}}, headers: async () => [], {PUMP}, {members} }})"));
         let options = Object::new();
         for (name, value) in [("baseUrl", base_url.as_str()), ("storage", "memory")] {
             Reflect::set(&options, &name.into(), &value.into()).unwrap();

@@ -5,11 +5,13 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
-use js_sys::{Array, JsString, Uint32Array};
 use wasm_bindgen::prelude::*;
 
+use crate::batch::Batch;
 use crate::browser::driver::{Driver, Notice};
 use crate::browser::host::Host;
 use crate::browser::options::Options;
@@ -24,6 +26,8 @@ use crate::task::ActiveTask;
 #[wasm_bindgen]
 pub struct Engine {
     driver: Rc<Driver>,
+    /// Taken last: JavaScript looks at it.
+    batch: RefCell<Batch>,
 }
 
 #[wasm_bindgen]
@@ -31,7 +35,7 @@ impl Engine {
     /// Makes a client of validated options; what does not fit all the same counts as not given.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue, host: Host) -> Self {
-        Self { driver: Driver::new(&Options::read(options), host) }
+        Self { driver: Driver::new(&Options::read(options), host), batch: RefCell::default() }
     }
 
     /// `startStream`.
@@ -86,17 +90,20 @@ impl Engine {
         self.driver.close();
     }
 
-    /// The chunks that wait, as `[descriptors, text]` (`js/batch.ts`); `undefined` where none do.
+    /// Takes the chunks that wait. Gives where two views of the memory lie, as address and length each, until the next
+    /// call: the descriptors, in words, and the text, in bytes (`js/batch.ts`). Empty where none wait.
     #[wasm_bindgen(js_name = takeBatch)]
-    pub fn take_batch(&self, session: &str) -> Option<Array> {
-        let batch = self.driver.apply(|client, _| client.take_batch(session))?;
-        let columns = Array::of2(&Uint32Array::from(batch.descriptors()), &JsString::from(batch.text()));
-        self.driver.with(|client| client.recycle(session, batch));
-        Some(columns)
+    pub fn take_batch(&self, session: &str) -> Vec<u32> {
+        let Some(batch) = self.driver.apply(|client, _| client.take_batch(session)) else { return Vec::new() };
+        let (words, text) = (batch.descriptors(), batch.text());
+        let views = vec![words.as_ptr() as u32, words.len() as u32, text.as_ptr() as u32, text.len() as u32];
+        self.batch.replace(batch);
+        views
     }
 
     /// What `takeBatch` gave has reached every listener.
     pub fn delivered(&self, session: &str) {
+        self.driver.with(|client| client.recycle(session, self.batch.take()));
         self.driver.handle(Input::Delivered { session });
     }
 

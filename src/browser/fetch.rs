@@ -3,8 +3,9 @@
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
-use js_sys::{Array, ArrayBuffer, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, Headers, RequestCache, RequestInit, Response, Url};
@@ -18,17 +19,6 @@ use crate::io::{Attempt, Failure, Head, Input, Redirect, Request, Why};
 extern "C" {
     #[wasm_bindgen(js_name = fetch, catch)]
     fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
-
-    /// A body and its reader. Not web-sys's, whose `getReader` cannot throw: a body that an app's `fetch` has read
-    /// already does.
-    type Body;
-    #[wasm_bindgen(method, structural, catch, js_name = getReader)]
-    fn reader(this: &Body) -> Result<Reader, JsValue>;
-    type Reader;
-    #[wasm_bindgen(method, structural, catch)]
-    fn read(this: &Reader) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn cancel(this: &Reader) -> Result<Promise, JsValue>;
 }
 
 /// The most of a body that is read where an event stream was asked for and something else came (an error, a login page).
@@ -69,6 +59,7 @@ pub fn start(driver: &Rc<Driver>, attempt: Attempt, request: Request, why: Why) 
     Exchange { controller }
 }
 
+#[derive(Clone)]
 struct Call {
     driver: Weak<Driver>,
     attempt: Attempt,
@@ -156,40 +147,40 @@ impl Call {
     }
 
     async fn stream(&self, response: &Response) -> Result<(), Failure> {
-        self.read(response, |bytes| self.tell(Input::Bytes { attempt: self.attempt, bytes })).await?;
+        let call = self.clone();
+        self.read(response, move |bytes| call.tell(Input::Bytes { attempt: call.attempt, bytes })).await?;
         self.finish(Input::Ended { attempt: self.attempt });
         Ok(())
     }
 
     async fn collect(&self, response: &Response, limit: usize) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        self.read(response, |bytes| {
+        let body = Rc::new(RefCell::new(Vec::new()));
+        let kept = body.clone();
+        self.read(response, move |bytes| {
+            let mut body = kept.borrow_mut();
             body.extend_from_slice(bytes);
             if body.len() < limit { Flow::Go } else { Flow::Enough }
         })
         .await?;
+        let mut body = body.take();
         body.truncate(limit);
         Ok(body)
     }
 
     /// Reads the body to its end, or until nobody wants more. Each read is copied once, into one buffer that is kept.
-    async fn read(&self, response: &Response, mut take: impl FnMut(&[u8]) -> Flow) -> Result<(), Failure> {
-        let body = property(response, "body").filter(JsValue::is_object);
-        let Some(body) = body.map(JsCast::unchecked_into::<Body>) else { return Ok(()) };
-        let reader = body.reader().map_err(network)?;
+    async fn read(&self, response: &Response, mut take: impl FnMut(&[u8]) -> Flow + 'static) -> Result<(), Failure> {
+        let Some(body) = property(response, "body").filter(JsValue::is_object) else { return Ok(()) };
+        let Some(driver) = self.driver.upgrade() else { return Err(gone()) };
         let mut buffer = Vec::new();
-        loop {
-            let read = JsFuture::from(reader.read().map_err(network)?).await.map_err(network)?;
-            let Some(bytes) = part(&read)? else { return Ok(()) };
+        let take = Closure::new(move |bytes: Uint8Array| {
             buffer.resize(bytes.length() as usize, 0);
             bytes.copy_to(&mut buffer);
-            if matches!(take(&buffer), Flow::Enough) {
-                // A reader that cannot be cancelled has nothing left to give. Its promise is taken, because where the
-                // request was aborted it rejects, and Node ends a process over a rejection that nobody takes.
-                drop(reader.cancel().map(JsFuture::from));
-                return Ok(());
-            }
-        }
+            matches!(take(&buffer), Flow::Go)
+        });
+        let pumped = driver.host().pump(&body, &take);
+        drop(driver);
+        JsFuture::from(pumped.map_err(network)?).await.map_err(network)?;
+        Ok(())
     }
 
     fn driver(&self) -> Option<Rc<Driver>> {
@@ -248,19 +239,6 @@ impl Answer {
             date: self.date.as_deref(),
             redirect: self.redirect,
         }
-    }
-}
-
-/// The bytes of one read; `None` at the end. Test environments mix realms, where bytes are no instance of our `Uint8Array`.
-fn part(read: &JsValue) -> Result<Option<Uint8Array>, Failure> {
-    if property(read, "done").is_some_and(|done| done.is_truthy()) {
-        return Ok(None);
-    }
-    let value = property(read, "value").unwrap_or_default();
-    match value.dyn_into::<Uint8Array>() {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(foreign) if ArrayBuffer::is_view(&foreign.clone().unchecked_into()) => Ok(Some(Uint8Array::new(&foreign))),
-        Err(_) => Err(Failure::Network("The body of the response gave something else than bytes.".into())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the TypeScript face gives to the shell: never code of the app itself, but functions that call it after the
 //! WebAssembly call has returned.
 
-use js_sys::Promise;
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::storage::StorageLike;
@@ -27,6 +27,12 @@ extern "C" {
     /// The app's headers for one request: a promise of `[name, value]` pairs.
     #[wasm_bindgen(method, structural, catch)]
     pub fn headers(this: &Host, why: &str) -> Result<Promise, JsValue>;
+
+    /// Reads a body: `take` gets every part and says whether more is wanted. In JavaScript, because there a read costs
+    /// one promise, and here two closures more. Rejects where the body breaks or gives something else than bytes.
+    #[wasm_bindgen(method, structural, catch)]
+    pub fn pump(this: &Host, body: &JsValue, take: &Closure<dyn FnMut(Uint8Array) -> bool>)
+    -> Result<Promise, JsValue>;
 
     /// The app's `fetch`, if it gave one.
     #[wasm_bindgen(method, structural, getter)]

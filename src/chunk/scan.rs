@@ -25,9 +25,35 @@ struct Members<'a> {
     /// One bit for each name of [`NAMES`] that was met.
     met: u8,
     /// The last value of each role of [`NAMES`].
-    kind: &'a str,
-    block: &'a str,
-    text: &'a str,
+    kind: Value<'a>,
+    block: Value<'a>,
+    text: Value<'a>,
+}
+
+/// The JSON text of a value, and whether it has escapes.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    json: &'a str,
+    escapes: Escapes,
+}
+
+impl<'a> Value<'a> {
+    const NONE: Self = Self { json: "", escapes: Escapes::None };
+
+    /// What a string says. That it has no escapes is known already, and not looked for again.
+    #[inline(always)]
+    fn string(self) -> Option<JsonString<'a>> {
+        let inner = self.json.strip_prefix('"')?.strip_suffix('"')?;
+        Some(match self.escapes {
+            Escapes::None => JsonString::Plain(inner),
+            Escapes::Some => JsonString::Escaped(inner),
+        })
+    }
+
+    #[inline(always)]
+    fn well_formed(self) -> Option<JsonString<'a>> {
+        self.string().filter(JsonString::is_well_formed)
+    }
 }
 
 const OTHER: u8 = 0;
@@ -50,24 +76,25 @@ const NAMES: [(&[u8], u8); 6] = [
 impl<'a> Members<'a> {
     const fn none() -> Self {
         let none = Member { name: JsonString::Plain(""), value: "" };
-        Self { all: [none; MOST], count: 0, met: 0, kind: "", block: "", text: "" }
+        Self { all: [none; MOST], count: 0, met: 0, kind: Value::NONE, block: Value::NONE, text: Value::NONE }
     }
 
-    fn add(&mut self, bit: u8, member: Member<'a>) -> Option<()> {
+    fn add(&mut self, bit: u8, name: JsonString<'a>, value: Value<'a>) -> Option<()> {
+        let member = Member { name, value: value.json };
         *self.all.get_mut(self.count)? = member;
         self.count += 1;
         self.met |= bit;
         match bit {
             OTHER => {}
-            TYPE => self.kind = member.value,
-            ID | CALL => self.block = member.value,
-            _ => self.text = member.value,
+            TYPE => self.kind = value,
+            ID | CALL => self.block = value,
+            _ => self.text = value,
         }
         Some(())
     }
 
     fn chunk(&self, data: &'a str) -> Option<Chunk<'a>> {
-        let JsonString::Plain(kind) = JsonString::of_value(self.kind)? else { return None };
+        let JsonString::Plain(kind) = self.kind.string()? else { return None };
         if let Some(delta) = self.delta(kind) {
             return Some(Chunk::Delta(delta));
         }
@@ -80,7 +107,7 @@ impl<'a> Members<'a> {
         const BLOCK: u8 = TYPE | ID | DELTA;
         const TOOL: u8 = TYPE | CALL | INPUT;
         const LEGACY: u8 = TYPE | CONTENT;
-        let block = || well_formed(self.block);
+        let block = || self.block.well_formed();
         let stream = match (self.met, self.count, kind) {
             (BLOCK, 3, "text-delta") => Stream::Text(block()?),
             (BLOCK, 3, "reasoning-delta") => Stream::Reasoning(block()?),
@@ -88,12 +115,8 @@ impl<'a> Members<'a> {
             (LEGACY, 2, "text_chunk") => Stream::Legacy,
             _ => return None,
         };
-        Some(Delta { stream, text: well_formed(self.text)? })
+        Some(Delta { stream, text: self.text.well_formed()? })
     }
-}
-
-fn well_formed(value: &str) -> Option<JsonString<'_>> {
-    JsonString::of_value(value).filter(JsonString::is_well_formed)
 }
 
 struct Scanner<'a> {
@@ -107,7 +130,7 @@ impl<'a> Scanner<'a> {
             let (name, bit) = self.name()?;
             self.lexer.expect(b':')?;
             let value = self.value()?;
-            members.add(bit, Member { name, value })?;
+            members.add(bit, name, value)?;
             match self.lexer.token()? {
                 b',' => {}
                 b'}' => return Some(()),
@@ -130,11 +153,12 @@ impl<'a> Scanner<'a> {
         Some((JsonString::Plain(name), known.map_or(OTHER, |(_, bit)| *bit)))
     }
 
-    fn value(&mut self) -> Option<&'a str> {
+    fn value(&mut self) -> Option<Value<'a>> {
+        let mut escapes = Escapes::None;
         let first = self.lexer.token()?;
         let start = self.lexer.at() - 1;
         match first {
-            b'"' => drop(self.lexer.string()?),
+            b'"' => escapes = self.lexer.string()?,
             b'0' => {}
             // What follows them is a token, or the exact way's: a fraction, an exponent.
             b'1'..=b'9' => drop(self.lexer.digits()),
@@ -143,6 +167,6 @@ impl<'a> Scanner<'a> {
             b'n' => self.lexer.literal(b"ull")?,
             _ => return None,
         }
-        self.lexer.since(start)
+        Some(Value { json: self.lexer.since(start)?, escapes })
     }
 }

@@ -19,6 +19,7 @@ impl<'a> Lexer<'a> {
 
     /// How far it is, in bytes.
     #[must_use]
+    #[inline(always)]
     pub fn at(&self) -> usize {
         self.at
     }
@@ -37,22 +38,26 @@ impl<'a> Lexer<'a> {
 
     /// The bytes that are left.
     #[must_use]
+    #[inline(always)]
     pub fn rest(&self) -> &'a [u8] {
         self.data.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     /// What was read since `start`.
     #[must_use]
+    #[inline(always)]
     pub fn since(&self, start: usize) -> Option<&'a str> {
         self.data.get(start..self.at)
     }
 
     /// Goes on by that many bytes.
+    #[inline(always)]
     pub fn skip(&mut self, bytes: usize) {
         self.at += bytes;
     }
 
     /// The next byte that is no white space.
+    #[inline(always)]
     pub fn token(&mut self) -> Option<u8> {
         loop {
             let byte = *self.data.as_bytes().get(self.at)?;
@@ -64,6 +69,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token, which has to be this one.
+    #[inline(always)]
     pub fn expect(&mut self, token: u8) -> Option<()> {
         (self.token()? == token).then_some(())
     }
@@ -227,10 +233,12 @@ pub enum Escapes {
     Some,
 }
 
+#[inline(always)]
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 /// How many bytes of a string come before its end, an escape, or what must not stand in a string.
+#[inline(always)]
 fn plain_len(bytes: &[u8]) -> usize {
     let mut plain = 0;
     let mut rest = bytes;
@@ -245,12 +253,14 @@ fn plain_len(bytes: &[u8]) -> usize {
     plain + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
 }
 
+#[inline(always)]
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
 /// Eight bytes at once: the lowest bit that is set is the top bit of the first special byte. A borrow makes bits above
 /// it unreliable, never those below.
+#[inline(always)]
 fn specials(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xFF;
     const TOPS: u64 = ONES << 7;

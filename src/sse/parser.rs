@@ -450,7 +450,10 @@ fn replace(buffer: &mut Vec<u8>, value: &[u8]) {
     buffer.extend_from_slice(value);
 }
 
+#[inline(always)]
 fn empty(buffer: &mut Vec<u8>) {
     buffer.clear();
-    buffer.shrink_to(KEPT_CAPACITY);
+    if buffer.capacity() > KEPT_CAPACITY {
+        buffer.shrink_to(KEPT_CAPACITY);
+    }
 }

@@ -26,6 +26,8 @@ export class Chat {
   readonly streams: ChatStreams;
   readonly peer: Peer;
   readonly replay: Replay;
+  /** Whether the WebAssembly is there, which merging needs. */
+  readonly ready = new Store(false);
   /** Who can restart the server; null where nobody can. */
   readonly control = new Store<Control | null>(null);
   readonly #api: Api;
@@ -41,6 +43,10 @@ export class Chat {
     this.streams = createChatStreams({ baseUrl: options.baseUrl, fetch: this.network.for("rejoin") });
     this.peer = new Peer(options.baseUrl, new Api(options.baseUrl, this.network.honest), this.network.for("peer"), this.recorder);
     this.replay = new Replay(this);
+    this.streams.ready.then(
+      () => this.ready.set(true),
+      () => {}, // Whoever asks for a stream is told.
+    );
     void findControl(this.network.honest).then((control) => this.control.set(control));
   }
 

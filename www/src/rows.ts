@@ -7,10 +7,10 @@ export type Row =
   | { readonly kind: "question"; readonly id: string; readonly text: string }
   | { readonly kind: "answer"; readonly id: string; readonly message: UIMessage };
 
-/** Rows of everything but the answer that is being streamed. */
-export function settledRows(conversation: Conversation): readonly Row[] {
+/** Rows of everything but the answer that is being streamed. @param ready Whether the WebAssembly is there; before it, nothing is stored that could be doubled. */
+export function settledRows(conversation: Conversation, ready: boolean): readonly Row[] {
   const { stored, local, activeStream } = conversation;
-  const messages = mergeMessages<KnownMessage>(stored, local, { activeStream });
+  const messages = ready ? mergeMessages<KnownMessage>(stored, local, { activeStream }) : [...stored, ...local];
   const seen = new Map(local.map((message) => [message.id, message]));
   const results = toolResults(stored);
   return messages.flatMap((message) => rowsOf(seen.get(message.id) ?? message, results));

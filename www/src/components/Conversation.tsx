@@ -23,8 +23,9 @@ export function Conversation({ id }: { id: string }) {
   const conversation = useStore(chat.conversation(id));
   const snapshot = useSnapshot(id);
   const comparing = useStore(chat.compare);
+  const ready = useStore(chat.ready);
   const streaming = isRunning(snapshot.status);
-  const settled = useMemo(() => rowsOnceReady(conversation), [conversation]);
+  const settled = useMemo(() => settledRows(conversation, ready), [conversation, ready]);
   const rows = useMemo(() => withLive(settled, snapshot.message), [settled, snapshot.message]);
 
   useEffect(() => {
@@ -78,12 +79,6 @@ function Failed({ id, conversation }: { id: string; conversation: Known }) {
       )}
     </FailureNote>
   );
-}
-
-/** Merging needs the WebAssembly; before it is there nothing is known that could be merged. */
-function rowsOnceReady(conversation: Known): readonly Row[] {
-  if (conversation.stored.length === 0 && conversation.local.length === 0) return [];
-  return settledRows(conversation);
 }
 
 function lastAnswer(rows: readonly Row[]): UIMessage | null {

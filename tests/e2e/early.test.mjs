@@ -1,0 +1,26 @@
+// Before the WebAssembly is there: a person who is quicker than it loses nothing.
+
+import { test } from "node:test";
+import { assertWhole, stage } from "./lib/stage.mjs";
+
+const set = stage();
+
+/** The module compiles only when the test says so. */
+function holdWebAssembly(page) {
+  return page.addInitScript(() => {
+    const allowed = new Promise((allow) => (globalThis.allowWebAssembly = allow));
+    for (const name of ["instantiate", "instantiateStreaming"]) {
+      const original = WebAssembly[name].bind(WebAssembly);
+      WebAssembly[name] = async (...args) => (await allowed, original(...args));
+    }
+  });
+}
+
+test("a message that is sent before the WebAssembly has loaded is shown at once, and answered", () =>
+  set.scene(undefined, async (scene) => {
+    await scene.page.send("Early. /tokens 20 /rate 0");
+    await scene.page.shown("question");
+    await scene.page.page.evaluate(() => globalThis.allowWebAssembly());
+    await scene.page.settled();
+    await assertWhole(scene);
+  }, { prepare: holdWebAssembly }));

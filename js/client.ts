@@ -68,6 +68,7 @@ type CompletionListener = (sessionId: string, outcome: StreamOutcome) => void;
 
 const NO_METRICS: StreamMetrics = {
   bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 0, resets: 0,
+  droppedRecords: 0,
 };
 
 /** What the core says of a session that it does not know. */

@@ -805,6 +805,8 @@ export interface StreamMetrics {
   reconnects: number;
   /** Times that a stream started over. */
   resets: number;
+  /** Saved records that were dropped: corrupt, of another version or session, or out of date. */
+  droppedRecords: number;
 }
 
 /** The saved record of a task that runs. Holds ids and times, never content. */

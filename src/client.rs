@@ -5,6 +5,7 @@
 //! runs back is ignored. An input for a request that no longer counts is dropped here, in [`Client::route`], and
 //! nowhere else.
 
+use crate::adoption::Adoptions;
 use crate::answer::{bare_outcome, local_error};
 use crate::batch::Batch;
 use crate::context::Context;
@@ -44,7 +45,12 @@ pub struct Client {
     cx: Context,
     sessions: Map<String, Session>,
     cancellers: Map<String, Canceller>,
-    /// Messages that wait for their session: for the last rows of the stream before, or for its cancelling.
+    /// Stops that other tabs have to bring to the server.
+    adoptions: Adoptions,
+    /// Saved records that were dropped, by session.
+    dropped: Map<String, u64>,
+    /// Messages that wait for their session: for the last rows of the stream before, for its cancelling, or for the
+    /// look at what there is to resume.
     queued: Map<String, (Call, SendRequest)>,
     /// Messages on their way whose stream was let go: their task is still to be saved.
     orphans: Map<Attempt, String>,
@@ -66,6 +72,8 @@ impl Client {
             cx: Context::new(config, now),
             sessions: Map::default(),
             cancellers: Map::default(),
+            adoptions: Adoptions::default(),
+            dropped: Map::default(),
             queued: Map::default(),
             orphans: Map::default(),
             life: Life::Open,
@@ -95,7 +103,7 @@ impl Client {
         }
         let streams = self.sessions.values().filter_map(|session| session.deadline(&self.cx));
         let cancels = self.cancellers.values().filter_map(|canceller| canceller.deadline(&self.cx));
-        streams.chain(cancels).min()
+        streams.chain(cancels).chain(self.adoptions.deadline()).min()
     }
 
     fn dispatch(&mut self, input: Input<'_>) {
@@ -117,6 +125,7 @@ impl Client {
             Input::Timeout => {
                 self.each(Session::handle_timeout);
                 self.each_canceller(Canceller::handle_timeout);
+                self.adopt_due();
             }
             Input::Network(network) => {
                 self.cx.network = network;
@@ -130,16 +139,20 @@ impl Client {
             Input::Tab { message } => self.handle_tab(message),
             Input::Locked { session } => self.handle_locked(session),
             Input::LockLost { session } => self.with(session, Session::handle_lock_lost),
+            Input::Alone => self.go_alone(),
         }
     }
 
     // ---- calls of the app ----
 
     fn start(&mut self, id: &str, call: Call, request: SendRequest) {
+        if self.adoptions.is_open(id) {
+            self.take_up_stop(id);
+        }
         let session = self.sessions.get(id);
-        let is_draining = session.is_some_and(Session::is_draining);
-        let must_wait = session.is_some_and(|session| session.is_draining() && session.has_untaken_rows());
-        if self.queued.contains_key(id) || (session.is_some_and(Session::is_live) && !is_draining) {
+        let must_wait = session
+            .is_some_and(|session| session.is_looking() || (session.is_draining() && session.has_untaken_rows()));
+        if self.queued.contains_key(id) || session.is_some_and(Session::is_busy) {
             let task = session.and_then(Session::task).map(str::to_owned);
             return self.refuse(call, task);
         }
@@ -314,6 +327,12 @@ impl Client {
         });
     }
 
+    /// The page cannot share: what waits for other tabs goes on without them.
+    fn go_alone(&mut self) {
+        self.cx.config.tab = None;
+        self.each(Session::stop_sharing);
+    }
+
     // ---- the storage ----
 
     fn handle_stored(&mut self, key: &str, value: Option<&str>) {
@@ -322,6 +341,7 @@ impl Client {
         }
         let Some(id) = self.cx.keys.session_of(key) else { return };
         let Some(value) = value else {
+            self.adoptions.forget(&id);
             if self.cx.records.remove(&id).is_some() {
                 self.with(&id, |session, _| session.forget());
             }
@@ -329,16 +349,26 @@ impl Client {
         };
         match SavedTask::decode(value, &id).filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
             Some(saved) => self.take_record(&id, saved),
-            None => {
-                self.cx.records.remove(&id);
-                self.cx.push(Effect::Remove { key: key.to_owned() });
-            }
+            None => self.drop_record(id, key),
         }
+    }
+
+    fn drop_record(&mut self, id: String, key: &str) {
+        self.adoptions.forget(&id);
+        self.cx.records.remove(&id);
+        self.cx.push(Effect::Remove { key: key.to_owned() });
+        let before = self.dropped.get(&id).copied().unwrap_or_default();
+        self.dropped.insert(id, before + 1);
     }
 
     /// A record that another tab wrote. A stop there ends the stream here.
     fn take_record(&mut self, id: &str, saved: SavedTask) {
         let is_stop = saved.stopped.is_some();
+        if is_stop && !self.cancellers.contains_key(id) {
+            self.adoptions.hear(&saved, &mut self.cx);
+        } else {
+            self.adoptions.forget(id);
+        }
         let task = saved.active.task.clone();
         self.cx.records.insert(id.to_owned(), saved);
         let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
@@ -363,18 +393,32 @@ impl Client {
 
     /// Stops that a page before this one could not bring to the server.
     fn take_up_stops(&mut self) {
-        let stopped: Vec<(String, String)> = self
-            .cx
-            .records
-            .iter()
-            .filter(|(id, record)| record.stopped.is_some() && !self.cancellers.contains_key(*id))
-            .map(|(id, record)| (id.clone(), record.active.task.clone()))
-            .collect();
-        for (id, task) in stopped {
-            let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
-            let mut canceller = Canceller::new(&id, &mut self.cx);
-            canceller.take_on(leftover, &mut self.cx);
-            self.cancellers.insert(id, canceller);
+        let stopped = self.cx.records.iter().filter(|(_, record)| record.stopped.is_some());
+        let stopped: Vec<String> = stopped.map(|(id, _)| id.clone()).collect();
+        stopped.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    /// Stops that another tab has not brought to the server in time.
+    fn adopt_due(&mut self) {
+        let due = self.adoptions.due(self.cx.now);
+        due.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    fn take_up_stop(&mut self, id: &str) {
+        self.adoptions.forget(id);
+        let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
+        let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
+        let task = record.active.task.clone();
+        let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
+        let mut canceller = Canceller::new(id, &mut self.cx);
+        canceller.take_on(leftover, &mut self.cx);
+        self.cancellers.insert(id.to_owned(), canceller);
+    }
+
+    /// What a canceller that is done leaves standing, this tab can do no more for.
+    fn settle_stop(&mut self, id: &str) {
+        if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
+            self.adoptions.settle(id, stopped);
         }
     }
 
@@ -412,10 +456,17 @@ impl Client {
     /// The counters of a session, or of all.
     #[must_use]
     pub fn metrics(&self, session: Option<&str>) -> Metrics {
-        match session {
-            Some(session) => self.sessions.get(session).map(|session| *session.metrics()).unwrap_or_default(),
-            None => self.sessions.values().fold(Metrics::default(), |sum, session| sum + *session.metrics()),
-        }
+        let (streams, dropped_records) = match session {
+            Some(id) => (
+                self.sessions.get(id).map(|session| *session.metrics()).unwrap_or_default(),
+                self.dropped.get(id).copied().unwrap_or_default(),
+            ),
+            None => (
+                self.sessions.values().fold(Metrics::default(), |sum, session| sum + *session.metrics()),
+                self.dropped.values().sum(),
+            ),
+        };
+        Metrics { dropped_records, ..streams }
     }
 
     /// Bytes that the client holds on to between inputs, as far as they can grow. For tests and diagnosis.
@@ -469,6 +520,18 @@ impl Client {
         self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
     }
 
+    /// Sessions with a saved record, be it of a task or of a stop.
+    pub fn recorded_sessions(&self) -> impl Iterator<Item = &String> {
+        self.cx.records.keys()
+    }
+
+    /// Sessions whose stop this tab is about to take over. Hand in [`Input::Stored`] of them before [`Input::Timeout`]: a
+    /// storage of the app tells nobody of changes.
+    #[must_use]
+    pub fn due_stops(&self, now: Millis) -> Vec<String> {
+        self.adoptions.due(now)
+    }
+
     /// Whether this client takes part in sharing streams with other tabs.
     #[must_use]
     pub fn shares_tabs(&self) -> bool {
@@ -518,15 +581,27 @@ impl Client {
 
     /// Lets cancellers go that are done, and messages that waited for them or for a last delivery.
     fn tidy(&mut self) {
-        self.cancellers.retain(|_, canceller| !canceller.is_done());
+        let done = self.cancellers.iter().filter(|(_, canceller)| canceller.is_done());
+        for id in done.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.cancellers.remove(&id);
+            self.settle_stop(&id);
+        }
         if self.life == Life::Closed {
             return;
         }
-        let free =
-            |id: &String| !self.cancellers.contains_key(id) && !self.sessions.get(id).is_some_and(Session::is_live);
-        let ready: Vec<String> = self.queued.keys().filter(|id| free(id)).cloned().collect();
-        for id in ready {
-            if let Some((call, request)) = self.queued.remove(&id) {
+        let ids: Vec<String> = self.queued.keys().filter(|id| !self.cancellers.contains_key(*id)).cloned().collect();
+        for id in ids {
+            let session = self.sessions.get(&id);
+            let (is_live, is_busy) = (session.is_some_and(Session::is_live), session.is_some_and(Session::is_busy));
+            let task = session.and_then(Session::task).map(str::to_owned);
+            if is_live && !is_busy {
+                continue;
+            }
+            let Some((call, request)) = self.queued.remove(&id) else { continue };
+            if is_busy {
+                self.cx.push(Effect::Changed { session: id });
+                self.refuse(call, task);
+            } else {
                 self.with_new(&id, |session, cx| session.start(call, request, cx));
             }
         }
@@ -546,6 +621,7 @@ impl core::ops::Add for Metrics {
             unknown: self.unknown + other.unknown,
             reconnects: self.reconnects + other.reconnects,
             resets: self.resets + other.resets,
+            dropped_records: self.dropped_records + other.dropped_records,
         }
     }
 }

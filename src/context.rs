@@ -133,6 +133,11 @@ impl Context {
         (self.network == Network::Online).then_some(at)
     }
 
+    /// Spreads what several tabs are about to do at once.
+    pub fn spread(&mut self, most: Millis) -> Millis {
+        self.jitter.below(most)
+    }
+
     /// How long a request may stay unanswered; `standard` where the app set nothing.
     #[must_use]
     pub fn answer_patience(&self, standard: Millis) -> Millis {

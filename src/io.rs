@@ -162,6 +162,8 @@ pub enum Input<'a> {
         /// Session id.
         session: &'a str,
     },
+    /// The browser refuses locks or channels to this page: from now on it keeps streams of its own.
+    Alone,
 }
 
 /// Status and headers of an answer.
@@ -538,4 +540,6 @@ pub struct Metrics {
     pub reconnects: u64,
     /// Times that a stream started over.
     pub resets: u64,
+    /// Saved records that were dropped: corrupt, of another version or session, or out of date.
+    pub dropped_records: u64,
 }

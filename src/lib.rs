@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod adoption;
 pub mod align;
 pub mod answer;
 pub mod batch;

@@ -283,6 +283,20 @@ impl Session {
         matches!(self.state, State::Draining { .. })
     }
 
+    /// Whether it only looks for something to resume: no answer has come yet that would tell.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        let is_asking = matches!(self.state, State::Electing { .. } | State::Asking { .. });
+        let is_first_try = self.openings == 0 && self.backoff.retries() == 0;
+        is_asking && is_first_try && self.goal.purpose == Purpose::Resume
+    }
+
+    /// Whether a stream keeps the session from taking a message.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_live() && !self.is_draining() && !self.is_looking()
+    }
+
     /// The task, once known.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
@@ -871,8 +885,8 @@ impl Session {
         if record == Record::Drop {
             cx.remove(&self.id);
         }
+        self.end_telling(cx);
         self.state = State::Over(outcome.clone());
-        self.forget_history();
         self.unlock(cx);
         self.show(cx);
         cx.resolve(&mut self.calls, Some(outcome.clone()));
@@ -907,12 +921,15 @@ impl Session {
             State::Following(following) => Some(following.deadline()),
             _ => None,
         };
-        [next, self.save_at].into_iter().flatten().min()
+        [next, self.save_at, self.sharing.recall_until].into_iter().flatten().min()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         self.handle_save_due(cx);
+        if self.sharing.recall_until.is_some_and(|until| until <= cx.now) {
+            self.forget_history();
+        }
         match &self.state {
             State::Waiting { ask, until: Some(until) } if *until <= cx.now => self.ask(*ask, cx),
             State::Asking { since, .. } if since.saturating_add(cx.answer_patience(STALL)) <= cx.now => {
@@ -996,6 +1013,7 @@ impl Session {
                 }
                 self.hurry(cx);
             }
+            (Page::Returned, State::Idle | State::Over(_)) => self.catch_up(cx),
             _ => {}
         }
         self.show(cx);

@@ -50,6 +50,11 @@ pub enum News {
         /// The message it waits for.
         next: u64,
     },
+    /// What did this telling give? Also answered when it is over: a short one may be before anyone has asked.
+    Recall {
+        /// The stream.
+        stream: String,
+    },
     /// This tab streams the session from now on, and stands here.
     Owner {
         /// Its stream.
@@ -232,6 +237,7 @@ impl News {
             Self::Ask { stream, next } => {
                 head("ask").maybe_text("stream", stream.as_deref()).integer("next", *next).end()
             }
+            Self::Recall { stream } => head("recall").text("stream", stream).end(),
             Self::Owner { stream, task, place } => head("owner")
                 .text("stream", stream)
                 .maybe_text("task", task.as_deref())
@@ -266,6 +272,7 @@ impl News {
         let task = maybe(task);
         Some(match kind?.string()?.as_str() {
             "ask" => Self::Ask { stream, next: next.and_then(Json::integer).unwrap_or_default() },
+            "recall" => Self::Recall { stream: stream? },
             "owner" => Self::Owner { stream: stream?, task, place: place.and_then(Place::decode).unwrap_or_default() },
             "state" => Self::State {
                 to: maybe(to)?,

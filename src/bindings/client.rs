@@ -137,6 +137,7 @@ impl Engine {
             .integer("unknown", metrics.unknown)
             .integer("reconnects", metrics.reconnects)
             .integer("resets", metrics.resets)
+            .integer("droppedRecords", metrics.dropped_records)
             .end()
     }
 

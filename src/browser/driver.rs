@@ -178,13 +178,22 @@ impl Driver {
                 driver.hear_tab(news);
             }
         });
+        if tabs.is_none() {
+            self.handle(Input::Alone);
+        }
         self.tabs.replace(tabs);
+    }
+
+    fn go_alone(&self) {
+        self.tabs.take();
+        self.handle(Input::Alone);
     }
 
     fn hear_tab(&self, news: tabs::News) {
         match news {
             tabs::News::Message(message) => self.handle(Input::Tab { message: &message }),
             tabs::News::LockLost(session) => self.handle(Input::LockLost { session: &session }),
+            tabs::News::Refused => self.go_alone(),
             tabs::News::Locked(session) => {
                 self.restore(&session);
                 self.handle(Input::Locked { session: &session });
@@ -208,14 +217,17 @@ impl Driver {
             News::Network(network) => self.handle(Input::Network(network)),
             News::Page(page) => self.hear_page(page),
             News::Storage(Some(key)) => self.hear_key(&key),
-            News::Storage(None) => self.hear_cleared(),
+            News::Storage(None) => self.restore_known(),
         }
     }
 
-    /// An open channel would keep the page out of the back-forward cache.
+    /// An open channel would keep the page out of the back-forward cache. What other tabs wrote while it was away, nobody
+    /// has told it.
     fn hear_page(&self, page: Page) {
         if page == Page::Returned {
             self.join_tabs();
+            self.restore_known();
+            self.restore_all();
         }
         self.handle(Input::Page(page));
         if page == Page::Left {
@@ -231,8 +243,8 @@ impl Driver {
         }
     }
 
-    fn hear_cleared(&self) {
-        let sessions: Vec<_> = self.with(|client| client.active_tasks().map(|task| task.session.clone()).collect());
+    fn restore_known(&self) {
+        let sessions: Vec<_> = self.with(|client| client.recorded_sessions().cloned().collect());
         self.tell(Notice::Tasks);
         sessions.iter().for_each(|session| self.restore(session));
     }
@@ -297,6 +309,8 @@ impl Driver {
         self.timer.arm(self.with(|client| client.deadline()), self.clock.now(), move || {
             if let Some(driver) = this.upgrade() {
                 driver.timer.rang();
+                let stops = driver.with(|client| client.due_stops(driver.clock.now()));
+                stops.iter().for_each(|session| driver.restore(session));
                 driver.handle(Input::Timeout);
             }
         });

@@ -22,6 +22,8 @@ pub enum News {
     Locked(String),
     /// A session's lock was taken away.
     LockLost(String),
+    /// The browser grants this page no locks: its storage is forbidden, or its document is of no origin.
+    Refused,
 }
 
 /// What a page needs to share streams with other tabs.
@@ -38,9 +40,16 @@ pub struct Tabs {
 /// A lock that is held or waited for.
 struct Claim {
     number: u32,
+    stage: Stage,
     controller: Option<AbortController>,
     /// Resolves the promise that holds the lock.
     release: Function,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Waiting,
+    Held,
 }
 
 /// Whether this page has locks and channels.
@@ -86,7 +95,9 @@ impl Tabs {
         let mut release = None;
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
         let Some(release) = release else { return };
-        self.claims.borrow_mut().insert(session.to_owned(), Claim { number, controller, release });
+        self.claims
+            .borrow_mut()
+            .insert(session.to_owned(), Claim { number, stage: Stage::Waiting, controller, release });
         let granted = self.granted(session, number, held);
         let asked = self.request.call3(&self.locks, &name.into(), &options, &granted);
         self.watch(session, number, asked);
@@ -96,8 +107,9 @@ impl Tabs {
     fn granted(&self, session: &str, number: u32, held: Promise) -> JsValue {
         let (claims, tell, session) = (self.claims.clone(), self.tell.clone(), session.to_owned());
         Closure::once_into_js(move |_lock: JsValue| -> JsValue {
-            if !is_current(&claims, &session, number) {
-                return JsValue::UNDEFINED;
+            match claims.borrow_mut().get_mut(&session) {
+                Some(claim) if claim.number == number => claim.stage = Stage::Held,
+                _ => return JsValue::UNDEFINED,
             }
             // The claim is told after the browser's callback has returned: the core may give the lock back at once.
             spawn_local(async move {
@@ -109,7 +121,7 @@ impl Tabs {
         })
     }
 
-    /// A request that ends while its claim still counts was taken away, or never granted.
+    /// A request that ends while its claim still counts was taken away, or is never granted.
     fn watch(&self, session: &str, number: u32, asked: Result<JsValue, JsValue>) {
         let (claims, tell, session) = (self.claims.clone(), self.tell.clone(), session.to_owned());
         spawn_local(async move {
@@ -117,9 +129,13 @@ impl Tabs {
                 Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.is_err(),
                 Err(_) => true,
             };
-            if is_refused && is_current(&claims, &session, number) {
-                claims.borrow_mut().remove(&session);
-                tell(News::LockLost(session));
+            if !is_refused || !is_current(&claims, &session, number) {
+                return;
+            }
+            let claim = claims.borrow_mut().remove(&session);
+            match claim.map(|claim| claim.stage) {
+                Some(Stage::Held) => tell(News::LockLost(session)),
+                _ => tell(News::Refused),
             }
         });
     }

@@ -15,10 +15,13 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// How long an owner may take to answer, in ms.
+/// How long an owner may take to answer, in ms. Its followers give it up one after the other, within as long again.
 const ELECTION: Millis = 1_000;
 /// An owner without frames shows at most this often that it lives, in ms.
 const ALIVE_EVERY: Millis = 1_000;
+
+/// How long a telling that is over is kept for who has heard of its beginning only, in ms.
+const RECALL: Millis = 2_000;
 
 /// The session's lock, seen from here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub(super) struct Sharing {
     history: History,
     shown: Shown,
     alive_at: Millis,
+    /// Until when the history of a telling that is over is kept.
+    pub(super) recall_until: Option<Millis>,
 }
 
 impl Sharing {
@@ -180,6 +185,7 @@ impl Session {
     fn take_over(&mut self, cx: &mut Context) {
         self.sharing.followers = Followers::Some;
         self.own(cx);
+        self.announce_telling(cx);
         if self.goal.task.is_some() {
             self.ask(Ask::Join, cx);
         } else {
@@ -237,14 +243,23 @@ impl Session {
         frames.iter().for_each(|data| self.sharing.history.push(None, data));
     }
 
-    /// Nobody follows a stream that is over.
+    /// The stream is over; nobody follows it any more.
+    pub(super) fn end_telling(&mut self, cx: &Context) {
+        if self.is_owner() && cx.config.tab.is_some() {
+            self.sharing.recall_until = Some(cx.now.saturating_add(RECALL));
+        } else {
+            self.forget_history();
+        }
+    }
+
     pub(super) fn forget_history(&mut self) {
         self.sharing.history = History::default();
+        self.sharing.recall_until = None;
     }
 
     /// A stream begins, with nothing told yet.
     pub(super) fn reset_sharing(&mut self) {
-        self.sharing.history = History::default();
+        self.forget_history();
         self.sharing.followers = Followers::None;
         self.sharing.shown = Shown::default();
         self.sharing.stream.clear();
@@ -281,16 +296,20 @@ impl Session {
 
     /// An end that is not among the frames is told; one that is, followers find themselves.
     pub(super) fn share_end(&mut self, outcome: &Outcome, cx: &mut Context) {
+        if self.is_owner() {
+            self.post_end(outcome, cx);
+        }
+    }
+
+    fn post_end(&mut self, outcome: &Outcome, cx: &mut Context) {
         let kind = match outcome.kind {
             OutcomeKind::Finished | OutcomeKind::Superseded => return,
             OutcomeKind::Stopped => "stopped",
             OutcomeKind::Failed => "failed",
             OutcomeKind::Expired => "expired",
         };
-        if self.is_owner() {
-            let end = EndRecord::new(kind, outcome.error.as_ref());
-            self.post(News::End { stream: self.sharing.stream.clone(), end }, cx);
-        }
+        let end = EndRecord::new(kind, outcome.error.as_ref());
+        self.post(News::End { stream: self.sharing.stream.clone(), end }, cx);
     }
 
     // ---- what other tabs say ----
@@ -299,6 +318,7 @@ impl Session {
     pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
         match message.news {
             News::Ask { stream, next } => self.answer_tab(&message.from, stream.as_deref(), next, cx),
+            News::Recall { stream } => self.recall(&message.from, &stream, cx),
             News::Owner { stream, task, place } => self.handle_owner(stream, task.as_deref(), &place, cx),
             News::State { to, stream, next, task, frames, place, shown } => {
                 if cx.config.tab.as_deref() == Some(to.as_str()) {
@@ -334,11 +354,30 @@ impl Session {
             self.sharing.followers = Followers::Some;
             return self.post(News::Alive { stream: own }, cx);
         }
+        self.tell_state(to, cx);
+    }
+
+    /// A telling that is over is told to who heard of its beginning only.
+    fn recall(&mut self, to: &str, stream: &str, cx: &mut Context) {
+        let is_own = !stream.is_empty() && self.sharing.stream == stream;
+        match &self.state {
+            State::Over(outcome)
+                if is_own && self.sharing.recall_until.is_some() && self.goal.exposure == Exposure::Shared =>
+            {
+                let outcome = outcome.clone();
+                self.tell_state(to, cx);
+                self.post_end(&outcome, cx);
+            }
+            _ => self.answer_tab(to, None, 0, cx),
+        }
+    }
+
+    fn tell_state(&mut self, to: &str, cx: &mut Context) {
         let Some(frames) = self.sharing.history.frames().map(<[Frame]>::to_vec) else { return };
         self.sharing.followers = Followers::Some;
         let news = News::State {
             to: to.to_owned(),
-            stream: own,
+            stream: self.sharing.stream.clone(),
             next: self.sharing.next,
             task: self.goal.task.clone(),
             frames,
@@ -358,12 +397,12 @@ impl Session {
                 following.heard(cx.now);
                 self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
             }
-            State::Following(_) | State::Electing { .. } => self.post(News::Ask { stream: None, next: 0 }, cx),
+            State::Following(_) | State::Electing { .. } => self.post(News::Recall { stream }, cx),
             State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
                 self.settle_ownership(task, cx);
             }
             State::Over(_) if task.is_some() && self.goal.task.as_deref() == task => {}
-            State::Idle | State::Over(_) if self.listens => self.post(News::Ask { stream: None, next: 0 }, cx),
+            State::Idle | State::Over(_) if self.listens => self.post(News::Recall { stream }, cx),
             _ => {}
         }
     }
@@ -531,7 +570,8 @@ impl Session {
             }
             State::Following(following) if following.deadline() <= cx.now => match following.doubtful_until {
                 None => {
-                    following.doubtful_until = Some(cx.now.saturating_add(ELECTION));
+                    following.doubtful_until =
+                        Some(cx.now.saturating_add(ELECTION).saturating_add(cx.spread(ELECTION)));
                     let ask = News::Ask { stream: Some(following.stream.clone()), next: following.next };
                     self.post(ask, cx);
                 }
@@ -548,17 +588,39 @@ impl Session {
 
     /// The page goes away: others may take over.
     pub(super) fn leave_tabs(&mut self, cx: &mut Context) {
-        let ask = match &self.state {
-            State::Electing { ask, .. } => *ask,
-            State::Following(_) if self.goal.task.is_some() => Ask::Join,
+        if let Some(ask) = self.ask_instead() {
+            self.state = State::Waiting { ask, until: None };
+        }
+        self.unlock(cx);
+    }
+
+    /// The page is back: other tabs may have begun to tell meanwhile.
+    pub(super) fn catch_up(&mut self, cx: &mut Context) {
+        if self.listens {
+            self.post(News::Ask { stream: None, next: 0 }, cx);
+        }
+    }
+
+    /// There are no other tabs any more, as far as this one can tell.
+    pub fn stop_sharing(&mut self, cx: &mut Context) {
+        self.sharing.lock = Lock::None;
+        self.sharing.stream.clear();
+        if let Some(ask) = self.ask_instead() {
+            self.ask(ask, cx);
+        }
+    }
+
+    /// What is asked of the server where the other tabs are no longer waited for.
+    fn ask_instead(&mut self) -> Option<Ask> {
+        match &self.state {
+            State::Electing { ask, .. } => Some(*ask),
+            State::Following(_) if self.goal.task.is_some() => Some(Ask::Join),
             State::Following(_) => {
                 self.goal.purpose = Purpose::Resume;
-                Ask::Look(Look::Resume)
+                Some(Ask::Look(Look::Resume))
             }
-            _ => return self.unlock(cx),
-        };
-        self.state = State::Waiting { ask, until: None };
-        self.unlock(cx);
+            _ => None,
+        }
     }
 }
 

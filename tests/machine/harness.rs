@@ -38,6 +38,11 @@ pub struct Harness {
     pub announced: Vec<Urgency>,
     /// Streams that began.
     pub began: u32,
+    /// What was told to other tabs.
+    pub posted: Vec<String>,
+    /// Locks that were asked for and given back, in order.
+    pub locks: Vec<Effect>,
+    shares: bool,
     calls: u32,
 }
 
@@ -50,6 +55,7 @@ impl Default for Harness {
 impl Harness {
     pub fn new(config: Config) -> Self {
         let now = 1_000_000;
+        let shares = config.tab.is_some();
         let client = Client::new(config, now);
         Self {
             client,
@@ -64,6 +70,9 @@ impl Harness {
             changes: 0,
             announced: Vec::new(),
             began: 0,
+            posted: Vec::new(),
+            locks: Vec::new(),
+            shares,
             calls: 0,
         }
     }
@@ -219,7 +228,11 @@ impl Harness {
             Effect::Changed { .. } => self.changes += 1,
             Effect::Deliver { urgency, .. } => self.announced.push(urgency),
             Effect::Began { .. } => self.began += 1,
-            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } => panic!("a tab alone tells nobody"),
+            Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.shares => {
+                panic!("a tab alone tells nobody")
+            }
+            Effect::Post { message } => self.posted.push(message),
+            lock => self.locks.push(lock),
         }
     }
 

@@ -13,4 +13,5 @@ mod records;
 mod sends;
 mod stops;
 mod table;
+mod tabs;
 mod tombstones;

@@ -93,8 +93,37 @@ fn an_expired_a_corrupt_and_a_foreign_record_are_dropped() {
         assert!(harness.client.active_task(S).is_none());
     }
     assert_eq!(harness.removed.len(), 3);
+    assert_eq!(harness.client.metrics(None).dropped_records, 3);
+    assert_eq!(harness.client.metrics(Some(S)).dropped_records, 3);
+    assert_eq!(harness.client.metrics(Some("another session")).dropped_records, 0);
     harness.input(Input::Stored { key: "another app's key", value: Some("x") });
     assert_eq!(harness.removed.len(), 3);
+}
+
+#[test]
+fn a_record_that_a_wrong_clock_dated_far_ahead_is_dropped() {
+    let mut harness = Harness::new(Config { task_ttl: 10_000, ..Config::default() });
+    let (mut other, _) = Harness::streaming();
+    other.now += 20_000;
+    other.delta("9-0", "x");
+    other.deliver();
+    other.pass(300);
+    let key = harness.client.record_key(S);
+    harness.input(Input::Stored { key: &key, value: other.saved.last().map(String::as_str) });
+    assert!(harness.client.active_task(S).is_none());
+    assert_eq!(harness.client.metrics(None).dropped_records, 1);
+}
+
+#[test]
+fn the_record_of_another_user_is_left_to_that_user() {
+    let mut harness = Harness::new(Config { user_key: "ann".into(), ..Config::default() });
+    let ben = Harness::new(Config { user_key: "ben".into(), ..Config::default() });
+    let (mut other, _) = Harness::streaming();
+    other.pass(300);
+    let (key, value) = (ben.client.record_key(S), other.saved.last().map(String::as_str));
+    harness.input(Input::Stored { key: &key, value });
+    assert!(harness.client.active_task(S).is_none());
+    assert!(harness.removed.is_empty());
 }
 
 #[test]

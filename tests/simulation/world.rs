@@ -575,10 +575,10 @@ impl World {
         if !self.online {
             self.input(Input::Network(Network::Offline))?;
         }
-        for session in 0..self.plan.sessions {
-            self.session = session;
+        for (number, session) in SESSIONS.iter().enumerate().take(self.plan.sessions) {
+            self.session = number;
             let call = self.promise(Promise::Resume);
-            self.input(Input::Resume { session: SESSIONS[session], call })?;
+            self.input(Input::Resume { session, call })?;
         }
         Ok(())
     }

@@ -1,0 +1,285 @@
+//! One tab among others: what it makes of their messages, their stops, and of a browser that lets it have no others.
+
+use rejoin::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Request, Status};
+
+use crate::harness::{Harness, S};
+
+/// A tab that shares its streams, by the name "a".
+fn tab() -> Harness {
+    Harness::new(Config { tab: Some("a".into()), ..Config::default() })
+}
+
+/// What the record of a stop looks like that another tab wrote at this tab's time.
+fn stop_of(task: &str) -> String {
+    let mut other = Harness::default();
+    other.rejoin(task, None);
+    other.stop();
+    other.saved.last().unwrap().clone()
+}
+
+fn hear(harness: &mut Harness, record: Option<&str>) {
+    let key = harness.client.record_key(S);
+    harness.input(Input::Stored { key: &key, value: record });
+}
+
+fn cancels(harness: &Harness) -> usize {
+    harness.asked.iter().filter(|asked| matches!(&asked.request, Request::Cancel { .. })).count()
+}
+
+// ---- stops of other tabs ----
+
+#[test]
+fn a_stop_that_its_tab_does_not_bring_to_the_server_in_time_is_brought_by_another_one() {
+    let mut harness = Harness::default();
+    hear(&mut harness, Some(&stop_of("t1")));
+    harness.pass(4_999);
+    assert_eq!(cancels(&harness), 0, "the tab that stopped has its time");
+    harness.pass(2_501);
+    assert_eq!(cancels(&harness), 1);
+    harness.answer(200, "{}");
+    assert_eq!(harness.removed, [harness.client.record_key(S)]);
+    harness.pass(100_000);
+    assert_eq!(cancels(&harness), 1);
+}
+
+#[test]
+fn a_stop_that_is_acknowledged_in_time_is_nobody_elses_work() {
+    let mut harness = Harness::default();
+    hear(&mut harness, Some(&stop_of("t1")));
+    harness.pass(1_000);
+    hear(&mut harness, None);
+    harness.pass(100_000);
+    assert_eq!(harness.asked.len(), 0);
+}
+
+#[test]
+fn reading_the_record_of_a_stop_again_does_not_put_it_off() {
+    let mut harness = Harness::default();
+    let record = stop_of("t1");
+    for _ in 0..80 {
+        hear(&mut harness, Some(&record));
+        harness.pass(100);
+    }
+    assert_eq!(cancels(&harness), 1);
+}
+
+#[test]
+fn a_stop_that_a_backend_cannot_carry_out_is_tried_once_by_each_tab() {
+    let mut harness = Harness::default();
+    let record = stop_of("t1");
+    hear(&mut harness, Some(&record));
+    harness.pass(7_500);
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
+    hear(&mut harness, Some(&record));
+    harness.pass(100_000);
+    assert_eq!(cancels(&harness), 1);
+}
+
+#[test]
+fn a_message_waits_for_the_stop_that_another_tab_has_not_brought_to_the_server() {
+    let mut harness = Harness::default();
+    hear(&mut harness, Some(&stop_of("t1")));
+    let call = harness.start("next");
+    assert_eq!(cancels(&harness), 1);
+    harness.answer(200, "{}");
+    assert!(harness.is_send() && harness.is_pending(call));
+}
+
+// ---- a look at what there is to resume ----
+
+#[test]
+fn a_message_waits_for_the_look_at_what_there_is_to_resume() {
+    let mut harness = Harness::default();
+    let resume = harness.resume();
+    let call = harness.start("hi");
+    assert!(harness.is_look() && harness.is_pending(call));
+    assert_eq!(harness.status(), Status::Connecting);
+    harness.answer(200, r#"{"id":"s","messages":[],"active_stream":null}"#);
+    assert_eq!(harness.outcome(resume), None);
+    assert!(harness.is_send() && harness.is_pending(call));
+}
+
+#[test]
+fn a_message_is_refused_when_the_look_finds_a_stream() {
+    let mut harness = Harness::default();
+    harness.resume();
+    let call = harness.start("hi");
+    harness.answer(200, r#"{"id":"s","messages":[],"active_stream":{"task_id":"t1","last_message_id":"0-0"}}"#);
+    harness.open(Some("t1"));
+    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Failed, "TASK_RUNNING"));
+}
+
+#[test]
+fn a_message_is_refused_when_the_look_is_not_answered_at_once() {
+    let mut harness = Harness::default();
+    harness.resume();
+    let call = harness.start("hi");
+    harness.fail();
+    assert_eq!(harness.code(call), "TASK_RUNNING");
+}
+
+// ---- no others ----
+
+#[test]
+fn a_browser_that_refuses_locks_makes_each_tab_go_alone_at_once() {
+    let mut harness = tab();
+    harness.start("hi");
+    assert!(harness.asked.is_empty(), "the lock is waited for");
+    harness.input(Input::Alone);
+    assert!(harness.is_send());
+    let posted = harness.posted.len();
+    harness.open(Some("t1"));
+    harness.delta("2-0", "one");
+    assert_eq!((harness.posted.len(), harness.locks.len()), (posted, 1));
+}
+
+#[test]
+fn a_follower_that_is_left_alone_has_its_own_connection() {
+    let mut harness = follower();
+    harness.input(Input::Alone);
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+}
+
+#[test]
+fn an_owner_that_is_left_alone_goes_on() {
+    let mut harness = tab();
+    harness.start("hi");
+    harness.input(Input::Locked { session: S });
+    harness.open(Some("t1"));
+    harness.input(Input::Alone);
+    harness.delta("2-0", "one");
+    assert_eq!((harness.status(), harness.asked.len()), (Status::Streaming, 1));
+}
+
+// ---- away and back ----
+
+#[test]
+fn a_page_that_returns_asks_who_tells_what_began_meanwhile() {
+    let mut harness = tab();
+    harness.input(Input::Watch { session: S });
+    harness.page(Page::Left);
+    harness.posted.clear();
+    harness.page(Page::Returned);
+    assert!(harness.posted.iter().any(|message| message.contains(r#""kind":"ask""#)), "{:?}", harness.posted);
+    hear_state(&mut harness);
+    assert_eq!(harness.status(), Status::Streaming);
+}
+
+#[test]
+fn a_follower_takes_over_as_soon_as_the_lock_is_free() {
+    let mut harness = follower();
+    harness.input(Input::Locked { session: S });
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+    assert_eq!(harness.last().at, harness.now);
+}
+
+#[test]
+fn a_follower_of_a_silent_owner_asks_and_then_takes_the_lock_away() {
+    let mut harness = follower();
+    harness.pass(3_000 + 1_000 - 1);
+    assert!(harness.asked.is_empty());
+    harness.pass(1_001);
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+    assert!(matches!(harness.locks.last(), Some(Effect::Lock { mode: LockMode::Steal, .. })), "{:?}", harness.locks);
+}
+
+// ---- a telling that is over ----
+
+#[test]
+fn an_answer_that_is_over_before_another_tab_has_asked_is_told_all_the_same() {
+    let mut owner = tab();
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(Some("t1"));
+    let announced = owner.posted.last().unwrap().clone();
+    owner.preamble("t1", ["1-0", "1-1"]);
+    owner.delta("2-0", "at once");
+    owner.event("3-0", r#"{"type":"finish"}"#);
+    owner.deliver();
+    assert_eq!(owner.status(), Status::Completed);
+
+    let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
+    other.input(Input::Watch { session: S });
+    other.input(Input::Tab { message: &announced });
+    owner.posted.clear();
+    for message in &other.posted {
+        owner.input(Input::Tab { message });
+    }
+    for message in &owner.posted {
+        other.input(Input::Tab { message });
+    }
+    other.deliver();
+    assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Completed));
+    assert!(other.text.contains("at once"));
+    assert!(other.asked.is_empty(), "without a request");
+}
+
+#[test]
+fn how_an_answer_ended_is_told_too_to_who_asks_late() {
+    let mut owner = tab();
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(Some("t1"));
+    let announced = owner.posted.last().unwrap().clone();
+    owner.delta("2-0", "begun");
+    owner.deliver();
+    owner.stop();
+
+    let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
+    other.input(Input::Watch { session: S });
+    other.input(Input::Tab { message: &announced });
+    owner.posted.clear();
+    for message in &other.posted {
+        owner.input(Input::Tab { message });
+    }
+    for message in &owner.posted {
+        other.input(Input::Tab { message });
+    }
+    other.deliver();
+    assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Stopped));
+    assert!(other.text.contains("begun"));
+}
+
+#[test]
+fn an_answer_that_is_over_is_kept_for_others_for_two_seconds() {
+    let mut owner = tab();
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(Some("t1"));
+    owner.event("3-0", r#"{"type":"finish"}"#);
+    owner.deliver();
+    owner.pass(2_000);
+    assert_eq!(owner.client.deadline(), None);
+    owner.posted.clear();
+    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"recall","stream":"a-1"}}"# });
+    assert!(owner.posted.is_empty(), "{:?}", owner.posted);
+}
+
+#[test]
+fn who_merely_asks_is_not_told_what_is_over() {
+    let mut owner = tab();
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(Some("t1"));
+    owner.event("3-0", r#"{"type":"finish"}"#);
+    owner.deliver();
+    owner.posted.clear();
+    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"ask"}}"# });
+    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"recall","stream":""}}"# });
+    assert!(owner.posted.is_empty(), "{:?}", owner.posted);
+}
+
+/// A tab that follows the stream of tab "b", whose silence is too long after three seconds.
+fn follower() -> Harness {
+    let mut harness = tab();
+    harness.resume();
+    hear_state(&mut harness);
+    harness
+}
+
+fn hear_state(harness: &mut Harness) {
+    let state = r#"{"v":1,"from":"b","session":"s","news":{"kind":"state","to":"a","stream":"b-1","next":0,"task":"t1",
+        "frames":[],"place":{"last":"0-0","unnumbered":0,"hash":"0"},"shown":{"status":"streaming","patience":3000}}}"#;
+    harness.input(Input::Tab { message: state });
+    assert!(harness.asked.is_empty());
+}

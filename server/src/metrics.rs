@@ -17,6 +17,7 @@ pub struct Metrics {
     failed: AtomicU64,
     cancelled: AtomicU64,
     streams: AtomicI64,
+    streams_total: AtomicU64,
     chunks_in: AtomicU64,
     chunks_out: AtomicU64,
     store_errors: AtomicU64,
@@ -33,6 +34,7 @@ impl Metrics {
 
     /// One more stream is open, until the result is dropped.
     pub fn stream_opened(self: &std::sync::Arc<Self>) -> Gauge {
+        self.streams_total.fetch_add(1, Relaxed);
         Gauge::raise(self, |metrics| &metrics.streams)
     }
 
@@ -92,6 +94,8 @@ impl Metrics {
             "Open streams.",
             self.streams.load(Relaxed).max(0).unsigned_abs(),
         );
+        let opened = self.streams_total.load(Relaxed);
+        single(&mut out, "rejoin_streams_total", "counter", "Streams that were opened so far.", opened);
         single(&mut out, "rejoin_chunks_in_total", "counter", "Chunks written to logs.", self.chunks_in.load(Relaxed));
         single(
             &mut out,
@@ -169,6 +173,7 @@ mod tests {
         assert!(metrics.text().contains("\nrejoin_streams_open 1\n"));
         drop(open);
         assert!(metrics.text().contains("\nrejoin_streams_open 0\n"));
+        assert!(metrics.text().contains("\nrejoin_streams_total 1\n"), "what was opened stays counted");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, chromedriver } from "./lib/browser.mjs";
+import { chromium, chromedriver, firefox, geckodriver, miniBrowser } from "./lib/browser.mjs";
 import { found, output, root, run } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
@@ -19,14 +19,30 @@ export async function setupBuild() {
   await nodeModules();
 }
 
-/** And what the tests need beside. */
-export async function setupTests() {
+/** Suites that drive Firefox. */
+const IN_FIREFOX = ["wasm", "tabs"];
+
+/** And what these suites need beside. */
+export async function setupTests(suites = IN_FIREFOX) {
   await setupBuild();
   components();
   if (!found("wasm-pack")) run("cargo", ["install", "wasm-pack", "--locked"]);
   if (!chromium()) install("chromium");
   if (!chromedriver()) install("chromium-driver");
   if (!found("redis-server")) install("redis-server");
+  if (suites.some((suite) => IN_FIREFOX.includes(suite))) setupFirefox();
+  if (suites.includes("webkit")) setupWebKit();
+}
+
+function setupFirefox() {
+  if (!firefox()) install("firefox-esr");
+  if (!geckodriver()) run("cargo", ["install", "geckodriver"]);
+}
+
+/** Its browsers have no headless mode: they get a screen in memory. */
+function setupWebKit() {
+  if (!found("WebKitWebDriver") || !miniBrowser()) install("webkit2gtk-driver");
+  if (!found("xvfb-run")) install("xvfb", "xauth");
 }
 
 function need(program, advice, ...packages) {

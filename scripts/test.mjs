@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
-import { chromedriver, chromium } from "./lib/browser.mjs";
+import { chromedriver, chromium, geckodriver } from "./lib/browser.mjs";
 import { buildDemo, buildServer, checkDemo } from "./lib/products.mjs";
 import { follow, root, run } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -35,7 +35,12 @@ const suites = {
   packaging: () => nodeTests("tests/packaging"),
   e2e: () => nodeTests("tests/e2e"),
   docs: () => nodeTests("tests/docs"),
+  tabs: () => nodeTests("tests/tabs", (name) => !name.startsWith("webkit")),
+  webkit: () => nodeTests("tests/tabs", (name) => name.startsWith("webkit")),
 };
+
+/** Run only when they are asked for by name. */
+const ON_DEMAND = ["webkit"];
 
 /** What a suite needs to have run before. */
 const needs = {
@@ -48,13 +53,16 @@ const needs = {
   packaging: ["build", "server"],
   e2e: ["build", "demo", "server"],
   docs: ["build", "server"],
+  tabs: ["build", "server"],
+  webkit: ["build", "server"],
 };
 
 async function main(names) {
-  await setupTests();
+  const chosen = names.length > 0 ? withNeeds(names) : Object.keys(suites).filter((name) => !ON_DEMAND.includes(name));
+  await setupTests(chosen);
   process.env.CHROMIUM ??= chromium();
   const verdicts = [];
-  for (const name of names.length > 0 ? withNeeds(names) : Object.keys(suites)) {
+  for (const name of chosen) {
     verdicts.push(await verdict(name, verdicts));
   }
   report(verdicts);
@@ -107,17 +115,25 @@ async function counted(command, args, options) {
   return { passed, failed };
 }
 
-function nodeTests(folder) {
-  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.mjs")).sort();
+function nodeTests(folder, isMeant = () => true) {
+  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.mjs") && isMeant(name)).sort();
   return counted(process.execPath, ["--test", "--test-reporter=spec", ...files.map((name) => join(folder, name))]);
 }
 
-/** The shell in a real browser, against the real server; the browser's page has an origin that the server must allow. */
+/** The shell in two real browsers, one after the other. */
 async function wasmTests() {
+  const inChromium = await wasmTestsIn("--chrome", "--chromedriver", chromedriver());
+  const inFirefox = await wasmTestsIn("--firefox", "--geckodriver", geckodriver());
+  const why = [inChromium, inFirefox].map((one) => one.why).filter(Boolean).join("; ");
+  return { passed: inChromium.passed + inFirefox.passed, failed: inChromium.failed + inFirefox.failed, ...(why && { why }) };
+}
+
+/** Against the real server; the browser's page has an origin that the server must allow. */
+async function wasmTestsIn(...browser) {
   const address = `127.0.0.1:${await freePort()}`;
   const server = await startServer(process.env.REJOIN_SERVER, "--allow-origin", `http://${address}`);
   try {
-    return await counted("wasm-pack", ["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver", chromedriver(), ".", "--test", "web"], {
+    return await counted("wasm-pack", ["test", "--headless", ...browser, "--mode", "no-install", ".", "--test", "web"], {
       env: { ...process.env, WASM_BINDGEN_TEST_ADDRESS: address, REJOIN_TEST_URL: server.url, WASM_BINDGEN_TEST_TIMEOUT: "120" },
     });
   } finally {

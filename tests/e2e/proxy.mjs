@@ -42,6 +42,10 @@ export class FaultProxy extends EventEmitter {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  get isUp() {
+    return this.#server?.listening === true;
+  }
+
   /** Listens; after `down()`, on the port it had. */
   async up() {
     this.#server = createServer((request, response) => this.#handle(request, response));

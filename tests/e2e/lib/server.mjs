@@ -20,7 +20,7 @@ export function serverProgram() {
 
 /** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
 export async function startServer(...flags) {
-  const child = spawn(serverProgram(), ["--listen", "127.0.0.1:0", "--store", "memory", "--www", www, ...flags], {
+  const child = spawn(serverProgram(), ["--listen", "127.0.0.1:0", "--store", "memory", ...(flags.includes("--www") ? [] : ["--www", www]), ...flags], {
     stdio: ["ignore", "pipe", process.env.REJOIN_SERVER_LOG ? "inherit" : "ignore"],
     env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "warn" },
   });

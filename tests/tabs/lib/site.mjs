@@ -1,0 +1,59 @@
+// The real server with the tests' page and the package beside it, on one origin; it is asked for what is true.
+
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { startServer, Truth } from "../../e2e/lib/server.mjs";
+
+const root = resolve(import.meta.dirname, "../../..");
+
+/** Often enough that a silent owner is noticed in a few seconds, and a connection that is gone at once. */
+const HEARTBEAT_MS = 1_000;
+
+/** @returns {Promise<Site>} */
+export async function openSite() {
+  const folder = mkdtempSync(join(tmpdir(), "rejoin-tabs-"));
+  cpSync(join(root, "tests/tabs/page"), folder, { recursive: true });
+  cpSync(join(root, "dist"), join(folder, "dist"), { recursive: true });
+  const server = await startServer("--www", folder, "--heartbeat-ms", String(HEARTBEAT_MS));
+  return new Site(server, folder);
+}
+
+export class Site {
+  #server;
+  #folder;
+
+  constructor(server, folder) {
+    this.#server = server;
+    this.#folder = folder;
+    this.url = server.url;
+    this.truth = new Truth(server.url);
+  }
+
+  /** Streams that the server holds open now, and those it ever opened. */
+  async streams() {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const read = (name) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
+    return { open: read("rejoin_streams_open"), total: read("rejoin_streams_total") };
+  }
+
+  /** Waits until the server holds so many streams: it learns of a connection's end when it next writes. */
+  async holds(number) {
+    for (;;) {
+      const { open } = await this.streams();
+      if (open === number) return;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  /** Waits until the session's task has ended, by reading its stream to the end as any reader would. */
+  async ended(session) {
+    const task = (await this.truth.session(session)).active_stream?.task_id;
+    if (task) await (await fetch(`${this.truth.base}/tasks/${task}/stream`)).text();
+  }
+
+  async close() {
+    await this.#server.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

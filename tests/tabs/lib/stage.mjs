@@ -1,0 +1,103 @@
+// A browser whose windows are used again from test to test, and the question that matters: does every tab show the stored
+// answer, once, over the connections that the server should have seen?
+
+import assert from "node:assert/strict";
+import { Tab } from "./tab.mjs";
+
+/** How long a tab may wait for anything, in ms. */
+const LIMIT_MS = 30_000;
+
+export class Stage {
+  /** @type {Tab[]} */
+  tabs = [];
+  #browser;
+  #home;
+
+  /**
+   * @param {import("./engines.mjs").Browser} browser
+   * @param {import("./site.mjs").Site} site
+   */
+  constructor(browser, site) {
+    this.#browser = browser;
+    this.site = site;
+    /** Where pages are loaded from. */
+    this.base = site.url;
+    this.driver = browser.driver;
+    this.pid = browser.pid;
+  }
+
+  static async open(engine, site, look) {
+    const browser = await engine.launch(look);
+    await browser.driver.manage().setTimeouts({ script: LIMIT_MS, pageLoad: LIMIT_MS });
+    const stage = new Stage(browser, site);
+    stage.#home = await browser.driver.getWindowHandle();
+    return stage;
+  }
+
+  /** A session of the server, for one test. */
+  session() {
+    return this.site.truth.createSession();
+  }
+
+  /** One more tab that shows a session; `query` is read by page.js. */
+  async tab(session, query = {}) {
+    await this.driver.switchTo().newWindow("tab");
+    const tab = new Tab(this.driver, await this.driver.getWindowHandle());
+    this.tabs.push(tab);
+    await tab.visit(this.address(session, query));
+    return tab;
+  }
+
+  address(session, query = {}) {
+    return `${this.base}/?${new URLSearchParams({ session, ...query })}`;
+  }
+
+  async closeTab(tab) {
+    this.tabs = this.tabs.filter((other) => other !== tab);
+    await tab.close();
+    await this.driver.switchTo().window(this.#home);
+  }
+
+  /** A tab that is gone by itself. */
+  async forget(tab) {
+    this.tabs = this.tabs.filter((other) => other !== tab);
+    await tab.close().catch(() => {});
+    await this.driver.switchTo().window(this.#home);
+  }
+
+  /** Every tab has reached its end, shows what the server stored, and heard it once; up to where it was stopped. */
+  async assertWhole(session, { outcomes = 1, isStopped = false } = {}) {
+    const states = [];
+    for (const tab of this.tabs) states.push(await tab.until("outcomes", outcomes));
+    const answer = await this.site.truth.answer(session);
+    assert.ok(answer?.length > 0, "the server has stored an answer");
+    for (const [index, state] of states.entries()) {
+      const where = `tab ${index + 1}: ${JSON.stringify({ ...state, text: undefined, heard: undefined })}`;
+      for (const text of [state.text, state.heard]) {
+        const expected = isStopped ? answer.slice(0, text.length) : answer;
+        assert.ok(text === expected, `${where} ${difference(text, expected)}`);
+      }
+      assert.deepEqual(state.problems, [], where);
+    }
+  }
+
+  /** Between two tests: all tabs are closed, and the server has seen it. */
+  async clear() {
+    for (const tab of this.tabs) await tab.close().catch(() => {});
+    this.tabs = [];
+    await this.driver.switchTo().window(this.#home);
+    await this.site.holds(0);
+  }
+
+  async close() {
+    await this.#browser.close();
+  }
+}
+
+/** Where two texts part, for the one who reads a failure. */
+function difference(text, expected) {
+  let at = 0;
+  while (at < text.length && text[at] === expected[at]) at += 1;
+  const around = (whole) => `${whole.length} characters: …${whole.slice(Math.max(0, at - 20), at + 40)}…`;
+  return `part at ${at}: ${around(text)} and not ${around(expected)}`;
+}

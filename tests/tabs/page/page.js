@@ -1,0 +1,118 @@
+// A chat page without looks: a client of the package, and `globalThis.tab` for the tests to ask and to wait at.
+//
+// What the page should lack (`?without=locks,channel,storage`) is taken away before the package is there.
+
+const query = new URLSearchParams(location.search);
+const session = query.get("session");
+const lacks = query.get("without")?.split(",") ?? [];
+
+if (lacks.includes("locks")) delete Navigator.prototype.locks;
+if (lacks.includes("refused-locks")) LockManager.prototype.request = () => Promise.reject(new DOMException("denied", "SecurityError"));
+if (lacks.includes("channel")) delete globalThis.BroadcastChannel;
+if (lacks.includes("storage")) {
+  Object.defineProperty(globalThis, "localStorage", { get: () => { throw new DOMException("denied", "SecurityError"); } });
+}
+if (lacks.includes("quota")) Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+
+let losesCancels = false;
+const losing = (request, init) =>
+  losesCancels && String(request.url ?? request).endsWith("/cancel") ? Promise.reject(new TypeError("lost")) : fetch(request, init);
+
+const { createChatStreams } = await import("./dist/index.js");
+const streams = createChatStreams({ userKey: query.get("user") ?? undefined, retry: { initialDelayMs: 100 }, fetch: losing });
+
+/** What listeners heard of the present answer, chunk by chunk. */
+let heard = "";
+const outcomes = [];
+const problems = [];
+const waiting = new Set();
+let returned = 0;
+
+function look() {
+  for (const one of [...waiting]) one();
+}
+
+streams.subscribeToStream(session, {
+  onChunk(chunk) {
+    if (chunk.type === "stream_start") heard = "";
+    if (chunk.type === "text_chunk") heard += chunk.content;
+  },
+  onReset() {
+    heard = "";
+  },
+});
+streams.onSnapshot(session, look);
+streams.onActiveTasks(look);
+streams.onStreamComplete((id, outcome) => {
+  if (id !== session) return;
+  outcomes.push(outcome.kind);
+  look();
+});
+addEventListener("error", (event) => problems.push(`thrown: ${event.error?.stack ?? event.message}`));
+addEventListener("unhandledrejection", (event) => problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
+addEventListener("pageshow", (event) => {
+  if (event.persisted) returned += 1;
+});
+
+/** What the page shows of its session. */
+function state() {
+  const { status, role, taskId, message, error } = streams.getSnapshot(session);
+  const text = (message?.parts ?? []).filter(({ type }) => type === "text").map((part) => part.text).join("");
+  const tasks = streams.listActiveTasks().map((task) => task.sessionId);
+  return { status, role, taskId, text, heard, outcomes: [...outcomes], error: error?.code, tasks, problems, returned };
+}
+
+/** What a test may wait for. */
+const conditions = {
+  status: (now, ...names) => names.includes(now.status),
+  role: (now, role) => now.role === role && now.status === "streaming",
+  grown: (now, length) => now.heard.length >= length,
+  outcomes: (now, number) => now.outcomes.length >= number,
+  saved: (now, ...ids) => ids.every((id) => now.tasks.includes(id)),
+  forgotten: (now, ...ids) => ids.every((id) => !now.tasks.includes(id)),
+};
+
+globalThis.tab = {
+  streams,
+  state,
+  /** Resolves with the state once a condition holds. */
+  until: (name, ...wanted) =>
+    new Promise((done) => {
+      const check = () => {
+        const now = state();
+        if (!conditions[name](now, ...wanted)) return;
+        waiting.delete(check);
+        done(now);
+      };
+      waiting.add(check);
+      check();
+    }),
+  /** Sends and waits for the outcome: its kind, and the code of its error. */
+  ask: (text) => streams.startStream(session, text).then(({ kind, error }) => [kind, error?.code]),
+  send: (text) => void streams.startStream(session, text),
+  stop: () => void streams.stopStream(session),
+  clear: (id = session) => streams.clearActiveTask(id),
+  detach: () => streams.detachStream(session),
+  dropped: () => streams.getMetrics().droppedRecords,
+  /** No cancel reaches the server any more. */
+  loseCancels() {
+    losesCancels = true;
+  },
+  /** Says something on the channel that the tabs of this page share. */
+  say(value) {
+    const channel = new BroadcastChannel(`chat_active_tasks:v1:${query.get("user") ?? ""}:`);
+    channel.postMessage(value);
+    channel.close();
+  },
+  /** The page does nothing else for so long, in ms. */
+  hang(ms) {
+    setTimeout(() => {
+      const until = performance.now() + ms;
+      while (performance.now() < until);
+    });
+  },
+};
+if (query.get("resume") !== "no") streams.resumeSession(session);
+await streams.ready;
+globalThis.tab.isReady = true;
+look();

@@ -1,0 +1,6 @@
+// Tabs in WebKitGTK (`npm run test:webkit`).
+
+import { webkit } from "./lib/engines.mjs";
+import { suite } from "./lib/suite.mjs";
+
+suite({ engine: webkit, keepsStreams: true });

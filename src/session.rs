@@ -36,6 +36,8 @@ const STALL: Millis = 45_000;
 const GRACE: Millis = 250;
 /// Least time between two saves of a moving cursor, in ms.
 const SAVE_EVERY: Millis = 250;
+/// Stands for the task of a stream that was let go before its task was known: what is found running is taken for it.
+const UNNAMED: &str = "";
 /// Tasks that a page remembers to have been told.
 const MOST_PAST: usize = 16;
 
@@ -501,14 +503,26 @@ impl Session {
     /// Remembers what listeners hold of the present task, before another one is told.
     fn set_aside(&mut self) {
         let reader = core::mem::take(&mut self.reader);
-        if let Some(task) = self.goal.task.take().filter(|_| reader.has_told()) {
+        let task = self.goal.task.take();
+        if !reader.has_told() {
+            return;
+        }
+        self.before.take_if(|(told, _)| told == UNNAMED);
+        if let Some(task) = task {
             self.past.retain(|(told, _)| *told != task);
             self.past.push_back((task.clone(), reader.saved_position()));
             if self.past.len() > MOST_PAST {
                 self.past.pop_front();
             }
             self.before = Some((task, reader));
+        } else if !self.has_ended() {
+            self.before = Some((UNNAMED.to_owned(), reader));
         }
+    }
+
+    /// Whether the end of the last stream's task was seen.
+    fn has_ended(&self) -> bool {
+        matches!(self.state, State::Over(Outcome { kind: OutcomeKind::Finished | OutcomeKind::Stopped, .. }))
     }
 
     /// Whether listeners hold something of a task that an earlier stream told.
@@ -525,7 +539,7 @@ impl Session {
     /// The stream turns out to tell this task from its beginning. What was given of it before, by the stream before
     /// this one or by a page before this one, is known as replayed; the former is void for the listeners.
     fn adopt(&mut self, task: &str, cx: &Context) {
-        match self.before.take_if(|(told, _)| told == task) {
+        match self.before.take_if(|(told, _)| told == task || told == UNNAMED) {
             Some((_, reader)) => {
                 self.reader = reader;
                 self.reader.start_over(&mut self.metrics);

@@ -463,7 +463,8 @@ impl Session {
             let outcome = bare_outcome(OutcomeKind::Superseded, self.goal.task.clone());
             cx.resolve(&mut self.calls, Some(outcome));
         }
-        if self.goal.task == task {
+        let is_unnamed = self.goal.task.is_none() && !self.reader.is_cold();
+        if self.goal.task == task || is_unnamed {
             self.reader.start_over(&mut self.metrics);
         } else {
             self.set_aside();

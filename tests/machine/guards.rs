@@ -199,6 +199,23 @@ fn what_was_told_before_its_task_was_known_is_not_told_again() {
 }
 
 #[test]
+fn what_was_told_of_a_task_without_a_name_is_void_when_the_running_task_is_told() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.open(None);
+    harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
+    harness.deliver();
+    harness.detach();
+    harness.resume();
+    harness.pass(1_000);
+    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
+    assert_eq!(harness.deliver().unwrap().descriptors().first(), RESET);
+}
+
+#[test]
 fn rows_that_are_being_handed_out_count_as_given() {
     let (mut harness, _) = Harness::streaming();
     harness.detach();

@@ -88,9 +88,11 @@ pub struct Listener {
 impl Listener {
     /// Takes a row; a complaint is a broken guarantee.
     pub fn take(&mut self, row: &Row, server: &Server, start: Option<String>) -> Result<(), String> {
-        if core::mem::take(&mut self.begins) && start.is_none() {
+        if core::mem::take(&mut self.begins) && (start.is_none() || server.is_nameless) {
             let own = self.sent.as_ref().and_then(|id| server.tasks.iter().find(|task| task.message.message_id == *id));
-            self.begin(own.or(server.tasks.last()).map(|task| task.id.clone()));
+            let told = own.or(server.tasks.last()).map(|task| task.id.clone());
+            self.begin(start.or(told));
+            self.place = 0;
         }
         match row {
             Row::Reset => {
@@ -133,10 +135,11 @@ impl Listener {
         self.fresh.retain(|(of, _)| of != task);
     }
 
-    /// Where events have no ids: the place of the frame that a row came from. `None` for a telling from the history.
+    /// Where events have no ids: the place of the frame that a row came from. `None` for a telling from the history, and
+    /// for a stream that does not name its task: that cannot be known as one which was told before.
     fn name_by_place(&mut self, server: &Server) -> Option<EventId> {
         let task = &server.tasks[server.find(self.task.as_deref()?)?];
-        if self.is_history {
+        if self.is_history || server.is_nameless {
             return None;
         }
         let at = (self.place..task.frames.len()).find(|at| !is_silent(&task.frames[*at].1))?;

@@ -91,6 +91,8 @@ pub struct Plan {
     pub sessions: usize,
     /// A base backend that answers 409 while a task runs; the other kind lets two run.
     pub refuses_second_message: bool,
+    /// A base backend whose streams do not say which task they tell: it is found through the session.
+    pub is_nameless: bool,
     pub deeds: Vec<PlannedDeed>,
     pub faults: Vec<Fault>,
     /// Tokens of each answer, and the ms between two.
@@ -106,7 +108,8 @@ impl Plan {
         let tabs = [1, 1, 2, 3][dice.below(3) as usize];
         let losses = [0, 0, 30][dice.below(2) as usize];
         let sessions = [1, 1, 1, 2][dice.below(3) as usize];
-        let refuses_second_message = dice.below(1) == 0;
+        let is_nameless = backend == Backend::Base && tabs == 1 && dice.below(2) == 0;
+        let refuses_second_message = is_nameless || dice.below(1) == 0;
         let mut deeds: Vec<PlannedDeed> =
             (0..sessions).map(|session| PlannedDeed { at: 0, tab: 0, session, deed: Deed::Start }).collect();
         for tab in 1..tabs {
@@ -125,7 +128,20 @@ impl Plan {
         let tokens = 1 + dice.below(60) as usize;
         let pace = [0, 1, 20, 300, 2_000][dice.below(4) as usize];
         let heartbeat = [1_000, 5_000, 15_000][dice.below(2) as usize];
-        Self { seed, backend, tabs, losses, sessions, refuses_second_message, deeds, faults, tokens, pace, heartbeat }
+        Self {
+            seed,
+            backend,
+            tabs,
+            losses,
+            sessions,
+            refuses_second_message,
+            is_nameless,
+            deeds,
+            faults,
+            tokens,
+            pace,
+            heartbeat,
+        }
     }
 
     /// Plans with a little less trouble in them.

@@ -41,6 +41,7 @@ pub struct Server {
     tokens: usize,
     pace: u64,
     refuses_second_message: bool,
+    pub is_nameless: bool,
 }
 
 /// A plain answer.
@@ -143,6 +144,7 @@ impl Server {
             dice: Jitter(plan.seed ^ 0x5E4E ^ session as u64),
             tokens: plan.tokens,
             pace: plan.pace,
+            is_nameless: plan.is_nameless,
             refuses_second_message: plan.backend == Backend::Ours || plan.refuses_second_message,
         }
     }
@@ -202,7 +204,9 @@ impl Server {
             trimmed: 0,
         };
         let mut time = now;
-        task.push(time, json!({"type": "start", "messageId": format!("a-{id}"), "taskId": id}).to_string());
+        if !self.is_nameless {
+            task.push(time, json!({"type": "start", "messageId": format!("a-{id}"), "taskId": id}).to_string());
+        }
         let mut block = 0;
         task.push(time, json!({"type": "text-start", "id": format!("b{block}")}).to_string());
         for token in 0..self.tokens {

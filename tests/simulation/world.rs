@@ -1007,7 +1007,7 @@ impl World {
             return Err(format!("what was said is saved: {text}"));
         }
         let (task, last) = saved_cursor(text, self.plan.backend);
-        let is_named = self.plan.backend == Backend::Ours || self.plan.tabs == 1;
+        let is_named = self.plan.backend == Backend::Ours || (self.plan.tabs == 1 && !self.plan.is_nameless);
         let Some(at) = server.find(&task).filter(|_| is_named) else { return Ok(()) };
         let delivered = self.lanes[self.session].delivered.get(&task).copied().unwrap_or_default();
         let frames = server.tasks[at].frames.iter().enumerate();

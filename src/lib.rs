@@ -23,6 +23,7 @@ pub mod json;
 pub mod map;
 pub mod merge;
 pub mod normalize;
+pub mod opening;
 pub mod reader;
 pub mod request;
 pub mod retry;

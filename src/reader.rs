@@ -10,6 +10,7 @@ use crate::chunk::{self, Signal};
 use crate::cursor::{Arrival, EventId};
 use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
+use crate::opening::Openings;
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
 use crate::tabs::Frame;
 use alloc::borrow::ToOwned;
@@ -131,6 +132,7 @@ pub struct Reader {
     told: Told,
     place: Place,
     blocks: Blocks,
+    openings: Openings,
     mark: Position,
     delivered: Position,
     in_flight: Option<Position>,
@@ -154,6 +156,7 @@ impl Default for Reader {
             told: Told::Whole,
             place: Place::AtCursor,
             blocks: Blocks::default(),
+            openings: Openings::default(),
             mark: Position::default(),
             delivered: Position::default(),
             in_flight: None,
@@ -295,6 +298,7 @@ impl Reader {
         self.cursor = EventId::ZERO;
         self.trail = Trail::default();
         self.blocks = Blocks::default();
+        self.openings = Openings::default();
         self.batch.clear();
         if core::mem::take(&mut self.rows) > 0 {
             metrics.resets += 1;
@@ -348,7 +352,8 @@ impl Reader {
     /// Bytes that it holds on to.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        self.parser.footprint() + self.trail.footprint() + self.blocks.footprint() + self.batch.footprint()
+        let blocks = self.blocks.footprint() + self.openings.footprint();
+        self.parser.footprint() + self.trail.footprint() + blocks + self.batch.footprint()
     }
 
     fn count_row(&mut self, made: bool, metrics: &mut Metrics) {
@@ -503,6 +508,8 @@ impl Ear<'_> {
         }
         self.note(signal);
         let age = if self.reader.received() <= self.reader.mark { Age::Replayed } else { Age::Fresh };
+        let carried = self.reader.openings.carry(&chunk, data);
+        let chunk = carried.as_deref().and_then(|data| chunk::decode(data).ok()).unwrap_or(chunk);
         let made = self.reader.batch.push(&chunk, id, age);
         self.reader.count_row(made, self.metrics);
     }

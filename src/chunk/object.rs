@@ -46,6 +46,18 @@ impl<'a> Object<'a> {
         self.text("taskId").filter(|task| !task.is_empty())
     }
 
+    /// The block that a `text-start` opens.
+    #[must_use]
+    pub fn opened_text(&self) -> Option<Cow<'a, str>> {
+        self.word.filter(|word| word.wire == "text-start").and_then(|_| self.text("id"))
+    }
+
+    /// The block that a `text-delta` or `text-end` is of.
+    #[must_use]
+    pub fn continued_text(&self) -> Option<Cow<'a, str>> {
+        self.word.filter(|word| matches!(word.wire, "text-delta" | "text-end")).and_then(|_| self.text("id"))
+    }
+
     /// Whether it is delivered by itself.
     #[must_use]
     pub fn is_delivered(&self) -> bool {

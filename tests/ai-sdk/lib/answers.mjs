@@ -49,7 +49,7 @@ class Orderly {
 
   #text(kind) {
     const id = this.#name("b");
-    this.#write({ type: `${kind}-start`, id });
+    this.#write({ type: `${kind}-start`, id, ...maybe(this.#random, "providerMetadata", { openai: { itemId: "item-0" } }) });
     for (let deltas = this.#random.below(5); deltas > 0; deltas--) {
       this.#write({ type: `${kind}-delta`, id, delta: this.#random.pick(WORDS), ...maybe(this.#random, "providerMetadata", METADATA, 0.1) });
       if (this.#random.chance(0.1)) this.#whole();

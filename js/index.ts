@@ -5,10 +5,10 @@
  * @packageDocumentation
  */
 
-import base64 from "../pkg/client.wasm";
-import { decode } from "./base64.js";
+import packed from "../pkg/client.wasm";
+import { unpack } from "./bytes.js";
 import { bundle } from "./wasm.js";
 
-bundle(() => decode(base64));
+bundle(() => unpack(packed));
 
 export * from "./api.js";

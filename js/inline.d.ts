@@ -1,5 +1,5 @@
-/** The build inlines the WebAssembly as base64 text. */
+/** The build inlines the WebAssembly as text. */
 declare module "*/client.wasm" {
-  const base64: string;
-  export default base64;
+  const packed: import("./bytes.js").PackedBytes;
+  export default packed;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "./build.mjs";
 import { chromium as browser } from "./lib/browser.mjs";
-import { root, run, targetDir } from "./lib/run.mjs";
+import { output, root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const out = join(targetDir, "bench");
@@ -21,7 +21,7 @@ async function main(args) {
   await bundle();
   const both = !flags.includes("--node") && !flags.includes("--chromium");
   if (both || flags.includes("--node")) print(`Node ${process.versions.node}, CPU time`, await inNode({ wanted, rounds }), 0);
-  if (both || flags.includes("--chromium")) print("Chromium, time passed", await inChromium({ wanted, rounds }), 1);
+  if (both || flags.includes("--chromium")) print(`Chromium ${await version()}, CPU time of the page`, await inChromium({ wanted, rounds }), 1);
 }
 
 async function peers() {
@@ -72,15 +72,25 @@ async function inChromium(options) {
   try {
     const page = await instance.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    await page.exposeFunction("cpuOfPage", async () => {
+      const { metrics } = await session.send("Performance.getMetrics");
+      return 1000 * metrics.find(({ name }) => name === "ProcessTime").value;
+    });
     return await page.evaluate(async (options) => {
       const [rejoin, { measure }] = await Promise.all([import("/index.js"), import("/rows.mjs")]);
       await rejoin.init();
-      return measure({ rejoin, clock: () => performance.now(), ...options });
+      return measure({ rejoin, clock: cpuOfPage, ...options });
     }, options);
   } finally {
     await instance.close();
     server.close();
   }
+}
+
+async function version() {
+  return /[\d.]+/.exec(output(browser(), ["--version"]) ?? "")?.[0];
 }
 
 function print(title, rows, engine) {

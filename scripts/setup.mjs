@@ -30,6 +30,7 @@ export async function setupTests(suites = IN_FIREFOX) {
   if (!chromium()) install("chromium");
   if (!chromedriver()) install("chromium-driver");
   if (!found("redis-server")) install("redis-server");
+  if (!found("valgrind")) install("valgrind");
   if (suites.some((suite) => IN_FIREFOX.includes(suite))) setupFirefox();
   if (suites.includes("webkit")) setupWebKit();
 }

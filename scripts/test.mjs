@@ -6,10 +6,12 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { chromedriver, chromium, geckodriver } from "./lib/browser.mjs";
+import { checkInstructions } from "./instructions.mjs";
 import { buildDemo, buildServer, checkDemo } from "./lib/products.mjs";
 import { follow, root, run } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
 import { setupTests } from "./setup.mjs";
+import { checkSizes } from "./size.mjs";
 
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const STRICT = ["--", "-D", "warnings"];
@@ -29,6 +31,8 @@ const suites = {
   server: () => {
     process.env.REJOIN_SERVER = buildServer();
   },
+  size: () => held("over budget", checkSizes()),
+  instructions: () => held("slower than benches/instructions.json", checkInstructions()),
   node: () => nodeTests("tests/node"),
   "ai-sdk": () => nodeTests("tests/ai-sdk"),
   wasm: wasmTests,
@@ -46,6 +50,7 @@ const ON_DEMAND = ["webkit"];
 const needs = {
   demo: ["build"],
   types: ["build"],
+  size: ["build"],
   node: ["build"],
   "ai-sdk": ["build", "server"],
   wasm: ["server"],
@@ -113,6 +118,11 @@ async function counted(command, args, options) {
   if (code !== 0) return { passed, failed: Math.max(failed, 1), why: `${command} ended with ${code}` };
   if (passed + failed === 0) return { passed, failed: 1, why: "no test ran" };
   return { passed, failed };
+}
+
+/** Passed unless something exceeds its bound. */
+function held(why, exceeding) {
+  if (exceeding.length > 0) throw new Error(`${why}: ${exceeding.join(", ")}`);
 }
 
 function nodeTests(folder, isMeant = () => true) {

@@ -5,7 +5,7 @@ import { createParser } from "eventsource-parser";
 
 /** The whole client of this package, as an app uses it. */
 export async function rejoin({ createChatStreams }, fetch, onChunk, onMessage) {
-  const streams = createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false, delivery: "immediate" });
+  const streams = createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false });
   if (onMessage) streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
   const outcome = await streams.startStream("s", "hi", onChunk);
   const message = onMessage && streams.getSnapshot("s").message;

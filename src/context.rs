@@ -188,7 +188,7 @@ impl Context {
     /// A stop is done: nothing of it stays remembered.
     pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
         let Some(record) = self.records.get_mut(session) else { return };
-        if record.stopped.is_some() {
+        if record.stopped.is_some() && record.active.task == task.unwrap_or_default() {
             return self.remove(session);
         }
         let remembered = record.stops.len();
@@ -199,7 +199,7 @@ impl Context {
         }
     }
 
-    /// A message begins: a stop whose task was never found means nothing that runs from now on.
+    /// A message may have started a task: a stop whose task was never found means nothing that runs from now on.
     pub fn settle_unknown_stop(&mut self, session: &str) {
         if self.records.get(session).is_some_and(|record| record.stopped.is_some() && record.active.task.is_empty()) {
             self.remove(session);

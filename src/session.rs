@@ -375,7 +375,6 @@ impl Session {
     /// Sends a message. No stream is live.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         self.begin(call, cx);
-        cx.settle_unknown_stop(&self.id);
         self.goal.sending = Some(Sending { request, since: cx.now, fate: Fate::Unsent });
         self.ask(Ask::Send, cx);
     }
@@ -522,7 +521,7 @@ impl Session {
 
     /// Whether the end of the last stream's task was seen.
     fn has_ended(&self) -> bool {
-        matches!(self.state, State::Over(Outcome { kind: OutcomeKind::Finished | OutcomeKind::Stopped, .. }))
+        matches!(self.state, State::Over(Outcome { kind: OutcomeKind::Finished, .. }))
     }
 
     /// Whether listeners hold something of a task that an earlier stream told.
@@ -614,7 +613,10 @@ impl Session {
 
     /// The streaming request is answered by an event stream.
     pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
-        let State::Asking { attempt, .. } = self.state else { return };
+        let State::Asking { attempt, ask, .. } = self.state else { return };
+        if ask == Ask::Send {
+            cx.settle_unknown_stop(&self.id);
+        }
         self.unauthorized = false;
         if self.openings > 0 {
             self.metrics.reconnects += 1;
@@ -748,6 +750,7 @@ impl Session {
         let refused = cause.status == Some(429);
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| !refused && sending.fate == Fate::Unsent) {
             sending.fate = Fate::Unknown;
+            cx.settle_unknown_stop(&self.id);
         }
         let surely_repeatable = refused && self.fate() == Fate::Unsent;
         let ask = if surely_repeatable || self.may_repeat_blindly(cx) { Ask::Send } else { Ask::Look(Look::Sent) };

@@ -87,6 +87,17 @@ fn a_session_that_stays_busy_with_what_was_stopped_refuses_the_message_for_now()
 }
 
 #[test]
+fn a_stop_of_a_message_that_did_not_get_through_leaves_the_stop_before_it_remembered() {
+    let mut harness = stopped();
+    harness.start("next");
+    harness.pass(1_000);
+    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.stop();
+    let rejoin = harness.rejoin("t1", None);
+    assert_eq!((harness.kind(rejoin), harness.removed.len()), (OutcomeKind::Stopped, 0));
+}
+
+#[test]
 fn a_message_whose_answer_was_lost_is_not_taken_for_the_task_that_was_stopped() {
     let mut harness = stopped();
     harness.start("next");
@@ -188,6 +199,18 @@ fn a_stop_of_a_quiet_session_looks_once() {
     let stop = harness.stop();
     harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
     assert_eq!((harness.outcome(stop), harness.asked.len()), (None, 1));
+}
+
+#[test]
+fn a_stop_that_found_no_task_means_what_keeps_the_session_busy_for_the_next_message() {
+    let mut harness = Harness::default();
+    harness.stop();
+    harness.answer(403, "");
+    harness.start("hi");
+    harness.pass(1_000);
+    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_send());
 }
 
 #[test]

@@ -30,7 +30,8 @@ export interface ChatStream extends StreamSnapshot {
 export function useChatStream(streams: ChatStreams, sessionId: string, options: UseChatStreamOptions = {}): ChatStream {
   const watch = useCallback((changed: () => void) => streams.onSnapshot(sessionId, changed), [streams, sessionId]);
   const read = useCallback(() => streams.getSnapshot(sessionId), [streams, sessionId]);
-  const snapshot = useSyncExternalStore(watch, read, read);
+  const atServer = useMemo(() => idle(sessionId), [sessionId]);
+  const snapshot = useSyncExternalStore(watch, read, () => atServer);
   const actions = useMemo(
     () => ({
       send: (request: string | StreamRequest) => streams.startStream(sessionId, request),
@@ -42,6 +43,11 @@ export function useChatStream(streams: ChatStreams, sessionId: string, options: 
   useFinish(streams, sessionId, options.onFinish);
   useResume(actions.resume, options.resume === true);
   return useMemo(() => ({ ...snapshot, ...actions }), [snapshot, actions]);
+}
+
+/** What a server shows, and so what hydration has to begin with, also where a stream runs by then. */
+function idle(sessionId: string): StreamSnapshot {
+  return { sessionId, status: "idle", message: null, attempt: 0, role: "owner" };
 }
 
 /** The saved tasks of all sessions, live, those of other tabs too. */

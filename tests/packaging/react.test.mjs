@@ -22,7 +22,8 @@ const reacts = [18, 19].map((major) => {
 /** The page: a chat in a few lines, on a backend that answers each message with a tool call and its words, one every 5 ms. */
 const APP = `
   import { Profiler, StrictMode, memo } from "react";
-  import { createRoot } from "react-dom/client";
+  import { createRoot, hydrateRoot } from "react-dom/client";
+  import { renderToString } from "react-dom/server.browser";
   import { createChatStreams } from "rejoin";
   import { useActiveTasks, useChatStream } from "rejoin/react";
 
@@ -70,8 +71,17 @@ const APP = `
       <p id="text">{message?.parts.map((part, place) => <Part key={place} part={part} />)}</p>
     </main>;
   }
-  createRoot(document.body.appendChild(document.createElement("div"))).render(
-    <StrictMode><Profiler id="chat" onRender={() => window.commits++}><Chat /></Profiler></StrictMode>);
+  const tree = <StrictMode><Profiler id="chat" onRender={() => window.commits++}><Chat /></Profiler></StrictMode>;
+  const place = document.body.appendChild(document.createElement("div"));
+  if (location.hash === "#hydrate") {
+    place.innerHTML = renderToString(tree);
+    streams.startStream("s", "one two three");
+    const stop = streams.onSnapshot("s", () => {
+      if (!streams.getSnapshot("s").message) return;
+      stop();
+      hydrateRoot(place, tree);
+    });
+  } else createRoot(place).render(tree);
 `;
 
 /** Bundles source text with one React. */
@@ -103,12 +113,12 @@ after(async () => {
 });
 
 /** A page with the app in one React; `problems` fills with what goes wrong in it. */
-async function open(major) {
+async function open(major, hash = "") {
   const page = await browser.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (said) => said.type() === "error" && !said.text().startsWith("Failed to load resource") && problems.push(said.text()));
-  await page.goto(`http://127.0.0.1:${server.address().port}/${major}`);
+  await page.goto(`http://127.0.0.1:${server.address().port}/${major}${hash}`);
   return { page, problems };
 }
 
@@ -161,6 +171,13 @@ for (const { major, version, alias } of reacts) {
       const [tool, text] = await page.evaluate(() => [window.renders.tool.size, window.renders.text.size]);
       assert.ok(tool <= 2, `the call, with and without its output: ${tool}`);
       assert.ok(text >= 2, `${text} states of the text`);
+    });
+
+    test("a page that a server rendered takes over a stream that runs by then, without a mismatch", async () => {
+      const { page, problems } = await open(major, "#hydrate");
+      await page.waitForFunction(() => document.querySelector("#status")?.textContent === "completed");
+      assert.equal(await page.textContent("#text"), "one two three ");
+      assert.deepEqual(problems, []);
     });
 
     test("a server renders it without touching the network, the storage or WebAssembly", async () => {

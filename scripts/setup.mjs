@@ -37,7 +37,16 @@ export async function setupTests(suites = IN_FIREFOX) {
 
 function setupFirefox() {
   if (!firefox()) install("firefox-esr");
-  if (!geckodriver()) run("cargo", ["install", "geckodriver"]);
+  if (!geckodriver()) cargoInstall("geckodriver");
+}
+
+/** As its authors tried it; where a registry's mirror does not have all of that yet, with what it has. */
+function cargoInstall(program) {
+  try {
+    run("cargo", ["install", program, "--locked"]);
+  } catch {
+    run("cargo", ["install", program]);
+  }
 }
 
 /** Its browsers have no headless mode: they get a screen in memory. */

@@ -14,8 +14,9 @@ use rejoin::browser::driver::{Driver, Notice};
 use rejoin::browser::host::Host;
 use rejoin::browser::options::Options;
 use rejoin::browser::storage::{Backend, Storage};
+use rejoin::browser::tabs::{self, Tabs};
 use rejoin::browser::timer::Timer;
-use rejoin::io::{Author, Input, Outcome, OutcomeKind, SendRequest};
+use rejoin::io::{Author, Input, LockMode, Outcome, OutcomeKind, SendRequest};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -223,6 +224,101 @@ async fn closing_lets_the_stream_go_and_keeps_its_task() {
     let outcome = page.outcome().await;
     assert_eq!(outcome.kind, OutcomeKind::Superseded);
     assert_eq!(page.driver.with(|client| client.active_tasks().count()), 1);
+}
+
+// ---- tabs ----
+
+#[wasm_bindgen_test]
+async fn what_one_tab_posts_the_others_hear_and_it_does_not() {
+    let (one, other) = (Listening::join("web:posts"), Listening::join("web:posts"));
+    one.tabs.post("hello");
+    other.until(&["message hello"]).await;
+    other.tabs.post("and you");
+    one.until(&["message and you"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_is_held_by_one_tab_and_then_by_the_next() {
+    let (one, other) = (Listening::join("web:locks"), Listening::join("web:locks"));
+    one.tabs.lock("s", "web:lock", LockMode::Wait);
+    one.until(&["locked s"]).await;
+    other.tabs.lock("s", "web:lock", LockMode::Wait);
+    one.tabs.unlock("s");
+    other.until(&["locked s"]).await;
+    drop(other);
+    one.tabs.lock("s", "web:lock", LockMode::Wait);
+    one.until(&["locked s", "locked s"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_that_is_taken_away_is_told() {
+    let (one, other) = (Listening::join("web:steals"), Listening::join("web:steals"));
+    one.tabs.lock("s", "web:stolen", LockMode::Wait);
+    one.until(&["locked s"]).await;
+    other.tabs.lock("s", "web:stolen", LockMode::Steal);
+    other.until(&["locked s"]).await;
+    one.until(&["locked s", "lost s"]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_that_is_no_longer_waited_for_is_never_told() {
+    let (one, other) = (Listening::join("web:gives up"), Listening::join("web:gives up"));
+    one.tabs.lock("s", "web:given up", LockMode::Wait);
+    one.until(&["locked s"]).await;
+    other.tabs.lock("s", "web:given up", LockMode::Wait);
+    other.tabs.unlock("s");
+    one.tabs.unlock("s");
+    one.tabs.lock("s", "web:given up", LockMode::Wait);
+    one.until(&["locked s", "locked s"]).await;
+    assert!(other.heard.borrow().is_empty(), "{:?}", other.heard.borrow());
+}
+
+#[wasm_bindgen_test]
+async fn locks_that_the_browser_refuses_are_told_as_such() {
+    let restore = eval(
+        "(() => { const { request } = LockManager.prototype; \
+          LockManager.prototype.request = () => Promise.reject(new DOMException('denied', 'SecurityError')); \
+          return () => { LockManager.prototype.request = request } })()",
+    );
+    let tab = Listening::join("web:refused");
+    restore.unchecked_into::<Function>().call0(&JsValue::NULL).unwrap();
+    tab.tabs.lock("s", "web:refused", LockMode::Wait);
+    tab.until(&["refused"]).await;
+}
+
+/// A tab, and what it has heard.
+struct Listening {
+    tabs: Tabs,
+    heard: Rc<RefCell<Vec<String>>>,
+}
+
+impl Listening {
+    fn join(channel: &str) -> Self {
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let hears = heard.clone();
+        let tabs = Tabs::join(channel, move |news| hears.borrow_mut().push(in_words(news)));
+        Self { tabs: tabs.expect("this browser has both"), heard }
+    }
+
+    /// Waits until all that was heard is this; gives up after ten seconds.
+    async fn until(&self, wanted: &[&str]) {
+        for _ in 0..2_000 {
+            if *self.heard.borrow() == wanted {
+                return;
+            }
+            TimeoutFuture::new(5).await;
+        }
+        panic!("heard {:?} and not {wanted:?}", self.heard.borrow());
+    }
+}
+
+fn in_words(news: tabs::News) -> String {
+    match news {
+        tabs::News::Message(message) => format!("message {message}"),
+        tabs::News::Locked(session) => format!("locked {session}"),
+        tabs::News::LockLost(session) => format!("lost {session}"),
+        tabs::News::Refused => "refused".into(),
+    }
 }
 
 // ---- a page ----

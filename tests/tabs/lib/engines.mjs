@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { Builder, Capabilities } from "selenium-webdriver";
 import chrome from "selenium-webdriver/chrome.js";
 import firefox from "selenium-webdriver/firefox.js";
+import { eventually } from "./patience.mjs";
 import { chromedriver, chromium as chromiumProgram, firefox as firefoxProgram, geckodriver, miniBrowser } from "../../../scripts/lib/browser.mjs";
 
 /**
@@ -91,16 +92,8 @@ async function startWebKitDriver() {
   };
   process.once("exit", stop);
   const url = `http://127.0.0.1:${port}`;
-  await answers(`${url}/status`);
+  await eventually("WebKitWebDriver answers", () => fetch(`${url}/status`).then((response) => response.ok, () => false));
   return { url, stop };
-}
-
-async function answers(url) {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (await fetch(url).then((response) => response.ok, () => false)) return;
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error(`${url} does not answer`);
 }
 
 function freePort() {

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { startServer, Truth } from "../../e2e/lib/server.mjs";
+import { eventually } from "./patience.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -39,11 +40,7 @@ export class Site {
 
   /** Waits until the server holds so many streams: it learns of a connection's end when it next writes. */
   async holds(number) {
-    for (;;) {
-      const { open } = await this.streams();
-      if (open === number) return;
-      await new Promise((done) => setTimeout(done, 20));
-    }
+    await eventually(`the server holds ${number} streams`, async () => (await this.streams()).open === number);
   }
 
   /** Waits until the session's task has ended, by reading its stream to the end as any reader would. */

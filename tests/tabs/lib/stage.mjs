@@ -2,10 +2,8 @@
 // answer, once, over the connections that the server should have seen?
 
 import assert from "node:assert/strict";
+import { LIMIT_MS } from "./patience.mjs";
 import { Tab } from "./tab.mjs";
-
-/** How long a tab may wait for anything, in ms. */
-const LIMIT_MS = 30_000;
 
 export class Stage {
   /** @type {Tab[]} */

@@ -19,12 +19,12 @@ import { sharing } from "../scenarios/sharing.mjs";
  *   whose stream is let go only as they leave. Firefox decides before it tells the page.
  */
 
-/** A test that takes longer hangs, in ms. */
-const LIMIT_MS = 60_000;
+/** All scenarios together take no longer on a slow machine, in ms. */
+const MOST_MS = 600_000;
 
 /** @param {Means} means */
 export function suite(means) {
-  describe(`tabs in ${means.engine.name}`, { timeout: 30 * LIMIT_MS }, () => {
+  describe(`tabs in ${means.engine.name}`, { timeout: MOST_MS }, () => {
     const set = {};
     let site;
     let stage;

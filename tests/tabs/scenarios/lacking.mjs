@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stage } from "../lib/stage.mjs";
-import { SLOW } from "../lib/messages.mjs";
+import { ENDLESS } from "../lib/messages.mjs";
 
 export function lacking(set, { engine }) {
   for (const without of ["locks", "channel", "locks,channel", "refused-locks"]) {
@@ -23,13 +23,14 @@ export function lacking(set, { engine }) {
   async function inTwoTabs(scene, query, connections) {
     const { stage, session } = await scene;
     const first = await stage.tab(session, query);
-    await first.call("send", SLOW);
+    await first.call("send", ENDLESS);
     await first.until("grown", 50);
     const second = await stage.tab(session, query);
     await second.until("grown", 200);
     const { open } = await stage.site.streams();
     if (connections) assert.equal(open, connections);
-    await stage.assertWhole(session);
+    await first.call("stop");
+    await stage.assertWhole(session, { isStopped: true });
     await stage.site.holds(0);
   }
 

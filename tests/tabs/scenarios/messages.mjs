@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENDLESS, SLOW } from "../lib/messages.mjs";
+import { ENDLESS } from "../lib/messages.mjs";
 
 /** On the channel of our tabs, from code that is none of ours, or of a version to come. */
 const FOREIGN = (session) => {
@@ -27,12 +27,14 @@ export function messages(set) {
   test("what strangers say on the channel changes nothing", async () => {
     const { stage, session } = await set.scene();
     const tabs = [await stage.tab(session), await stage.tab(session)];
-    await tabs[0].call("send", SLOW);
+    await tabs[0].call("send", ENDLESS);
     await tabs[1].until("role", "follower");
     for (const value of FOREIGN(session)) await tabs[1].call("say", value);
     for (const value of FOREIGN(session)) await tabs[0].call("say", value);
     assert.equal((await tabs[1].state()).role, "follower");
-    await stage.assertWhole(session);
+    await tabs[1].until("grown", (await tabs[0].state()).heard.length);
+    await tabs[0].call("stop");
+    await stage.assertWhole(session, { isStopped: true });
     assert.equal(await set.opened(), 1);
   });
 

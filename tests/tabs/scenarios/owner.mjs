@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ENDLESS, SLOW } from "../lib/messages.mjs";
+import { ENDLESS, LONG } from "../lib/messages.mjs";
+import { eventually } from "../lib/patience.mjs";
 
 /** Longer than an owner may be silent before the others doubt it (3 heartbeats), and than it may then take to answer. */
 const HANG_MS = 8_000;
 
 /** Three tabs that show one answer; the first has the connection. */
-async function three(set, message = SLOW) {
+async function three(set, message = LONG) {
   const { stage, session } = await set.scene();
   const owner = await stage.tab(session);
   const others = [await stage.tab(session), await stage.tab(session)];
@@ -19,10 +20,11 @@ async function three(set, message = SLOW) {
 }
 
 /** The one of these tabs that has the connection now. */
-async function heir(tabs) {
-  for (;;) {
+function heir(tabs) {
+  return eventually("one of the tabs has the connection", async () => {
     for (const tab of tabs) if ((await tab.state()).role === "owner") return tab;
-  }
+    return undefined;
+  });
 }
 
 export function owner(set, { freeze, crash }) {

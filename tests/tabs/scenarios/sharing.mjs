@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ALL_AT_ONCE, ENDLESS, SLOW } from "../lib/messages.mjs";
+import { ALL_AT_ONCE, ENDLESS, LONG, SLOW } from "../lib/messages.mjs";
 
 export function sharing(set) {
   test("two tabs show one answer over one connection", async () => {
     const { stage, session } = await set.scene();
     const first = await stage.tab(session);
-    await first.call("send", SLOW);
+    await first.call("send", LONG);
     await first.until("grown", 50);
     const second = await stage.tab(session);
     const late = await second.until("grown", 50);
@@ -30,11 +30,12 @@ export function sharing(set) {
   test("a second message is refused while another tab's stream runs, and is not sent", async () => {
     const { stage, session } = await set.scene();
     const first = await stage.tab(session);
-    await first.call("send", SLOW);
+    await first.call("send", ENDLESS);
     const second = await stage.tab(session);
     await second.until("role", "follower");
     assert.deepEqual(await second.call("ask", "and this?"), ["failed", "TASK_RUNNING"]);
-    await stage.assertWhole(session);
+    await first.call("stop");
+    await stage.assertWhole(session, { isStopped: true });
     assert.equal((await stage.site.truth.session(session)).messages.filter(({ role }) => role === "user").length, 1);
   });
 

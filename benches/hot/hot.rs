@@ -42,7 +42,9 @@ fn event(row: &str, at: usize) -> String {
     let id = format!("id: {}-{}\n", 1_763_840_000_000 + at / 8, at % 8);
     match row {
         "legacy" => format!("data: {{\"type\":\"text_chunk\",\"content\":\"word {at} \"}}\n\n"),
-        "escaped" => format!("{id}data: {{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"naïve \\n \\\"{at}\\\" 🎉\"}}\n\n"),
+        "escaped" => {
+            format!("{id}data: {{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"naïve \\n \\\"{at}\\\" 🎉\"}}\n\n")
+        }
         "tools" => format!(
             "{id}data: {{\"type\":\"tool-input-available\",\"toolCallId\":\"c{at}\",\"toolName\":\"search\",\"input\":{{\"query\":\"rust\",\"limit\":[1,2,3]}}}}\n\n"
         ),

@@ -1,4 +1,4 @@
-// Before the WebAssembly is there: a person who is quicker than it loses nothing.
+// A person who is quicker than the WebAssembly, or than the network, loses nothing.
 
 import { test } from "node:test";
 import { assertWhole, stage } from "./lib/stage.mjs";
@@ -24,3 +24,14 @@ test("a message that is sent before the WebAssembly has loaded is shown at once,
     await scene.page.settled();
     await assertWhole(scene);
   }, { prepare: holdWebAssembly }));
+
+test("a first message that found no network is sent by the button that says so", () =>
+  set.scene(undefined, async (scene) => {
+    await scene.proxy.down();
+    await scene.page.send("First. /tokens 20 /rate 0");
+    await scene.page.failureCode();
+    await scene.proxy.up();
+    await scene.page.click("retry");
+    await scene.page.settled();
+    await assertWhole(scene);
+  }));

@@ -6,6 +6,7 @@ import { show } from "../route";
 import { Composer } from "./Composer";
 import { FailureNote } from "./FailureNote";
 import { Footer } from "./Footer";
+import { RetryIcon } from "./icons";
 
 /** What to try, with the demo agent's directives (SERVER.md). */
 const SUGGESTIONS: readonly Suggestion[] = [
@@ -27,19 +28,20 @@ interface Suggestion {
 export function NewChat() {
   const chat = useChat();
   const [starting, setStarting] = useState(false);
-  const [error, setError] = useState<Coded | null>(null);
+  /** What did not begin: nothing that a person wrote is lost. */
+  const [failed, setFailed] = useState<{ readonly error: Coded; readonly text: string } | null>(null);
 
   const start = async (text: string, compare = false) => {
     if (compare) chat.compare.set(true);
     setStarting(true);
-    setError(null);
+    setFailed(null);
     try {
       const id = await chat.createSession();
       void chat.send(id, text);
       show(id);
       void chat.refreshSessions();
     } catch (problem) {
-      setError(coded(problem));
+      setFailed({ error: coded(problem), text });
       setStarting(false);
     }
   };
@@ -63,7 +65,14 @@ export function NewChat() {
         </div>
       </div>
       <Footer>
-        {error && <FailureNote error={error} />}
+        {failed && (
+          <FailureNote error={failed.error}>
+            <button type="button" className="button" onClick={() => void start(failed.text)} data-testid="retry">
+              <RetryIcon />
+              Try again
+            </button>
+          </FailureNote>
+        )}
         <Composer streaming={false} disabled={starting} onSend={(text) => void start(text)} />
       </Footer>
     </section>

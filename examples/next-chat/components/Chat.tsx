@@ -1,7 +1,7 @@
 "use client";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
-import type { UIMessage } from "rejoin";
+import type { StreamRequest, UIMessage } from "rejoin";
 import { useChatStream } from "rejoin/react";
 import { streams } from "@/lib/streams";
 import { Composer } from "./Composer";
@@ -11,6 +11,7 @@ import { Message } from "./Message";
 export function Chat({ sessionId, history }: { sessionId: string; history: UIMessage[] }) {
   const router = useRouter();
   const [said, setSaid] = useState<UIMessage[]>([]);
+  const [sent, setSent] = useState<StreamRequest>();
   const add = (message: UIMessage) => setSaid((before) => [...before, message]);
 
   const chat = useChatStream(streams, sessionId, {
@@ -26,8 +27,13 @@ export function Chat({ sessionId, history }: { sessionId: string; history: UIMes
     const question: UIMessage = { id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text }] };
     add(question);
     // The backend stores it under the same id, and starts nothing twice should it arrive twice.
-    void chat.send({ message: text, messageId: question.id });
+    const request = { message: text, messageId: question.id };
+    setSent(request);
+    void chat.send(request);
   }
+
+  /** The answer goes on where it runs; a message of which that is not known is sent again. */
+  const tryAgain = () => void (sent && !chat.taskId ? chat.send(sent) : chat.resume());
 
   const isRunning = ["connecting", "streaming", "stalled", "reconnecting"].includes(chat.status);
   return (
@@ -42,10 +48,10 @@ export function Chat({ sessionId, history }: { sessionId: string; history: UIMes
       </p>
       {chat.error && (
         <p role="alert">
-          {chat.error.message} {chat.error.retryable && <button onClick={chat.resume}>Try again</button>}
+          {chat.error.message} {chat.error.retryable && <button onClick={tryAgain}>Try again</button>}
         </p>
       )}
-      <Composer onSend={send} {...(isRunning && { onStop: chat.stop })} />
+      <Composer onSend={send} onStop={isRunning ? chat.stop : undefined} />
     </>
   );
 }

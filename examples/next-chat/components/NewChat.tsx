@@ -16,9 +16,10 @@ export function NewChat() {
         router.push(`/chat/${id}`);
         router.refresh();
       };
-      await streams.startStream(id, text, { onStatus: (status) => status === "streaming" && open() });
+      const { error } = await streams.startStream(id, text, { onStatus: (status) => status === "streaming" && open() });
+      setFailure(error?.message);
     } catch (error) {
-      setFailure(String(error));
+      setFailure((error as Error).message);
     }
   }
 

@@ -11,6 +11,9 @@ export const root = resolve(import.meta.dirname, "../../..");
 const env = { ...process.env, NODE_OPTIONS: "", NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
 delete env.NODE_TEST_CONTEXT;
 
+/** What `process.once("exit", …)` below ends and removes goes also when a test run is interrupted. */
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 /** Not `npm ci`: a lock file names the binaries of all systems, and a registry's mirror may lack those of some. */
 const QUIET = ["--no-audit", "--no-fund", "--loglevel", "error", "--prefer-offline"];
 
@@ -56,7 +59,7 @@ export async function serve(command, args, { cwd, ready = /Local:/, env: more = 
   process.once("exit", kill);
   const ended = new Promise((done) => child.once("exit", done));
   const stop = async () => {
-    child.kill("SIGTERM");
+    kill(); // Asked to end, Next waits for its open connections.
     await ended;
     process.off("exit", kill);
   };
@@ -77,7 +80,7 @@ function address(child, ended, ready) {
   });
 }
 
-/** What a package.json asks for, by name. */
+/** What a package.json asks for: ranges by name. */
 export function dependencies(file) {
   const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(file, "utf8"));
   return { ...dependencies, ...devDependencies };

@@ -68,7 +68,10 @@ export async function aiSdk(chunks, onMessage) {
     },
   });
   let last;
-  for await (const message of readUIMessageStream({ stream })) onMessage?.((last = message));
+  for await (const message of readUIMessageStream({ stream })) {
+    last = message;
+    onMessage?.(message);
+  }
   return last;
 }
 

@@ -899,7 +899,7 @@ impl Session {
     pub fn settle_now(&mut self, cx: &mut Context) {
         let State::Draining { outcome, record } = &self.state else { return };
         let (outcome, record) = (outcome.clone(), *record);
-        if record == Record::Drop {
+        if record == Record::Drop && !self.is_overtaken(cx) {
             cx.remove(&self.id);
         }
         self.end_telling(cx);
@@ -908,6 +908,12 @@ impl Session {
         self.show(cx);
         cx.resolve(&mut self.calls, Some(outcome.clone()));
         cx.push(Effect::Ended { session: self.id.clone(), outcome });
+    }
+
+    /// Whether the record is that of a later task, which another tab began while this one slept.
+    fn is_overtaken(&self, cx: &Context) -> bool {
+        let saved = cx.records.get(&self.id).map(|saved| &saved.active);
+        saved.is_some_and(|saved| Some(&saved.task) != self.goal.task.as_ref() && saved.started > self.goal.started)
     }
 
     /// Whether rows wait that were not even taken.

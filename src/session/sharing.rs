@@ -61,6 +61,8 @@ pub(super) struct Sharing {
     alive_at: Millis,
     /// Until when the history of a telling that is over is kept.
     pub(super) recall_until: Option<Millis>,
+    /// The tab that was asked, while another one's stream is followed, for what it tells.
+    asked: Option<String>,
 }
 
 impl Sharing {
@@ -72,6 +74,8 @@ impl Sharing {
 /// The stream of another tab, followed.
 #[derive(Debug)]
 pub(super) struct Following {
+    /// The tab that tells it.
+    teller: String,
     stream: String,
     next: u64,
     pub(super) shown: Shown,
@@ -82,6 +86,11 @@ pub(super) struct Following {
 impl Following {
     pub(super) fn deadline(&self) -> Millis {
         self.doubtful_until.unwrap_or(self.silent_at)
+    }
+
+    /// Whether the state of another stream is waited for. A tab that slept answers what was asked long ago.
+    fn expects(&self, teller: &str, asked: Option<&str>) -> bool {
+        self.teller == teller || asked == Some(teller) || self.stream.is_empty() || self.doubtful_until.is_some()
     }
 
     fn begun(mut self, now: Millis) -> Self {
@@ -319,14 +328,17 @@ impl Session {
         match message.news {
             News::Ask { stream, next } => self.answer_tab(&message.from, stream.as_deref(), next, cx),
             News::Recall { stream } => self.recall(&message.from, &stream, cx),
-            News::Owner { stream, task, place } => self.handle_owner(stream, task.as_deref(), &place, cx),
+            News::Owner { stream, task, place } => {
+                self.handle_owner(message.from, stream, task.as_deref(), &place, cx);
+            }
             News::State { to, stream, next, task, frames, place, shown } => {
                 if cx.config.tab.as_deref() == Some(to.as_str()) {
-                    let following = Following { stream, next, shown, silent_at: 0, doubtful_until: None };
+                    let following =
+                        Following { teller: message.from, stream, next, shown, silent_at: 0, doubtful_until: None };
                     self.handle_state(following, task, frames, &place, cx);
                 }
             }
-            News::Frames { stream, number, frames } => self.handle_frames(&stream, number, frames, cx),
+            News::Frames { stream, number, frames } => self.handle_frames(message.from, &stream, number, frames, cx),
             News::Shown { stream, shown } => self.with_followed(&stream, cx.now, |following| following.shown = shown),
             News::Alive { stream } => self.with_followed(&stream, cx.now, |_| {}),
             News::End { stream, end } => self.handle_end(&stream, end, cx),
@@ -388,16 +400,20 @@ impl Session {
     }
 
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
-    fn handle_owner(&mut self, stream: String, task: Option<&str>, place: &Place, cx: &mut Context) {
+    fn handle_owner(&mut self, teller: String, stream: String, task: Option<&str>, place: &Place, cx: &mut Context) {
         let stands_here = self.stands_at(place);
         match &mut self.state {
             State::Following(following) if self.goal.task.as_deref() == task && stands_here => {
+                following.teller = teller;
                 following.stream.clone_from(&stream);
                 following.next = 0;
                 following.heard(cx.now);
                 self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
             }
-            State::Following(_) | State::Electing { .. } => self.post(News::Recall { stream }, cx),
+            State::Following(_) | State::Electing { .. } => {
+                self.sharing.asked = Some(teller);
+                self.post(News::Recall { stream }, cx);
+            }
             State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
                 self.settle_ownership(task, cx);
             }
@@ -441,6 +457,7 @@ impl Session {
         match &self.state {
             State::Electing { ask: Ask::Send, .. } => self.refuse_send(task.clone(), cx),
             State::Following(old) if old.stream == following.stream && old.next >= following.next => return,
+            State::Following(old) if !old.expects(&following.teller, self.sharing.asked.as_deref()) => return,
             State::Electing { .. } | State::Following(_) => {}
             State::Over(_) if task.is_some() && self.goal.task == task => return,
             State::Idle | State::Over(_) if self.listens => self.begin_quietly(cx),
@@ -448,6 +465,7 @@ impl Session {
         }
         self.want_lock(cx);
         self.state = State::Following(following.begun(cx.now));
+        self.sharing.asked = None;
         self.sharing.stream.clear();
         if self.goal.task == task && self.stands_at(place) {
             return;
@@ -488,7 +506,7 @@ impl Session {
         cx.resolve(&mut self.calls, Some(outcome));
     }
 
-    fn handle_frames(&mut self, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
+    fn handle_frames(&mut self, teller: String, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
         match &mut self.state {
             State::Following(following) if following.stream == stream => match number.cmp(&following.next) {
                 core::cmp::Ordering::Less => {}
@@ -504,6 +522,7 @@ impl Session {
             },
             State::Idle if !self.listens => {}
             State::Following(_) | State::Electing { .. } | State::Idle => {
+                self.sharing.asked = Some(teller);
                 self.post(News::Ask { stream: None, next: 0 }, cx);
             }
             _ => {}

@@ -183,6 +183,46 @@ fn a_follower_of_a_silent_owner_asks_and_then_takes_the_lock_away() {
     assert!(matches!(harness.locks.last(), Some(Effect::Lock { mode: LockMode::Steal, .. })), "{:?}", harness.locks);
 }
 
+#[test]
+fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
+    let mut harness = follower();
+    harness.input(Input::Tab { message: &state("old", "old-1", "t0") });
+    assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t1"));
+}
+
+#[test]
+fn a_follower_goes_along_with_a_tab_that_begins_to_tell() {
+    let mut harness = follower();
+    let owner = r#"{"v":1,"from":"new","session":"s","news":{"kind":"owner","stream":"new-1","task":"t2",
+        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}}"#;
+    harness.input(Input::Tab { message: owner });
+    harness.input(Input::Tab { message: &state("new", "new-1", "t2") });
+    assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t2"));
+}
+
+#[test]
+fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
+    let mut harness = follower();
+    harness.pass(3_000);
+    harness.input(Input::Tab { message: &state("new", "new-1", "t1") });
+    harness.pass(2_500);
+    assert!(harness.asked.is_empty(), "the new owner is heard");
+}
+
+#[test]
+fn an_end_that_comes_late_leaves_the_record_of_the_task_that_another_tab_began_meanwhile() {
+    let mut other = Harness::default();
+    other.pass(60_000);
+    other.rejoin("t2", None);
+    let (mut harness, call) = Harness::streaming();
+    hear(&mut harness, other.saved.last().map(String::as_str));
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!(harness.removed.is_empty(), "{:?}", harness.removed);
+    assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
+}
+
 // ---- a telling that is over ----
 
 #[test]
@@ -278,8 +318,14 @@ fn follower() -> Harness {
 }
 
 fn hear_state(harness: &mut Harness) {
-    let state = r#"{"v":1,"from":"b","session":"s","news":{"kind":"state","to":"a","stream":"b-1","next":0,"task":"t1",
-        "frames":[],"place":{"last":"0-0","unnumbered":0,"hash":"0"},"shown":{"status":"streaming","patience":3000}}}"#;
-    harness.input(Input::Tab { message: state });
+    harness.input(Input::Tab { message: &state("b", "b-1", "t1") });
     assert!(harness.asked.is_empty());
+}
+
+/// What an owner answers to tab "a", with nothing told yet.
+fn state(from: &str, stream: &str, task: &str) -> String {
+    format!(
+        r#"{{"v":1,"from":"{from}","session":"s","news":{{"kind":"state","to":"a","stream":"{stream}","next":0,"task":"{task}",
+        "frames":[],"place":{{"last":"0-0","unnumbered":0,"hash":"0"}},"shown":{{"status":"streaming","patience":3000}}}}}}"#
+    )
 }

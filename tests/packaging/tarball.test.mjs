@@ -76,11 +76,11 @@ test("rejoin/slim without a source says what to do, and works after it was done"
 test("rejoin/slim takes its source also after a client asked for it", () => {
   file("behind.mjs", `
     import { createChatStreams, init, normalizeStreamChunk } from "rejoin/slim";
-    const streams = createChatStreams();
-    const early = streams.ready.catch((error) => error.code);
+    const early = createChatStreams();
+    const refused = early.ready.catch((error) => error.code);
     await init(import.meta.resolve("rejoin/client.wasm"));
-    console.log(await early);
-    await streams.ready;
+    console.log(await refused);
+    await early.ready;
     ${USE}`);
   assert.equal(run("node", ["behind.mjs"]), "NOT_INITIALISED\nfailed NETWORK_ERROR\n");
 });

@@ -220,8 +220,10 @@ impl SessionView {
         let end = start + rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
         let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
         let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
+        let may_be_its =
+            move |message: &Message| task.is_none() || string(&message.task_id).is_none_or(|id| Some(&*id) == task);
         self.messages.iter().enumerate().filter_map(move |(at, message)| {
-            let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) };
+            let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) && may_be_its(message) };
             (belongs && !message.is("user")).then_some(message)
         })
     }
@@ -392,6 +394,15 @@ mod tests {
         assert!(has_answer(&answered, Some("t1")) && has_answer(&answered, None));
         let waiting = session(r#"{"role":"user"},{"role":"assistant","task_id":"t1"},{"role":"user"}"#);
         assert!(has_answer(&waiting, Some("t1")) && !has_answer(&waiting, Some("t2")) && !has_answer(&waiting, None));
+    }
+
+    #[test]
+    fn an_answer_that_names_another_task_is_none_of_this_one() {
+        let other = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":"t1"}"#);
+        assert!(!other.has_answer(Some("t2"), other.newest()));
+        assert!(other.has_answer(None, other.newest()), "the task is not known");
+        let unnamed = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":null}"#);
+        assert!(unnamed.has_answer(Some("t2"), unnamed.newest()));
     }
 
     #[test]

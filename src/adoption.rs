@@ -1,6 +1,6 @@
 //! Stops that another tab has to bring to the server, and perhaps can't any more: closed, crashed, frozen.
 //!
-//! The record of a stop is all that such a tab leaves. Who hears of one waits for [`PATIENCE`] from its last writing; when it
+//! The record of a stop is all that such a tab leaves. Who hears of one waits for `PATIENCE` from its last writing; when it
 //! still stands then, this tab cancels too. That costs a request too many where the other tab lives and the server does not
 //! answer, which is harmless: a cancel may be repeated.
 

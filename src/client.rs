@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //! **After each [`Client::handle`], drain [`Client::poll`]**, then arm one timer for [`Client::deadline`]. Time that
-//! runs back is ignored. An input for a request that no longer counts is dropped here, in [`Client::route`], and
+//! runs back is ignored. An input for a request that no longer counts is dropped here, in `Client::route`, and
 //! nowhere else.
 
 use crate::adoption::Adoptions;

@@ -3,8 +3,8 @@
 //! # Contract
 //! - Every input of the network names its attempt. [`Session::is_current`] tells whether it still counts; the client asks
 //!   it in one place and drops what is old.
-//! - At most one request is out at any time: [`State::Asking`] or [`State::Reading`].
-//! - The stream's end is an outcome. It is announced only after the last row was delivered: [`State::Draining`] waits.
+//! - At most one request is out at any time: `State::Asking` or `State::Reading`.
+//! - The stream's end is an outcome. It is announced only after the last row was delivered: `State::Draining` waits.
 //! - What may change when: `reader` by bytes and deliveries, `goal` when a task becomes known, `state` everywhere else.
 //!
 //! The rows of API.md's status table stand in `answers.rs`, one function for each kind of request.

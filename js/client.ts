@@ -13,11 +13,12 @@ import { readBatch } from "./batch.js";
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "./errors.js";
-import { makeHost } from "./host.js";
+import { letGo, makeHost } from "./host.js";
 import { CallQueue } from "./queue.js";
 import { guard } from "./report.js";
 import { init, isInitialised, textAt, wordsAt } from "./wasm.js";
 import type { StreamState, Subscription } from "./channel.js";
+import type { Host } from "./host.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,
@@ -86,6 +87,7 @@ class Client implements ChatStreams {
   #areTasksTouched = false;
   readonly #delivery: Delivery;
   #engine: Engine | undefined;
+  #host: Host | undefined;
   #jobs: Job[] = [];
   #opening: Promise<void> | undefined;
   #lastCall = 0;
@@ -246,6 +248,7 @@ class Client implements ChatStreams {
     this.#engine?.close();
     this.#drain();
     this.#abandonJobs(() => true);
+    if (this.#host) letGo(this.#host);
   }
 
   [Symbol.dispose](): void {
@@ -274,11 +277,11 @@ class Client implements ChatStreams {
 
   #makeEngine(): void {
     if (this.#isClosed || this.#engine) return;
-    const host = makeHost(this.#options, {
+    this.#host = makeHost(this.#options, {
       wake: () => this.#wake(),
       deliver: (session, urgent) => this.#delivery.add(session, urgent),
     });
-    const engine = new Engine(plain(this.#options), host);
+    const engine = new Engine(plain(this.#options), this.#host);
     this.#engine = engine;
     for (const session of this.#channels.keys()) engine.watch(session);
     for (const { run } of this.#jobs.splice(0)) run(engine);

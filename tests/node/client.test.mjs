@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createChatStreams, RejoinError } from "../../dist/index.js";
 import { Backend, until } from "./lib/backend.mjs";
 
@@ -17,6 +19,9 @@ function client(options = {}) {
   open.push(streams);
   return { streams, backend };
 }
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc");
 
 const types = (chunks) => chunks.map((chunk) => chunk.type);
 const text = (chunks) => chunks.filter((chunk) => chunk.type === "text_chunk").map((chunk) => chunk.content).join("");
@@ -368,7 +373,30 @@ describe("letting go", () => {
     await assert.rejects(streams.startStream("s", "x"), (error) => error instanceof RejoinError && error.code === "CLOSED");
     await assert.rejects(streams.stopStream("s"), { code: "CLOSED" });
   });
+
+  test("a closed client is kept by nobody", async () => {
+    const closed = await closedWhileStreaming();
+    for (let time = 0; closed.deref() && time < 100; time++) {
+      // What was looked at stays for the rest of the task.
+      await new Promise(setImmediate);
+      collect();
+    }
+    assert.equal(closed.deref(), undefined);
+  });
 });
+
+/** A client that was let go in the middle of a stream; here ends what the test holds of it. */
+async function closedWhileStreaming() {
+  const backend = new Backend();
+  const streams = createChatStreams({ fetch: (...request) => (streams, backend.fetch(...request)), storage: "memory", delivery: "immediate" });
+  const listener = ear();
+  const outcome = streams.startStream("s", "hello", listener);
+  (await backend.stream()).begin().text("a");
+  await until(() => text(listener.heard) === "a");
+  streams.close();
+  await outcome;
+  return new WeakRef(streams);
+}
 
 describe("saved tasks", () => {
   test("a task is saved as soon as it is known, and forgotten when it has ended", async () => {

@@ -21,9 +21,9 @@ function tool(toolCallId) {
   ];
 }
 
-/** Chunks of a task whose one tool call is given 128 kB of input in that many deltas. */
-export function toolInput(deltas) {
-  const input = JSON.stringify({ rows: Array.from({ length: 2048 }, (_, row) => ({ id: row, name: `row number ${row}`, tags: ["a", "b"], ok: true })) });
+/** Chunks of a task whose one tool call is given so many times 128 kB of input in that many deltas. */
+export function toolInput(deltas, times = 1) {
+  const input = JSON.stringify({ rows: Array.from({ length: 2048 * times }, (_, row) => ({ id: row, name: `row number ${row}`, tags: ["a", "b"], ok: true })) });
   const size = Math.ceil(input.length / deltas);
   const chunks = [{ type: "start", messageId: "m1", taskId: "t1" }, { type: "tool-input-start", toolCallId: "c1", toolName: "write" }];
   for (let at = 0; at < input.length; at += size) {

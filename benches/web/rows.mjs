@@ -1,52 +1,55 @@
-// The rows of the table: what is done, by whom, how often. The same in Node and in a browser.
+// The rows of CPU time: what is done, by whom, how often. The same in Node and in a browser.
 
 import { answer, bytesOf, fetchOf, toolInput } from "./input.mjs";
 import * as sides from "./sides.mjs";
 
 const CHUNKS = 20_000;
 
-/** Runs the rows whose names begin with one of `wanted`, all where there is none. `clock` gives milliseconds of CPU time, or a promise of them. */
-export async function measure({ rejoin, clock, wanted, rounds }) {
+/**
+ * Runs the rows whose names begin with one of `wanted`, all where there is none. `clock` gives milliseconds of CPU time, or a
+ * promise of them; `server` is the address of server.mjs.
+ */
+export async function measure({ rejoin, clock, server, wanted, rounds }) {
   const results = [];
-  for (const row of rows(rejoin)) {
+  for (const row of rows(rejoin, server)) {
     if (wanted.length > 0 && !wanted.some((name) => row.name.startsWith(name))) continue;
-    results.push({ name: row.name, goal: row.goal, less: row.less, ...(await alternate(row, clock, row.rounds ?? rounds)) });
+    const { name, goal, less } = row;
+    results.push({ name, goal, less, ...(await alternate(row, clock, rounds)) });
   }
   return results;
 }
 
-function* rows(rejoin) {
+function* rows(rejoin, server) {
   const stream = answer(CHUNKS);
   const bytes = bytesOf(stream);
   for (const [label, size, goal] of [["16 KiB", 16384, [3.5, 3]], ["1 KiB", 1024, [3, 2]], ["100 B", 100, [1.5, 1.4]]]) {
-    const fetch = fetchOf(bytes, size);
+    yield { name: `whole ${label}`, goal, sides: whole(rejoin, fetchOf(bytes, size)) };
+  }
+  for (const [label, size] of [["16 KiB", 16384], ["1 KiB", 1024], ["100 B", 100]]) {
+    const real = () => fetch(`${server}/stream?deltas=${CHUNKS}&write=${size}`);
     yield {
-      name: `whole ${label}`,
-      goal,
-      sides: {
-        rejoin: () => counted((count) => sides.rejoin(rejoin, fetch, count)),
-        typescript: () => counted((count) => sides.typescript(fetch, count)),
-      },
+      name: `fetch ${label}`,
+      sides: { ...whole(rejoin, real), reads: () => sides.reads(real), "reads into a buffer": () => sides.readsIntoBuffer(real) },
     };
   }
-  const fetch = fetchOf(bytes, 16384);
+  const fast = fetchOf(bytes, 16384);
   yield {
     name: "decode",
     goal: [4, 4],
     // What every side pays is taken off both.
     less: "reads",
     sides: {
-      rejoin: () => counted((count) => sides.rejoin(rejoin, fetch, count)),
-      "eventsource-parser": () => counted((count) => sides.eventsource(fetch, count)),
-      reads: () => sides.reads(fetch),
+      rejoin: () => counted((count) => sides.rejoin(rejoin, fast, count)),
+      "eventsource-parser": () => counted((count) => sides.eventsource(fast, count)),
+      reads: () => sides.reads(fast),
     },
   };
   yield {
     name: "message",
     goal: [40, 40],
-    rounds: 5,
+    slow: "ai sdk",
     sides: {
-      rejoin: () => finished(sides.rejoin(rejoin, fetch, undefined, () => {})),
+      rejoin: () => finished(sides.rejoin(rejoin, fast, undefined, () => {})),
       "ai sdk": () => finished(sides.aiSdk(stream)),
     },
   };
@@ -55,21 +58,37 @@ function* rows(rejoin) {
   yield {
     name: "tool-input",
     goal: [100, 100],
-    rounds: 2,
+    slow: "ai sdk",
     sides: {
       rejoin: () => finished(sides.rejoin(rejoin, inputFetch, undefined, look)),
       "ai sdk": () => finished(sides.aiSdk(input, look)),
+    },
+  };
+  const double = fetchOf(bytesOf(toolInput(16_000, 2)), 1024);
+  yield {
+    name: "tool-input, twice as long",
+    goal: [1 / 2.2, 1 / 2.2],
+    sides: {
+      "rejoin, twice the input": () => finished(sides.rejoin(rejoin, double, undefined, look)),
+      rejoin: () => finished(sides.rejoin(rejoin, inputFetch, undefined, look)),
     },
   };
   const long = fetchOf(bytesOf(answer(10 * CHUNKS)), 16384);
   yield {
     name: "ten-times",
     goal: [1 / 11, 1 / 11],
-    rounds: 7,
+    repeats: 1,
     sides: {
       "rejoin, ten times the chunks": () => counted((count) => sides.rejoin(rejoin, long, count)),
-      rejoin: () => counted((count) => sides.rejoin(rejoin, fetch, count)),
+      rejoin: () => counted((count) => sides.rejoin(rejoin, fast, count)),
     },
+  };
+}
+
+function whole(rejoin, fetch) {
+  return {
+    rejoin: () => counted((count) => sides.rejoin(rejoin, fetch, count)),
+    typescript: () => counted((count) => sides.typescript(fetch, count)),
   };
 }
 
@@ -88,23 +107,39 @@ async function finished(message) {
   if (!((await message)?.parts.length > 0)) throw new Error("no message");
 }
 
-/** Each side once per round, in turns that change, so that a machine that gets slower slows all of them. */
-async function alternate(row, clock, rounds) {
-  // A browser's clock of CPU time ticks slowly.
-  const repeats = row.rounds === undefined ? 4 : 1;
-  const names = Object.keys(row.sides);
-  const times = Object.fromEntries(names.map((name) => [name, []]));
+/** Rounds of a side that takes many seconds. */
+const SLOW_ROUNDS = 2;
+
+/**
+ * Each side once per round, in turns that change, so that a machine that gets slower slows all of them. Beside them a loop
+ * that always does the same: what its times differ by is the machine's noise.
+ */
+async function alternate({ sides, slow, repeats = slow ? 1 : 4 }, clock, rounds) {
+  const all = { ...sides, [LOOP]: loop };
+  const names = Object.keys(all);
+  const passes = Object.fromEntries(names.map((name) => [name, []]));
+  // Two rounds to warm up.
   for (let round = -2; round < rounds; round++) {
-    // Two rounds to warm up, unless one takes seconds.
-    if (round < 0 && rounds < 5) continue;
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(turn + round + names.length * 2) % names.length];
+      if (name === slow && (round < 0 || round >= SLOW_ROUNDS)) continue;
       globalThis.gc?.();
+      const times = name === LOOP ? 1 : repeats;
       const started = await clock();
-      for (let time = 0; time < repeats; time++) await row.sides[name]();
-      const passed = ((await clock()) - started) / repeats;
-      if (round >= 0) times[name].push(passed);
+      for (let time = 0; time < times; time++) await all[name]();
+      const passed = ((await clock()) - started) / times;
+      if (round >= 0) passes[name].push(passed);
     }
   }
-  return { times };
+  const { [LOOP]: noise, ...times } = passes;
+  return { times, noise };
+}
+
+const LOOP = "the same loop";
+
+/** About ten milliseconds of arithmetic. */
+function loop() {
+  let value = 1;
+  for (let count = 0; count < 2_000_000; count++) value = Math.imul(value, 48_271) + count;
+  if (value === 0) throw new Error("never");
 }

@@ -4,14 +4,20 @@ import { readUIMessageStream } from "ai";
 import { createParser } from "eventsource-parser";
 
 /** The whole client of this package, as an app uses it. */
-export async function rejoin({ createChatStreams }, fetch, onChunk, onMessage) {
+export async function rejoin(api, fetch, onChunk, onMessage) {
+  const streams = await rejoinOpen(api, fetch, onChunk, onMessage);
+  const { message } = streams.getSnapshot("s");
+  streams.close();
+  return message;
+}
+
+/** The same; gives the client with all that it keeps. */
+export async function rejoinOpen({ createChatStreams }, fetch, onChunk, onMessage) {
   const streams = createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false });
   if (onMessage) streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
   const outcome = await streams.startStream("s", "hi", onChunk);
-  const message = onMessage && streams.getSnapshot("s").message;
-  streams.close();
   if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
-  return message;
+  return streams;
 }
 
 /** A TypeScript layer as many apps have one: decode, split into lines, JSON.parse, switch. */
@@ -56,6 +62,16 @@ export async function eventsource(fetch, onChunk) {
 export async function reads(fetch) {
   const reader = (await fetch()).body.getReader();
   while (!(await reader.read()).done);
+}
+
+/** The reads alone, each into the same buffer. */
+export async function readsIntoBuffer(fetch) {
+  const reader = (await fetch()).body.getReader({ mode: "byob" });
+  for (let buffer = new ArrayBuffer(65_536); ; ) {
+    const { done, value } = await reader.read(new Uint8Array(buffer));
+    if (done) return;
+    buffer = value.buffer;
+  }
 }
 
 /** The AI SDK's way from chunks to a message. */

@@ -1,0 +1,37 @@
+// What is kept of a stream that has ended, by a process that does nothing else: `memory.mjs DIST SIDE CHUNKS` prints the bytes.
+
+import { aiSdk, rejoinOpen } from "./sides.mjs";
+import { answer, bytesOf, fetchOf } from "./input.mjs";
+
+const [dist, side, chunks] = process.argv.slice(2);
+
+const SIDES = {
+  rejoin: async (rejoin, count) => {
+    const streams = await rejoinOpen(rejoin, fetchOf(bytesOf(answer(count)), 16_384));
+    return { streams, message: streams.getSnapshot("s").message };
+  },
+  "ai sdk": (_, count) => aiSdk(answer(count)),
+};
+
+const memories = [];
+const { instantiate } = WebAssembly;
+WebAssembly.instantiate = async (...given) => {
+  const result = await instantiate(...given);
+  memories.push((result.instance ?? result).exports.memory);
+  return result;
+};
+
+const rejoin = await import(dist);
+await rejoin.init();
+await SIDES[side](rejoin, 100);
+const before = kept();
+const result = await SIDES[side](rejoin, Number(chunks));
+console.log(JSON.stringify({ heap: kept() - before, wasm: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) }));
+// Until here it is in use.
+if (!result) throw new Error("nothing");
+
+function kept() {
+  for (let time = 0; time < 4; time++) globalThis.gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}

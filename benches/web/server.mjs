@@ -1,0 +1,51 @@
+// What the rows read over a real connection, in a process of its own, so that it is in nobody's CPU time: files, and the log of a
+// task replayed at full speed. `server.mjs NAME=FILE…` serves those files, says its address on a line, and ends when its input ends.
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { answer, bytesOf } from "./input.mjs";
+
+const TYPES = { js: "text/javascript", mjs: "text/javascript", wasm: "application/wasm" };
+const files = new Map(process.argv.slice(2).map((given) => given.split("=")));
+const logs = new Map();
+
+const server = createServer((request, response) => {
+  const { pathname, searchParams } = new URL(request.url, "http://bench.test");
+  if (files.has(pathname.slice(1))) return sendFile(response, files.get(pathname.slice(1)));
+  if (pathname.includes("/stream")) return replay(response, Number(searchParams.get("deltas") ?? 20_000), Number(searchParams.get("write") ?? 16_384), searchParams.has("plain"));
+  if (pathname !== "/") return response.writeHead(404).end();
+  const script = searchParams.get("script");
+  response.setHeader("content-type", "text/html");
+  response.end(`<!doctype html><title>bench</title><div id="root"></div>${script ? `<script type="module" src="/${script}"></script>` : ""}`);
+});
+
+function sendFile(response, file) {
+  response.setHeader("content-type", TYPES[file.split(".").at(-1)]);
+  response.end(readFileSync(file));
+}
+
+/** The whole log in writes of that size, as fast as it is read. */
+async function replay(response, deltas, size, isPlain) {
+  const bytes = log(deltas, isPlain);
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-task-id": "t1" });
+  response.socket.setNoDelay(true);
+  const gone = new Promise((done) => response.once("close", done));
+  for (let at = 0; at < bytes.length && !response.destroyed; at += size) {
+    if (!response.write(bytes.subarray(at, at + size))) await Promise.race([gone, new Promise((done) => response.once("drain", done))]);
+  }
+  response.end();
+}
+
+/** Plain: without the member that is this protocol's own, which the AI SDK takes for an error. */
+function log(deltas, isPlain) {
+  const key = `${deltas} ${isPlain}`;
+  if (!logs.has(key)) {
+    const chunks = answer(deltas);
+    if (isPlain) delete chunks[0].taskId;
+    logs.set(key, Buffer.from(bytesOf(chunks)));
+  }
+  return logs.get(key);
+}
+
+server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
+process.stdin.resume().once("end", () => process.exit());

@@ -1,0 +1,102 @@
+// Rows that need a page of their own each time: the catch-up after a reload until it is painted, and the first chunk.
+
+import { answer } from "../../../benches/web/input.mjs";
+import { figure, median, printTable, spread } from "./table.mjs";
+
+const CHUNKS = 20_000;
+const LONGEST = 180_000;
+
+/** One that takes many seconds is done less often. */
+const SIDES = [
+  { name: "rejoin", page: "rejoin" },
+  { name: "useChat", page: "use-chat", rounds: 3 },
+  { name: "handlers, a list of pieces", page: "handlers", query: "&way=list" },
+  { name: "handlers, text appended", page: "handlers", query: "&way=text" },
+];
+
+/** From the begin of the catch-up to the frame that shows all of the text, and the tasks of the page's main thread in that time. */
+export async function catchUp(browser, server, { rounds }) {
+  const length = answer(CHUNKS).reduce((sum, { delta }) => sum + (delta?.length ?? 0), 0);
+  const results = SIDES.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < SIDES.length; turn++) {
+      const index = (turn + round) % SIDES.length;
+      const side = SIDES[index];
+      if (round >= (side.rounds ?? rounds)) continue;
+      results[index].push(await browser.withPage((page, failed) => catchUpOnce(browser, page, failed, `${server}/?script=${side.page}.js&length=${length}${side.query ?? ""}`, server)));
+    }
+  }
+  const own = median(results[0].map(({ painted }) => painted));
+  const body = SIDES.map(({ name }, index) => {
+    const of = (key) => results[index].map((one) => one[key]);
+    return [name, index === 0 ? "" : `${figure(median(of("painted")) / own)}×`, index === 0 ? "" : "10×", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
+  });
+  printTable(
+    `Catch-up of ${CHUNKS} chunks after a reload, React, until painted (Chromium; median and quartiles in ms)`,
+    ["side", "ratio", "goal", "until painted", "CPU of the main thread", "longest task", "longest task, CPU"],
+    body,
+  );
+}
+
+async function catchUpOnce(browser, page, failed, url, server) {
+  await page.goto(`${server}/?script=before.js`);
+  await page.evaluate(() => globalThis.ready);
+  await page.goto(url);
+  await page.reload();
+  await browser.instance.startTracing(page, { categories: ["toplevel", "blink.user_timing"] });
+  const painted = await Promise.race([page.evaluate(() => (begin(), globalThis.painted)), failed, tooLong(url)]);
+  const trace = await browser.instance.stopTracing();
+  return { painted, ...tasksOf(JSON.parse(trace).traceEvents) };
+}
+
+async function tooLong(url) {
+  await new Promise((done) => setTimeout(done, LONGEST).unref());
+  throw new Error(`${url} has not painted its text after ${LONGEST} ms`);
+}
+
+/** Of the thread that set the marks, between them; by the clock and by CPU time, which other processes don't lengthen. */
+function tasksOf(events) {
+  const mark = (name) => events.find((event) => event.name === name && event.cat.includes("user_timing"));
+  const [begin, painted] = [mark("begin"), mark("painted")];
+  const isInTime = ({ pid, tid, ts, dur }) => pid === begin.pid && tid === begin.tid && ts + dur > begin.ts && ts < painted.ts;
+  const tasks = [];
+  for (const { name, ts, dur, tdur } of events.filter(isInTime).sort((a, b) => a.ts - b.ts)) {
+    if (name === TASK) tasks.push({ end: ts + dur, dur, tdur });
+    if (name !== MICROTASKS || ts < tasks.at(-1)?.end) continue;
+    // Those of a task run when it has ended, and nothing gets in between.
+    const last = tasks.pop() ?? { dur: 0, tdur: 0 };
+    tasks.push({ end: ts + dur, dur: last.dur + dur, tdur: last.tdur + tdur });
+  }
+  if (tasks.length === 0) throw new Error("The trace holds no tasks");
+  return {
+    longest: Math.max(...tasks.map(({ dur }) => dur)) / 1000,
+    longestCpu: Math.max(...tasks.map(({ tdur }) => tdur)) / 1000,
+    busy: tasks.reduce((sum, { tdur }) => sum + tdur, 0) / 1000,
+  };
+}
+
+const TASK = "ThreadControllerImpl::RunTask";
+const MICROTASKS = "BlinkScheduler_PerformMicrotaskCheckpoint";
+
+const SOURCES = [
+  { name: "rejoin, inlined", module: "/index.js" },
+  { name: "rejoin/slim and client.wasm by its URL", module: "/slim.js", source: "/client.wasm" },
+];
+
+/** From the call of `init` to the first chunk of an answer that is there at once. */
+export async function firstChunk(browser, server, { rounds }) {
+  const results = SOURCES.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, source] of SOURCES.entries()) {
+      results[index].push(await browser.withPage(async (page) => {
+        await page.goto(server);
+        return page.evaluate(async ({ module, source }) => {
+          const [rejoin, { firstChunk }] = await Promise.all([import(module), import("/first.js")]);
+          return firstChunk(rejoin, source && new URL(source, location.href));
+        }, source);
+      }));
+    }
+  }
+  const body = SOURCES.map(({ name }, index) => [name, "10 ms", spread(results[index].map(({ first }) => first)), spread(results[index].map(({ init }) => init))]);
+  printTable("init: a fresh page each (Chromium; median and quartiles in ms)", ["source", "goal", "init to first chunk", "init alone"], body);
+}

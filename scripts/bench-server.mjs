@@ -4,11 +4,11 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
+import { freePort } from "./lib/port.mjs";
 import { buildServer } from "./lib/products.mjs";
 import { root } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -291,15 +291,6 @@ async function startRedis() {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort() {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
 }
 
 async function startPeer(redisUrl) {

@@ -1,12 +1,12 @@
 // `npm test`: everything that must hold, in the order in which it fails fastest. Names as arguments run only those,
 // e.g. `npm test -- node wasm`. Ends with the true count: `N passed, N failed`.
 
-import { createServer } from "node:net";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { chromedriver, chromium, geckodriver } from "./lib/browser.mjs";
 import { checkInstructions } from "./instructions.mjs";
+import { freePort } from "./lib/port.mjs";
 import { buildDemo, buildServer, checkDemo } from "./lib/products.mjs";
 import { follow, root, run } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -149,17 +149,6 @@ async function wasmTestsIn(...browser) {
   } finally {
     await server.stop();
   }
-}
-
-function freePort() {
-  return new Promise((done, failed) => {
-    const probe = createServer();
-    probe.once("error", failed);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
 }
 
 await main(process.argv.slice(2));

@@ -5,13 +5,13 @@ import { createInterface } from "node:readline";
 
 /** @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>} */
 export async function startServer(program, ...flags) {
-  const child = spawn(program, ["--listen", "127.0.0.1:0", "--log", "warn", ...(flags.includes("--store") ? [] : ["--store", "memory"]), ...flags], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const usual = Object.entries({ "--log": "warn", "--store": "memory" }).filter(([flag]) => !flags.includes(flag)).flat();
+  const child = spawn(program, ["--listen", "127.0.0.1:0", ...usual, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((done, failed) => {
     child.once("error", failed);
     child.once("exit", done);
   });
+  endWithUs(child);
   const url = await Promise.race([address(child), ended.then((code) => Promise.reject(new Error(`The server ended with ${code}`)))]);
   return {
     url,
@@ -23,10 +23,26 @@ export async function startServer(program, ...flags) {
   };
 }
 
+/** The address in the line with which a server says that it listens; `undefined` in any other. */
+export function addressIn(line) {
+  return /listening on (http:\/\/\S+)/.exec(line)?.[1].replace(/\/$/, "");
+}
+
+const running = new Set();
+
+/** No server outlives its tests, also where these are interrupted. */
+function endWithUs(child) {
+  if (running.size === 0) {
+    process.once("exit", () => running.forEach((one) => one.kill("SIGKILL")));
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(1));
+  }
+  running.add(child);
+}
+
 async function address(child) {
   for await (const line of createInterface(child.stdout)) {
-    const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
-    if (url) return url.replace(/\/$/, "");
+    const url = addressIn(line);
+    if (url) return url;
   }
   throw new Error("The server said no address");
 }

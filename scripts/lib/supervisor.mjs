@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { addressIn } from "./server.mjs";
 
 export class Supervisor {
   /** Where the server listens, once it does; `http://127.0.0.1:8787`. @type {string | undefined} */
@@ -64,9 +65,9 @@ export class Supervisor {
     return new Promise((done) => {
       createInterface(child.stdout).on("line", (line) => {
         console.log(line);
-        const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
+        const url = addressIn(line);
         if (!url) return;
-        this.url = url.replace(/\/$/, "");
+        this.url = url;
         done();
       });
     });

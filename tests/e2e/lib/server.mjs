@@ -1,9 +1,8 @@
 // Starts the real backend on a free port, with its store in memory, and stops it again.
 
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { startServer as start } from "../../../scripts/lib/server.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
 /** The built demo. */
@@ -18,36 +17,10 @@ export function serverProgram() {
   return found;
 }
 
-/** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
-export async function startServer(...flags) {
-  const child = spawn(serverProgram(), ["--listen", "127.0.0.1:0", "--store", "memory", ...(flags.includes("--www") ? [] : ["--www", www]), ...flags], {
-    stdio: ["ignore", "pipe", process.env.REJOIN_SERVER_LOG ? "inherit" : "ignore"],
-    env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? "warn" },
-  });
-  const ended = new Promise((done) => child.once("exit", done));
-  killWithUs(child);
-  const url = await Promise.race([address(child), ended.then((code) => Promise.reject(new Error(`The server ended with ${code}`)))]);
-  return {
-    url,
-    async stop() {
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
-}
-
-/** No server outlives its tests, also where these are interrupted. */
-function killWithUs(child) {
-  process.once("exit", () => child.kill("SIGKILL"));
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(1));
-}
-
-async function address(child) {
-  for await (const line of createInterface(child.stdout)) {
-    const said = /listening on (http:\/\/\S+)/.exec(line);
-    if (said) return said[1].replace(/\/$/, "");
-  }
-  throw new Error("The server said no address");
+/** With the demo, and silent unless `REJOIN_SERVER_LOG` is set. */
+export function startServer(...flags) {
+  const log = process.env.REJOIN_SERVER_LOG ? (process.env.RUST_LOG ?? "warn") : "off";
+  return start(serverProgram(), "--log", log, ...(flags.includes("--www") ? [] : ["--www", www]), ...flags);
 }
 
 /** The backend's JSON endpoints, asked without any proxy: what is true. */

@@ -1,12 +1,12 @@
 // The three engines: how each is started under WebDriver, and what only it can do to a tab.
 
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { Builder, Capabilities } from "selenium-webdriver";
 import chrome from "selenium-webdriver/chrome.js";
 import firefox from "selenium-webdriver/firefox.js";
 import { eventually } from "./patience.mjs";
 import { chromedriver, chromium as chromiumProgram, firefox as firefoxProgram, geckodriver, miniBrowser } from "../../../scripts/lib/browser.mjs";
+import { freePort } from "../../../scripts/lib/port.mjs";
 
 /**
  * @typedef {{ isPrivate?: true, blocksStorage?: true }} Look
@@ -94,15 +94,4 @@ async function startWebKitDriver() {
   const url = `http://127.0.0.1:${port}`;
   await eventually("WebKitWebDriver answers", () => fetch(`${url}/status`).then((response) => response.ok, () => false));
   return { url, stop };
-}
-
-function freePort() {
-  return new Promise((done, failed) => {
-    const probe = createServer();
-    probe.once("error", failed);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
 }

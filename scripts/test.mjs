@@ -23,6 +23,11 @@ const suites = {
     run("cargo", ["clippy", "--workspace", "--all-targets", ...STRICT]);
     run("cargo", ["clippy", ...WASM, "--package", "rejoin", "--lib", "--tests", ...STRICT]);
   },
+  rustdoc: () => {
+    const env = { ...process.env, RUSTDOCFLAGS: "-D warnings" };
+    run("cargo", ["doc", "--workspace", "--no-deps", "--quiet"], { env });
+    run("cargo", ["doc", ...WASM, "--package", "rejoin", "--no-deps", "--quiet"], { env });
+  },
   rust: () => counted("cargo", ["test", "--workspace", "--no-fail-fast"]),
   build: () => build(),
   demo: () => buildDemo(),

@@ -2,13 +2,13 @@
 //!
 //! | first word | words that follow | text |
 //! |---|---|---|
-//! | [`EVENT`] | units of event, data | these |
-//! | [`ID`] | units | the id |
-//! | [`RETRY`] | ms | |
-//! | [`COMMENT`] | units | the comment |
-//! | [`UNKNOWN_FIELD`] | units of name, value, line | these |
-//! | [`INVALID_RETRY`] | units of value, line | these |
-//! | [`TOO_LARGE`] | | |
+//! | `EVENT` | units of event, data | these |
+//! | `ID` | units | the id |
+//! | `RETRY` | ms | |
+//! | `COMMENT` | units | the comment |
+//! | `UNKNOWN_FIELD` | units of name, value, line | these |
+//! | `INVALID_RETRY` | units of value, line | these |
+//! | `TOO_LARGE` | | |
 
 use alloc::string::String;
 use alloc::vec::Vec;

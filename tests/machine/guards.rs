@@ -1,18 +1,17 @@
 //! Guards that no other test missed when they were taken away: of what listeners hold, of what a stop leaves, of which task
 //! a look may find.
 
-use rejoin::io::{Config, Input, Network, OutcomeKind, Request, Status};
+use rejoin::io::{Config, Input, Network, OutcomeKind, Status};
 use rejoin::task::ActiveTask;
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 const RESET: Option<&u32> = Some(&3);
 const TRIMMED: &str = r#"{"detail":{"code":"CURSOR_TRIMMED"}}"#;
 
 /// Joins again after a cut and learns that the log was trimmed: the stream starts over.
 fn start_over(harness: &mut Harness) {
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(410, TRIMMED);
 }
 
@@ -30,10 +29,6 @@ fn set(harness: &mut Harness, task: &str, last: &str) {
     let (task, session, last) = (task.into(), S.into(), last.parse().unwrap());
     harness.client.set_active_task(ActiveTask { task, session, last, ..ActiveTask::default() }, harness.now);
     harness.drain();
-}
-
-fn cancels(harness: &Harness) -> usize {
-    harness.asked.iter().filter(|asked| matches!(asked.request, Request::Cancel { .. })).count()
 }
 
 // ---- what listeners hold ----
@@ -70,9 +65,7 @@ fn a_reset_is_owed_once_also_when_the_stream_starts_over_twice_before_it_is_deli
 
 #[test]
 fn a_frame_that_is_no_chunk_gave_listeners_nothing_to_void() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some("t1"));
+    let (mut harness, _) = Harness::started(Some("t1"));
     harness.event("1-0", "not json");
     harness.deliver();
     assert_ne!(first_rows_of_a_resume(&mut harness).first(), RESET);
@@ -85,8 +78,7 @@ fn blocks_of_the_telling_before_do_not_hide_a_hole_in_this_one() {
     harness.pass_until_asked();
     harness.open(Some("t1"));
     harness.event("1-0", r#"{"type":"start","messageId":"a1","taskId":"t1"}"#);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
     harness.delta("9-0", "of a block that began in what is missing");
     harness.pass_until_asked();
@@ -137,8 +129,7 @@ fn rows_that_nobody_got_are_fresh_when_the_history_tells_them() {
     harness.open(Some("t2"));
     harness.preamble("t2", ["1-0", "1-1"]);
     harness.delta("2-0", "unseen");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     harness
@@ -154,9 +145,7 @@ fn a_stream_announces_its_rows_though_those_of_the_one_before_were_never_taken()
     harness.delta("3-0", "two");
     harness.detach();
     harness.announced.clear();
-    harness.start("next");
-    harness.pass(1_000);
-    harness.open(Some("t2"));
+    harness.next(Some("t2"));
     harness.preamble("t2", ["8-0", "8-1"]);
     assert_eq!(harness.announced.len(), 1);
 }
@@ -180,14 +169,11 @@ fn a_task_that_is_told_a_third_time_is_replayed_up_to_where_the_second_came() {
 
 #[test]
 fn what_was_told_before_its_task_was_known_is_not_told_again() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
     harness.deliver();
-    harness.end_of_file();
-    harness.pass_until_asked();
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.cut();
+    harness.answer(200, &running("t1"));
     harness.pass_until_asked();
     assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
     harness.open(None);
@@ -200,15 +186,13 @@ fn what_was_told_before_its_task_was_known_is_not_told_again() {
 
 #[test]
 fn what_was_told_of_a_task_without_a_name_is_void_when_the_running_task_is_told() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
     harness.deliver();
     harness.detach();
     harness.resume();
     harness.pass(1_000);
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     harness.pass_until_asked();
     harness.open(None);
     harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
@@ -225,8 +209,7 @@ fn rows_that_are_being_handed_out_count_as_given() {
     harness.open(Some("t2"));
     harness.event("1-0", r#"{"type":"start-step"}"#);
     assert!(harness.client.take_batch(S).is_some());
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     harness.answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"x"}],"active_stream":null}"#);
@@ -244,7 +227,7 @@ fn a_stop_with_nothing_to_cancel_waits_for_the_cancelling_that_goes_on() {
     harness.event("1-0", r#"{"type":"finish"}"#);
     let second = harness.stop();
     assert!(harness.is_pending(first) && harness.is_pending(second));
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
 }
 
 #[test]
@@ -258,7 +241,7 @@ fn a_task_is_cancelled_once_though_it_is_stopped_twice() {
     assert!(harness.saved.last().is_some_and(|saved| saved.contains("stopped")));
     harness.input(Input::Restored);
     harness.pass(1_000);
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
 }
 
 #[test]
@@ -328,7 +311,7 @@ fn a_task_that_was_asked_for_by_name_does_not_give_way_to_another() {
     let call = harness.rejoin("t0", None);
     harness.answer(404, "");
     harness.pass(1_000);
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
 }
 
@@ -339,11 +322,10 @@ fn where_a_lost_task_stood_is_nothing_to_the_one_that_is_joined_instead() {
     harness.resume();
     harness.open(None);
     harness.event("7-0", r#"{"type":"text-start","id":"b"}"#);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass(1_000);
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     harness.pass(1_000);
     assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
 }
@@ -355,11 +337,10 @@ fn a_resumed_task_of_which_something_was_told_does_not_give_way_to_another() {
     let call = harness.resume();
     harness.open(None);
     harness.preamble("t0", ["1-0", "1-1"]);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass(1_000);
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
 }

@@ -12,6 +12,11 @@ use rejoin::sse::encoder;
 /// The session of every test.
 pub const S: &str = "s";
 
+/// A session in which this task runs.
+pub fn running(task: &str) -> String {
+    format!(r#"{{"messages":[],"active_stream":{{"task_id":"{task}"}}}}"#)
+}
+
 /// A request that the client has made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
@@ -168,6 +173,29 @@ impl Harness {
         self.input(Input::Page(page));
     }
 
+    /// The last request's stream breaks off, and the next request goes out.
+    pub fn cut(&mut self) {
+        self.end_of_file();
+        self.pass_until_asked();
+    }
+
+    /// The task ends, and the app has seen it.
+    pub fn finish(&mut self, id: &str) {
+        self.event(id, r#"{"type":"finish"}"#);
+        self.deliver();
+    }
+
+    /// A message is refused, because this task runs.
+    pub fn busy_with(&mut self, task: &str) {
+        self.answer(409, &format!(r#"{{"detail":{{"code":"TASK_RUNNING","task_id":"{task}"}}}}"#));
+    }
+
+    /// What the storage holds of the session changed.
+    pub fn stored(&mut self, record: Option<&str>) {
+        let key = self.client.record_key(S);
+        self.input(Input::Stored { key: &key, value: record });
+    }
+
     // ---- time and delivery ----
 
     pub fn pass(&mut self, ms: Millis) {
@@ -264,6 +292,11 @@ impl Harness {
         self.outcome(call).and_then(|outcome| outcome.error.clone()).expect("no error").code
     }
 
+    /// How often the server was asked to cancel something.
+    pub fn cancels(&self) -> usize {
+        self.asked.iter().filter(|asked| matches!(asked.request, Request::Cancel { .. })).count()
+    }
+
     pub fn is_send(&self) -> bool {
         matches!(self.last().request, Request::Send { .. })
     }
@@ -280,11 +313,25 @@ impl Harness {
         }
     }
 
-    /// A stream of our server that has given `start` and one delta.
-    pub fn streaming() -> (Self, u32) {
+    /// A message whose stream is open.
+    pub fn started(task: Option<&str>) -> (Self, u32) {
         let mut harness = Self::default();
         let call = harness.start("hi");
-        harness.open(Some("t1"));
+        harness.open(task);
+        (harness, call)
+    }
+
+    /// The same with the next message of the session.
+    pub fn next(&mut self, task: Option<&str>) -> u32 {
+        let call = self.start("next");
+        self.pass(1_000);
+        self.open(task);
+        call
+    }
+
+    /// A stream of our server that has given `start` and one delta.
+    pub fn streaming() -> (Self, u32) {
+        let (mut harness, call) = Self::started(Some("t1"));
         harness.preamble("t1", ["1-0", "1-1"]);
         harness.delta("2-0", "one ");
         harness.deliver();

@@ -3,7 +3,7 @@
 use rejoin::cursor::EventId;
 use rejoin::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 #[test]
 fn a_cut_stream_is_rejoined_from_its_cursor() {
@@ -40,8 +40,7 @@ fn a_cold_join_asks_for_merged_chunks_and_a_warm_one_for_exact_ones() {
     assert!(matches!(harness.last().request, Request::Join { replay: Replay::Compact, .. }));
     harness.open(None);
     harness.delta("2-0", "one");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     assert!(matches!(harness.last().request, Request::Join { replay: Replay::Exact, .. }));
 }
 
@@ -69,8 +68,7 @@ fn a_bare_done_is_a_cut() {
 #[test]
 fn a_trimmed_log_starts_over_from_the_beginning() {
     let (mut harness, _) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(410, r#"{"detail":{"code":"CURSOR_TRIMMED","task_id":"t1","first_message_id":"9-0"}}"#);
     harness.pass_until_asked();
     assert_eq!(harness.joined().unwrap().1, "0-0");
@@ -82,8 +80,7 @@ fn a_trimmed_log_starts_over_from_the_beginning() {
 #[test]
 fn a_tail_of_a_block_that_never_began_is_a_hole_and_starts_over() {
     let (mut harness, _) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
     harness.event("9-0", r#"{"type":"text-delta","id":"other","delta":"x"}"#);
     harness.pass_until_asked();
@@ -93,8 +90,7 @@ fn a_tail_of_a_block_that_never_began_is_a_hole_and_starts_over() {
 #[test]
 fn a_tail_that_begins_with_start_is_another_log_and_starts_over() {
     let (mut harness, _) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
     harness.event("9-0", r#"{"type":"start","messageId":"a1","taskId":"t1"}"#);
     harness.pass_until_asked();
@@ -103,15 +99,12 @@ fn a_tail_that_begins_with_start_is_another_log_and_starts_over() {
 
 #[test]
 fn without_ids_a_replay_is_aligned_by_place() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "ha");
     harness.delta("", "ha");
     harness.deliver();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     assert_eq!(harness.joined().unwrap().1, "0-0");
     harness.open(None);
     harness.preamble("t1", ["", ""]);
@@ -125,14 +118,11 @@ fn without_ids_a_replay_is_aligned_by_place() {
 
 #[test]
 fn without_ids_a_replay_that_differs_starts_over() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "one");
     harness.deliver();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "another");
@@ -147,8 +137,7 @@ fn a_204_after_the_cursor_asks_how_the_task_ended() {
         [("completed", OutcomeKind::Finished), ("failed", OutcomeKind::Failed), ("cancelled", OutcomeKind::Stopped)]
     {
         let (mut harness, call) = Harness::streaming();
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.answer(204, "");
         harness.pass_until_asked();
         assert!(matches!(harness.last().request, Request::Task { .. }));
@@ -160,8 +149,7 @@ fn a_204_after_the_cursor_asks_how_the_task_ended() {
 #[test]
 fn a_204_while_the_task_runs_joins_again() {
     let (mut harness, call) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(204, "");
     harness.pass_until_asked();
     harness.answer(200, r#"{"task_id":"t1","status":"running"}"#);
@@ -173,8 +161,7 @@ fn a_204_while_the_task_runs_joins_again() {
 fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
     for status in [404, 410] {
         let (mut harness, call) = Harness::streaming();
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.answer(status, "");
         harness.pass_until_asked();
         assert!(harness.is_look());
@@ -191,8 +178,7 @@ fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
 #[test]
 fn a_lost_record_without_an_answer_is_expired() {
     let (mut harness, call) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     harness.answer(200, r#"{"messages":[{"role":"user"}],"active_stream":null}"#);
@@ -204,8 +190,7 @@ fn a_lost_record_without_an_answer_is_expired() {
 #[test]
 fn a_lost_record_of_a_lost_session_is_expired() {
     let (mut harness, call) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     harness.answer(404, "");
@@ -215,11 +200,10 @@ fn a_lost_record_of_a_lost_session_is_expired() {
 #[test]
 fn a_record_that_one_replica_does_not_see_yet_is_asked_for_again() {
     let (mut harness, call) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     harness.pass_until_asked();
     assert!(harness.is_pending(call));
     assert_eq!(harness.joined().unwrap().1, "2-0");
@@ -231,8 +215,7 @@ fn a_resume_takes_the_saved_task() {
     first.pass(300);
     let saved = first.saved.last().unwrap().clone();
     let mut second = Harness::default();
-    let key = second.client.record_key(S);
-    second.input(Input::Stored { key: &key, value: Some(&saved) });
+    second.stored(Some(&saved));
     second.input(Input::Restored);
     second.resume();
     assert_eq!(second.joined(), Some(("t1".into(), "0-0".into())), "the page lost what it had");
@@ -274,20 +257,18 @@ fn a_resume_that_is_told_204_is_nothing_and_forgets_the_task() {
     let (mut first, _) = Harness::streaming();
     first.pass(300);
     let mut second = Harness::default();
-    let key = second.client.record_key(S);
-    second.input(Input::Stored { key: &key, value: first.saved.last().map(String::as_str) });
+    second.stored(first.saved.last().map(String::as_str));
     let call = second.resume();
     second.answer(204, "");
     assert_eq!(second.outcome(call), None);
-    assert_eq!(second.removed, [key]);
+    assert_eq!(second.removed, [second.client.record_key(S)]);
 }
 
 #[test]
 fn a_resume_while_the_stream_runs_shares_its_outcome() {
     let (mut harness, first) = Harness::streaming();
     let second = harness.resume();
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("3-0");
     assert_eq!(harness.outcome(first), harness.outcome(second));
     assert_eq!(harness.asked.len(), 1);
 }
@@ -323,8 +304,7 @@ fn a_budget_of_retries_is_renewed_by_progress_only() {
     for id in ["1-0", "2-0", "3-0", "4-0"] {
         harness.open(None);
         harness.event(id, r#"{"type":"start-step"}"#);
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
     }
     assert!(harness.is_pending(call));
     harness.fail();
@@ -358,8 +338,7 @@ fn an_event_beyond_the_limit_is_an_error() {
 fn an_answer_to_an_old_request_is_ignored() {
     let (mut harness, call) = Harness::streaming();
     let old = harness.last().attempt;
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.input(Input::Bytes { attempt: old, bytes: b"data: {\"type\":\"finish\"}\n\n" });
     harness.input(Input::Answered { attempt: old, head: Head { status: 403, ..Head::default() }, body: b"" });
     assert!(harness.is_pending(call));

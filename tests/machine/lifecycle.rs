@@ -117,8 +117,7 @@ fn a_page_that_returns_rejoins_a_dead_stream_at_once_and_leaves_a_living_one() {
 fn a_page_that_returns_does_not_wait_out_its_own_backoff_but_the_servers() {
     let (mut harness, _) = Harness::streaming();
     for _ in 0..6 {
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
     }
     harness.pass(10_000);
     harness.fail();
@@ -182,8 +181,7 @@ fn a_silent_but_healthy_stream_does_not_use_up_its_window() {
             harness.pass(10_000);
             harness.bytes(b": heartbeat\n\n");
         }
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.open(Some("t1"));
     }
     assert!(harness.is_pending(call), "an operation of an hour behind a proxy that cuts every five minutes");
@@ -246,8 +244,7 @@ fn what_a_client_holds_on_to_does_not_grow_with_streams_cuts_and_stops() {
             }
             2 => harness.detach(),
             _ => {
-                harness.end_of_file();
-                harness.pass_until_asked();
+                harness.cut();
                 harness.fail();
             }
         }

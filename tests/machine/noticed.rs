@@ -53,8 +53,7 @@ fn a_stream_after_one_whose_rows_were_never_taken_announces_its_own() {
 fn a_reset_is_announced_as_soon_as_the_new_telling_begins() {
     let (mut harness, _) = Harness::streaming();
     harness.announced.clear();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(410, r#"{"detail":{"code":"CURSOR_TRIMMED"}}"#);
     assert_eq!(harness.announced, [Urgency::Frame]);
 }
@@ -63,8 +62,7 @@ fn a_reset_is_announced_as_soon_as_the_new_telling_begins() {
 fn the_outcome_stays_visible_after_the_end() {
     let (mut harness, call) = Harness::streaming();
     assert!(harness.client.outcome(S).is_none());
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("3-0");
     assert_eq!(harness.client.outcome(S), harness.outcome(call));
     assert_eq!(harness.ended.len(), 1);
 }
@@ -80,9 +78,7 @@ fn a_rejoin_saves_its_task_at_once() {
 
 #[test]
 fn a_start_that_names_the_known_task_saves_nothing_again() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some("t1"));
+    let (mut harness, _) = Harness::started(Some("t1"));
     assert_eq!(harness.saved.len(), 1);
     harness.preamble("t1", ["1-0", "1-1"]);
     assert_eq!(harness.saved.len(), 1);
@@ -106,8 +102,7 @@ fn a_stream_that_fails_saves_what_was_delivered_and_keeps_the_task() {
     let (mut harness, call) = Harness::streaming();
     harness.delta("3-0", "two");
     harness.deliver();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(403, "");
     assert_eq!(harness.kind(call), OutcomeKind::Failed);
     assert!(harness.saved.last().unwrap().contains("\"last\":\"3-0\""));
@@ -152,16 +147,12 @@ fn a_task_found_through_the_session_is_saved_with_its_operation() {
 fn a_stream_after_a_joined_one_is_its_own() {
     let mut harness = Harness::default();
     harness.start("hi");
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t9"}}"#);
+    harness.busy_with("t9");
     harness.pass(1_000);
     harness.open(Some("t9"));
-    harness.event("1-0", r#"{"type":"finish"}"#);
-    harness.deliver();
-    let next = harness.start("next");
-    harness.pass(1_000);
-    harness.open(Some("t1"));
-    harness.event("2-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("1-0");
+    let next = harness.next(Some("t1"));
+    harness.finish("2-0");
     assert_eq!(harness.outcome(next).unwrap().origin, Origin::Own);
 }
 
@@ -236,27 +227,19 @@ fn a_running_task_that_ended_before_it_could_be_joined_is_nothing_to_resume() {
 #[test]
 fn an_answer_that_ends_without_a_byte_is_as_good_as_none() {
     let (mut harness, _) = Harness::streaming();
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
-    harness.start("next");
-    harness.pass(1_000);
-    harness.open(None);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.finish("3-0");
+    harness.next(None);
+    harness.cut();
     assert!(harness.is_send(), "this backend knows a repeat");
 }
 
 #[test]
 fn an_answer_that_gave_a_byte_and_no_task_is_looked_for_in_the_session() {
     let (mut harness, _) = Harness::streaming();
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
-    harness.start("next");
-    harness.pass(1_000);
-    harness.open(None);
+    harness.finish("3-0");
+    harness.next(None);
     harness.bytes(b":");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     assert!(harness.is_look());
 }
 
@@ -265,8 +248,7 @@ fn repost_never_holds_also_where_the_backend_knows_a_repeat() {
     let mut harness = Harness::new(Config { repost: Repost::Never, ..Config::default() });
     harness.start("hi");
     harness.open(Some("t1"));
-    harness.event("1-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("1-0");
     harness.start("next");
     harness.pass(1_000);
     harness.fail();
@@ -276,12 +258,9 @@ fn repost_never_holds_also_where_the_backend_knows_a_repeat() {
 
 #[test]
 fn a_backend_without_ids_is_not_taken_for_one_that_knows_a_repeat() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
-    harness.event("", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("");
     harness.start("next");
     harness.pass(1_000);
     harness.fail();
@@ -298,19 +277,17 @@ fn a_busy_session_after_a_lost_answer_is_busy_with_our_own_message_where_repeats
     harness.answer(200, EMPTY);
     harness.pass_until_asked();
     assert!(harness.is_send());
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.busy_with("t1");
     harness.pass(1_000);
     harness.open(None);
-    harness.event("", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("");
     assert_eq!(harness.outcome(call).unwrap().origin, Origin::Own);
 }
 
 #[test]
 fn a_telling_that_lost_a_part_is_let_go_before_it_is_asked_for_again() {
     let (mut harness, _) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
     harness.event("9-0", r#"{"type":"text-delta","id":"other","delta":"x"}"#);
     assert_eq!(harness.aborted, [harness.last().attempt]);

@@ -10,8 +10,7 @@ fn counts(harness: &Harness) -> (u64, u64) {
 }
 
 fn cut_and_join(harness: &mut Harness) {
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
 }
 
@@ -57,8 +56,7 @@ fn an_event_with_an_id_makes_those_without_before_it_the_past() {
 fn what_waits_when_a_stream_starts_over_is_not_delivered() {
     let (mut harness, _) = Harness::streaming();
     harness.delta("3-0", "stale");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(410, r#"{"detail":{"code":"CURSOR_TRIMMED"}}"#);
     harness.pass_until_asked();
     harness.open(Some("t1"));
@@ -72,8 +70,7 @@ fn what_waits_when_a_stream_starts_over_is_not_delivered() {
 fn a_stream_that_starts_over_twice_without_a_row_between_is_void_once() {
     let (mut harness, _) = Harness::streaming();
     for _ in 0..2 {
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.open(Some("t1"));
         harness.event("9-0", r#"{"type":"text-delta","id":"other","delta":"x"}"#);
         harness.deliver();
@@ -85,15 +82,12 @@ fn a_stream_that_starts_over_twice_without_a_row_between_is_void_once() {
 
 #[test]
 fn a_replay_that_differs_is_told_anew_whole() {
-    let mut harness = Harness::default();
-    let call = harness.start("hi");
-    harness.open(None);
+    let (mut harness, call) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "one");
     harness.deliver();
     for _ in 0..2 {
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.open(None);
         harness.preamble("t1", ["", ""]);
         harness.delta("", "another");
@@ -142,9 +136,7 @@ fn the_end_of_a_response_is_no_frame() {
 
 #[test]
 fn an_empty_task_id_names_no_task() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some(""));
+    let (mut harness, _) = Harness::started(Some(""));
     harness.event("1-0", r#"{"type":"start","messageId":"a1","taskId":""}"#);
     assert_eq!(harness.client.snapshot(S).task, None);
     assert!(harness.saved.is_empty());
@@ -152,9 +144,7 @@ fn an_empty_task_id_names_no_task() {
 
 #[test]
 fn what_is_not_delivered_by_itself_is_no_chunk() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some("t1"));
+    let (mut harness, _) = Harness::started(Some("t1"));
     harness.preamble("t1", ["1-0", "1-1"]);
     let metrics = harness.client.metrics(Some(S));
     assert_eq!((metrics.events, metrics.chunks), (2, 1));

@@ -55,8 +55,7 @@ fn a_reload_during_a_replay_keeps_what_was_saved_before() {
     first.deliver();
     first.pass(300);
     let mut second = Harness::default();
-    let key = second.client.record_key(S);
-    second.input(Input::Stored { key: &key, value: first.saved.last().map(String::as_str) });
+    second.stored(first.saved.last().map(String::as_str));
     second.resume();
     second.open(Some("t1"));
     second.preamble("t1", ["1-0", "1-1"]);
@@ -108,8 +107,7 @@ fn a_record_that_a_wrong_clock_dated_far_ahead_is_dropped() {
     other.delta("9-0", "x");
     other.deliver();
     other.pass(300);
-    let key = harness.client.record_key(S);
-    harness.input(Input::Stored { key: &key, value: other.saved.last().map(String::as_str) });
+    harness.stored(other.saved.last().map(String::as_str));
     assert!(harness.client.active_task(S).is_none());
     assert_eq!(harness.client.metrics(None).dropped_records, 1);
 }
@@ -144,7 +142,6 @@ fn a_record_that_another_tab_removes_is_gone_here() {
     let mut harness = Harness::default();
     let task = ActiveTask { task: "t1".into(), session: S.into(), ..ActiveTask::default() };
     harness.client.set_active_task(task, harness.now);
-    let key = harness.client.record_key(S);
-    harness.input(Input::Stored { key: &key, value: None });
+    harness.stored(None);
     assert!(harness.client.active_task(S).is_none());
 }

@@ -2,7 +2,7 @@
 
 use rejoin::io::{Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, Status, Why};
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 const BUSY: &str = r#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
 const EMPTY: &str = r#"{"id":"s","messages":[],"active_stream":null}"#;
@@ -19,8 +19,7 @@ fn a_message_is_posted_with_its_id() {
 #[test]
 fn a_backend_that_was_seen_to_number_its_events_gets_a_repeat_with_the_same_id() {
     let (mut harness, _) = Harness::streaming();
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("3-0");
     harness.start("again");
     harness.fail();
     assert_eq!(harness.status(), Status::Reconnecting);
@@ -139,12 +138,9 @@ fn four_tries_without_an_answer_are_enough() {
 
 #[test]
 fn nothing_is_posted_again_after_a_byte_of_an_answer() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.bytes(b"d");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     assert!(harness.is_look());
     harness.answer(200, EMPTY);
     harness.pass_until_asked();
@@ -153,23 +149,18 @@ fn nothing_is_posted_again_after_a_byte_of_an_answer() {
 
 #[test]
 fn a_body_that_is_cut_before_its_start_is_found_by_the_header() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some("t1"));
-    harness.end_of_file();
-    harness.pass_until_asked();
+    let (mut harness, _) = Harness::started(Some("t1"));
+    harness.cut();
     assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
 }
 
 #[test]
 fn a_body_that_is_cut_before_its_start_is_else_found_through_the_session() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.bytes(b": hello\n\n");
     harness.fail();
     harness.pass_until_asked();
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t4"}}"#);
+    harness.answer(200, &running("t4"));
     harness.pass(1_000);
     assert_eq!(harness.joined(), Some(("t4".into(), "0-0".into())));
 }

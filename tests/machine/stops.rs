@@ -2,7 +2,7 @@
 
 use rejoin::io::{Config, Head, Input, Network, OutcomeKind, Request, Status};
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 fn is_cancel_of(harness: &Harness, wanted: &str) -> bool {
     matches!(&harness.last().request, Request::Cancel { task } if task == wanted)
@@ -50,14 +50,13 @@ fn a_stop_survives_a_reload() {
     first.stop();
     let saved = first.saved.last().unwrap().clone();
     let mut second = Harness::default();
-    let key = second.client.record_key(S);
-    second.input(Input::Stored { key: &key, value: Some(&saved) });
+    second.stored(Some(&saved));
     second.input(Input::Restored);
     assert!(is_cancel_of(&second, "t1"));
     let resume = second.resume();
     assert_eq!(second.outcome(resume), None);
     second.answer(200, "{}");
-    assert_eq!(second.removed, [key]);
+    assert_eq!(second.removed, [second.client.record_key(S)]);
 }
 
 #[test]
@@ -89,7 +88,7 @@ fn a_stop_of_a_send_that_was_refused_has_nothing_to_cancel() {
     let mut harness = Harness::default();
     harness.start("hi");
     let stop = harness.stop();
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"someone-elses"}}"#);
+    harness.busy_with("someone-elses");
     assert_eq!(harness.outcome(stop), None);
     assert!(harness.is_send(), "another's task is not cancelled");
 }
@@ -168,8 +167,7 @@ fn a_stop_in_another_tab_ends_the_stream_here() {
     let (mut harness, call) = Harness::streaming();
     let (mut other, _) = Harness::streaming();
     other.stop();
-    let key = harness.client.record_key(S);
-    harness.input(Input::Stored { key: &key, value: other.saved.last().map(String::as_str) });
+    harness.stored(other.saved.last().map(String::as_str));
     assert_eq!(harness.kind(call), OutcomeKind::Stopped);
     assert_eq!(harness.asked.len(), 1, "cancelling is the other tab's work");
 }
@@ -254,14 +252,12 @@ fn a_queued_message_is_given_up_by_a_stop() {
 
 #[test]
 fn a_stop_while_an_answer_that_names_no_task_is_read_looks_for_it_at_once() {
-    let mut harness = Harness::default();
-    let call = harness.start("hi");
-    harness.open(None);
+    let (mut harness, call) = Harness::started(None);
     harness.stop();
     assert_eq!(harness.kind(call), OutcomeKind::Stopped);
     assert_eq!(harness.aborted.len(), 1);
     assert!(harness.is_look());
-    harness.answer(200, r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#);
+    harness.answer(200, &running("t1"));
     harness.pass_until_asked();
     assert!(is_cancel_of(&harness, "t1"));
 }

@@ -4,10 +4,9 @@
 use rejoin::io::{Config, Failure, Head, Input, Network, Origin, OutcomeKind, Page, Recovery, Replay, Request, Status};
 use rejoin::task::ActiveTask;
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 const EMPTY: &str = r#"{"messages":[],"active_stream":null}"#;
-const RUNNING: &str = r#"{"messages":[],"active_stream":{"task_id":"t1"}}"#;
 
 fn html(status: u16) -> Head<'static> {
     Head { status, content_type: "text/html", ..Head::default() }
@@ -24,8 +23,7 @@ fn saved(task: &str) -> Harness {
 /// A stream that was cut and is being joined again.
 fn rejoining() -> (Harness, u32) {
     let (mut harness, call) = Harness::streaming();
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     (harness, call)
 }
 
@@ -55,8 +53,7 @@ fn a_204_for_a_resumed_task_of_which_something_came_asks_how_it_ended() {
     let call = harness.resume();
     harness.open(None);
     harness.preamble("t1", ["1-0", "1-1"]);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(204, "");
     harness.pass(1_000);
     assert!(matches!(harness.last().request, Request::Task { .. }) && harness.is_pending(call));
@@ -73,12 +70,9 @@ fn a_trimmed_cursor_for_a_join_from_the_start_is_a_lost_log_and_no_loop() {
 
 #[test]
 fn a_backend_without_ids_is_asked_for_the_exact_replay_of_what_it_told() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(None);
+    let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     assert!(matches!(harness.last().request, Request::Join { replay: Replay::Exact, .. }));
 }
 
@@ -86,8 +80,7 @@ fn a_backend_without_ids_is_asked_for_the_exact_replay_of_what_it_told() {
 fn bytes_that_a_cut_left_half_said_are_forgotten() {
     let (mut harness, _) = Harness::streaming();
     harness.bytes(b"id: 9-9\ndata: {\"type\":\"te");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.open(Some("t1"));
     harness.delta("3-0", "two");
     harness.text.clear();
@@ -98,9 +91,7 @@ fn bytes_that_a_cut_left_half_said_are_forgotten() {
 
 #[test]
 fn the_metrics_count_bytes_events_chunks_and_what_is_odd() {
-    let mut harness = Harness::default();
-    harness.start("hi");
-    harness.open(Some("t1"));
+    let (mut harness, _) = Harness::started(Some("t1"));
     let read = b"data: {\"type\":\"start\",\"taskId\":\"t1\"}\n\ndata: nope\n\ndata: {\"type\":\"odd\"}\n\n";
     harness.bytes(read);
     let metrics = harness.client.metrics(Some(S));
@@ -178,8 +169,7 @@ fn a_message_of_which_not_even_the_session_is_known_is_sent_again_unless_it_was_
     assert!(harness.is_send());
     harness.open(None);
     harness.bytes(b":");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     assert!(harness.is_look());
@@ -190,7 +180,7 @@ fn a_lost_task_that_the_session_still_runs_is_joined_again() {
     let (mut harness, call) = rejoining();
     harness.answer(404, "");
     harness.pass(1_000);
-    harness.answer(200, RUNNING);
+    harness.answer(200, &running("t1"));
     harness.pass_until_asked();
     assert!(harness.is_pending(call));
     assert_eq!(harness.joined().unwrap().0, "t1");
@@ -202,7 +192,7 @@ fn a_saved_task_that_is_lost_gives_way_to_the_one_that_runs() {
     let call = harness.resume();
     harness.answer(404, "");
     harness.pass(1_000);
-    harness.answer(200, RUNNING);
+    harness.answer(200, &running("t1"));
     harness.pass(1_000);
     assert!(harness.is_pending(call));
     assert_eq!(harness.joined().unwrap().0, "t1");
@@ -260,8 +250,7 @@ fn a_session_that_was_busy_and_no_longer_is_gets_the_message_again() {
     harness.pass_until_asked();
     assert!(harness.is_send());
     harness.open(Some("t1"));
-    harness.event("1-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("1-0");
     assert_eq!(harness.outcome(call).unwrap().origin, Origin::Own);
 }
 
@@ -305,7 +294,7 @@ fn headers_that_were_good_for_a_look_may_be_asked_for_again() {
     let call = harness.resume();
     harness.answer(401, "");
     harness.pass(1_000);
-    harness.answer(200, RUNNING);
+    harness.answer(200, &running("t1"));
     harness.pass(1_000);
     harness.answer(401, "");
     harness.pass(1_000);
@@ -342,7 +331,7 @@ fn where_the_backend_cannot_cancel_the_stop_stays_remembered_and_its_task_is_not
     harness.answer(404, r#"{"detail":"Not Found"}"#);
     assert_eq!((harness.outcome(stop), harness.removed.len()), (None, 0));
     let resume = harness.resume();
-    harness.answer(200, RUNNING);
+    harness.answer(200, &running("t1"));
     assert_eq!(harness.outcome(resume), None);
 }
 
@@ -507,8 +496,7 @@ fn progress_makes_the_window_whole_again() {
         harness.delta(&format!("{nth}-0"), "x");
         harness.deliver();
         harness.now += 8_000;
-        harness.end_of_file();
-        harness.pass_until_asked();
+        harness.cut();
         harness.fail();
         harness.pass_until_asked();
         assert!(harness.is_pending(call));
@@ -548,8 +536,7 @@ fn a_rejoin_of_the_task_that_streams_shares_its_stream() {
     let (mut harness, call) = Harness::streaming();
     let rejoin = harness.rejoin("t1", None);
     assert_eq!(harness.asked.len(), 1);
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("3-0");
     assert_eq!((harness.kind(call), harness.kind(rejoin)), (OutcomeKind::Finished, OutcomeKind::Finished));
 }
 

@@ -1,12 +1,38 @@
 //! One tab among others: what it makes of their messages, their stops, and of a browser that lets it have no others.
 
-use rejoin::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Request, Status};
+use rejoin::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Status};
 
 use crate::harness::{Harness, S};
 
 /// A tab that shares its streams, by the name "a".
 fn tab() -> Harness {
     Harness::new(Config { tab: Some("a".into()), ..Config::default() })
+}
+
+/// The tab "a" with the stream of a task of its own, and how it announced it.
+fn owner() -> (Harness, String) {
+    let mut owner = tab();
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(Some("t1"));
+    let announced = owner.posted.last().unwrap().clone();
+    (owner, announced)
+}
+
+/// Another tab, which hears the announcement and gets the answer to what it asks.
+fn told_late(owner: &mut Harness, announced: &str) -> Harness {
+    let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
+    other.input(Input::Watch { session: S });
+    other.input(Input::Tab { message: announced });
+    owner.posted.clear();
+    for message in &other.posted {
+        owner.input(Input::Tab { message });
+    }
+    for message in &owner.posted {
+        other.input(Input::Tab { message });
+    }
+    other.deliver();
+    other
 }
 
 /// What the record of a stop looks like that another tab wrote at this tab's time.
@@ -17,37 +43,28 @@ fn stop_of(task: &str) -> String {
     other.saved.last().unwrap().clone()
 }
 
-fn hear(harness: &mut Harness, record: Option<&str>) {
-    let key = harness.client.record_key(S);
-    harness.input(Input::Stored { key: &key, value: record });
-}
-
-fn cancels(harness: &Harness) -> usize {
-    harness.asked.iter().filter(|asked| matches!(&asked.request, Request::Cancel { .. })).count()
-}
-
 // ---- stops of other tabs ----
 
 #[test]
 fn a_stop_that_its_tab_does_not_bring_to_the_server_in_time_is_brought_by_another_one() {
     let mut harness = Harness::default();
-    hear(&mut harness, Some(&stop_of("t1")));
+    harness.stored(Some(&stop_of("t1")));
     harness.pass(4_999);
-    assert_eq!(cancels(&harness), 0, "the tab that stopped has its time");
+    assert_eq!(harness.cancels(), 0, "the tab that stopped has its time");
     harness.pass(2_501);
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
     harness.answer(200, "{}");
     assert_eq!(harness.removed, [harness.client.record_key(S)]);
     harness.pass(100_000);
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
 }
 
 #[test]
 fn a_stop_that_is_acknowledged_in_time_is_nobody_elses_work() {
     let mut harness = Harness::default();
-    hear(&mut harness, Some(&stop_of("t1")));
+    harness.stored(Some(&stop_of("t1")));
     harness.pass(1_000);
-    hear(&mut harness, None);
+    harness.stored(None);
     harness.pass(100_000);
     assert_eq!(harness.asked.len(), 0);
 }
@@ -57,30 +74,30 @@ fn reading_the_record_of_a_stop_again_does_not_put_it_off() {
     let mut harness = Harness::default();
     let record = stop_of("t1");
     for _ in 0..80 {
-        hear(&mut harness, Some(&record));
+        harness.stored(Some(&record));
         harness.pass(100);
     }
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
 }
 
 #[test]
 fn a_stop_that_a_backend_cannot_carry_out_is_tried_once_by_each_tab() {
     let mut harness = Harness::default();
     let record = stop_of("t1");
-    hear(&mut harness, Some(&record));
+    harness.stored(Some(&record));
     harness.pass(7_500);
     harness.answer(404, r#"{"detail":"Not Found"}"#);
-    hear(&mut harness, Some(&record));
+    harness.stored(Some(&record));
     harness.pass(100_000);
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
 }
 
 #[test]
 fn a_message_waits_for_the_stop_that_another_tab_has_not_brought_to_the_server() {
     let mut harness = Harness::default();
-    hear(&mut harness, Some(&stop_of("t1")));
+    harness.stored(Some(&stop_of("t1")));
     let call = harness.start("next");
-    assert_eq!(cancels(&harness), 1);
+    assert_eq!(harness.cancels(), 1);
     harness.answer(200, "{}");
     assert!(harness.is_send() && harness.is_pending(call));
 }
@@ -215,9 +232,8 @@ fn an_end_that_comes_late_leaves_the_record_of_the_task_that_another_tab_began_m
     other.pass(60_000);
     other.rejoin("t2", None);
     let (mut harness, call) = Harness::streaming();
-    hear(&mut harness, other.saved.last().map(String::as_str));
-    harness.event("3-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.stored(other.saved.last().map(String::as_str));
+    harness.finish("3-0");
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
     assert!(harness.removed.is_empty(), "{:?}", harness.removed);
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
@@ -227,28 +243,13 @@ fn an_end_that_comes_late_leaves_the_record_of_the_task_that_another_tab_began_m
 
 #[test]
 fn an_answer_that_is_over_before_another_tab_has_asked_is_told_all_the_same() {
-    let mut owner = tab();
-    owner.start("hi");
-    owner.input(Input::Locked { session: S });
-    owner.open(Some("t1"));
-    let announced = owner.posted.last().unwrap().clone();
+    let (mut owner, announced) = owner();
     owner.preamble("t1", ["1-0", "1-1"]);
     owner.delta("2-0", "at once");
-    owner.event("3-0", r#"{"type":"finish"}"#);
-    owner.deliver();
+    owner.finish("3-0");
     assert_eq!(owner.status(), Status::Completed);
 
-    let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
-    other.input(Input::Watch { session: S });
-    other.input(Input::Tab { message: &announced });
-    owner.posted.clear();
-    for message in &other.posted {
-        owner.input(Input::Tab { message });
-    }
-    for message in &owner.posted {
-        other.input(Input::Tab { message });
-    }
-    other.deliver();
+    let other = told_late(&mut owner, &announced);
     assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Completed));
     assert!(other.text.contains("at once"));
     assert!(other.asked.is_empty(), "without a request");
@@ -256,38 +257,20 @@ fn an_answer_that_is_over_before_another_tab_has_asked_is_told_all_the_same() {
 
 #[test]
 fn how_an_answer_ended_is_told_too_to_who_asks_late() {
-    let mut owner = tab();
-    owner.start("hi");
-    owner.input(Input::Locked { session: S });
-    owner.open(Some("t1"));
-    let announced = owner.posted.last().unwrap().clone();
+    let (mut owner, announced) = owner();
     owner.delta("2-0", "begun");
     owner.deliver();
     owner.stop();
 
-    let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
-    other.input(Input::Watch { session: S });
-    other.input(Input::Tab { message: &announced });
-    owner.posted.clear();
-    for message in &other.posted {
-        owner.input(Input::Tab { message });
-    }
-    for message in &owner.posted {
-        other.input(Input::Tab { message });
-    }
-    other.deliver();
+    let other = told_late(&mut owner, &announced);
     assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Stopped));
     assert!(other.text.contains("begun"));
 }
 
 #[test]
 fn an_answer_that_is_over_is_kept_for_others_for_two_seconds() {
-    let mut owner = tab();
-    owner.start("hi");
-    owner.input(Input::Locked { session: S });
-    owner.open(Some("t1"));
-    owner.event("3-0", r#"{"type":"finish"}"#);
-    owner.deliver();
+    let (mut owner, _) = owner();
+    owner.finish("3-0");
     owner.pass(2_000);
     assert_eq!(owner.client.deadline(), None);
     owner.posted.clear();
@@ -297,12 +280,8 @@ fn an_answer_that_is_over_is_kept_for_others_for_two_seconds() {
 
 #[test]
 fn who_merely_asks_is_not_told_what_is_over() {
-    let mut owner = tab();
-    owner.start("hi");
-    owner.input(Input::Locked { session: S });
-    owner.open(Some("t1"));
-    owner.event("3-0", r#"{"type":"finish"}"#);
-    owner.deliver();
+    let (mut owner, _) = owner();
+    owner.finish("3-0");
     owner.posted.clear();
     owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"ask"}}"# });
     owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"recall","stream":""}}"# });

@@ -4,13 +4,9 @@
 use rejoin::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
 use rejoin::task::SavedTask;
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, running};
 
 const CANNOT: &str = r#"{"detail":"Not Found"}"#;
-
-fn running(task: &str) -> String {
-    format!(r#"{{"messages":[],"active_stream":{{"task_id":"{task}"}}}}"#)
-}
 
 /// A session whose task `t1` was stopped on a backend without cancel.
 fn stopped() -> Harness {
@@ -23,17 +19,13 @@ fn stopped() -> Harness {
 /// The page that comes after this one.
 fn reloaded(harness: &Harness) -> Harness {
     let mut next = Harness::default();
-    let key = next.client.record_key(S);
-    next.input(Input::Stored { key: &key, value: harness.saved.last().map(String::as_str) });
+    next.stored(harness.saved.last().map(String::as_str));
     next
 }
 
 fn answer_next_message(harness: &mut Harness) {
-    let call = harness.start("next");
-    harness.pass(1_000);
-    harness.open(Some("t2"));
-    harness.event("9-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    let call = harness.next(Some("t2"));
+    harness.finish("9-0");
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
 }
 
@@ -57,7 +49,7 @@ fn a_session_that_is_busy_with_what_was_stopped_gets_the_message_when_it_is_free
     let mut harness = stopped();
     let call = harness.start("next");
     harness.pass(1_000);
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.busy_with("t1");
     harness.pass_until_asked();
     assert!(harness.is_send(), "what was stopped is not joined");
     harness.answer(409, "");
@@ -67,8 +59,7 @@ fn a_session_that_is_busy_with_what_was_stopped_gets_the_message_when_it_is_free
     harness.pass_until_asked();
     assert!(harness.is_send());
     harness.open(Some("t2"));
-    harness.event("9-0", r#"{"type":"finish"}"#);
-    harness.deliver();
+    harness.finish("9-0");
     let outcome = harness.outcome(call).unwrap();
     assert_eq!((outcome.kind, outcome.origin), (OutcomeKind::Finished, Origin::Own));
 }
@@ -79,7 +70,7 @@ fn a_session_that_stays_busy_with_what_was_stopped_refuses_the_message_for_now()
     let call = harness.start("next");
     for tries in 1..=4 {
         assert!(harness.is_send() && harness.is_pending(call), "{tries}");
-        harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+        harness.busy_with("t1");
         harness.pass(5_000);
     }
     let error = harness.outcome(call).unwrap().error.clone().unwrap();
@@ -91,7 +82,7 @@ fn a_stop_of_a_message_that_did_not_get_through_leaves_the_stop_before_it_rememb
     let mut harness = stopped();
     harness.start("next");
     harness.pass(1_000);
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.busy_with("t1");
     harness.stop();
     let rejoin = harness.rejoin("t1", None);
     assert_eq!((harness.kind(rejoin), harness.removed.len()), (OutcomeKind::Stopped, 0));
@@ -100,12 +91,9 @@ fn a_stop_of_a_message_that_did_not_get_through_leaves_the_stop_before_it_rememb
 #[test]
 fn a_message_whose_answer_was_lost_is_not_taken_for_the_task_that_was_stopped() {
     let mut harness = stopped();
-    harness.start("next");
-    harness.pass(1_000);
-    harness.open(None);
+    harness.next(None);
     harness.bytes(b":");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(200, &running("t1"));
     harness.pass(60_000);
     assert!(harness.joined().is_none());
@@ -208,7 +196,7 @@ fn a_stop_that_found_no_task_means_what_keeps_the_session_busy_for_the_next_mess
     harness.answer(403, "");
     harness.start("hi");
     harness.pass(1_000);
-    harness.answer(409, r#"{"detail":{"code":"TASK_RUNNING","task_id":"t1"}}"#);
+    harness.busy_with("t1");
     harness.pass_until_asked();
     assert!(harness.is_send());
 }
@@ -222,8 +210,7 @@ fn a_stop_that_found_no_task_means_nothing_that_a_later_message_starts() {
     harness.pass(1_000);
     harness.open(None);
     harness.bytes(b":");
-    harness.end_of_file();
-    harness.pass_until_asked();
+    harness.cut();
     harness.answer(200, &running("t1"));
     harness.pass(1_000);
     assert_eq!((harness.joined().unwrap().0.as_str(), harness.is_pending(call)), ("t1", true));

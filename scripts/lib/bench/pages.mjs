@@ -12,6 +12,7 @@ const SIDES = [
   { name: "useChat", page: "use-chat", rounds: 3 },
   { name: "handlers, a list of pieces", page: "handlers", query: "&way=list" },
   { name: "handlers, text appended", page: "handlers", query: "&way=text" },
+  { name: "nothing but React and paint", page: "floor" },
 ];
 
 /** From the begin of the catch-up to the frame that shows all of the text, and the tasks of the page's main thread in that time. */
@@ -27,9 +28,10 @@ export async function catchUp(browser, server, { rounds }) {
     }
   }
   const own = median(results[0].map(({ painted }) => painted));
-  const body = SIDES.map(({ name }, index) => {
+  const body = SIDES.map(({ name, page }, index) => {
     const of = (key) => results[index].map((one) => one[key]);
-    return [name, index === 0 ? "" : `${figure(median(of("painted")) / own)}×`, index === 0 ? "" : "10×", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
+    const isPeer = name !== "rejoin" && page !== "floor";
+    return [name, isPeer ? `${figure(median(of("painted")) / own)}×` : "", isPeer ? "10×" : "", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
   });
   printTable(
     `Catch-up of ${CHUNKS} chunks after a reload, React, until painted (Chromium; median and quartiles in ms)`,

@@ -12,7 +12,7 @@ const logs = new Map();
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://bench.test");
   if (files.has(pathname.slice(1))) return sendFile(response, files.get(pathname.slice(1)));
-  if (pathname.includes("/stream")) return replay(response, Number(searchParams.get("deltas") ?? 20_000), Number(searchParams.get("write") ?? 16_384), searchParams.has("plain"));
+  if (pathname.includes("/stream")) return replay(response, searchParams);
   if (pathname !== "/") return response.writeHead(404).end();
   const script = searchParams.get("script");
   response.setHeader("content-type", "text/html");
@@ -25,8 +25,8 @@ function sendFile(response, file) {
 }
 
 /** The whole log in writes of that size, as fast as it is read. */
-async function replay(response, deltas, size, isPlain) {
-  const bytes = log(deltas, isPlain);
+async function replay(response, params) {
+  const [bytes, size] = [log(params), Number(params.get("write") ?? 16_384)];
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-task-id": "t1" });
   response.socket.setNoDelay(true);
   const gone = new Promise((done) => response.once("close", done));
@@ -36,15 +36,29 @@ async function replay(response, deltas, size, isPlain) {
   response.end();
 }
 
-/** Plain: without the member that is this protocol's own, which the AI SDK takes for an error. */
-function log(deltas, isPlain) {
-  const key = `${deltas} ${isPlain}`;
-  if (!logs.has(key)) {
-    const chunks = answer(deltas);
-    if (isPlain) delete chunks[0].taskId;
-    logs.set(key, Buffer.from(bytesOf(chunks)));
-  }
+/**
+ * Plain: without the member that is this protocol's own, which the AI SDK takes for an error. Compact: as a server that does
+ * what `compact=1` asks for (PROTOCOL §2); `full` makes it one that does not.
+ */
+function log(params) {
+  const deltas = Number(params.get("deltas") ?? 20_000);
+  const way = params.has("plain") ? "plain" : params.has("compact") && !params.has("full") ? "compact" : "full";
+  const key = `${deltas} ${way}`;
+  if (!logs.has(key)) logs.set(key, Buffer.from(bytesOf(WAYS[way](answer(deltas)))));
   return logs.get(key);
+}
+
+const WAYS = {
+  full: (chunks) => chunks,
+  plain: ([{ taskId, ...start }, ...rest]) => [start, ...rest],
+  compact: (chunks) => chunks.reduce(merge, []),
+};
+
+function merge(merged, chunk) {
+  const last = merged.at(-1);
+  if (chunk.type === "text-delta" && last?.type === "text-delta") last.delta += chunk.delta;
+  else merged.push({ ...chunk });
+  return merged;
 }
 
 server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));

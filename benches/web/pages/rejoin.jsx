@@ -9,4 +9,8 @@ function Page({ streams }) {
   return <Answer parts={message?.parts ?? []} />;
 }
 
-globalThis.begin = () => show(<Page streams={createChatStreams()} />);
+/** With the whole log, as from any backend, or with what our server makes of it where `compact=1` is asked for. */
+const isCompact = new URLSearchParams(location.search).has("compact");
+const whole = (url, init) => fetch(`${url}&full`, init);
+
+globalThis.begin = () => show(<Page streams={createChatStreams(isCompact ? {} : { fetch: whole })} />);

@@ -9,6 +9,7 @@ const LONGEST = 180_000;
 /** One that takes many seconds is done less often. */
 const SIDES = [
   { name: "rejoin", page: "rejoin" },
+  { name: "rejoin, compact replay", page: "rejoin", query: "&compact" },
   { name: "useChat", page: "use-chat", rounds: 3 },
   { name: "handlers, a list of pieces", page: "handlers", query: "&way=list" },
   { name: "handlers, text appended", page: "handlers", query: "&way=text" },
@@ -27,15 +28,16 @@ export async function catchUp(browser, server, { rounds }) {
       results[index].push(await browser.withPage((page, failed) => catchUpOnce(browser, page, failed, `${server}/?script=${side.page}.js&length=${length}${side.query ?? ""}`, server)));
     }
   }
-  const own = median(results[0].map(({ painted }) => painted));
+  const [own, compact] = results.map((runs) => median(runs.map(({ painted }) => painted)));
   const body = SIDES.map(({ name, page }, index) => {
     const of = (key) => results[index].map((one) => one[key]);
-    const isPeer = name !== "rejoin" && page !== "floor";
-    return [name, isPeer ? `${figure(median(of("painted")) / own)}×` : "", isPeer ? "10×" : "", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
+    const isPeer = page !== "rejoin" && page !== "floor";
+    const ratios = isPeer ? [own, compact].map((mine) => `${figure(median(of("painted")) / mine)}×`) : ["", ""];
+    return [name, ...ratios, isPeer ? "10×" : "", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
   });
   printTable(
     `Catch-up of ${CHUNKS} chunks after a reload, React, until painted (Chromium; median and quartiles in ms)`,
-    ["side", "ratio", "goal", "until painted", "CPU of the main thread", "longest task", "longest task, CPU"],
+    ["side", "to rejoin", "to its compact replay", "goal", "until painted", "CPU of the main thread", "longest task", "longest task, CPU"],
     body,
   );
 }

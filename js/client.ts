@@ -13,12 +13,12 @@ import { readBatch } from "./batch.js";
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "./errors.js";
-import { letGo, makeHost } from "./host.js";
+import { Host } from "./host.js";
 import { CallQueue } from "./queue.js";
 import { guard } from "./report.js";
+import { hasTabs } from "./tabs.js";
 import { init, isInitialised, textAt, wordsAt } from "./wasm.js";
 import type { StreamState, Subscription } from "./channel.js";
-import type { Host } from "./host.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,
@@ -87,7 +87,6 @@ class Client implements ChatStreams {
   #areTasksTouched = false;
   readonly #delivery: Delivery;
   #engine: Engine | undefined;
-  #host: Host | undefined;
   #jobs: Job[] = [];
   #opening: Promise<void> | undefined;
   #lastCall = 0;
@@ -248,7 +247,6 @@ class Client implements ChatStreams {
     this.#engine?.close();
     this.#drain();
     this.#abandonJobs(() => true);
-    if (this.#host) letGo(this.#host);
   }
 
   [Symbol.dispose](): void {
@@ -277,12 +275,13 @@ class Client implements ChatStreams {
 
   #makeEngine(): void {
     if (this.#isClosed || this.#engine) return;
-    this.#host = makeHost(this.#options, {
+    const host = new Host(this.#options, {
       wake: () => this.#wake(),
       deliver: (session, urgent) => this.#delivery.add(session, urgent),
     });
-    const engine = new Engine(plain(this.#options), this.#host);
+    const engine = new Engine(settings(this.#options), this.#options.seed ?? Math.random(), host);
     this.#engine = engine;
+    host.connect(engine);
     for (const session of this.#channels.keys()) engine.watch(session);
     for (const { run } of this.#jobs.splice(0)) run(engine);
     this.#drain();
@@ -482,12 +481,18 @@ function unsubscriber(channel: Channel, subscription: Subscription): () => void 
   return () => channel.unsubscribe(subscription);
 }
 
-/** What the core reads of the options; members not given are left out. */
-function plain(options: ChatStreamsOptions): Record<string, unknown> {
-  const { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, crossTab, seed } = options;
-  const all = { baseUrl, credentials, storage, storageKey, userKey, taskTtlMs, retry, stallTimeoutMs, crossTab, seed };
-  const isPlain = (value: unknown, name: string): boolean => value != null && (name !== "storage" || typeof value === "string");
-  return Object.fromEntries(Object.entries(all).filter(([name, value]) => isPlain(value, name)));
+/** What the core reads of the options, as JSON: members not given are left out, numbers are whole (src/browser/options.rs). */
+function settings({ storageKey, userKey, taskTtlMs, stallTimeoutMs, retry, crossTab }: ChatStreamsOptions): string {
+  const { initialDelayMs, maxDelayMs, maxRetries, windowMs, repost } = retry ?? {};
+  const numbers = { taskTtlMs, stallTimeoutMs, initialDelayMs, maxDelayMs, maxRetries, windowMs };
+  const given = Object.entries(numbers).filter(([, number]) => number != null && !Number.isNaN(number));
+  return JSON.stringify({
+    ...Object.fromEntries(given.map(([name, number]) => [name, Math.min(time(number), Number.MAX_SAFE_INTEGER)])),
+    storageKey: storageKey ?? undefined,
+    userKey: userKey ?? undefined,
+    repost: repost === "never" ? repost : undefined,
+    tab: (crossTab ?? true) && hasTabs() ? randomId() : undefined,
+  });
 }
 
 function toState({ error, ...state }: StateRecord): StreamState {

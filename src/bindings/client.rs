@@ -3,7 +3,6 @@
 //! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
 
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,10 +13,13 @@ use wasm_bindgen::prelude::*;
 use crate::batch::Batch;
 use crate::browser::driver::{Driver, Notice};
 use crate::browser::host::Host;
-use crate::browser::options::Options;
+use crate::browser::news::News;
+use crate::browser::options;
 use crate::cursor::EventId;
 use crate::decimal;
-use crate::io::{Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError};
+use crate::io::{
+    Attempt, Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
+};
 use crate::json::{Json, ObjectWriter};
 use crate::session::Role;
 use crate::task::ActiveTask;
@@ -25,17 +27,27 @@ use crate::task::ActiveTask;
 /// One client. Every method takes `&self`: JavaScript may call one from within another.
 #[wasm_bindgen]
 pub struct Engine {
-    driver: Rc<Driver>,
+    driver: Driver,
     /// Taken last: JavaScript looks at it.
     batch: RefCell<Batch>,
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Makes a client of validated options; what does not fit all the same counts as not given.
+    /// Makes a client of validated options.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue, host: Host) -> Self {
-        Self { driver: Driver::new(&Options::read(options), host), batch: RefCell::default() }
+    pub fn new(options: &str, seed: f64, host: Host) -> Self {
+        Self { driver: Driver::new(options::read(options, seed), host), batch: RefCell::default() }
+    }
+
+    /// What the browser tells ([`News`]); answers whether a body is to be streamed.
+    pub fn hear(&self, news: u8, attempt: Attempt, text: &str, bytes: &[u8]) -> bool {
+        News::from_code(news).is_some_and(|news| self.driver.hear(news, attempt, text, bytes))
+    }
+
+    /// Bytes of a body that is streamed.
+    pub fn take(&self, attempt: Attempt, bytes: &[u8]) {
+        self.driver.handle(Input::Bytes { attempt, bytes });
     }
 
     /// `startStream`.

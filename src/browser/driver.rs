@@ -5,22 +5,20 @@
 //! take their place behind those that wait.
 
 use alloc::borrow::ToOwned;
-use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use super::clock::Clock;
-use super::fetch::{self, Exchange};
 use super::host::Host;
-use super::lifecycle::{Lifecycle, News};
-use super::options::Options;
-use super::storage::{Backend, Storage};
-use super::tabs::{self, Tabs};
-use super::timer::Timer;
+use super::news::{News, head};
 use crate::client::Client;
-use crate::io::{Attempt, Call, Effect, Input, LockMode, Millis, Outcome, Page, Request, Urgency, Why};
-use crate::map::Map;
+use crate::io::{
+    Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Urgency,
+    Why,
+};
+
+/// The host counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`] is harmless.
+const LONGEST_WAIT: Millis = 1 << 30;
 
 /// What the TypeScript face is told, in order.
 #[derive(Debug)]
@@ -37,60 +35,44 @@ pub enum Notice {
     Tasks,
 }
 
-/// One client and what it holds of the outside world.
+/// One client and what it holds of the outside world. Dropping it lets go of that.
 pub struct Driver {
     client: RefCell<Client>,
-    clock: Clock,
-    timer: Timer,
-    storage: Storage,
     host: Host,
-    base_url: String,
-    credentials: Option<String>,
-    exchanges: RefCell<Map<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
-    lifecycle: RefCell<Option<Lifecycle>>,
-    tabs: RefCell<Option<Tabs>>,
+    /// For when the host's timer is armed.
+    armed: Cell<Option<Millis>>,
     draining: Cell<bool>,
-    this: Weak<Self>,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.host.close();
+    }
 }
 
 impl Driver {
-    /// Makes a client, reads what the storage holds for it, and starts listening to the page.
-    pub fn new(options: &Options, host: Host) -> Rc<Self> {
-        let clock = Clock::default();
-        let client = Client::new(options.config(), clock.now());
-        let backend = host.storage().map_or_else(|| options.backend(), Backend::Custom);
-        let driver = Rc::new_cyclic(|this| Self {
-            client: RefCell::new(client),
-            clock,
-            timer: Timer::default(),
-            storage: Storage::new(backend),
-            host,
-            base_url: options.base_url.as_deref().unwrap_or("/api/chat").trim_end_matches('/').into(),
-            credentials: options.credentials.clone(),
-            exchanges: RefCell::default(),
-            notices: RefCell::default(),
-            lifecycle: RefCell::default(),
-            tabs: RefCell::default(),
-            draining: Cell::new(false),
-            this: this.clone(),
-        });
+    /// Makes a client, and reads what the storage holds for it.
+    #[must_use]
+    pub fn new(config: Config, host: Host) -> Self {
+        let client = RefCell::new(Client::new(config, now(&host)));
+        let (notices, armed, draining) = (RefCell::default(), Cell::default(), Cell::default());
+        let driver = Self { client, host, notices, armed, draining };
         driver.join_tabs();
         driver.restore_all();
         driver.handle(Input::Restored);
-        driver.listen();
         driver
     }
 
     /// Tells the client, and carries out what it decides.
     pub fn handle(&self, input: Input<'_>) {
-        self.with(|client| client.handle(input, self.clock.now()));
+        self.with(|client| client.handle(input, now(&self.host)));
         self.settle();
     }
 
     /// Looks at or changes the client; what it decides is carried out afterwards.
     pub fn apply<T>(&self, change: impl FnOnce(&mut Client, Millis) -> T) -> T {
-        let answer = self.with(|client| change(client, self.clock.now()));
+        let answer = self.with(|client| change(client, now(&self.host)));
         self.settle();
         answer
     }
@@ -108,9 +90,7 @@ impl Driver {
     /// The same for all saved sessions.
     pub fn restore_all(&self) {
         let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
-        for key in self.storage.keys(&prefix) {
-            self.restore_key(&key);
-        }
+        self.host.keys(&prefix).split_terminator('\0').for_each(|key| self.restore_key(key));
         self.restore_key(&legacy);
     }
 
@@ -123,130 +103,102 @@ impl Driver {
     /// gives itself up when it is answered and finds nobody waiting.
     pub fn close(&self) {
         self.handle(Input::Close);
-        self.lifecycle.take();
-        self.tabs.take();
-        self.exchanges.take().into_values().for_each(Exchange::forget);
+        self.host.close();
     }
 
-    /// Ends a request: nothing more is heard of it after this input.
-    pub(super) fn end(&self, attempt: Attempt, input: Input<'_>) {
-        if let Some(exchange) = self.release(attempt) {
-            exchange.forget();
-            self.handle(input);
+    /// What the browser tells; answers whether a body is to be streamed.
+    pub fn hear(&self, news: News, attempt: Attempt, text: &str, bytes: &[u8]) -> bool {
+        let failed = |failure: fn(String) -> Failure| Input::Failed { attempt, failure: failure(text.into()) };
+        self.handle(match news {
+            News::Opened => return self.hear_head(attempt, head(text)),
+            News::Answered => Input::Answered { attempt, head: head(text), body: bytes },
+            News::Ended => Input::Ended { attempt },
+            News::NetworkFailed => failed(Failure::Network),
+            News::HeadersFailed => failed(Failure::Headers),
+            News::UrlInvalid => failed(Failure::InvalidUrl),
+            News::Posted => Input::Tab { message: text },
+            News::Locked => {
+                self.restore(text);
+                Input::Locked { session: text }
+            }
+            News::LockLost => Input::LockLost { session: text },
+            News::LocksRefused => {
+                self.host.leave();
+                Input::Alone
+            }
+            News::Online => Input::Network(Network::Online),
+            News::Offline => Input::Network(Network::Offline),
+            News::Shown => Input::Page(Page::Shown),
+            News::Hidden => Input::Page(Page::Hidden),
+            News::Left => {
+                self.handle(Input::Page(Page::Left));
+                self.host.leave();
+                return false;
+            }
+            News::Returned => {
+                self.catch_up();
+                Input::Page(Page::Returned)
+            }
+            News::KeyChanged => return self.hear_key(text),
+            News::KeysCleared => return self.restore_known(),
+            News::Rang => {
+                self.armed.set(None);
+                let stops = self.with(|client| client.due_stops(now(&self.host)));
+                stops.iter().for_each(|session| self.restore(session));
+                Input::Timeout
+            }
+        });
+        false
+    }
+
+    fn hear_head(&self, attempt: Attempt, head: Head<'_>) -> bool {
+        let is_stream = head.is_event_stream();
+        if is_stream {
+            self.handle(Input::Opened { attempt, head });
         }
-    }
-
-    pub(super) fn is_open(&self, attempt: Attempt) -> bool {
-        self.exchanges.borrow().contains_key(&attempt)
-    }
-
-    pub(super) fn host(&self) -> &Host {
-        &self.host
-    }
-
-    pub(super) fn credentials(&self) -> Option<&str> {
-        self.credentials.as_deref()
-    }
-
-    pub(super) fn url(&self, path: &str) -> String {
-        [self.base_url.as_str(), path].concat()
+        is_stream
     }
 
     fn restore_key(&self, key: &str) {
-        let value = self.storage.read(key);
+        let value = self.host.read(key);
         self.handle(Input::Stored { key, value: value.as_deref() });
-    }
-
-    fn listen(&self) {
-        let this = self.this.clone();
-        let lifecycle = Lifecycle::listen(move |news| {
-            if let Some(driver) = this.upgrade() {
-                driver.hear(news);
-            }
-        });
-        self.lifecycle.replace(Some(lifecycle));
     }
 
     /// The channel is that of the storage keys: the tabs that share records share streams.
     fn join_tabs(&self) {
-        let Some(name) = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned())) else {
-            return;
-        };
-        let this = self.this.clone();
-        let tabs = Tabs::join(&name, move |news| {
-            if let Some(driver) = this.upgrade() {
-                driver.hear_tab(news);
-            }
-        });
-        if tabs.is_none() {
+        let name = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned()));
+        if name.is_some_and(|name| !self.host.join(&name)) {
             self.handle(Input::Alone);
-        }
-        self.tabs.replace(tabs);
-    }
-
-    fn go_alone(&self) {
-        self.tabs.take();
-        self.handle(Input::Alone);
-    }
-
-    fn hear_tab(&self, news: tabs::News) {
-        match news {
-            tabs::News::Message(message) => self.handle(Input::Tab { message: &message }),
-            tabs::News::LockLost(session) => self.handle(Input::LockLost { session: &session }),
-            tabs::News::Refused => self.go_alone(),
-            tabs::News::Locked(session) => {
-                self.restore(&session);
-                self.handle(Input::Locked { session: &session });
-            }
-        }
-    }
-
-    fn with_tabs(&self, act: impl FnOnce(&Tabs)) {
-        if let Some(tabs) = self.tabs.borrow().as_ref() {
-            act(tabs);
         }
     }
 
     fn lock(&self, session: &str, mode: LockMode) {
         let name = self.with(|client| client.record_key(session));
-        self.with_tabs(|tabs| tabs.lock(session, &name, mode));
+        self.host.lock(session, &name, mode == LockMode::Steal);
     }
 
-    fn hear(&self, news: News) {
-        match news {
-            News::Network(network) => self.handle(Input::Network(network)),
-            News::Page(page) => self.hear_page(page),
-            News::Storage(Some(key)) => self.hear_key(&key),
-            News::Storage(None) => self.restore_known(),
-        }
+    /// An open channel would have kept the page out of the back-forward cache. What other tabs wrote while it was away,
+    /// nobody has told it.
+    fn catch_up(&self) {
+        self.join_tabs();
+        self.restore_known();
+        self.restore_all();
     }
 
-    /// An open channel would keep the page out of the back-forward cache. What other tabs wrote while it was away, nobody
-    /// has told it.
-    fn hear_page(&self, page: Page) {
-        if page == Page::Returned {
-            self.join_tabs();
-            self.restore_known();
-            self.restore_all();
-        }
-        self.handle(Input::Page(page));
-        if page == Page::Left {
-            self.tabs.take();
-        }
-    }
-
-    fn hear_key(&self, key: &str) {
+    fn hear_key(&self, key: &str) -> bool {
         let is_ours = self.with(|client| key.starts_with(client.key_prefix()) || key == client.legacy_key());
         if is_ours {
             self.tell(Notice::Tasks);
             self.restore_key(key);
         }
+        false
     }
 
-    fn restore_known(&self) {
+    fn restore_known(&self) -> bool {
         let sessions: Vec<_> = self.with(|client| client.recorded_sessions().cloned().collect());
         self.tell(Notice::Tasks);
         sessions.iter().for_each(|session| self.restore(session));
+        false
     }
 
     /// Drains the client's effects, then arms the timer, then tells the face. Not entered twice: an input that comes
@@ -267,19 +219,19 @@ impl Driver {
 
     fn perform(&self, effect: Effect) {
         match effect {
-            Effect::Open { attempt, request, why } => self.open(attempt, request, why),
-            Effect::Abort { attempt } => drop(self.release(attempt)),
+            Effect::Open { attempt, request, why } => self.open(attempt, &request, why),
+            Effect::Abort { attempt } => self.host.abort(attempt),
             Effect::Save { key, value } => {
-                self.storage.write(&key, &value);
+                self.host.write(&key, &value);
                 self.tell(Notice::Tasks);
             }
             Effect::Remove { key } => {
-                self.storage.remove(&key);
+                self.host.remove(&key);
                 self.tell(Notice::Tasks);
             }
             Effect::Lock { session, mode } => self.lock(&session, mode),
-            Effect::Unlock { session } => self.with_tabs(|tabs| tabs.unlock(&session)),
-            Effect::Post { message } => self.with_tabs(|tabs| tabs.post(&message)),
+            Effect::Unlock { session } => self.host.unlock(&session),
+            Effect::Post { message } => self.host.post(&message),
             Effect::Began { session } => self.tell(Notice::Began(session)),
             Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency == Urgency::Now),
             Effect::Changed { session } => self.tell(Notice::Changed(session)),
@@ -288,16 +240,13 @@ impl Driver {
         }
     }
 
-    fn open(&self, attempt: Attempt, request: Request, why: Why) {
-        if let Some(this) = self.this.upgrade() {
-            let exchange = fetch::start(&this, attempt, request, why);
-            self.exchanges.borrow_mut().insert(attempt, exchange);
-        }
-    }
-
-    /// Takes a request out before it is dropped: dropping aborts it, which runs the app's abort listeners.
-    fn release(&self, attempt: Attempt) -> Option<Exchange> {
-        self.exchanges.borrow_mut().remove(&attempt)
+    fn open(&self, attempt: Attempt, request: &Request, why: Why) {
+        let why = match why {
+            Why::Send => "send",
+            Why::Resume => "resume",
+            Why::Unauthorized => "unauthorized",
+        };
+        self.host.open(attempt, request.method(), &request.path(), request.body(), why, request.expects_stream());
     }
 
     fn tell(&self, notice: Notice) {
@@ -305,14 +254,15 @@ impl Driver {
     }
 
     fn arm(&self) {
-        let this = self.this.clone();
-        self.timer.arm(self.with(|client| client.deadline()), self.clock.now(), move || {
-            if let Some(driver) = this.upgrade() {
-                driver.timer.rang();
-                let stops = driver.with(|client| client.due_stops(driver.clock.now()));
-                stops.iter().for_each(|session| driver.restore(session));
-                driver.handle(Input::Timeout);
-            }
-        });
+        let deadline = self.with(|client| client.deadline());
+        if self.armed.replace(deadline) != deadline {
+            let wait = deadline.map(|at| at.saturating_sub(now(&self.host)).min(LONGEST_WAIT));
+            self.host.arm(wait.and_then(|ms| i32::try_from(ms).ok()).unwrap_or(-1));
+        }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+fn now(host: &Host) -> Millis {
+    host.now() as Millis
 }

@@ -1,50 +1,85 @@
-//! What the TypeScript face gives to the shell: never code of the app itself, but functions that call it after the
-//! WebAssembly call has returned.
+//! What the shell may call of the browser (`js/host.ts`). None of it throws, and none of it calls code of the app before the
+//! WebAssembly call has returned; but for the app's storage, which is synchronous, and what listens to an abort.
 
-use js_sys::{Promise, Uint8Array};
+use alloc::string::String;
 use wasm_bindgen::prelude::*;
-
-use super::storage::StorageLike;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Calls the app's `fetch`.
-    #[wasm_bindgen(extends = js_sys::Function)]
-    pub type Fetch;
-
     /// Made by `js/client.ts` for each client.
     pub type Host;
 
+    /// The time: milliseconds since the Unix epoch that never run back.
+    #[wasm_bindgen(method)]
+    pub fn now(this: &Host) -> f64;
+
+    /// Rings once after so many milliseconds instead of when it would have; not at all where that is negative.
+    #[wasm_bindgen(method)]
+    pub fn arm(this: &Host, ms: i32);
+
     /// Notices wait (`takeNotices`).
-    #[wasm_bindgen(method, structural)]
+    #[wasm_bindgen(method)]
     pub fn wake(this: &Host);
 
     /// Chunks of a session wait, `urgent`ly or for the next frame. No notice, because it comes with each read: this way
     /// costs one string.
-    #[wasm_bindgen(method, structural)]
+    #[wasm_bindgen(method)]
     pub fn deliver(this: &Host, session: &str, urgent: bool);
 
-    /// The app's headers for one request: a promise of `[name, value]` pairs.
-    #[wasm_bindgen(method, structural, catch)]
-    pub fn headers(this: &Host, why: &str) -> Result<Promise, JsValue>;
+    /// Starts a request: its path below the base URL, its body, for what the app's headers are asked, and whether an event
+    /// stream is what a good answer is.
+    #[wasm_bindgen(method)]
+    pub fn open(
+        this: &Host,
+        attempt: u32,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        why: &str,
+        expects_stream: bool,
+    );
 
-    /// Reads a body: `take` gets every part and says whether more is wanted. In JavaScript, because there a read costs
-    /// one promise, and here two closures more. Rejects where the body breaks or gives something else than bytes.
-    #[wasm_bindgen(method, structural, catch)]
-    pub fn pump(this: &Host, body: &JsValue, take: &Closure<dyn FnMut(Uint8Array) -> bool>)
-    -> Result<Promise, JsValue>;
+    /// Gives up a request; nothing more is heard of it.
+    #[wasm_bindgen(method)]
+    pub fn abort(this: &Host, attempt: u32);
 
-    /// The app's `fetch`, if it gave one.
-    #[wasm_bindgen(method, structural, getter)]
-    pub fn fetch(this: &Host) -> Option<Fetch>;
+    /// The saved text under a key.
+    #[wasm_bindgen(method)]
+    pub fn read(this: &Host, key: &str) -> Option<String>;
 
-    /// The app's storage, if it gave one.
-    #[wasm_bindgen(method, structural, getter)]
-    pub fn storage(this: &Host) -> Option<StorageLike>;
-}
+    /// Saves a text under a key.
+    #[wasm_bindgen(method)]
+    pub fn write(this: &Host, key: &str, text: &str);
 
-/// Calls what [`Host::fetch`] gave.
-pub fn call(fetch: &Fetch, url: &str, init: &web_sys::RequestInit) -> Result<Promise, JsValue> {
-    let answer = fetch.call2(&JsValue::UNDEFINED, &url.into(), init)?;
-    Ok(Promise::resolve(&answer))
+    /// Forgets a key.
+    #[wasm_bindgen(method)]
+    pub fn remove(this: &Host, key: &str);
+
+    /// The keys that begin so, each with a NUL behind it.
+    #[wasm_bindgen(method)]
+    pub fn keys(this: &Host, prefix: &str) -> String;
+
+    /// Joins the tabs of a channel; `false` where the browser forbids it.
+    #[wasm_bindgen(method)]
+    pub fn join(this: &Host, name: &str) -> bool;
+
+    /// Leaves them, and gives every lock back.
+    #[wasm_bindgen(method)]
+    pub fn leave(this: &Host);
+
+    /// Tells the other tabs.
+    #[wasm_bindgen(method)]
+    pub fn post(this: &Host, message: &str);
+
+    /// Asks for a session's lock, in turn or at once.
+    #[wasm_bindgen(method)]
+    pub fn lock(this: &Host, session: &str, name: &str, steals: bool);
+
+    /// Gives a session's lock back, or no longer waits for it.
+    #[wasm_bindgen(method)]
+    pub fn unlock(this: &Host, session: &str);
+
+    /// Lets go of everything: streams, timer, listeners, locks.
+    #[wasm_bindgen(method)]
+    pub fn close(this: &Host);
 }

@@ -1,14 +1,9 @@
-//! The wasm32 shell: carries out what the core decides, with what a browser, a worker or Node has.
+//! The shell: drives the core in a browser. What it is told comes by [`driver::Driver::hear`], what it does goes by
+//! [`host::Host`]; how that is done stands in `js/host.ts`, where it takes an eighth of the bytes.
 //!
-//! Each part owns what it opened and lets it go when dropped. Whatever JavaScript throws becomes an input of the core or
-//! a default; nothing here panics, because under `panic = "abort"` that would brick every client of the page.
+//! It decides nothing. Whatever the browser refuses is an input like any other.
 
-pub mod clock;
 pub mod driver;
-pub mod fetch;
 pub mod host;
-pub mod lifecycle;
+pub mod news;
 pub mod options;
-pub mod storage;
-pub mod tabs;
-pub mod timer;

@@ -18,6 +18,7 @@ pub mod context;
 pub mod cursor;
 pub mod decimal;
 pub mod dispatch;
+pub mod heap;
 pub mod io;
 pub mod json;
 pub mod map;

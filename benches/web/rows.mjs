@@ -126,13 +126,24 @@ async function alternate({ sides, slow, repeats = slow ? 1 : 4 }, clock, rounds)
       globalThis.gc?.();
       const times = name === LOOP ? 1 : repeats;
       const started = await clock();
-      for (let time = 0; time < times; time++) await all[name]();
+      for (let time = 0; time < times; time++) await inTime(all[name](), name);
       const passed = ((await clock()) - started) / times;
       if (round >= 0) passes[name].push(passed);
     }
   }
   const { [LOOP]: noise, ...times } = passes;
   return { times, noise };
+}
+
+const LONGEST = 180_000;
+
+/** A side that does not come to its end is no result. */
+function inTime(run, name) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${name} has not finished after ${LONGEST} ms`)), LONGEST);
+  });
+  return Promise.race([run, late]).finally(() => clearTimeout(timer));
 }
 
 const LOOP = "the same loop";

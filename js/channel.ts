@@ -1,9 +1,11 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
+import { chunksOf } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import { History } from "./history.js";
 import { guard } from "./report.js";
 import { Transcript } from "./transcript.js";
+import type { Batch } from "./batch.js";
 import type { RejoinError } from "./errors.js";
 import type { StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
 
@@ -113,11 +115,16 @@ export class Channel {
   }
 
   /** Keeps chunks, then hands them to everyone who listens. */
-  deliver(chunks: readonly StreamChunk[]): void {
-    this.#history.add(chunks);
-    this.#transcript.push(chunks);
+  deliver(batch: Batch): void {
+    this.#history.add(batch);
+    this.#transcript.add(batch);
     this.#snapshot = undefined;
-    this.#give(this.subscriptions(), chunks);
+    if (this.#history.isFull) {
+      this.#history.merge();
+      this.#transcript.absorb();
+    }
+    const subscriptions = this.subscriptions();
+    if (subscriptions.length > 0) this.#give(subscriptions, chunksOf(batch));
   }
 
   /** Gives a late listener what the stream gave so far; then it listens like the others. */
@@ -161,10 +168,20 @@ function unknownTo(subscription: Subscription, chunks: readonly StreamChunk[]): 
 /** Hands chunks to a listener in its own shape, for as long as it wants them: each call may end that. */
 function hand(listener: StreamListener, chunks: readonly StreamChunk[], wants: () => boolean): void {
   if (typeof listener === "function") {
-    for (const chunk of chunks) if (wants()) guard(() => listener(chunk));
+    handEach(listener, chunks, wants);
   } else {
     for (const run of runs(chunks)) handRun(listener, run, wants);
   }
+}
+
+/** The hot path: one guard for all of them, unless one throws. */
+function handEach(listener: (chunk: StreamChunk) => void, chunks: readonly StreamChunk[], wants: () => boolean): void {
+  let next = 0;
+  const handRest = (): void => {
+    while (next < chunks.length && wants()) listener(chunks[next++] as StreamChunk);
+    next = chunks.length;
+  };
+  while (next < chunks.length) guard(handRest);
 }
 
 function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wants: () => boolean): void {
@@ -172,7 +189,7 @@ function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wa
     if (wants()) guard(() => listener.onReset?.());
     return;
   }
-  if (listener.onChunk) for (const chunk of run) if (wants()) guard(() => listener.onChunk?.(chunk));
+  if (listener.onChunk) handEach((chunk) => listener.onChunk?.(chunk), run, wants);
   if (listener.onBatch && wants()) guard(() => listener.onBatch?.(run));
 }
 

@@ -9,7 +9,7 @@ import { Engine } from "../pkg/rejoin.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
-import { readBatch } from "./batch.js";
+import { malformedOf } from "./batch.js";
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "./errors.js";
@@ -429,12 +429,13 @@ class Client implements ChatStreams {
   /** Hands out what waits for a session: one crossing, whatever the number of chunks. */
   #deliver(session: string): void {
     this.#drain();
-    const [words, count, text, length] = this.#engine?.takeBatch(session) ?? [];
-    if (words === undefined) return;
+    const places = this.#engine?.takeBatch(session);
+    if (!places || places.length === 0) return;
+    const [words, count, text, length, names, namesLength] = places as unknown as [number, number, number, number, number, number];
+    const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength) };
     const channel = this.#channel(session);
-    const { chunks, malformed } = readBatch(wordsAt(words, count as number), textAt(text as number, length as number));
-    for (const frame of malformed) guard(() => this.#options.onMalformed?.(frame));
-    channel.deliver(chunks);
+    if (this.#options.onMalformed) for (const frame of malformedOf(batch)) guard(() => this.#options.onMalformed?.(frame));
+    channel.deliver(batch);
     if (this.#isClosed) return;
     this.#touch(channel);
     this.#engine?.delivered(session);

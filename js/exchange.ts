@@ -3,7 +3,7 @@
 import type { ChatStreamsOptions, HeadersReason } from "./types.js";
 import { quietly } from "./hostile.js";
 import { News } from "./news.js";
-import { pump } from "./host.js";
+import { pump } from "./pump.js";
 import type { Tell } from "./news.js";
 
 /** The most of a body that is read where an event stream was asked for and something else came (an error, a login page). */

@@ -3,7 +3,9 @@
  * takes goes by what the answer says, as the message itself does.
  */
 
+import { chunksOf, weight } from "./batch.js";
 import { isAfter } from "./cursor.js";
+import type { Batch } from "./batch.js";
 import type { StreamChunk } from "./types.js";
 
 type Delta = { type: string; blockId?: string; id?: string; toolCallId?: string; replayed?: true; eventId?: string } & {
@@ -17,8 +19,8 @@ const DELTAS: Record<string, readonly [text: string, block: string]> = {
   "tool-input-delta": ["inputTextDelta", "toolCallId"],
 };
 
-/** That many chunks are kept as they came, which takes about four megabytes. */
-const MOST_FRESH = 32_768;
+/** So many bytes are kept as they came. */
+const MOST_FRESH = 4 * 1024 * 1024;
 
 /** Where the deltas of a merged chunk ended that had an id. */
 interface Seams {
@@ -34,21 +36,30 @@ export class History {
   /** Whether the last chunk is a copy of ours, which may grow. */
   #isOpen = false;
   /** Not merged yet: most histories are never asked for, and those that are long are merged in parts. */
-  #fresh: Array<readonly StreamChunk[]> = [];
-  #freshCount = 0;
+  #fresh: Batch[] = [];
+  #freshWeight = 0;
 
-  /** Takes the next chunks; they must not be changed afterwards. */
-  add(chunks: readonly StreamChunk[]): void {
-    this.#fresh.push(chunks);
-    this.#freshCount += chunks.length;
-    if (this.#freshCount > MOST_FRESH) this.#merge();
+  /** Takes the next chunks. */
+  add(batch: Batch): void {
+    this.#fresh.push(batch);
+    this.#freshWeight += weight(batch);
   }
 
-  #merge(): void {
+  /** Whether so much waits to be merged that it should not be kept as it came. */
+  get isFull(): boolean {
+    return this.#freshWeight > MOST_FRESH;
+  }
+
+  /** Merges what waits. */
+  merge(): void {
+    for (const batch of this.#takeFresh()) for (const chunk of chunksOf(batch)) this.#take(chunk);
+  }
+
+  #takeFresh(): Batch[] {
     const fresh = this.#fresh;
     this.#fresh = [];
-    this.#freshCount = 0;
-    for (const chunks of fresh) for (const chunk of chunks) this.#take(chunk);
+    this.#freshWeight = 0;
+    return fresh;
   }
 
   #take(chunk: StreamChunk): void {
@@ -61,8 +72,7 @@ export class History {
   }
 
   clear(): void {
-    this.#fresh = [];
-    this.#freshCount = 0;
+    this.#takeFresh();
     this.#forget();
   }
 
@@ -74,14 +84,14 @@ export class History {
 
   /** All of it; what is added later does not change it. */
   chunks(): StreamChunk[] {
-    this.#merge();
+    this.merge();
     this.#isOpen = false;
     return [...this.#chunks];
   }
 
   /** What came after an event. What has no id belongs to the event before it. */
   after(cursor: string): StreamChunk[] {
-    this.#merge();
+    this.merge();
     const first = known(this.#chunks.map(({ eventId }) => eventId), cursor);
     const [partly, ...rest] = this.chunks().slice(first);
     return partly ? [tail(partly as Delta, this.#seams[first], cursor), ...rest] : [];

@@ -135,22 +135,3 @@ export class Host {
 
   readonly #tell: Tell = (news, attempt = 0, text = "", bytes = NOTHING) => this.#core?.hear(news, attempt, text, bytes) ?? false;
 }
-
-export async function pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => boolean): Promise<void> {
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    if (take(bytesOf(value))) continue;
-    // A reader that cannot be cancelled has nothing left to give. Its promise is taken, because where the request was
-    // aborted it rejects, and Node ends a process over a rejection that nobody takes.
-    return void reader.cancel?.().catch?.(() => {});
-  }
-}
-
-/** Test environments mix realms, where bytes are no instance of our `Uint8Array`. */
-function bytesOf(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw new TypeError("The body of the response gave something else than bytes.");
-}

@@ -7,6 +7,8 @@
 
 import { ToolCall, present } from "./tool-part.js";
 import { isInterim } from "./tool-result.js";
+import { Sort, readRows } from "./batch.js";
+import type { Batch, Rows } from "./batch.js";
 import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "./types.js";
 
 type Fields = Record<string, unknown>;
@@ -56,8 +58,12 @@ type Blocks = Map<unknown, TextBlock>;
 /** The legacy dialect has one text block at a time, without a name. */
 const UNNAMED = undefined;
 
+/** Of a delta that is its text alone. */
+const NO_FACTS: Fields = {};
+
 /** Builds the message of one stream. */
-export class Transcript {
+export class Transcript implements Rows {
+  #waiting: Batch[] = [];
   #id: string | undefined;
   #taskId: unknown;
   #metadata: unknown;
@@ -76,6 +82,7 @@ export class Transcript {
 
   /** The message so far; null while the stream has told of none. */
   get message(): UIMessage | null {
+    this.absorb();
     if (this.#isStale) this.#message = this.#build();
     this.#isStale = false;
     return this.#message;
@@ -83,16 +90,52 @@ export class Transcript {
 
   /** Tokens, as last told. */
   get usage(): StreamUsage | undefined {
+    this.absorb();
     return this.#usage;
   }
 
   /** Takes the next chunks. */
   push(chunks: Iterable<StreamChunk>): void {
-    for (const chunk of chunks) this.#take(chunk as unknown as Fields);
+    this.absorb();
+    for (const chunk of chunks) this.chunk(chunk);
+  }
+
+  /** Takes the next chunks, and reads them when they are asked for. */
+  add(batch: Batch): void {
+    this.#waiting.push(batch);
+  }
+
+  /** Reads what waits, so that it need not be kept. */
+  absorb(): void {
+    for (const batch of this.#waiting.splice(0)) readRows(batch, this);
+  }
+
+  /** @internal */
+  chunk(chunk: StreamChunk): void {
+    this.#take(chunk as unknown as Fields);
+  }
+
+  /** @internal */
+  run(sort: Sort, block: string, text: string): void {
+    switch (sort) {
+      case Sort.Legacy:
+        return this.#append(this.#text, UNNAMED, text, NO_FACTS);
+      case Sort.Text:
+        return this.#append(this.#text, block, text, NO_FACTS);
+      case Sort.Reasoning:
+        return this.#append(this.#reasoning, block, text, NO_FACTS);
+      default:
+        return this.#change(this.#tools.get(block), (tool) => tool.append(text));
+    }
   }
 
   /** Forgets everything: another stream follows, or the same one from its beginning. */
   reset(): void {
+    this.#waiting = [];
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#id = this.#taskId = this.#metadata = this.#usage = undefined;
     this.#message = null;
     this.#isStale = false;
@@ -123,7 +166,7 @@ export class Transcript {
       case "usage":
         return this.#count(chunk as unknown as StreamUsage);
       case "stream_reset":
-        return this.reset();
+        return this.#forget();
       default:
         return this.#takeBoundary(chunk);
     }
@@ -189,7 +232,7 @@ export class Transcript {
   /** Another task's start begins another message; its own may come again after a cut. */
   #start(chunk: Fields): void {
     const { taskId, messageId, messageMetadata } = chunk;
-    if (taskId !== undefined && this.#taskId !== undefined && taskId !== this.#taskId) this.reset();
+    if (taskId !== undefined && this.#taskId !== undefined && taskId !== this.#taskId) this.#forget();
     this.#taskId = taskId ?? this.#taskId;
     const id = messageId ?? this.#id ?? this.#taskId;
     if (typeof id === "string" && id !== this.#id) {

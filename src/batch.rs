@@ -1,19 +1,20 @@
 //! The columns in which chunks cross to JavaScript: `u32` descriptors and one text (ARCHITECTURE, "The hot path").
 //!
-//! The text is decoded once over there and cut into slices, whose lengths are counted here in UTF-16 code units. Rows
-//! and slices stand in the same order, so no offset is written, only lengths. `js/batch.ts` reads what this writes:
+//! Two texts are decoded once over there, what chunks say and the names of deltas, and cut into slices, whose lengths are
+//! counted here in UTF-16 code units. Rows and slices stand in the same order, so no offset is written, only
+//! lengths. The texts of a block's deltas lie side by side, so that a run of them is one slice. `js/batch.ts` reads what this writes:
 //!
 //! | first word | words that follow | text |
 //! |---|---|---|
-//! | `DELTA` + stream + flags | units of the text, of the block where `NEW_BLOCK`, of the id where `HAS_ID` | these |
+//! | `DELTA` + stream + flags + units of the id << 16, 0 for none | units of the block where `NEW_BLOCK`, of the text | the text; names: the block, the id |
 //! | `JSON` | number of chunks, units | a JSON array of them: adjacent ones are parsed at once |
 //! | `MALFORMED` + reason | units | the data of the frame |
 //! | `RESET` | | |
 
-use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, Stream};
+use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, Stream, Text};
 use crate::cursor::EventId;
+use crate::short::{Column, Start, are_equal};
 use alloc::string::String;
-use alloc::vec::Vec;
 
 const DELTA: u32 = 0;
 const JSON: u32 = 1;
@@ -25,7 +26,8 @@ const TEXT: u32 = 1 << 4;
 const REASONING: u32 = 2 << 4;
 const TOOL_INPUT: u32 = 3 << 4;
 
-const HAS_ID: u32 = 1 << 8;
+/// Where the length of the id stands, which is at most 41.
+const ID: u32 = 16;
 const REPLAYED: u32 = 1 << 9;
 /// The block is another than that of the delta before.
 const NEW_BLOCK: u32 = 1 << 10;
@@ -33,17 +35,25 @@ const NEW_BLOCK: u32 = 1 << 10;
 const NOT_JSON: u32 = 0;
 const NO_TYPE: u32 = 1 << 4;
 
+/// The fewest bytes of a stream that bring one word.
+const SHORTEST: usize = 16;
+
 /// A text buffer above this is given back, in bytes.
 const KEPT_CAPACITY: usize = 1024 * 1024;
 
 /// Rows on their way to JavaScript, in the order in which they are delivered.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    descriptors: Vec<u32>,
-    text: String,
+    descriptors: Column<u32>,
+    /// UTF-8.
+    text: Column<u8>,
+    /// Blocks and event ids; UTF-8.
+    names: Column<u8>,
     last: Last,
     /// The block of the last delta.
     block: String,
+    /// What is written before it goes into the text; kept for its buffer.
+    written: String,
     /// What is added to a chunk; kept for its buffer.
     surplus: String,
 }
@@ -73,7 +83,7 @@ impl Batch {
     pub fn push(&mut self, chunk: &Chunk<'_>, id: Option<EventId>, age: Age) -> bool {
         match chunk {
             Chunk::Delta(delta) => {
-                self.push_delta(delta, id, age);
+                self.push_delta(delta, id.map(EventId::text).unwrap_or_default().as_bytes(), age);
                 true
             }
             Chunk::Object(object) => self.push_object(object, id, age),
@@ -87,9 +97,7 @@ impl Batch {
             Malformed::NoType => NO_TYPE,
         };
         self.row(MALFORMED | reason);
-        let start = self.text.len();
-        self.text.push_str(data);
-        self.slice_from(start);
+        self.push_str(data);
     }
 
     /// Adds the mark that everything before is void.
@@ -100,27 +108,27 @@ impl Batch {
     /// What it holds, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.text.len() + size_of_val(self.descriptors.as_slice())
+        self.text.slice().len() + self.names.slice().len() + size_of_val(self.descriptors.slice())
     }
 
     /// Bytes that it holds on to, buffers that are kept included.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        let text = self.text.capacity() + self.block.capacity() + self.surplus.capacity();
-        text + self.descriptors.capacity() * size_of::<u32>()
+        let columns = self.text.footprint() + self.names.footprint() + self.descriptors.footprint();
+        columns + self.written.capacity() + self.block.capacity() + self.surplus.capacity()
     }
 
     /// Whether it holds no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.descriptors.is_empty()
+        self.descriptors.slice().is_empty()
     }
 
     /// Ready for other rows; keeps its buffers.
     pub fn clear(&mut self) {
-        self.descriptors.clear();
-        self.text.clear();
-        self.text.shrink_to(KEPT_CAPACITY);
+        self.descriptors.clear(KEPT_CAPACITY / size_of::<u32>());
+        self.text.clear(KEPT_CAPACITY);
+        self.names.clear(KEPT_CAPACITY);
         self.block.clear();
         self.last = Last::Other;
     }
@@ -128,30 +136,82 @@ impl Batch {
     /// The rows.
     #[must_use]
     pub fn descriptors(&self) -> &[u32] {
-        &self.descriptors
+        self.descriptors.slice()
     }
 
     /// The text that they cut.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        str::from_utf8(self.text.slice()).unwrap_or_default()
     }
 
-    fn push_delta(&mut self, delta: &Delta<'_>, id: Option<EventId>, age: Age) {
-        let block = delta.stream.block();
-        let renewed = block.is_some_and(|block| !block.is(&self.block));
-        self.row(head(&delta.stream, id, age) | if renewed { NEW_BLOCK } else { 0 });
-        self.push_slice(&delta.text);
-        if let Some(block) = block.filter(|_| renewed) {
-            self.push_slice(block);
+    /// The same, not looked at.
+    #[must_use]
+    pub fn bytes_of_text(&self) -> &[u8] {
+        self.text.slice()
+    }
+
+    /// The blocks and ids of deltas, one behind the other: UTF-8.
+    #[must_use]
+    pub fn names(&self) -> &[u8] {
+        self.names.slice()
+    }
+
+    /// Makes room for what so many bytes of a stream may bring, so that no row of them has to.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        // Slices are put sixteen bytes at a time.
+        self.descriptors.reserve(bytes / SHORTEST);
+        self.text.reserve(bytes + 16);
+        self.names.reserve(bytes + 16);
+    }
+
+    /// The hot path: a delta whose event has this id, as it is written; none where it is empty.
+    #[inline(always)]
+    pub(crate) fn push_repeat(&mut self, stream: &Stream<'_>, text: Text<'_>, id: Start<'_>, age: Age) {
+        match text {
+            Text::Ascii(text) if self.is_of_last_block(stream) => {
+                self.last = Last::Other;
+                self.names.put_start(id);
+                self.text.put_start(text);
+                self.descriptors.put(head(stream, id.length, age));
+                self.descriptors.put(text.length as u32);
+            }
+            Text::Ascii(text) => {
+                self.push_named(stream, id.slice(), age);
+                self.descriptors.push(text.length as u32);
+                self.text.put_start(text);
+            }
+            Text::Json(text) => self.push_delta(&Delta { stream: stream.clone(), text }, id.slice(), age),
+        }
+    }
+
+    #[inline(always)]
+    fn is_of_last_block(&self, stream: &Stream<'_>) -> bool {
+        match stream {
+            Stream::Legacy => true,
+            Stream::Text(JsonString::Plain(block))
+            | Stream::Reasoning(JsonString::Plain(block))
+            | Stream::ToolInput(JsonString::Plain(block)) => are_equal(block.as_bytes(), self.block.as_bytes()),
+            _ => false,
+        }
+    }
+
+    fn push_delta(&mut self, delta: &Delta<'_>, id: &[u8], age: Age) {
+        self.push_named(&delta.stream, id, age);
+        self.push_string(&delta.text);
+    }
+
+    /// The beginning of a row, with the block where it is another.
+    fn push_named(&mut self, stream: &Stream<'_>, id: &[u8], age: Age) {
+        let block = stream.block().filter(|block| !block.is(&self.block));
+        self.row(head(stream, id.len(), age) | if block.is_some() { NEW_BLOCK } else { 0 });
+        if let Some(block) = block {
             self.block.clear();
             block.push_to(&mut self.block);
+            self.names.extend(self.block.as_bytes());
+            self.descriptors.push(utf16_len(&self.block));
         }
-        if let Some(id) = id {
-            let start = self.text.len();
-            id.write(&mut self.text);
-            self.descriptors.push((self.text.len() - start) as u32);
-        }
+        self.names.extend(id);
     }
 
     fn push_object(&mut self, object: &Object<'_>, id: Option<EventId>, age: Age) -> bool {
@@ -159,13 +219,14 @@ impl Batch {
             return false;
         }
         self.open_array();
-        let start = self.text.len();
         self.surplus.clear();
         write_surplus(&mut self.surplus, object, id, age);
-        object.write(&mut self.text, &self.surplus);
-        self.text.push(']');
-        let units = utf16_len(self.text.get(start..).unwrap_or_default());
-        if let Some([_, chunks, total]) = self.descriptors.last_chunk_mut() {
+        self.written.clear();
+        object.write(&mut self.written, &self.surplus);
+        self.written.push(']');
+        let units = utf16_len(&self.written);
+        self.text.extend(self.written.as_bytes());
+        if let Some([_, chunks, total]) = self.descriptors.slice_mut().last_chunk_mut() {
             *chunks += 1;
             *total += units;
         }
@@ -176,11 +237,11 @@ impl Batch {
     fn open_array(&mut self) {
         if self.last == Last::Array {
             self.text.pop();
-            self.text.push(',');
+            self.text.push(b',');
             return;
         }
-        self.descriptors.extend([JSON, 0, 1]);
-        self.text.push('[');
+        self.descriptors.extend(&[JSON, 0, 1]);
+        self.text.push(b'[');
         self.last = Last::Array;
     }
 
@@ -189,15 +250,21 @@ impl Batch {
         self.descriptors.push(head);
     }
 
-    fn push_slice(&mut self, string: &JsonString<'_>) {
-        let start = self.text.len();
-        string.push_to(&mut self.text);
-        self.slice_from(start);
+    fn push_string(&mut self, string: &JsonString<'_>) {
+        match string {
+            JsonString::Plain(text) => self.push_str(text),
+            JsonString::Escaped(_) => {
+                self.written.clear();
+                string.push_to(&mut self.written);
+                self.descriptors.push(utf16_len(&self.written));
+                self.text.extend(self.written.as_bytes());
+            }
+        }
     }
 
-    fn slice_from(&mut self, start: usize) {
-        let units = utf16_len(self.text.get(start..).unwrap_or_default());
-        self.descriptors.push(units);
+    fn push_str(&mut self, text: &str) {
+        self.text.extend(text.as_bytes());
+        self.descriptors.push(utf16_len(text));
     }
 }
 
@@ -216,16 +283,16 @@ fn write_surplus(out: &mut String, object: &Object<'_>, id: Option<EventId>, age
     }
 }
 
-fn head(stream: &Stream<'_>, id: Option<EventId>, age: Age) -> u32 {
-    let stream = match stream {
+#[inline(always)]
+fn head(stream: &Stream<'_>, id: usize, age: Age) -> u32 {
+    let sort = match stream {
         Stream::Legacy => LEGACY,
         Stream::Text(_) => TEXT,
         Stream::Reasoning(_) => REASONING,
         Stream::ToolInput(_) => TOOL_INPUT,
     };
-    let id = if id.is_some() { HAS_ID } else { 0 };
     let age = if age == Age::Replayed { REPLAYED } else { 0 };
-    DELTA | stream | id | age
+    DELTA | sort | age | (id as u32) << ID
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.
@@ -241,7 +308,7 @@ mod tests {
     use super::*;
     use crate::chunk::decode;
 
-    const ID: Option<EventId> = Some(EventId { ms: u64::MAX, seq: 7 });
+    const LARGE: Option<EventId> = Some(EventId { ms: u64::MAX, seq: 7 });
 
     fn batch(frames: &[(&str, Option<EventId>)]) -> Batch {
         let mut batch = Batch::default();
@@ -253,9 +320,10 @@ mod tests {
 
     #[test]
     fn a_delta_is_lengths_and_slices() {
-        let batch = batch(&[(r#"{"type":"text-delta","id":"b","delta":"é🎉\n"}"#, ID)]);
-        assert_eq!(batch.descriptors(), [DELTA | TEXT | HAS_ID | NEW_BLOCK, 4, 1, 22]);
-        assert_eq!(batch.text(), "é🎉\nb18446744073709551615-7");
+        let batch = batch(&[(r#"{"type":"text-delta","id":"b","delta":"é🎉\n"}"#, LARGE)]);
+        assert_eq!(batch.descriptors(), [DELTA | TEXT | NEW_BLOCK | 22 << 16, 1, 4]);
+        assert_eq!(batch.text(), "é🎉\n");
+        assert_eq!(batch.names(), b"b18446744073709551615-7");
     }
 
     #[test]
@@ -264,13 +332,13 @@ mod tests {
         let other = r#"{"type":"reasoning-delta","id":"\u0062","delta":"y"}"#;
         let batch = batch(&[(delta, None), (delta, None), (other, None)]);
         assert_eq!(batch.descriptors(), [DELTA | TEXT | NEW_BLOCK, 1, 1, DELTA | TEXT, 1, DELTA | REASONING, 1]);
-        assert_eq!(batch.text(), "xbxy");
+        assert_eq!((batch.text(), batch.names()), ("xxy", b"b".as_slice()));
     }
 
     #[test]
     fn adjacent_objects_are_one_json_array() {
         let batch = batch(&[
-            (r#"{"type":"finish"}"#, ID),
+            (r#"{"type":"finish"}"#, LARGE),
             (r#"{"type":"new","a":"🎉"}"#, None),
             (r#"{"type":"text_chunk","content":"x"}"#, None),
             (r#"{"type":"abort"}"#, None),
@@ -287,7 +355,7 @@ mod tests {
     fn a_chunk_that_says_nothing_by_itself_makes_no_row() {
         let mut batch = Batch::default();
         let start = decode(r#"{"type":"text-start","id":"b"}"#).unwrap();
-        assert!(!batch.push(&start, ID, Age::Fresh));
+        assert!(!batch.push(&start, LARGE, Age::Fresh));
         assert!(batch.is_empty());
         assert_eq!(batch.bytes(), 0);
     }
@@ -311,7 +379,7 @@ mod tests {
         for data in [finish, delta] {
             used.push(&decode(data).unwrap(), None, Age::Replayed);
         }
-        assert_eq!(used.text(), r#"[{"type":"stream_end","replayed":true}]xb"#);
+        assert_eq!(used.text(), r#"[{"type":"stream_end","replayed":true}]x"#);
         assert_eq!(used.descriptors(), [JSON, 1, 39, DELTA | TEXT | REPLAYED | NEW_BLOCK, 1, 1]);
     }
 

@@ -9,6 +9,7 @@
 
 mod exact;
 mod object;
+mod pattern;
 mod scan;
 mod vocabulary;
 
@@ -17,6 +18,7 @@ mod tests;
 
 pub use crate::json::JsonString;
 pub use object::Object;
+pub use pattern::{Patterns, Repeat, Text};
 
 use alloc::borrow::Cow;
 use vocabulary::Role;
@@ -130,15 +132,19 @@ impl<'a> Chunk<'a> {
     #[must_use]
     pub fn signal(&self) -> Signal<'a> {
         match self {
-            Self::Delta(delta) => {
-                delta.stream.block().map_or(Signal::Other, |block| Signal::Delta { block: block.text() })
-            }
+            Self::Delta(delta) => delta.stream.signal(),
             Self::Object(object) => object.signal(),
         }
     }
 }
 
 impl<'a> Stream<'a> {
+    /// What a delta of it means to the machine.
+    #[must_use]
+    pub fn signal(&self) -> Signal<'a> {
+        self.block().map_or(Signal::Other, |block| Signal::Delta { block: block.text() })
+    }
+
     /// The id of the block or tool call; the legacy dialect has none.
     #[must_use]
     pub fn block(&self) -> Option<&JsonString<'a>> {

@@ -36,8 +36,10 @@ impl EventId {
 
     /// Whether `incoming` is news to a reader that stands here.
     #[must_use]
+    #[inline(always)]
     pub fn classify(self, incoming: Self) -> Arrival {
-        if incoming > self { Arrival::New } else { Arrival::Seen }
+        let is_later = incoming.ms > self.ms || (incoming.ms == self.ms && incoming.seq > self.seq);
+        if is_later { Arrival::New } else { Arrival::Seen }
     }
 }
 
@@ -54,6 +56,17 @@ impl EventId {
         };
         let integer = |digits| decimal::read(digits).ok_or(InvalidCursor);
         Ok(Self { ms: integer(ms)?, seq: integer(seq)? })
+    }
+
+    /// Reads an id at the beginning of `text` that stands there as [`EventId::write`] writes it. Gives its length too.
+    /// `None` says nothing about the text: [`EventId::read`] decides.
+    #[must_use]
+    #[inline(always)]
+    pub fn scan(text: &[u8]) -> Option<(Self, usize)> {
+        let (ms, dash) = decimal::scan(text)?;
+        let [b'-', rest @ ..] = text.get(dash..)? else { return None };
+        let (seq, end) = decimal::scan(rest)?;
+        Some((Self { ms, seq }, dash + 1 + end))
     }
 
     /// Appends the id as it stands in a stream.
@@ -125,6 +138,21 @@ mod tests {
         let original = EventId { ms: 1_700_000_000_000, seq: 42 };
         assert_eq!(original.to_string(), "1700000000000-42");
         assert_eq!(id(&original.to_string()), original);
+    }
+
+    #[test]
+    fn what_is_scanned_is_what_would_be_written() {
+        for text in ["0-0", "1700000000000-42", "999999999999999-1", "12345678-87654321", "7-123456789"] {
+            let scanned = EventId::scan([text, "\ndata: {}"].concat().as_bytes());
+            assert_eq!(scanned, Some((id(text), text.len())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_otherwise_is_not_scanned() {
+        for text in ["", "1", "1-", "-1", "01-1", "1-01", "a-1", "1 -1", "1000000000000000-1", "1-/", "1-:"] {
+            assert_eq!(EventId::scan([text, "\ndata: {}"].concat().as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Unsigned integers as decimal text. Not by `Display` and `FromStr`, whose machinery costs more, in time and in bytes of
 //! WebAssembly, than the rest of what is done with a number.
 
+use crate::short::word;
 use alloc::string::String;
 
 /// Appends a number.
@@ -45,6 +46,44 @@ pub fn read(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then_some(number)
 }
 
+/// Reads the number that `text` begins with, and gives how long it is. `None` where there is none, where it has a leading
+/// zero, or more than 15 digits, and at the very end of what can be read, where fewer than eight bytes are left.
+#[must_use]
+#[inline(always)]
+pub fn scan(text: &[u8]) -> Option<(u64, usize)> {
+    if let [digit @ b'0'..=b'9', next, ..] = text
+        && !next.is_ascii_digit()
+    {
+        return Some((u64::from(*digit - b'0'), 1));
+    }
+    let (mut number, mut length) = up_to_eight(word(text, 0)?);
+    if length == 8 {
+        let (rest, more) = up_to_eight(word(text, 8)?);
+        number = number * POWERS.get(more)? + rest;
+        length += more;
+    }
+    let is_canonical = length > 1 && !matches!(text, [b'0', ..]);
+    (is_canonical && length < 16).then_some((number, length))
+}
+
+const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// What the digits say that a word begins with, and how many there are.
+#[inline(always)]
+fn up_to_eight(ascii: u64) -> (u64, usize) {
+    const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    // Above nine, six more carry into the high half of the byte, and never out of it: no byte that matters is above 0x7F.
+    let digits = ascii ^ ZEROS;
+    let others = (digits | (digits & !HIGH).wrapping_add(0x0606_0606_0606_0606)) & HIGH;
+    let length = others.trailing_zeros() as usize / 8;
+    // The digits become the last ones of eight, behind zeros.
+    let aligned = if length == 0 { 0 } else { digits << (64 - 8 * length) };
+    let pairs = (aligned.wrapping_mul(10) + (aligned >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    ((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF, length)
+}
+
 fn digit(byte: u8) -> Option<u64> {
     let value = byte.wrapping_sub(b'0');
     (value < 10).then_some(u64::from(value))
@@ -79,6 +118,22 @@ mod tests {
             let ascii = (eight_digits(number) | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
             assert_eq!(str::from_utf8(&ascii), Ok(format!("{number:08}").as_str()));
         }
+    }
+
+    #[test]
+    fn a_number_at_the_beginning_is_scanned_with_its_length() {
+        for number in [0, 7, 10, 1_234_567, 12_345_678, 87_654_321, 123_456_789, 1_763_840_000_007, 999_999_999_999_999]
+        {
+            for rest in ["-0000000", "/9999999", ":9999999", "\n       ", "\u{0}\u{1}\u{f}\u{1f}\u{7f}+++", "é漢🎉"]
+            {
+                let digits = text(number);
+                assert_eq!(scan([&digits, rest].concat().as_bytes()), Some((number, digits.len())), "{digits}{rest}");
+            }
+        }
+        for text in ["", "x", "00", "01", "012345678", "1000000000000000", "99999999999999999999", "-1"] {
+            assert_eq!(scan([text, "         "].concat().as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(scan(b"1234567"), None, "too near the end");
     }
 
     #[test]

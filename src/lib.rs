@@ -29,6 +29,7 @@ pub mod reader;
 pub mod request;
 pub mod retry;
 pub mod session;
+pub mod short;
 pub mod sse;
 pub mod stop;
 pub mod tabs;

@@ -42,6 +42,12 @@ impl Openings {
         own.is_none().then(|| with_facts(data, &facts))?
     }
 
+    /// Whether no facts wait.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Bytes that it holds on to.
     #[must_use]
     pub fn footprint(&self) -> usize {

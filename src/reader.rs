@@ -6,12 +6,13 @@
 
 use crate::align::{Replay, Step, Trail};
 use crate::batch::{Age, Batch};
-use crate::chunk::{self, Signal};
+use crate::chunk::{self, Chunk, Patterns, Repeat, Signal};
 use crate::cursor::{Arrival, EventId};
 use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::opening::Openings;
-use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, text};
+use crate::short::Start;
+use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, Taken, text};
 use crate::tabs::Frame;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -133,6 +134,7 @@ pub struct Reader {
     place: Place,
     blocks: Blocks,
     openings: Openings,
+    patterns: Patterns,
     mark: Position,
     delivered: Position,
     in_flight: Option<Position>,
@@ -157,6 +159,7 @@ impl Default for Reader {
             place: Place::AtCursor,
             blocks: Blocks::default(),
             openings: Openings::default(),
+            patterns: Patterns::default(),
             mark: Position::default(),
             delivered: Position::default(),
             in_flight: None,
@@ -352,8 +355,18 @@ impl Reader {
     /// Bytes that it holds on to.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        let blocks = self.blocks.footprint() + self.openings.footprint();
+        let blocks = self.blocks.footprint() + self.openings.footprint() + self.patterns.footprint();
         self.parser.footprint() + self.trail.footprint() + blocks + self.batch.footprint()
+    }
+
+    /// Of what was received last.
+    #[inline(always)]
+    fn age(&self) -> Age {
+        match self.mark.last.classify(self.cursor) {
+            Arrival::New => Age::Fresh,
+            Arrival::Seen if self.received() <= self.mark => Age::Replayed,
+            Arrival::Seen => Age::Fresh,
+        }
     }
 
     fn count_row(&mut self, made: bool, metrics: &mut Metrics) {
@@ -366,20 +379,25 @@ impl Reader {
     /// Whether an event is news, and if so moves the received position behind it.
     fn admit(&mut self, id: Option<EventId>, data: &[u8]) -> Step {
         match id {
-            Some(id) if self.cursor.classify(id) == Arrival::Seen => {
-                self.place = if id < self.cursor { Place::Behind } else { Place::AtCursor };
-                Step::Known
-            }
-            Some(id) => {
-                self.cursor = id;
-                self.trail = Trail::default();
-                self.replay = Replay::default();
-                self.place = Place::AtCursor;
-                Step::News
-            }
+            Some(id) => self.admit_numbered(id),
             None if self.place == Place::Behind => Step::Known,
             None => self.admit_unnumbered(data),
         }
+    }
+
+    #[inline(always)]
+    fn admit_numbered(&mut self, id: EventId) -> Step {
+        if let Arrival::Seen = self.cursor.classify(id) {
+            self.place = if id < self.cursor { Place::Behind } else { Place::AtCursor };
+            return Step::Known;
+        }
+        self.cursor = id;
+        if self.trail.count() > 0 {
+            self.trail = Trail::default();
+        }
+        self.replay = Replay::default();
+        self.place = Place::AtCursor;
+        Step::News
     }
 
     fn admit_unnumbered(&mut self, data: &[u8]) -> Step {
@@ -486,9 +504,118 @@ impl Sink for Ear<'_> {
     fn retry(&mut self, ms: u64) {
         self.heard.retry = Some(ms);
     }
+
+    // By itself: engines compile a loop badly that lies in the middle of a large function.
+    #[inline(never)]
+    fn take_whole<'a>(&mut self, bytes: &'a [u8]) -> Taken<'a> {
+        let mut taken = Taken::default();
+        let mut last = Start::NONE;
+        if self.reader.patterns.is_empty() {
+            return taken;
+        }
+        self.reader.batch.reserve(bytes.len());
+        let mut patterns = core::mem::take(&mut self.reader.patterns);
+        while self.takes_whole() {
+            let rest = bytes.get(taken.length..).unwrap_or_default();
+            let Some(event) = Repeated::read(rest, &mut patterns) else { break };
+            taken.length += event.length;
+            if let Some((_, id)) = &event.id {
+                last = *id;
+            }
+            self.take_repeated(&event);
+        }
+        self.reader.patterns = patterns;
+        taken.id = Some(last.slice()).filter(|id| !id.is_empty());
+        taken
+    }
+}
+
+/// An event like one before it but for its id and the text of its delta: the hot path.
+struct Repeated<'a, 'p> {
+    /// The id, and how it stands there.
+    id: Option<(EventId, Start<'a>)>,
+    /// From its data on.
+    data: &'a [u8],
+    delta: Repeat<'p>,
+    /// Of all of it.
+    length: usize,
+}
+
+impl<'a: 'p, 'p> Repeated<'a, 'p> {
+    fn data(&self) -> &'a [u8] {
+        self.data.get(..self.delta.length).unwrap_or_default()
+    }
+
+    /// Reads `id: <ms>-<seq>`, `data: <delta>` and a blank line, with LF for line ends; the id may be missing. `None`
+    /// says nothing about the bytes.
+    #[inline(always)]
+    fn read(bytes: &'a [u8], patterns: &'p mut Patterns) -> Option<Self> {
+        let (id, rest) = match bytes {
+            [b'i', b'd', b':', b' ', line @ ..] => {
+                let (id, length) = EventId::scan(line)?;
+                let [b'\n', rest @ ..] = line.get(length..)? else { return None };
+                (Some((id, Start { bytes: line, length })), rest)
+            }
+            _ => (None, bytes),
+        };
+        let [b'd', b'a', b't', b'a', b':', b' ', data @ ..] = rest else { return None };
+        let delta = patterns.read(data)?;
+        let [b'\n', b'\n', rest @ ..] = data.get(delta.length..)? else { return None };
+        Some(Self { id, data, delta, length: bytes.len() - rest.len() })
+    }
 }
 
 impl Ear<'_> {
+    /// Whether whole events may be taken; where facts wait for the first delta of a block, they go by the other way.
+    fn takes_whole(&self) -> bool {
+        matches!(self.heard.verdict, Verdict::Continue) && self.reader.openings.is_empty()
+    }
+
+    /// As [`Sink::event`] for what is known to be a delta.
+    #[inline(always)]
+    fn take_repeated(&mut self, event: &Repeated<'_, '_>) {
+        self.metrics.events += 1;
+        let step = match &event.id {
+            Some((id, _)) => {
+                self.heard.ids = IdsSeen::Yes;
+                self.reader.admit_numbered(*id)
+            }
+            None => self.reader.admit(None, event.data()),
+        };
+        match step {
+            Step::News => self.take_delta(event),
+            Step::Known => self.metrics.duplicates += 1,
+            Step::Differs => self.heard.verdict = Verdict::Broken,
+        }
+    }
+
+    #[inline(always)]
+    fn take_delta(&mut self, event: &Repeated<'_, '_>) {
+        self.heard.news += 1;
+        if matches!(self.reader.recording, Recording::On) {
+            self.record(event);
+        }
+        let Repeat { stream, text, .. } = &event.delta;
+        if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&stream.signal()) {
+            self.heard.verdict = Verdict::Broken;
+            return;
+        }
+        let age = self.reader.age();
+        let id = match &event.id {
+            Some((_, id)) => *id,
+            None => Start::NONE,
+        };
+        self.reader.batch.push_repeat(stream, *text, id, age);
+        self.reader.rows += 1;
+        self.metrics.chunks += 1;
+    }
+
+    #[inline(never)]
+    fn record(&mut self, event: &Repeated<'_, '_>) {
+        let id = event.id.as_ref().map(|(id, _)| *id);
+        self.heard.frames.push((id, text(event.data()).into_owned()));
+    }
+
     fn take_news(&mut self, id: Option<EventId>, data: &str) {
         self.heard.news += 1;
         if self.reader.recording == Recording::On {
@@ -507,7 +634,10 @@ impl Ear<'_> {
             return;
         }
         self.note(signal);
-        let age = if self.reader.received() <= self.reader.mark { Age::Replayed } else { Age::Fresh };
+        if let Chunk::Delta(delta) = &chunk {
+            self.reader.patterns.learn(delta, data);
+        }
+        let age = self.reader.age();
         let carried = self.reader.openings.carry(&chunk, data);
         let chunk = carried.as_deref().and_then(|data| chunk::decode(data).ok()).unwrap_or(chunk);
         let made = self.reader.batch.push(&chunk, id, age);

@@ -54,7 +54,9 @@ fn layout_file(groupings: &[Vec<Batch>]) -> String {
 
 fn layout(batch: &Batch) -> String {
     let text = serde_json::to_string(batch.text()).unwrap();
-    format!(r#"{{"descriptors":{},"text":{text}}}"#, list("", batch.descriptors().iter().map(u32::to_string)))
+    let names = serde_json::to_string(str::from_utf8(batch.names()).unwrap()).unwrap();
+    let descriptors = list("", batch.descriptors().iter().map(u32::to_string));
+    format!(r#"{{"descriptors":{descriptors},"text":{text},"names":{names}}}"#)
 }
 
 fn list(separator: &str, items: impl Iterator<Item = String>) -> String {

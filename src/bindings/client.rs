@@ -4,7 +4,6 @@
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
 
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
@@ -102,13 +101,19 @@ impl Engine {
         self.driver.close();
     }
 
-    /// Takes the chunks that wait. Gives where two views of the memory lie, as address and length each, until the next
-    /// call: the descriptors, in words, and the text, in bytes (`js/batch.ts`). Empty where none wait.
+    /// Takes the chunks that wait. Gives where three views of the memory lie, as address and length each, until the next
+    /// call: the descriptors, in words, the text and the names, in bytes (`js/batch.ts`). Empty where none wait.
     #[wasm_bindgen(js_name = takeBatch)]
     pub fn take_batch(&self, session: &str) -> Vec<u32> {
         let Some(batch) = self.driver.apply(|client, _| client.take_batch(session)) else { return Vec::new() };
-        let (words, text) = (batch.descriptors(), batch.text());
-        let views = vec![words.as_ptr() as u32, words.len() as u32, text.as_ptr() as u32, text.len() as u32];
+        let (words, text, names) = (batch.descriptors(), batch.bytes_of_text(), batch.names());
+        let place = |start: *const u8, length: usize| [start as u32, length as u32];
+        let views = [
+            place(words.as_ptr().cast(), words.len()),
+            place(text.as_ptr(), text.len()),
+            place(names.as_ptr(), names.len()),
+        ]
+        .concat();
         self.batch.replace(batch);
         views
     }

@@ -7,7 +7,8 @@ import { load } from "./support/load.mjs";
 import { expected } from "./support/normalised.mjs";
 
 const file = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-const { readBatch } = await load("batch");
+const { chunksOf, malformedOf, readRows } = await load("batch");
+const { Transcript } = await load("transcript");
 
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
 const groupings = JSON.parse(file("../fixtures/batches.json"));
@@ -24,9 +25,16 @@ const malformed = lines.flatMap((line) => given(line).malformed ?? []);
 
 for (const batches of groupings) {
   test(`${batches.length} batches give what JSON.parse and the table give`, () => {
-    const read = batches.map(({ descriptors, text }) => readBatch(Uint32Array.from(descriptors), text));
-    assert.deepEqual(read.flatMap((batch) => batch.chunks), chunks);
-    assert.deepEqual(read.flatMap((batch) => batch.malformed), malformed);
+    const read = batches.map(({ descriptors, text, names }) => ({ words: Uint32Array.from(descriptors), text, names }));
+    assert.deepEqual(read.flatMap(chunksOf), chunks);
+    assert.deepEqual(read.flatMap(malformedOf), malformed);
+  });
+
+  test(`${batches.length} batches make the same message by runs as chunk by chunk`, () => {
+    const [byRuns, byChunks] = [new Transcript(), new Transcript()];
+    for (const { descriptors, text, names } of batches) byRuns.add({ words: Uint32Array.from(descriptors), text, names });
+    byChunks.push(chunks);
+    assert.deepEqual([byRuns.message, byRuns.usage], [byChunks.message, byChunks.usage]);
   });
 }
 
@@ -40,14 +48,31 @@ test("the fixture holds what is hard to carry", () => {
 });
 
 test("an empty batch is empty", () => {
-  assert.deepEqual(readBatch(new Uint32Array(0), ""), { chunks: [], malformed: [] });
+  const empty = { words: new Uint32Array(0), text: "", names: "" };
+  assert.deepEqual([chunksOf(empty), malformedOf(empty)], [[], []]);
 });
 
+const TEXT = 1 << 4;
+const REASONING = 2 << 4;
+const NEW_BLOCK = 1 << 10;
+const idOf = (length) => length << 16;
+
 test("chunks of one kind have the same members in the same order", () => {
-  const { chunks } = readBatch(Uint32Array.of(0x510, 1, 1, 3, 0x110, 0, 3), "ab0-10-2");
+  const words = Uint32Array.of(TEXT | NEW_BLOCK | idOf(3), 1, 1, TEXT | idOf(3), 0);
+  const chunks = chunksOf({ words, text: "a", names: "b0-10-2" });
   assert.deepEqual(chunks, [
     { type: "text_chunk", content: "a", blockId: "b", eventId: "0-1" },
     { type: "text_chunk", content: "", blockId: "b", eventId: "0-2" },
   ]);
   assert.deepEqual(Object.keys(chunks[0]), Object.keys(chunks[1]));
+});
+
+test("adjacent deltas of a block are one run", () => {
+  const words = Uint32Array.of(TEXT | NEW_BLOCK, 1, 2, TEXT, 1, REASONING, 1, TEXT | NEW_BLOCK, 1, 1, 2, 3);
+  const runs = [];
+  readRows(
+    { words, text: "onetobad", names: "bw" },
+    { run: (...run) => runs.push(run), chunk: (chunk) => runs.push(chunk.type) },
+  );
+  assert.deepEqual(runs, [[TEXT, "b", "one"], [REASONING, "b", "t"], [TEXT, "w", "o"]]);
 });

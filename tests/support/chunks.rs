@@ -25,8 +25,9 @@ fn check_chunk(chunk: &Chunk<'_>, data: &str) {
         batch.push(chunk, id, Age::Replayed);
         let _ = chunk.signal();
     }
-    let text: Vec<u16> = batch.text().encode_utf16().collect();
-    assert_eq!(units(batch.descriptors()), text.len(), "{data:?}");
+    let names = str::from_utf8(batch.names()).unwrap_or_else(|error| panic!("{error}: {data:?}"));
+    let total = [batch.text(), names].map(|text| text.encode_utf16().count()).iter().sum::<usize>();
+    assert_eq!(units(batch.descriptors()), total, "{data:?}");
     if let Chunk::Object(object) = chunk {
         check_json(batch.text(), if object.is_delivered() { 2 } else { 0 });
     }
@@ -36,8 +37,9 @@ fn check_chunk(chunk: &Chunk<'_>, data: &str) {
 fn units(mut descriptors: &[u32]) -> usize {
     let mut units = 0;
     while let Some((head, rest)) = descriptors.split_first() {
+        units += if head & 0xf == 0 { (head >> 16) as usize } else { 0 };
         let (skipped, slices) = match head & 0xf {
-            0 => (0, 1 + (head >> 8 & 1) + (head >> 10 & 1)),
+            0 => (0, 1 + (head >> 10 & 1)),
             1 => (1, 1),
             kind => unreachable!("row {kind}"),
         };

@@ -1,0 +1,213 @@
+//! Comparing and copying a few bytes. The package is compiled for size, where what the standard library has for this
+//! becomes calls, each of which costs more than the work; what is here stays where it is used.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The first bytes of some that go on: what lies behind them may be read, and is not meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// These and what follows them.
+    pub bytes: &'a [u8],
+    /// How many are meant.
+    pub length: usize,
+}
+
+impl<'a> Start<'a> {
+    /// Nothing.
+    pub const NONE: Self = Self { bytes: &[], length: 0 };
+
+    /// What is meant.
+    #[must_use]
+    pub fn slice(self) -> &'a [u8] {
+        self.bytes.get(..self.length).unwrap_or(self.bytes)
+    }
+}
+
+/// Values that are put one behind the other. What lies behind them is filled with anything, so that room has to be made
+/// for many at once only.
+#[derive(Clone, Debug, Default)]
+pub struct Column<T> {
+    buffer: Vec<T>,
+    length: usize,
+}
+
+impl<T: Copy + Default> Column<T> {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        let needed = self.length + more;
+        if needed > self.buffer.len() {
+            let mut larger = vec![T::default(); needed.max(2 * self.buffer.len())];
+            if let Some(place) = larger.get_mut(..self.length) {
+                place.copy_from_slice(self.slice());
+            }
+            self.buffer = larger;
+        }
+    }
+
+    /// Adds one, for which there is room as a rule.
+    #[inline(always)]
+    pub fn put(&mut self, value: T) {
+        match self.buffer.get_mut(self.length) {
+            Some(place) => {
+                *place = value;
+                self.length += 1;
+            }
+            None => self.push(value),
+        }
+    }
+
+    /// Adds one.
+    #[inline(never)]
+    pub fn push(&mut self, value: T) {
+        self.extend(&[value]);
+    }
+
+    /// Adds some.
+    pub fn extend(&mut self, values: &[T]) {
+        self.reserve(values.len());
+        let end = self.length + values.len();
+        if let Some(place) = self.buffer.get_mut(self.length..end) {
+            place.copy_from_slice(values);
+            self.length = end;
+        }
+    }
+
+    /// Takes the last one off.
+    pub fn pop(&mut self) {
+        self.length = self.length.saturating_sub(1);
+    }
+
+    /// They.
+    #[must_use]
+    pub fn slice(&self) -> &[T] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// They, to be changed.
+    pub fn slice_mut(&mut self) -> &mut [T] {
+        self.buffer.get_mut(..self.length).unwrap_or_default()
+    }
+
+    /// Forgets them, and gives back room for more than `kept`.
+    pub fn clear(&mut self, kept: usize) {
+        self.length = 0;
+        if self.buffer.len() > kept {
+            self.buffer.truncate(kept);
+            self.buffer.shrink_to_fit();
+        }
+    }
+
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.buffer.capacity() * size_of::<T>()
+    }
+}
+
+impl Column<u8> {
+    /// Adds what is meant: sixteen bytes at once where so many can be read and there is room for them.
+    #[inline(always)]
+    pub fn put_start(&mut self, start: Start<'_>) {
+        if let (Some(sixteen), Some(room)) = (start.bytes.first_chunk::<16>(), self.buffer.get_mut(self.length..))
+            && let Some(place) = room.first_chunk_mut::<16>()
+            && start.length <= 16
+        {
+            *place = *sixteen;
+            self.length += start.length;
+        } else {
+            self.extend(start.slice());
+        }
+    }
+}
+
+/// Whether `bytes` begin with `prefix`.
+#[must_use]
+#[inline(always)]
+pub fn begins_with(bytes: &[u8], prefix: &[u8]) -> bool {
+    let mut at = 0;
+    loop {
+        match (word(bytes, at), word(prefix, at)) {
+            (Some(word), Some(expected)) if word == expected => at += 8,
+            (_, None) => break,
+            _ => return false,
+        }
+    }
+    while let Some(expected) = prefix.get(at) {
+        match bytes.get(at) {
+            Some(byte) if *byte == *expected => at += 1,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Whether they are the same.
+#[must_use]
+#[inline(always)]
+pub fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && begins_with(a, b)
+}
+
+/// The eight bytes from a place on, the first in the lowest byte.
+#[must_use]
+#[inline(always)]
+pub fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    match bytes.get(at..)?.first_chunk() {
+        Some(eight) => Some(u64::from_le_bytes(*eight)),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_is_appended_however_much_follows() {
+        let bytes: Vec<u8> = (0..40).collect();
+        for length in 0..=20 {
+            for end in length..=40 {
+                for room in [1, 17, 40] {
+                    let mut out = Column::default();
+                    out.reserve(room);
+                    out.put(99);
+                    out.put_start(Start { bytes: &bytes[..end], length });
+                    assert_eq!(out.slice(), [&[99], &bytes[..length]].concat());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_grows_and_forgets() {
+        let mut column = Column::default();
+        for value in 0..100_u32 {
+            column.push(value);
+        }
+        column.extend(&[7, 8]);
+        column.pop();
+        assert_eq!((column.slice().len(), column.slice().last()), (101, Some(&7)));
+        column.clear(10);
+        assert_eq!((column.slice(), column.footprint()), (&[][..], 40));
+        column.pop();
+        column.put(1);
+        assert_eq!(column.slice(), [1]);
+    }
+
+    #[test]
+    fn beginnings_are_compared_to_the_last_byte() {
+        let bytes: Vec<u8> = (0..40).collect();
+        for length in 0..=20 {
+            let mut prefix = bytes[..length].to_vec();
+            assert!(begins_with(&bytes, &prefix) && are_equal(&bytes[..length], &prefix));
+            assert!(!are_equal(&bytes, &prefix));
+            for place in 0..length {
+                prefix[place] ^= 0x80;
+                assert!(!begins_with(&bytes, &prefix), "{place} of {length}");
+                prefix[place] ^= 0x80;
+            }
+        }
+        assert!(!begins_with(b"a", b"ab"));
+    }
+}

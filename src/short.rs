@@ -153,10 +153,8 @@ pub fn are_equal(a: &[u8], b: &[u8]) -> bool {
 #[must_use]
 #[inline(always)]
 pub fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    match bytes.get(at..)?.first_chunk() {
-        Some(eight) => Some(u64::from_le_bytes(*eight)),
-        None => None,
-    }
+    let eight = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*eight))
 }
 
 #[cfg(test)]

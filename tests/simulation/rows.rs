@@ -18,8 +18,9 @@ pub enum Row {
 }
 
 pub fn read(batch: &Batch) -> Vec<Row> {
-    let units: Vec<u16> = batch.text().encode_utf16().collect();
-    let mut reader = Reader { units: &units, words: batch.descriptors().iter().copied() };
+    let text: Vec<u16> = batch.text().encode_utf16().collect();
+    let names: Vec<u16> = str::from_utf8(batch.names()).unwrap().encode_utf16().collect();
+    let mut reader = Reader { text: &text, names: &names, words: batch.descriptors().iter().copied() };
     let mut rows = Vec::new();
     while let Some(head) = reader.words.next() {
         reader.read_row(head, &mut rows);
@@ -28,7 +29,8 @@ pub fn read(batch: &Batch) -> Vec<Row> {
 }
 
 struct Reader<'a, I> {
-    units: &'a [u16],
+    text: &'a [u16],
+    names: &'a [u16],
     words: I,
 }
 
@@ -36,11 +38,12 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
     fn read_row(&mut self, head: u32, rows: &mut Vec<Row>) {
         match head & 15 {
             0 => {
-                let text = self.slice();
                 if head & (1 << 10) != 0 {
-                    self.slice();
+                    let length = self.length();
+                    cut(&mut self.names, length);
                 }
-                let id = (head & (1 << 8) != 0).then(|| self.slice().parse().unwrap());
+                let id = (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap());
+                let text = self.slice();
                 let replayed = head & (1 << 9) != 0;
                 rows.push(match head & 0xf0 {
                     0x00 | 0x10 => Row::Text { text, id, replayed },
@@ -61,10 +64,19 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
     }
 
     fn slice(&mut self) -> String {
-        let (slice, rest) = self.units.split_at(self.words.next().unwrap() as usize);
-        self.units = rest;
-        String::from_utf16(slice).unwrap()
+        let length = self.length();
+        cut(&mut self.text, length)
     }
+
+    fn length(&mut self) -> usize {
+        self.words.next().unwrap() as usize
+    }
+}
+
+fn cut(text: &mut &[u16], length: usize) -> String {
+    let (slice, rest) = text.split_at(length);
+    *text = rest;
+    String::from_utf16(slice).unwrap()
 }
 
 fn chunk(value: &Value) -> Row {

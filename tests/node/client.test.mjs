@@ -48,6 +48,38 @@ describe("one stream", () => {
     assert.equal(listener.heard[1].eventId, "3-0");
   });
 
+  test("a read that brings all of a long answer gives it whole and in order", async () => {
+    const { streams, backend } = client();
+    const deltas = Array.from({ length: 40_000 }, (_, index) => `${index} `);
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", listener);
+    const stream = await backend.stream();
+    stream.begin();
+    await until(() => listener.heard.length > 0);
+    const events = deltas.map((delta, index) => `id: ${index + 10}-0\ndata: ${JSON.stringify({ type: "text-delta", id: "0", delta })}\n\n`);
+    stream.raw(events.join("")).from(90_000).finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.equal(text(listener.heard), deltas.join(""));
+  });
+
+  test("a stop in the middle of a long read is the end of it", async () => {
+    const { streams, backend } = client();
+    backend.answer("/cancel", 200, { task_id: "task-1", status: "cancelled" });
+    const listener = ear();
+    const outcome = streams.startStream("s", "hello", (chunk) => {
+      listener(chunk);
+      if (chunk.content === "stop") void streams.stopStream("s");
+    });
+    const stream = await backend.stream();
+    stream.begin();
+    await until(() => listener.heard.length > 0);
+    const event = (delta) => `data: ${JSON.stringify({ type: "text-delta", id: "0", delta })}\n\n`;
+    stream.raw(event("stop") + event("more").repeat(40_000));
+    assert.equal((await outcome).kind, "stopped");
+    assert.equal(text(listener.heard), "stop");
+    assert.ok(stream.isCancelled);
+  });
+
   test("what the request says goes on the wire", async () => {
     const { streams, backend } = client();
     void streams.startStream("s/1", { message: "m", isUserMessage: false, context: { url: "u", content: "c" }, messageId: "id-1" });

@@ -94,6 +94,12 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn get<const N: usize>(self, names: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
+        self.find(&names, &mut found);
+        found
+    }
+
+    /// Once for all numbers of names.
+    fn find(self, names: &[&str], found: &mut [Option<Self>]) {
         for (name, value) in self.members() {
             if let Some(at) = names.iter().position(|wanted| name.is(wanted))
                 && let Some(place) = found.get_mut(at)
@@ -101,7 +107,6 @@ impl<'a> Json<'a> {
                 *place = Some(value).filter(|value| !value.is_null());
             }
         }
-        found
     }
 }
 

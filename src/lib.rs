@@ -34,6 +34,7 @@ pub mod sse;
 pub mod stop;
 pub mod tabs;
 pub mod task;
+pub mod text;
 pub mod time;
 
 #[cfg(all(feature = "bare", target_arch = "wasm32"))]

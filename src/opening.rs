@@ -3,7 +3,6 @@
 
 use crate::chunk::{Chunk, Stream};
 use alloc::borrow::{Cow, ToOwned};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -90,7 +89,7 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
 /// As the last member, so that it counts where there is a null under this name.
 fn with_facts(data: &str, facts: &str) -> Option<String> {
     let members = data.get(..data.rfind('}')?)?;
-    Some(format!("{members},\"providerMetadata\":{facts}}}"))
+    Some([members, ",\"providerMetadata\":", facts, "}"].concat())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::io::{Author, Head, Replay, Request, SendRequest};
 use crate::json::{Json, ObjectWriter};
 use crate::task::percent_encode;
+use crate::text::before;
 use alloc::string::String;
 
 impl Request {
@@ -74,8 +75,7 @@ impl Head<'_> {
         if self.status != 200 {
             return false;
         }
-        let essence = self.content_type.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("text/event-stream")
+        before(self.content_type, b';').trim().eq_ignore_ascii_case("text/event-stream")
     }
 }
 

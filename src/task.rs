@@ -7,6 +7,7 @@ use crate::cursor::EventId;
 use crate::decimal;
 use crate::io::Millis;
 use crate::json::{Json, ObjectWriter, quoted};
+use crate::text::before;
 use crate::time::parse_iso8601;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -263,7 +264,7 @@ fn legacy_task(session: String, entry: Json<'_>, now: Millis) -> Option<SavedTas
 fn legacy_time(json: Json<'_>) -> Option<Millis> {
     match json.string() {
         Some(text) => parse_iso8601(&text),
-        None => decimal::read(json.text().split('.').next()?.as_bytes()),
+        None => decimal::read(before(json.text(), b'.').as_bytes()),
     }
 }
 

@@ -1,42 +1,46 @@
 //! The two date formats that a backend sends: HTTP dates (RFC 9110 §5.6.7, the fixed form only) and ISO 8601.
 
+use crate::decimal;
 use crate::io::Millis;
+use crate::text::{before, cut, cut_where};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`; the obsolete forms are not understood.
 #[must_use]
 pub fn parse_http_date(text: &str) -> Option<Millis> {
-    let mut words = text.split_once(',')?.1.strip_prefix(' ')?.split(' ');
-    let day = words.next()?.parse().ok()?;
-    let name = words.next()?;
+    let (_, words) = cut(text, b',')?;
+    let (day, words) = cut(words.strip_prefix(' ')?, b' ')?;
+    let (name, words) = cut(words, b' ')?;
+    let (year, words) = cut(words, b' ')?;
+    let (clock, words) = cut(words, b' ')?;
     let month = MONTHS.iter().position(|month| *month == name)? as u64 + 1;
-    let year = words.next()?.parse().ok()?;
-    let seconds = seconds_of_day(words.next()?)?;
-    (words.next()? == "GMT").then(|| date(year, month, day, seconds))?
+    let time = date(number(year)?, month, number(day)?, seconds_of_day(clock)?)?;
+    (before(words, b' ') == "GMT").then_some(time)
 }
 
 /// `1994-11-06T08:49:37.123Z`, also with an offset (`+01:00`) or none, which means UTC.
 #[must_use]
 pub fn parse_iso8601(text: &str) -> Option<Millis> {
-    let (days, clock) = text.split_once(['T', ' '])?;
-    let mut days = days.splitn(3, '-');
-    let (year, month, day) = (days.next()?.parse().ok()?, days.next()?.parse().ok()?, days.next()?.parse().ok()?);
+    let (days, clock) = cut_where(text, |byte| matches!(byte, b'T' | b' '))?;
+    let (year, days) = cut(days, b'-')?;
+    let (month, day) = cut(days, b'-')?;
     let (clock, offset) = split_offset(clock)?;
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
-    let local = date(year, month, day, seconds_of_day(clock)?)?;
+    let (clock, fraction) = cut(clock, b'.').unwrap_or((clock, ""));
+    let local = date(number(year)?, number(month)?, number(day)?, seconds_of_day(clock)?)?;
     (local + milliseconds(fraction)?).checked_add_signed(-offset)
 }
 
 /// The clock without its zone, and the zone in milliseconds east of UTC.
 fn split_offset(clock: &str) -> Option<(&str, i64)> {
-    if let Some(utc) = clock.strip_suffix(['Z', 'z']) {
+    if let Some(utc) = clock.strip_suffix('Z').or_else(|| clock.strip_suffix('z')) {
         return Some((utc, 0));
     }
-    let Some(at) = clock.rfind(['+', '-']) else { return Some((clock, 0)) };
+    let Some(at) = clock.bytes().rposition(|byte| matches!(byte, b'+' | b'-')) else { return Some((clock, 0)) };
     let (clock, zone) = clock.split_at_checked(at)?;
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let east = (hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?) * 60_000;
+    let (hours, minutes) = cut(zone.get(1..)?, b':')?;
+    let minutes = number(hours)?.checked_mul(60)?.checked_add(number(minutes)?)?;
+    let east = i64::try_from(minutes).ok()?.checked_mul(60_000)?;
     Some((clock, if zone.starts_with('-') { -east } else { east }))
 }
 
@@ -46,13 +50,18 @@ fn milliseconds(fraction: &str) -> Option<Millis> {
         return Some(0);
     }
     let scale = [100, 10, 1].get(digits.len() - 1).copied()?;
-    Some(digits.parse::<u64>().ok()? * scale)
+    Some(number(digits)? * scale)
 }
 
 fn seconds_of_day(clock: &str) -> Option<u64> {
-    let mut parts = clock.splitn(3, ':').map(|part| part.parse::<u64>().ok());
-    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    let (hours, rest) = cut(clock, b':')?;
+    let (minutes, seconds) = cut(rest, b':')?;
+    let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
     (hours < 24 && minutes < 60 && seconds < 61).then_some((hours * 60 + minutes) * 60 + seconds)
+}
+
+fn number(text: &str) -> Option<u64> {
+    decimal::read(text.strip_prefix('+').unwrap_or(text).as_bytes())
 }
 
 /// Days since 1970 by the Gregorian calendar, counted from the first of March so that leap days come last.
@@ -100,8 +109,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_iso_date() {
+        let far = "1994-11-06T08:49:37+18446744073709551615:00";
         for text in
-            ["", "now", "1994-11-06", "1994-13-06T08:49:37Z", "1994-11-06T25:00:00Z", "1994-11-06T08:49:37+xx:00"]
+            [far, "", "now", "1994-11-06", "1994-13-06T08:49:37Z", "1994-11-06T25:00:00Z", "1994-11-06T08:49:37+xx:00"]
         {
             assert_eq!(parse_iso8601(text), None, "{text:?}");
         }

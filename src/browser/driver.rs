@@ -16,6 +16,7 @@ use crate::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Urgency,
     Why,
 };
+use crate::text::cut;
 
 /// The host counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`] is harmless.
 const LONGEST_WAIT: Millis = 1 << 30;
@@ -90,7 +91,12 @@ impl Driver {
     /// The same for all saved sessions.
     pub fn restore_all(&self) {
         let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
-        self.host.keys(&prefix).split_terminator('\0').for_each(|key| self.restore_key(key));
+        let keys = self.host.keys(&prefix);
+        let mut rest = keys.as_str();
+        while let Some((key, next)) = cut(rest, b'\0') {
+            self.restore_key(key);
+            rest = next;
+        }
         self.restore_key(&legacy);
     }
 

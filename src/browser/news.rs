@@ -1,6 +1,8 @@
 //! What the browser tells, by number (`js/news.ts`).
 
+use crate::decimal;
 use crate::io::{Head, Redirect};
+use crate::text::cut;
 
 /// What happened. Those of a request come with its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +81,13 @@ impl News {
 /// Status and headers of an answer, as `js/exchange.ts` writes them: a line each.
 #[must_use]
 pub fn head(text: &str) -> Head<'_> {
-    let mut lines = text.split('\n');
-    let mut line = || lines.next().unwrap_or_default();
-    let status = line().parse().unwrap_or_default();
+    let mut rest = text;
+    let mut line = || {
+        let (line, next) = cut(rest, b'\n').unwrap_or((rest, ""));
+        rest = next;
+        line
+    };
+    let status = decimal::read(line().as_bytes()).and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
     let redirect = if line().is_empty() { Redirect::None } else { Redirect::Followed };
     let content_type = line();
     let mut header = || Some(line()).filter(|value| !value.is_empty());

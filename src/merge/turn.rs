@@ -76,7 +76,7 @@ pub(super) fn score<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
 }
 
 /// Tells of each local message of `ours` that `theirs`, which corresponds to it, has by its text.
-pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut impl FnMut(usize)) {
+pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize)) {
     if let Some(user) = ours.user.filter(|_| is_same_question(lists, theirs, ours)) {
         found(user);
     }
@@ -110,7 +110,7 @@ fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
 
 /// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one
 /// side may have cut the same answer into other pieces, or its place among the texts of the turn.
-fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut impl FnMut(usize, Grade)) {
+fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize, Grade)) {
     let answer = |first: usize| theirs.texts.get(first..).unwrap_or_default();
     // A local list that begins inside a turn begins anywhere among its texts.
     let starts = if ours.user.is_some() { 1 } else { theirs.texts.len().max(1) };
@@ -140,7 +140,7 @@ fn agrees_as_a_whole<T: Texts>(
     lists: &Lists<'_, T>,
     answer: &[usize],
     ours: &Turn,
-    found: &mut impl FnMut(usize, Grade),
+    found: &mut dyn FnMut(usize, Grade),
 ) -> bool {
     let mut pieces = answer.iter().filter_map(|place| lists.server.get(*place)?.text);
     let mut piece = pieces.next();
@@ -164,7 +164,7 @@ fn lay<T: Texts>(
     mine: Text,
     piece: &mut Option<Text>,
     at: &mut usize,
-    pieces: &mut impl Iterator<Item = Text>,
+    pieces: &mut dyn Iterator<Item = Text>,
 ) -> bool {
     let texts = lists.texts;
     let length = texts.length(mine);

@@ -267,8 +267,8 @@ impl Message {
 fn tool_frame(call: Json<'_>) -> String {
     let [id, function] = call.get(["id", "function"]);
     let [name, arguments] = function.map(|function| function.get(["name", "arguments"])).unwrap_or_default();
-    let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
-    let head = frame("tool-input-available").text("toolCallId", &text(id)).text("toolName", &text(name));
+    let head =
+        frame("tool-input-available").text("toolCallId", &Json::text_of(id)).text("toolName", &Json::text_of(name));
     head.raw("input", &unwrapped(arguments.map(Json::text))).end()
 }
 

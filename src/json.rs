@@ -59,6 +59,12 @@ impl<'a> Json<'a> {
         JsonString::of_value(self.0).map(|string| string.text().into_owned())
     }
 
+    /// What a member says; nothing where it is missing, or no string.
+    #[must_use]
+    pub fn text_of(member: Option<Self>) -> String {
+        member.and_then(Self::string).unwrap_or_default()
+    }
+
     /// An integer that is written with digits only.
     #[must_use]
     pub fn integer(self) -> Option<u64> {

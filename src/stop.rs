@@ -152,8 +152,7 @@ impl Canceller {
     /// A message that was refused started no task.
     fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
         match status {
-            408 => self.ask(Ask::Look, cx),
-            400..=499 => self.finish(cx),
+            400..=407 | 409..=499 => self.finish(cx),
             _ => self.ask(Ask::Look, cx),
         }
     }

@@ -327,9 +327,8 @@ impl Place {
 
     fn decode(json: Json<'_>) -> Option<Self> {
         let [last, unnumbered, hash] = json.get(["last", "unnumbered", "hash"]);
-        let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
         let unnumbered = unnumbered.and_then(Json::integer).unwrap_or_default();
-        json.is_object().then(|| Self { last: text(last), unnumbered, hash: text(hash) })
+        json.is_object().then(|| Self { last: Json::text_of(last), unnumbered, hash: Json::text_of(hash) })
     }
 }
 
@@ -385,11 +384,10 @@ impl EndRecord {
 
     fn decode(json: Json<'_>) -> Option<Self> {
         let [kind, code, message, status, retryable] = json.get(["kind", "code", "message", "status", "retryable"]);
-        let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
         json.is_object().then(|| Self {
-            kind: text(kind),
-            code: text(code),
-            message: text(message),
+            kind: Json::text_of(kind),
+            code: Json::text_of(code),
+            message: Json::text_of(message),
             status: status.and_then(Json::integer).and_then(|status| u16::try_from(status).ok()),
             retryable: retryable.and_then(Json::flag).unwrap_or_default(),
         })

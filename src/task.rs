@@ -252,11 +252,11 @@ pub fn decode_legacy(text: &str, now: Millis) -> Vec<SavedTask> {
 fn legacy_task(session: String, entry: Json<'_>, now: Millis) -> Option<SavedTask> {
     let [task, operation, tool, last, started] =
         entry.get(["taskId", "operationId", "toolName", "lastMessageId", "startedAt"]);
-    let text = |member: Option<Json<'_>>| member.and_then(Json::string).unwrap_or_default();
-    let task = Some(text(task)).filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;
+    let task = Some(Json::text_of(task)).filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;
     let started = started.and_then(legacy_time).unwrap_or(now).min(now);
-    let last = text(last).parse().unwrap_or(EventId::ZERO);
-    let active = ActiveTask { task, session, operation: text(operation), tool: text(tool), last, started };
+    let last = Json::text_of(last).parse().unwrap_or(EventId::ZERO);
+    let active =
+        ActiveTask { task, session, operation: Json::text_of(operation), tool: Json::text_of(tool), last, started };
     Some(SavedTask { active, unnumbered: 0, saved: started, ..SavedTask::default() })
 }
 

@@ -18,11 +18,13 @@ const features = [
 
 /**
  * What wasm-opt does, in order. Nothing lies below 1024, where the far end of the stack is, and memory begins as zeros.
- * The hot loop stays by itself (src/reader.rs). Functions go by their names, so that those of one module, which are alike, lie side by side for the compressor.
+ * Functions with one caller stay functions, the hot loop (src/reader.rs) above all: their locals are few, so that each is
+ * named in a byte, and what is alike looks alike. They go by their names, so that those of one module lie side by side for
+ * the compressor.
  */
 const passes = [
-  "--no-inline=*take_whole*", "--low-memory-unused", "--zero-filled-memory", "-Oz", "--converge", "--reorder-functions-by-name", "--strip-debug", "--strip-producers",
-  "--strip-target-features",
+  "--no-inline=*take_whole*", "--low-memory-unused", "--zero-filled-memory", "--one-caller-inline-max-function-size", "20", "-Oz", "--converge",
+  "--reorder-functions-by-name", "--strip-debug", "--strip-producers", "--strip-target-features",
 ];
 
 /** Builds the package into dist/. */

@@ -11,9 +11,9 @@
 //! | `MALFORMED` + reason | units | the data of the frame |
 //! | `RESET` | | |
 
-use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, Stream, Text};
+use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, PatternName, Repeat, Stream, Text};
 use crate::cursor::EventId;
-use crate::short::{Column, Start, are_equal};
+use crate::short::{Column, Start};
 use alloc::string::String;
 
 const DELTA: u32 = 0;
@@ -35,6 +35,9 @@ const NEW_BLOCK: u32 = 1 << 10;
 const NOT_JSON: u32 = 0;
 const NO_TYPE: u32 = 1 << 4;
 
+/// The first has the name 1.
+const NO_PATTERN: PatternName = 0;
+
 /// The fewest bytes of a stream that bring one word.
 const SHORTEST: usize = 16;
 
@@ -52,6 +55,8 @@ pub struct Batch {
     last: Last,
     /// The block of the last delta.
     block: String,
+    /// What the last delta was read by, if by a pattern.
+    pattern: PatternName,
     /// What is written before it goes into the text; kept for its buffer.
     written: String,
     /// What is added to a chunk; kept for its buffer.
@@ -130,6 +135,7 @@ impl Batch {
         self.text.clear(KEPT_CAPACITY);
         self.names.clear(KEPT_CAPACITY);
         self.block.clear();
+        self.pattern = NO_PATTERN;
         self.last = Last::Other;
     }
 
@@ -162,38 +168,35 @@ impl Batch {
         // Slices are put sixteen bytes at a time.
         self.descriptors.reserve(bytes / SHORTEST);
         self.text.reserve(bytes + 16);
-        self.names.reserve(bytes + 16);
+        self.names.reserve(bytes / 3 + 16);
     }
 
     /// The hot path: a delta whose event has this id, as it is written; none where it is empty.
     #[inline(always)]
-    pub(crate) fn push_repeat(&mut self, stream: &Stream<'_>, text: Text<'_>, id: Start<'_>, age: Age) {
-        match text {
-            Text::Ascii(text) if self.is_of_last_block(stream) => {
+    pub(crate) fn push_repeat(&mut self, delta: &Repeat<'_>, id: Start<'_>, age: Age) {
+        match delta.text {
+            Text::Ascii(text) if delta.pattern == self.pattern => {
                 self.last = Last::Other;
                 self.names.put_start(id);
                 self.text.put_start(text);
-                self.descriptors.put(head(stream, id.length, age));
+                self.descriptors.put(head(&delta.stream, id.length, age));
                 self.descriptors.put(text.length as u32);
             }
-            Text::Ascii(text) => {
-                self.push_named(stream, id.slice(), age);
-                self.descriptors.push(text.length as u32);
-                self.text.put_start(text);
-            }
-            Text::Json(text) => self.push_delta(&Delta { stream: stream.clone(), text }, id.slice(), age),
+            _ => self.push_first(delta, id, age),
         }
     }
 
-    #[inline(always)]
-    fn is_of_last_block(&self, stream: &Stream<'_>) -> bool {
-        match stream {
-            Stream::Legacy => true,
-            Stream::Text(JsonString::Plain(block))
-            | Stream::Reasoning(JsonString::Plain(block))
-            | Stream::ToolInput(JsonString::Plain(block)) => are_equal(block.as_bytes(), self.block.as_bytes()),
-            _ => false,
+    #[inline(never)]
+    fn push_first(&mut self, delta: &Repeat<'_>, id: Start<'_>, age: Age) {
+        self.push_named(&delta.stream, id.slice(), age);
+        match &delta.text {
+            Text::Ascii(text) => {
+                self.descriptors.push(text.length as u32);
+                self.text.put_start(*text);
+            }
+            Text::Json(text) => self.push_string(text),
         }
+        self.pattern = delta.pattern;
     }
 
     fn push_delta(&mut self, delta: &Delta<'_>, id: &[u8], age: Age) {
@@ -204,6 +207,7 @@ impl Batch {
     /// The beginning of a row, with the block where it is another.
     fn push_named(&mut self, stream: &Stream<'_>, id: &[u8], age: Age) {
         let block = stream.block().filter(|block| !block.is(&self.block));
+        self.pattern = NO_PATTERN;
         self.row(head(stream, id.len(), age) | if block.is_some() { NEW_BLOCK } else { 0 });
         if let Some(block) = block {
             self.block.clear();

@@ -1,7 +1,7 @@
 //! Chunks: what one event's data says, in either dialect of PROTOCOL §3.
 //!
-//! [`decode`] tries the shallow scanner first, which takes only what it is sure of: flat objects, as nearly every event
-//! is one. Everything else is decoded exactly, at any depth. Whatever the scanner takes, the exact way decodes to the
+//! [`decode`] tries the shallow scanner first, which takes only what it is sure of: objects of few members, as nearly every
+//! event is one. Everything else is decoded exactly. Whatever the scanner takes, the exact way decodes to the
 //! same chunk.
 //!
 //! A chunk is never turned into values here: it stays JSON text, cut into members, until `JSON.parse` reads it once in
@@ -18,7 +18,7 @@ mod tests;
 
 pub use crate::json::JsonString;
 pub use object::Object;
-pub use pattern::{Patterns, Repeat, Text};
+pub use pattern::{PatternName, Patterns, Repeat, Text};
 
 use alloc::borrow::Cow;
 use vocabulary::Role;

@@ -8,7 +8,7 @@ mod lexer;
 mod string;
 mod write;
 
-pub use lexer::{Escapes, Lexer};
+pub use lexer::{Escapes, Lexer, specials};
 pub use string::JsonString;
 pub use write::{ObjectWriter, quote, quoted};
 

@@ -595,8 +595,7 @@ impl Ear<'_> {
         if matches!(self.reader.recording, Recording::On) {
             self.record(event);
         }
-        let Repeat { stream, text, .. } = &event.delta;
-        if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&stream.signal()) {
+        if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
             self.heard.verdict = Verdict::Broken;
             return;
         }
@@ -605,7 +604,7 @@ impl Ear<'_> {
             Some((_, id)) => *id,
             None => Start::NONE,
         };
-        self.reader.batch.push_repeat(stream, *text, id, age);
+        self.reader.batch.push_repeat(&event.delta, id, age);
         self.reader.rows += 1;
         self.metrics.chunks += 1;
     }

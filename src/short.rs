@@ -121,32 +121,46 @@ impl Column<u8> {
     }
 }
 
-/// Whether `bytes` begin with `prefix`.
-#[must_use]
-#[inline(always)]
-pub fn begins_with(bytes: &[u8], prefix: &[u8]) -> bool {
-    let mut at = 0;
-    loop {
-        match (word(bytes, at), word(prefix, at)) {
-            (Some(word), Some(expected)) if word == expected => at += 8,
-            (_, None) => break,
-            _ => return false,
-        }
-    }
-    while let Some(expected) = prefix.get(at) {
-        match bytes.get(at) {
-            Some(byte) if *byte == *expected => at += 1,
-            _ => return false,
-        }
-    }
-    true
+/// Bytes that others are compared with again and again: eight at a time, the last of them under a mask.
+#[derive(Clone, Debug)]
+pub struct Prefix {
+    words: Vec<u64>,
+    last: u64,
+    mask: u64,
+    length: usize,
 }
 
-/// Whether they are the same.
-#[must_use]
-#[inline(always)]
-pub fn are_equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && begins_with(a, b)
+impl Prefix {
+    /// These bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let (whole, rest) = bytes.as_chunks();
+        let last = rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        let mask = !(u64::MAX << (8 * rest.len()));
+        Self { words: whole.iter().map(|eight| u64::from_le_bytes(*eight)).collect(), last, mask, length: bytes.len() }
+    }
+
+    /// What follows it in `bytes`. `None` also where so few follow that eight at a time cannot be read.
+    #[must_use]
+    #[inline(always)]
+    pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut eights = bytes.as_chunks::<8>().0.iter();
+        for expected in &self.words {
+            if u64::from_le_bytes(*eights.next()?) != *expected {
+                return None;
+            }
+        }
+        if (u64::from_le_bytes(*eights.next()?) ^ self.last) & self.mask != 0 {
+            return None;
+        }
+        bytes.get(self.length..)
+    }
+
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
 }
 
 /// The eight bytes from a place on, the first in the lowest byte.
@@ -194,18 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_are_compared_to_the_last_byte() {
+    fn prefixes_are_compared_to_the_last_byte() {
         let bytes: Vec<u8> = (0..40).collect();
         for length in 0..=20 {
-            let mut prefix = bytes[..length].to_vec();
-            assert!(begins_with(&bytes, &prefix) && are_equal(&bytes[..length], &prefix));
-            assert!(!are_equal(&bytes, &prefix));
+            let mut begun = bytes[..length].to_vec();
+            assert_eq!(Prefix::of(&begun).strip(&bytes), Some(&bytes[length..]));
             for place in 0..length {
-                prefix[place] ^= 0x80;
-                assert!(!begins_with(&bytes, &prefix), "{place} of {length}");
-                prefix[place] ^= 0x80;
+                begun[place] ^= 0x80;
+                assert_eq!(Prefix::of(&begun).strip(&bytes), None, "{place} of {length}");
+                begun[place] ^= 0x80;
             }
         }
-        assert!(!begins_with(b"a", b"ab"));
+        assert_eq!(Prefix::of(b"a").strip(b"ab"), None, "too near the end");
     }
 }

@@ -5,8 +5,8 @@
 //! decoded again. `None` says nothing about the data.
 
 use super::{Delta, Stream};
-use crate::json::JsonString;
-use crate::short::{Start, begins_with, word};
+use crate::json::{JsonString, specials};
+use crate::short::{Prefix, Start, word};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,14 +18,18 @@ const MOST: usize = 4;
 /// What ends the data of a delta.
 const END: &[u8] = b"\"}";
 
-/// The bytes before the text of a delta, and what they say.
+/// What stands before the text of a delta, and what it says.
 #[derive(Clone, Debug)]
 struct Pattern {
-    before: Vec<u8>,
+    before: Prefix,
     sort: Sort,
     /// The block, as it stands between quotes.
     block: String,
+    name: PatternName,
 }
+
+/// Tells patterns apart: deltas that were read by the same one are of the same block.
+pub type PatternName = u32;
 
 #[derive(Clone, Copy, Debug)]
 enum Sort {
@@ -44,6 +48,8 @@ pub struct Repeat<'a> {
     pub text: Text<'a>,
     /// Bytes of its data.
     pub length: usize,
+    /// What it was read by.
+    pub pattern: PatternName,
 }
 
 /// The text of a delta.
@@ -63,12 +69,15 @@ pub struct Patterns {
     latest: usize,
     /// The one that is replaced next.
     oldest: usize,
+    /// So many were learned.
+    learned: PatternName,
 }
 
 impl Patterns {
     /// Learns from a delta that was decoded from `data`.
     pub fn learn(&mut self, delta: &Delta<'_>, data: &str) {
-        let Some(pattern) = Pattern::of(delta, data) else { return };
+        let Some(pattern) = Pattern::of(delta, data, self.learned + 1) else { return };
+        self.learned += 1;
         self.latest = self.known.len().min(self.oldest);
         match self.known.get_mut(self.oldest) {
             Some(place) => *place = pattern,
@@ -86,31 +95,32 @@ impl Patterns {
     /// The delta that `bytes` begin with.
     #[inline(always)]
     pub fn read<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Repeat<'a>> {
-        if !begins_with(bytes, &self.known.get(self.latest)?.before) {
+        if self.known.get(self.latest)?.before.strip(bytes).is_none() {
             self.turn(bytes)?;
         }
         let pattern = self.known.get(self.latest)?;
-        let start = pattern.before.len();
-        let (text, end) = text(bytes.get(start..)?)?;
-        Some(Repeat { stream: pattern.stream(), text, length: start + end + END.len() })
+        let rest = pattern.before.strip(bytes)?;
+        let (text, length) = text(rest)?;
+        let length = bytes.len() - rest.len() + length + END.len();
+        Some(Repeat { stream: pattern.stream(), text, length, pattern: pattern.name })
     }
 
     #[inline(never)]
     fn turn(&mut self, bytes: &[u8]) -> Option<()> {
-        self.latest = self.known.iter().position(|pattern| bytes.starts_with(&pattern.before))?;
+        self.latest = self.known.iter().position(|pattern| pattern.before.strip(bytes).is_some())?;
         Some(())
     }
 
     /// Bytes that it holds on to.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        let held = self.known.iter().map(|pattern| pattern.before.capacity() + pattern.block.capacity());
+        let held = self.known.iter().map(|pattern| pattern.before.footprint() + pattern.block.capacity());
         self.known.capacity() * size_of::<Pattern>() + held.sum::<usize>()
     }
 }
 
 impl Pattern {
-    fn of(delta: &Delta<'_>, data: &str) -> Option<Self> {
+    fn of(delta: &Delta<'_>, data: &str, name: PatternName) -> Option<Self> {
         let (JsonString::Plain(text) | JsonString::Escaped(text)) = delta.text;
         // By their place: another member may say the same.
         let is_last =
@@ -125,7 +135,7 @@ impl Pattern {
             Stream::Reasoning(block) => (Sort::Reasoning, plain(block)?),
             Stream::ToolInput(block) => (Sort::ToolInput, plain(block)?),
         };
-        Some(Self { before: before.to_owned(), sort, block: block.to_owned() })
+        Some(Self { before: Prefix::of(before), sort, block: block.to_owned(), name })
     }
 
     #[inline(always)]
@@ -204,19 +214,8 @@ fn run(bytes: &[u8]) -> Option<Run> {
     None
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x80 * ONES;
-
-/// The high bit of each byte that ends a run. Subtracting borrows from the byte above only where the one below is one that
-/// ends a run itself, so the lowest bit is right.
-#[inline(always)]
-const fn specials(word: u64) -> u64 {
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
-    let control = word.wrapping_sub(0x20 * ONES) & !word & HIGH;
-    control | zeros(word ^ (0x22 * ONES)) | zeros(word ^ (0x5C * ONES))
-}
+/// The high bit of each byte.
+const HIGH: u64 = (u64::MAX / 0xFF) << 7;
 
 #[cfg(test)]
 mod tests {
@@ -234,7 +233,7 @@ mod tests {
     /// What is read of data must be what the exact way decodes.
     fn check(patterns: &mut Patterns, data: &str) -> bool {
         let bytes = [data, "\n\nid: 1-0\n"].concat();
-        let Some(Repeat { stream, text, length }) = patterns.read(bytes.as_bytes()) else { return false };
+        let Some(Repeat { stream, text, length, .. }) = patterns.read(bytes.as_bytes()) else { return false };
         assert_eq!(length, data.len());
         let text = match text {
             Text::Ascii(text) => JsonString::Plain(str::from_utf8(text.slice()).unwrap()),

@@ -83,16 +83,24 @@ impl<'a> Lexer<'a> {
     pub fn name(&mut self) -> Option<JsonString<'a>> {
         self.expect(b'"')?;
         let start = self.at;
-        self.string()?;
+        let escapes = self.string()?;
         let name = self.data.get(start..self.at - 1)?;
         self.expect(b':')?;
-        Some(JsonString::of(name))
+        Some(match escapes {
+            Escapes::None => JsonString::Plain(name),
+            Escapes::Some => JsonString::Escaped(name),
+        })
     }
 
-    /// A whole value of any depth. What is open is kept in a vector, so that depth costs no stack.
+    /// A whole value of any depth.
     pub fn value(&mut self) -> Option<&'a str> {
-        let mut open = Vec::new();
         let first = self.token()?;
+        self.value_after(first)
+    }
+
+    /// A whole value of any depth, after its first byte. What is open is kept in a vector, so that depth costs no stack.
+    pub fn value_after(&mut self, first: u8) -> Option<&'a str> {
+        let mut open = Vec::new();
         let start = self.at - 1;
         let mut token = first;
         loop {
@@ -260,8 +268,9 @@ fn is_special(byte: u8) -> bool {
 
 /// Eight bytes at once: the lowest bit that is set is the top bit of the first special byte. A borrow makes bits above
 /// it unreliable, never those below.
+#[must_use]
 #[inline(always)]
-fn specials(word: u64) -> u64 {
+pub fn specials(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xFF;
     const TOPS: u64 = ONES << 7;
     let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;

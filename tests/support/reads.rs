@@ -1,0 +1,136 @@
+//! A stream means the same however it is cut into reads: whole events that are read in one go, and bytes that come one by
+//! one, which never are.
+
+use rejoin::cursor::EventId;
+use rejoin::io::Metrics;
+use rejoin::reader::{Position, Reader, Recording, Verdict};
+
+/// What streams are put together of: events that repeat, and what breaks the repetition.
+const PIECES: &[&str] = &[
+    "id: 1763840000000-0\n",
+    "id: 1763840000000-1\n",
+    "id: 1763840000001-10\n",
+    "id: 1763840000002-0\n",
+    "id: 9-9\n",
+    "id: 09-1\n",
+    "id: 1763840000003\n",
+    "id: \n",
+    "data: {\"type\":\"text-start\",\"id\":\"0\"}\n\n",
+    "data: {\"type\":\"text-start\",\"id\":\"0\",\"providerMetadata\":{\"a\":1}}\n\n",
+    "data: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"",
+    "data: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"the \"}\n\n",
+    "data: {\"type\":\"text-delta\",\"id\":\"another\",\"delta\":\"",
+    "data: {\"type\": \"reasoning-delta\", \"id\": \"0\", \"delta\": \"",
+    "data: {\"type\":\"tool-input-delta\",\"toolCallId\":\"c\",\"inputTextDelta\":\"",
+    "data: {\"type\":\"text_chunk\",\"content\":\"",
+    "data: {\"type\":\"text_chunk\",\"content\":\"x\"}\n\n",
+    "data: {\"type\":\"text-delta\",\"delta\":\"x\",\"id\":\"0\"}\n\n",
+    "data: {\"type\":\"tool-input-available\",\"toolCallId\":\"c\",\"toolName\":\"t\",\"input\":{\"a\":[1]}}\n\n",
+    "data: {\"type\":\"text-delta\"\ndata: ,\"id\":\"0\",\"delta\":\"two lines\"}\n\n",
+    "\"}\n\n",
+    "\"}\n\n",
+    "\"}\n\n",
+    "\"}\r\n\r\n",
+    "\"}\n",
+    "\" }\n\n",
+    "\",\"more\":1}\n\n",
+    "word ",
+    "a text of more than sixteen bytes ",
+    "\\n",
+    "\\\"",
+    "\\\\",
+    "\\u00e9",
+    "\\ud83d",
+    "\\x",
+    "é漢🎉",
+    "\t",
+    "\n",
+    "\r",
+    ": a comment\n\n",
+    "event: message\n",
+    "retry: 100\n",
+    "data:{\"type\":\"finish\"}\n\n",
+    "data: [DONE]\n\n",
+];
+
+/// The stream that a program of numbers puts together; of 255 on, the byte itself, which may be no UTF-8.
+#[must_use]
+pub fn stream(program: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for step in program {
+        match PIECES.get(usize::from(*step)) {
+            Some(piece) => stream.extend_from_slice(piece.as_bytes()),
+            None if *step >= 240 => stream.push(*step),
+            None => stream.extend_from_slice(PIECES[usize::from(*step) % PIECES.len()].as_bytes()),
+        }
+    }
+    stream
+}
+
+/// Panics where it does not.
+pub fn check(stream: &[u8]) {
+    for (after, recording) in [("0", Recording::Off), ("1763840000000-0", Recording::On)] {
+        let expected = read(stream.chunks(1), after, recording);
+        for size in [1024 * 1024, 97, 31] {
+            assert_eq!(read(stream.chunks(size), after, recording), expected, "reads of {size}: {}", shown(stream));
+        }
+    }
+}
+
+fn shown(stream: &[u8]) -> String {
+    String::from_utf8_lossy(stream).into_owned()
+}
+
+#[derive(Debug, PartialEq)]
+struct Told {
+    descriptors: Vec<u32>,
+    text: String,
+    names: Vec<u8>,
+    verdict: Verdict,
+    cursor: EventId,
+    received: Position,
+    hash: u64,
+    events: u64,
+    chunks: u64,
+    duplicates: u64,
+    malformed: u64,
+    news: u32,
+    frames: Vec<(Option<EventId>, String)>,
+}
+
+fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recording) -> Told {
+    let after: EventId = after.parse().unwrap_or(EventId::ZERO);
+    let mark = Position { last: EventId { ms: 1_763_840_000_000, seq: 1 }, unnumbered: 1 };
+    let mut reader = Reader::new(after, mark);
+    reader.set_recording(recording);
+    reader.open();
+    let mut metrics = Metrics::default();
+    let mut told = (0, Vec::new(), Verdict::Continue);
+    for bytes in reads {
+        let heard = reader.feed(bytes, &mut metrics);
+        told.0 += heard.news;
+        told.1.extend(heard.frames);
+        told.2 = heard.verdict;
+        if told.2 != Verdict::Continue {
+            break;
+        }
+    }
+    let (news, frames, verdict) = told;
+    let (cursor, received, hash) = (reader.cursor(), reader.received(), reader.trail_hash());
+    let batch = reader.take().unwrap_or_default();
+    Told {
+        descriptors: batch.descriptors().to_vec(),
+        text: batch.text().to_owned(),
+        names: batch.names().to_vec(),
+        verdict,
+        cursor,
+        received,
+        hash,
+        events: metrics.events,
+        chunks: metrics.chunks,
+        duplicates: metrics.duplicates,
+        malformed: metrics.malformed,
+        news,
+        frames,
+    }
+}

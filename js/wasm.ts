@@ -1,6 +1,6 @@
 // Loads the WebAssembly part once, from wherever it comes, and says in plain words why it could not.
 
-import load, { initSync as instantiate } from "../pkg/rejoin.js";
+import { imports, link } from "../pkg/rejoin.js";
 import { RejoinError } from "./errors.js";
 
 /** Where the WebAssembly may come from. */
@@ -44,7 +44,8 @@ export function initSync(source?: BufferSource | WebAssembly.Module): void {
   const chosen = source ?? builtIn();
   try {
     requireWebAssembly();
-    memory = instantiate({ module: chosen }).memory;
+    const module = chosen instanceof WebAssembly.Module ? chosen : new WebAssembly.Module(chosen);
+    memory = link(new WebAssembly.Instance(module, imports())).memory;
   } catch (error) {
     throw explain(error, chosen);
   }
@@ -77,7 +78,9 @@ async function start(source: WasmSource | Promise<WasmSource> | undefined): Prom
   const code = isLocation(chosen) ? await download(chosen) : isResponse(chosen) ? await body(chosen) : chosen;
   if (loaded) return;
   try {
-    ({ memory } = await load({ module_or_path: code }));
+    const made: unknown = await WebAssembly.instantiate(code as WebAssembly.Module, imports());
+    if (loaded) return;
+    memory = link(made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance).memory;
   } catch (error) {
     throw explain(error, code);
   }

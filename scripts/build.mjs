@@ -40,21 +40,40 @@ function glue() {
   // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
   run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
-  shieldExports(join(root, "pkg/rejoin.js"));
+  change("pkg/rejoin.js", shielded);
+  change("pkg/rejoin.js", unloaded);
+  change("pkg/rejoin.d.ts", unloadedTypes);
 }
+
+/** Replaces a part of the generated glue, which has to be there. */
+function change(name, [part, replacement]) {
+  const file = join(root, name);
+  const glue = readFileSync(file, "utf8");
+  if (!glue.includes(part)) throw new Error(`wasm-bindgen's glue has changed: ${name} has no ${part}`);
+  writeFileSync(file, glue.replace(part, () => replacement));
+}
+
+/** js/wasm.ts loads by itself: of all the ways in which the glue can, none is left for the bundler to keep. */
+const unloaded = ["export { initSync, __wbg_init as default };", "export { __wbg_get_imports as imports, __wbg_finalize_init as link };"];
+const unloadedTypes = [
+  "export type SyncInitInput =",
+  `/** What the module imports. */
+export function imports(): WebAssembly.Imports;
+
+/** Makes an instance the one that everything here calls. */
+export function link(instance: WebAssembly.Instance, module?: WebAssembly.Module): InitOutput;
+
+export type SyncInitInput =`,
+];
 
 /**
  * V8 compiles hot calls of WebAssembly into the JavaScript that makes them, and that of Node 20 ends the process
  * ("unreachable code", in the deoptimiser) when it has to take such code back. It leaves calls of a proxy alone.
  */
-function shieldExports(file) {
-  const plain = "wasm = instance.exports;";
-  const shielded =
-    'wasm = Object.fromEntries(Object.entries(instance.exports).map(([name, value]) => [name, typeof value === "function" ? new Proxy(value, {}) : value]));';
-  const glue = readFileSync(file, "utf8");
-  if (!glue.includes(plain)) throw new Error("wasm-bindgen's glue has changed: its exports can't be shielded");
-  writeFileSync(file, glue.replace(plain, () => shielded));
-}
+const shielded = [
+  "wasm = instance.exports;",
+  'wasm = Object.fromEntries(Object.entries(instance.exports).map(([name, value]) => [name, typeof value === "function" ? new Proxy(value, {}) : value]));',
+];
 
 function optimise(from, to) {
   const part = `${to}.part`;

@@ -7,7 +7,7 @@ const [dist, side, chunks] = process.argv.slice(2);
 
 const SIDES = {
   rejoin: async (rejoin, count) => {
-    const streams = await rejoinOpen(rejoin, fetchOf(bytesOf(answer(count)), 16_384));
+    const streams = await rejoinOpen(rejoin, once(fetchOf(bytesOf(answer(count)), 16_384)));
     return { streams, message: streams.getSnapshot("s").message };
   },
   "ai sdk": (_, count) => aiSdk(answer(count)),
@@ -29,6 +29,15 @@ const result = await SIDES[side](rejoin, Number(chunks));
 console.log(JSON.stringify({ heap: kept() - before, wasm: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) }));
 // Until here it is in use.
 if (!result) throw new Error("nothing");
+
+/** The client keeps its `fetch`, which should not keep what was read. */
+function once(fetch) {
+  return () => {
+    const given = fetch();
+    fetch = undefined;
+    return given;
+  };
+}
 
 function kept() {
   for (let time = 0; time < 4; time++) globalThis.gc();

@@ -5,7 +5,7 @@ const GATHERED = 32 * 1024;
 /** Of a read that is larger, as one of a replay may be that brings all of it, so much is handed over at a time… */
 const SLICE = 64 * 1024;
 /** …and after so many ms of it other tasks get their turn: a page stays responsive below 50 in all. */
-const TURN = 12;
+const TURN = 25;
 /** Microtasks that pass between two reads at most while a stream has bytes at hand. */
 const PATIENCE = 10;
 

@@ -5,14 +5,16 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 /// Entries in the order of their keys. Looking up costs a binary search, changing the set of keys a move of those behind.
+/// Keys lie by themselves: one search serves the maps of all values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map<K, V> {
-    entries: Vec<(K, V)>,
+    keys: Vec<K>,
+    values: Vec<V>,
 }
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { keys: Vec::new(), values: Vec::new() }
     }
 }
 
@@ -22,8 +24,7 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let at = self.find(key).ok()?;
-        self.entries.get(at).map(|(_, value)| value)
+        self.values.get(find(&self.keys, key).ok()?)
     }
 
     /// The value of a key, to be changed.
@@ -31,8 +32,7 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let at = self.find(key).ok()?;
-        self.entries.get_mut(at).map(|(_, value)| value)
+        self.values.get_mut(find(&self.keys, key).ok()?)
     }
 
     /// Whether there is such a key.
@@ -40,15 +40,16 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.find(key).is_ok()
+        find(&self.keys, key).is_ok()
     }
 
     /// Sets the value of a key. Gives the one before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self.find(&key) {
-            Ok(at) => self.entries.get_mut(at).map(|entry| core::mem::replace(&mut entry.1, value)),
+        match find(&self.keys, &key) {
+            Ok(at) => self.values.get_mut(at).map(|before| core::mem::replace(before, value)),
             Err(at) => {
-                self.entries.insert(at, (key, value));
+                self.keys.insert(at, key);
+                self.values.insert(at, value);
                 None
             }
         }
@@ -59,57 +60,46 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.find(key).ok().map(|at| self.entries.remove(at).1)
-    }
-
-    /// Keeps those entries for which `keep` says so.
-    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        self.entries.retain_mut(|(key, value)| keep(key, value));
+        let at = find(&self.keys, key).ok()?;
+        self.keys.remove(at);
+        Some(self.values.remove(at))
     }
 
     /// The entries in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.entries.iter().map(|(key, value)| (key, value))
+        self.keys.iter().zip(&self.values)
     }
 
     /// The keys in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
-        self.entries.iter().map(|(key, _)| key)
+        self.keys.iter()
     }
 
     /// The values in the order of their keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.entries.iter().map(|(_, value)| value)
+        self.values.iter()
     }
 
     /// The values in the order of their keys, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
-        self.entries.iter_mut().map(|(_, value)| value)
-    }
-
-    /// The values alone.
-    pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
-        self.entries.into_iter().map(|(_, value)| value)
+        self.values.iter_mut()
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.keys.is_empty()
     }
+}
 
-    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
-    where
-        K: Borrow<Q>,
-    {
-        self.entries.binary_search_by(|(other, _)| other.borrow().cmp(key))
-    }
+fn find<K: Borrow<Q>, Q: Ord + ?Sized>(keys: &[K], key: &Q) -> Result<usize, usize> {
+    keys.binary_search_by(|other| other.borrow().cmp(key))
 }
 
 #[cfg(test)]
@@ -132,14 +122,5 @@ mod tests {
             assert!(map.iter().eq(tree.iter()));
             assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));
         }
-    }
-
-    #[test]
-    fn what_is_not_retained_is_gone() {
-        let mut map = Map::default();
-        (0..10).for_each(|key| assert_eq!(map.insert(key, key * key), None));
-        map.retain(|key, _| key % 2 == 0);
-        assert!(map.keys().eq(&[0, 2, 4, 6, 8]));
-        assert_eq!((map.get(&3), map.get(&4)), (None, Some(&16)));
     }
 }

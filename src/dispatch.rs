@@ -218,7 +218,7 @@ impl Dispatcher {
             Kind::Start => self.take_start(item.name, actions),
             Kind::Reset => {
                 self.start_over(actions);
-                actions.push(Action::Hand(Handler::Other));
+                push(actions, Action::Hand(Handler::Other));
             }
             _ if self.life == Life::Running => self.take_running(item, actions),
             _ => {}
@@ -232,12 +232,12 @@ impl Dispatcher {
             Kind::ToolStart => self.take_tool_start(item.name, actions),
             Kind::ToolResponse => self.take_tool_response(item, actions),
             Kind::Login => self.take_login(actions),
-            Kind::Credentials => actions.push(Action::Hand(Handler::CredentialsNeeded)),
-            Kind::Usage => actions.push(Action::Hand(Handler::Usage)),
+            Kind::Credentials => push(actions, Action::Hand(Handler::CredentialsNeeded)),
+            Kind::Usage => push(actions, Action::Hand(Handler::Usage)),
             Kind::Error => self.end(&[Action::Hand(Handler::Error)], actions),
             Kind::End => self.end(&[Action::Hand(Handler::StreamEnd)], actions),
             Kind::Abort => self.end(&[Action::Hand(Handler::Other), Action::EndStream], actions),
-            Kind::Start | Kind::Reset | Kind::Other => actions.push(Action::Hand(Handler::Other)),
+            Kind::Start | Kind::Reset | Kind::Other => push(actions, Action::Hand(Handler::Other)),
         }
     }
 
@@ -250,7 +250,7 @@ impl Dispatcher {
             self.start_over(actions);
         }
         self.task = Some(task);
-        actions.push(Action::Hand(Handler::StreamStart));
+        push(actions, Action::Hand(Handler::StreamStart));
     }
 
     /// A block that was closed and gets text again is a new one: models count their blocks anew in every step.
@@ -260,7 +260,7 @@ impl Dispatcher {
             self.note(block, |seen| seen.block = Block::Open);
             self.open.push(block);
         }
-        actions.push(Action::Hand(Handler::TextChunk));
+        push(actions, Action::Hand(Handler::TextChunk));
     }
 
     /// A named block without text ends like any other. Unnamed ones cannot be told apart: an end where none is open is
@@ -274,7 +274,7 @@ impl Dispatcher {
         if ends {
             self.note(block, |seen| seen.block = Block::Closed);
             self.open.retain(|open| *open != block);
-            actions.push(Action::Hand(Handler::TextEnded));
+            push(actions, Action::Hand(Handler::TextEnded));
         }
     }
 
@@ -286,7 +286,7 @@ impl Dispatcher {
         if tool != UNNAMED {
             self.note(tool, |seen| seen.call = Call::Started);
         }
-        actions.push(Action::Hand(handler));
+        push(actions, Action::Hand(handler));
     }
 
     fn take_tool_response(&mut self, item: Item, actions: &mut Vec<Action>) {
@@ -296,13 +296,13 @@ impl Dispatcher {
         if item.weight == Weight::Final && item.name != UNNAMED {
             self.note(item.name, |seen| seen.answer = Answer::Settled);
         }
-        actions.push(Action::Hand(Handler::ToolResponse));
+        push(actions, Action::Hand(Handler::ToolResponse));
     }
 
     fn take_login(&mut self, actions: &mut Vec<Action>) {
         if self.login == Login::NotAsked {
             self.login = Login::Asked;
-            actions.push(Action::Hand(Handler::LoginNeeded));
+            push(actions, Action::Hand(Handler::LoginNeeded));
         }
     }
 
@@ -335,7 +335,7 @@ impl Dispatcher {
 
     fn close(&mut self, block: Name, actions: &mut Vec<Action>) {
         self.note(block, |seen| seen.block = Block::Closed);
-        actions.push(Action::CloseBlock(block));
+        push(actions, Action::CloseBlock(block));
     }
 
     fn seen(&self, name: Name) -> Seen {
@@ -388,6 +388,12 @@ impl Dispatcher {
         self.task = self.task.map(renamed);
         self.open.iter_mut().for_each(|block| *block = renamed(*block));
     }
+}
+
+/// One place where actions grow, of twenty that push.
+#[inline(never)]
+fn push(actions: &mut Vec<Action>, action: Action) {
+    actions.push(action);
 }
 
 #[cfg(test)]

@@ -268,26 +268,38 @@ impl News {
         let [kind, stream, next, number, task, to] = json.get(["kind", "stream", "next", "number", "task", "to"]);
         let [frames, place, shown, end] = json.get(["frames", "place", "shown", "end"]);
         let maybe = |member: Option<Json<'_>>| member.and_then(Json::string);
-        let stream = maybe(stream);
-        let task = maybe(task);
+        // Texts are read where they are used, so that none has to be let go where another one is missing.
         Some(match kind?.string()?.as_str() {
-            "ask" => Self::Ask { stream, next: next.and_then(Json::integer).unwrap_or_default() },
-            "recall" => Self::Recall { stream: stream? },
-            "owner" => Self::Owner { stream: stream?, task, place: place.and_then(Place::decode).unwrap_or_default() },
-            "state" => Self::State {
-                to: maybe(to)?,
-                stream: stream?,
-                next: next?.integer()?,
-                task,
-                frames: decode_frames(frames?)?,
-                place: Place::decode(place?)?,
-                shown: Shown::decode(shown?)?,
+            "ask" => Self::Ask { stream: maybe(stream), next: next.and_then(Json::integer).unwrap_or_default() },
+            "recall" => Self::Recall { stream: maybe(stream)? },
+            "owner" => Self::Owner {
+                stream: maybe(stream)?,
+                task: maybe(task),
+                place: place.and_then(Place::decode).unwrap_or_default(),
             },
-            "frames" => Self::Frames { stream: stream?, number: number?.integer()?, frames: decode_frames(frames?)? },
-            "shown" => Self::Shown { stream: stream?, shown: Shown::decode(shown?)? },
-            "alive" => Self::Alive { stream: stream? },
-            "end" => Self::End { stream: stream?, end: EndRecord::decode(end?)? },
-            "stop" => Self::Stop { task },
+            "state" => {
+                let (next, frames) = (next?.integer()?, frames?);
+                Self::State {
+                    to: maybe(to)?,
+                    stream: maybe(stream)?,
+                    next,
+                    task: maybe(task),
+                    frames: decode_frames(frames)?,
+                    place: Place::decode(place?)?,
+                    shown: Shown::decode(shown?)?,
+                }
+            }
+            "frames" => {
+                let (number, frames) = (number?.integer()?, decode_frames(frames?)?);
+                Self::Frames { stream: maybe(stream)?, number, frames }
+            }
+            "shown" => {
+                let shown = Shown::decode(shown?)?;
+                Self::Shown { stream: maybe(stream)?, shown }
+            }
+            "alive" => Self::Alive { stream: maybe(stream)? },
+            "end" => Self::End { stream: maybe(stream)?, end: EndRecord::decode(end?)? },
+            "stop" => Self::Stop { task: maybe(task) },
             _ => return None,
         })
     }

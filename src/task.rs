@@ -126,20 +126,18 @@ impl SavedTask {
             json.get(["v", "task", "session", "operation", "tool", "last"]);
         let [unnumbered, started, saved, stopped, stops] =
             json.get(["unnumbered", "started", "saved", "stopped", "stops"]);
-        let record = Self {
-            active: ActiveTask {
-                task: task?.string()?,
-                session: owner?.string()?,
-                operation: given(operation, Json::string)?,
-                tool: given(tool, Json::string)?,
-                last: last?.string()?.parse().ok()?,
-                started: started?.integer()?,
-            },
-            unnumbered: given(unnumbered, Json::integer)?,
-            saved: saved?.integer()?,
-            stopped: stopped.map(|at| at.integer().ok_or(())).transpose().ok()?,
-            stops: given(stops, decode_stops)?,
-        };
+        // Member by member, so that there is one thing to let go where one is missing.
+        let mut record = Self::default();
+        record.active.last = last?.string()?.parse().ok()?;
+        record.active.started = started?.integer()?;
+        record.unnumbered = given(unnumbered, Json::integer)?;
+        record.saved = saved?.integer()?;
+        record.stopped = stopped.map(|at| at.integer().ok_or(())).transpose().ok()?;
+        record.active.task = task?.string()?;
+        record.active.session = owner?.string()?;
+        record.active.operation = given(operation, Json::string)?;
+        record.active.tool = given(tool, Json::string)?;
+        record.stops = given(stops, decode_stops)?;
         let sane = version?.integer()? == VERSION
             && record.active.session == session
             && record.active.task.len() <= LONGEST_ID

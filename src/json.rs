@@ -10,7 +10,7 @@ mod write;
 
 pub use lexer::{Escapes, Lexer, specials};
 pub use string::JsonString;
-pub use write::{ObjectWriter, quote, quoted};
+pub use write::{ObjectWriter, array, quote, quoted};
 
 use crate::decimal;
 use alloc::string::String;

@@ -6,7 +6,7 @@
 use crate::cursor::EventId;
 use crate::decimal;
 use crate::io::Millis;
-use crate::json::{Json, ObjectWriter, quoted};
+use crate::json::{Json, ObjectWriter, array, quoted};
 use crate::text::before;
 use crate::time::parse_iso8601;
 use alloc::borrow::ToOwned;
@@ -149,8 +149,7 @@ impl SavedTask {
 
 fn encode_stops(stops: &[(String, Millis)]) -> String {
     let stop = |(task, at): &(String, Millis)| ["[", &quoted(task), ",", &decimal::text(*at), "]"].concat();
-    let stops: Vec<_> = stops.iter().map(stop).collect();
-    ["[", &stops.join(","), "]"].concat()
+    array(&mut stops.iter().map(stop))
 }
 
 fn decode_stops(json: Json<'_>) -> Option<Vec<(String, Millis)>> {

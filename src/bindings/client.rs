@@ -19,7 +19,7 @@ use crate::decimal;
 use crate::io::{
     Attempt, Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
 };
-use crate::json::{Json, ObjectWriter};
+use crate::json::{Json, ObjectWriter, array};
 use crate::session::Role;
 use crate::task::ActiveTask;
 
@@ -127,7 +127,7 @@ impl Engine {
     /// What happened since the last look, in order: a JSON array.
     #[wasm_bindgen(js_name = takeNotices)]
     pub fn take_notices(&self) -> String {
-        array(self.driver.take_notices().into_iter().map(notice))
+        array(&mut self.driver.take_notices().into_iter().map(notice))
     }
 
     /// Status, task, attempt, retry time, error of a session.
@@ -169,7 +169,7 @@ impl Engine {
     #[wasm_bindgen(js_name = activeTasks)]
     pub fn active_tasks(&self) -> String {
         self.driver.restore_all();
-        self.driver.with(|client| array(client.active_tasks().map(write_task)))
+        self.driver.with(|client| array(&mut client.active_tasks().map(write_task)))
     }
 
     /// `setActiveTask`; `false` where the record does not fit.
@@ -197,18 +197,13 @@ impl Engine {
     }
 }
 
-fn array(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<_> = items.collect();
-    ["[", &items.join(","), "]"].concat()
-}
-
 fn notice(notice: Notice) -> String {
     let head = |kind| ObjectWriter::default().text("kind", kind);
     let notice = match notice {
         Notice::Began(session) => head("began").text("session", &session),
         Notice::Changed(session) => head("changed").text("session", &session),
         Notice::Resolve(calls, result) => {
-            let calls = array(calls.into_iter().map(|call| decimal::text(call.into())));
+            let calls = array(&mut calls.into_iter().map(|call| decimal::text(call.into())));
             head("resolve").raw("calls", &calls).raw("outcome", &result.map_or_else(|| "null".into(), outcome))
         }
         Notice::Ended(session, result) => head("ended").text("session", &session).raw("outcome", &outcome(result)),

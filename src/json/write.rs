@@ -25,6 +25,19 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
+/// An array of values that are JSON text.
+pub fn array(items: &mut dyn Iterator<Item = String>) -> String {
+    let mut out = String::from("[");
+    for item in items {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&item);
+    }
+    out.push(']');
+    out
+}
+
 /// What comes before the first byte that has to be escaped, that byte, and what follows it.
 fn special(text: &str) -> Option<(&str, u8, &str)> {
     let at = text.bytes().position(is_escaped)?;
@@ -137,6 +150,15 @@ mod tests {
         for text in ["", "plain", "a\"b\\c/d", "\u{2028}🎉", &all] {
             assert_eq!(quoted(text), serde_json::to_string(text).unwrap());
         }
+    }
+
+    #[test]
+    fn an_array_is_its_items_in_order() {
+        let written = |items: &[&str]| array(&mut items.iter().map(|item| (*item).to_owned()));
+        assert_eq!(
+            (written(&[]), written(&["1"]), written(&["1", "[]"])),
+            ("[]".into(), "[1]".into(), "[1,[]]".into())
+        );
     }
 
     #[test]

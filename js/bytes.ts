@@ -12,22 +12,29 @@ export interface PackedBytes {
   readonly text: string;
 }
 
+/** Characters of ASCII. */
+const PAGE = 128;
+
 export function unpack({ length, table, plain, escape, text }: PackedBytes): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  const ranks = new Uint8Array(128);
-  for (let rank = 0; rank < plain.length; rank++) ranks[plain.charCodeAt(rank)] = rank;
-  const ranked = Uint8Array.from({ length: 256 }, (_, rank) => Number.parseInt(table.slice(2 * rank, 2 * rank + 2), 16));
+  // What a character stands for, on a page of its own for each number of escapes before it.
+  const meanings = new Uint8Array(Math.ceil(256 / plain.length) * PAGE);
+  for (let rank = 0; rank < 256; rank++) {
+    const page = Math.floor(rank / plain.length) * PAGE;
+    meanings[page + plain.charCodeAt(rank % plain.length)] = Number.parseInt(table.slice(2 * rank, 2 * rank + 2), 16);
+  }
+  const codes = new TextEncoder().encode(text);
   const escapeCode = escape.charCodeAt(0);
-  let base = 0;
+  let page = 0;
   let at = 0;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
+  for (let index = 0; index < codes.length; index++) {
+    const code = codes[index] as number;
     if (code === escapeCode) {
-      base += plain.length;
-      continue;
+      page += PAGE;
+    } else {
+      bytes[at++] = meanings[page + code] as number;
+      page = 0;
     }
-    bytes[at++] = ranked[base + (ranks[code] as number)] as number;
-    base = 0;
   }
   return bytes;
 }

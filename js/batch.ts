@@ -51,33 +51,56 @@ export function weight({ words, text, names }: Batch): number {
 }
 
 /** Makes the chunks of a batch; `{type: "stream_reset"}` where everything before became void. */
-export function chunksOf({ words, text, names }: Batch): StreamChunk[] {
-  const chunks: StreamChunk[] = [];
-  const length = words.length;
-  let block = "";
-  let at = 0;
-  let name = 0;
-  let word = 0;
-  while (word < length) {
-    const head = words[word++] as number;
-    if ((head & KIND) === DELTA) {
-      if (head & NEW_BLOCK) block = names.slice(name, (name += words[word++] as number));
-      const content = text.slice(at, (at += words[word++] as number));
-      const eventId = head >>> ID === 0 ? undefined : names.slice(name, (name += head >>> ID));
-      const chunk = delta(head & SORT, content, block, eventId);
-      if (head & REPLAYED) chunk.replayed = true;
-      chunks.push(chunk);
-    } else if ((head & KIND) === JSON_ARRAY) {
-      for (const chunk of arrayAt(text, at, words[word + 1] as number)) chunks.push(chunk);
-      at += words[word + 1] as number;
-      word += 2;
-    } else if ((head & KIND) === MALFORMED) {
-      at += words[word++] as number;
-    } else {
-      chunks.push({ type: "stream_reset" });
-    }
+export function chunksOf(batch: Batch): StreamChunk[] {
+  return new ChunkReader(batch).take(Infinity);
+}
+
+/** Makes the chunks of a batch in parts, so that those of one part are forgotten when the next is made. */
+export class ChunkReader {
+  readonly #batch: Batch;
+  #block = "";
+  #at = 0;
+  #name = 0;
+  #word = 0;
+
+  constructor(batch: Batch) {
+    this.#batch = batch;
   }
-  return chunks;
+
+  /** The next ones, `most` or a few more; none at the end. */
+  take(most: number): StreamChunk[] {
+    const chunks: StreamChunk[] = [];
+    const { words, text, names } = this.#batch;
+    const length = words.length;
+    let block = this.#block;
+    let at = this.#at;
+    let name = this.#name;
+    let word = this.#word;
+    while (word < length && chunks.length < most) {
+      const head = words[word++] as number;
+      if ((head & KIND) === DELTA) {
+        if (head & NEW_BLOCK) block = names.slice(name, (name += words[word++] as number));
+        const content = text.slice(at, (at += words[word++] as number));
+        const eventId = head >>> ID === 0 ? undefined : names.slice(name, (name += head >>> ID));
+        const chunk = delta(head & SORT, content, block, eventId);
+        if (head & REPLAYED) chunk.replayed = true;
+        chunks.push(chunk);
+      } else if ((head & KIND) === JSON_ARRAY) {
+        for (const chunk of arrayAt(text, at, words[word + 1] as number)) chunks.push(chunk);
+        at += words[word + 1] as number;
+        word += 2;
+      } else if ((head & KIND) === MALFORMED) {
+        at += words[word++] as number;
+      } else {
+        chunks.push({ type: "stream_reset" });
+      }
+    }
+    this.#block = block;
+    this.#at = at;
+    this.#name = name;
+    this.#word = word;
+    return chunks;
+  }
 }
 
 /** Tells of a batch without making objects of its deltas. */

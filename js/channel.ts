@@ -1,6 +1,6 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
-import { chunksOf } from "./batch.js";
+import { ChunkReader } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import { History } from "./history.js";
 import { guard } from "./report.js";
@@ -29,6 +29,8 @@ export interface Subscription {
 }
 
 const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
+/** So many chunks are handed out before the next are made: those that nobody keeps cost the collector nothing. */
+const PART = 256;
 const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
 
 export class Channel {
@@ -124,7 +126,11 @@ export class Channel {
       this.#transcript.absorb();
     }
     const subscriptions = this.subscriptions();
-    if (subscriptions.length > 0) this.#give(subscriptions, chunksOf(batch));
+    if (subscriptions.length === 0) return;
+    const generation = this.#generation;
+    const reader = new ChunkReader(batch);
+    const part = subscriptions.some(wantsBatches) ? Infinity : PART;
+    for (let chunks = reader.take(part); chunks.length > 0; chunks = reader.take(part)) this.#give(subscriptions, chunks, generation);
   }
 
   /** Gives a late listener what the stream gave so far; then it listens like the others. */
@@ -132,7 +138,8 @@ export class Channel {
     if (!subscription.isOpen) return;
     this.#subscriptions.add(subscription);
     const { after } = subscription;
-    this.#give([subscription], after === undefined ? this.#history.chunks() : this.#history.after(after));
+    const chunks = after === undefined ? this.#history.chunks() : this.#history.after(after);
+    this.#give([subscription], chunks, this.#generation);
   }
 
   /** Tells those of these listeners that still listen. */
@@ -142,8 +149,8 @@ export class Channel {
     }
   }
 
-  #give(subscriptions: Subscription[], chunks: readonly StreamChunk[]): void {
-    const generation = this.#generation;
+  /** `generation`: that to which the chunks belong. */
+  #give(subscriptions: Subscription[], chunks: readonly StreamChunk[], generation: number): void {
     for (const subscription of subscriptions) {
       const unknown = subscription.after === undefined ? chunks : unknownTo(subscription, chunks);
       hand(subscription.listener, unknown, () => subscription.isOpen && generation === this.#generation);
@@ -154,6 +161,10 @@ export class Channel {
     const { message, usage } = this.#transcript;
     return { sessionId: this.sessionId, ...this.#state, message, ...(usage && { usage }) };
   }
+}
+
+function wantsBatches({ listener }: Subscription): boolean {
+  return typeof listener === "object" && listener.onBatch !== undefined;
 }
 
 /** Leaves out what a listener knows by itself; a stream that starts over is new to everyone. */

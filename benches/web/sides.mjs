@@ -3,21 +3,32 @@
 import { readUIMessageStream } from "ai";
 import { createParser } from "eventsource-parser";
 
-/** The whole client of this package, as an app uses it. */
+/** By the `fetch` that they were given. */
+const clients = new WeakMap();
+
+/** The whole client of this package, as an app uses it: made once, and then asked for one answer after the other. */
 export async function rejoin(api, fetch, onChunk, onMessage) {
-  const streams = await rejoinOpen(api, fetch, onChunk, onMessage);
-  const { message } = streams.getSnapshot("s");
-  streams.close();
-  return message;
+  if (!clients.has(fetch)) clients.set(fetch, client(api, fetch));
+  return (await answered(clients.get(fetch), onChunk, onMessage)).message;
 }
 
-/** The same; gives the client with all that it keeps. */
-export async function rejoinOpen({ createChatStreams }, fetch, onChunk, onMessage) {
-  const streams = createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false });
-  if (onMessage) streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
-  const outcome = await streams.startStream("s", "hi", onChunk);
-  if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+/** One answer; gives a client with all that it keeps of it. */
+export async function rejoinOpen(api, fetch, onChunk, onMessage) {
+  const streams = client(api, fetch);
+  await answered(streams, onChunk, onMessage);
   return streams;
+}
+
+function client({ createChatStreams }, fetch) {
+  return createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false });
+}
+
+async function answered(streams, onChunk, onMessage) {
+  const leave = onMessage && streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
+  const outcome = await streams.startStream("s", "hi", onChunk);
+  leave?.();
+  if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+  return streams.getSnapshot("s");
 }
 
 /** A TypeScript layer as many apps have one: decode, split into lines, JSON.parse, switch. */

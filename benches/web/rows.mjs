@@ -118,12 +118,13 @@ async function alternate({ sides, slow, repeats = slow ? 1 : 4 }, clock, rounds)
   const all = { ...sides, [LOOP]: loop };
   const names = Object.keys(all);
   const passes = Object.fromEntries(names.map((name) => [name, []]));
-  // Two rounds to warm up.
-  for (let round = -2; round < rounds; round++) {
+  // Five rounds to warm up: after two, the engines still compile.
+  for (let round = -5; round < rounds; round++) {
     for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(turn + round + names.length * 2) % names.length];
+      const name = names[(turn + round + names.length * 5) % names.length];
       if (name === slow && (round < 0 || round >= SLOW_ROUNDS)) continue;
-      globalThis.gc?.();
+      // Not a full one: after that V8 sweeps on other threads and compiles again what it forgot, at the cost of whose turn it is.
+      globalThis.gc?.({ type: "minor" });
       const times = name === LOOP ? 1 : repeats;
       const started = await clock();
       for (let time = 0; time < times; time++) await inTime(all[name](), name);

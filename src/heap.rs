@@ -3,7 +3,7 @@
 //!
 //! | what is asked for | where it comes from |
 //! |---|---|
-//! | up to [`SMALL`] bytes | a list of free blocks of just that size, in steps of [`GRAIN`]; they never become anything else |
+//! | up to 512 bytes | a list of free blocks of just that size, in steps of 16; they never become anything else |
 //! | more | the first free span that is long enough; neighbours that are free become one |
 //!
 //! Spans are few, since buffers are kept and grow where they lie, so that walking them in order of address costs little.

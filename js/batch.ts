@@ -45,9 +45,27 @@ const NEW_BLOCK = 1 << 10;
 
 const REASONS = ["not JSON", "no string type"];
 
-/** How much memory it takes, in bytes or somewhat more. */
-export function weight({ words, text, names }: Batch): number {
-  return 4 * words.length + text.length + names.length;
+/** Whether everything before it became void. */
+export function hasReset({ words }: Batch): boolean {
+  let found = false;
+  eachRow(words, (head) => (found ||= (head & KIND) > MALFORMED));
+  return found;
+}
+
+/** How long what it holds beside deltas is, in code units: much of it is of no use for long. */
+export function lengthOfObjects({ words }: Batch): number {
+  let length = 0;
+  eachRow(words, (head, units) => (length += (head & KIND) === DELTA ? 0 : units));
+  return length;
+}
+
+/** Calls with the first word of each row and the length of its text. */
+function eachRow(words: Uint32Array, row: (head: number, units: number) => void): void {
+  for (let word = 0; word < words.length; ) {
+    const head = words[word++] as number;
+    if ((head & KIND) === JSON_ARRAY || ((head & KIND) === DELTA && head & NEW_BLOCK)) word++;
+    row(head, (head & KIND) > MALFORMED ? 0 : (words[word++] as number));
+  }
 }
 
 /** Makes the chunks of a batch; `{type: "stream_reset"}` where everything before became void. */

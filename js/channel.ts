@@ -1,6 +1,6 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
-import { ChunkReader } from "./batch.js";
+import { ChunkReader, hasReset } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import { History } from "./history.js";
 import { guard } from "./report.js";
@@ -73,9 +73,13 @@ export class Channel {
   /** A stream begins: nothing of the one before counts. */
   begin(): void {
     this.interrupt();
+    this.#forget();
+    this.#snapshot = undefined;
+  }
+
+  #forget(): void {
     this.#history.clear();
     this.#transcript.reset();
-    this.#snapshot = undefined;
   }
 
   /** Chunks that are being handed out go to nobody any more. */
@@ -118,6 +122,7 @@ export class Channel {
 
   /** Keeps chunks, then hands them to everyone who listens. */
   deliver(batch: Batch): void {
+    if (hasReset(batch)) this.#forget();
     this.#history.add(batch);
     this.#transcript.add(batch);
     this.#snapshot = undefined;

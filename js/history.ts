@@ -3,7 +3,7 @@
  * takes goes by what the answer says, as the message itself does.
  */
 
-import { chunksOf, weight } from "./batch.js";
+import { chunksOf, lengthOfObjects } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import type { Batch } from "./batch.js";
 import type { StreamChunk } from "./types.js";
@@ -19,8 +19,8 @@ const DELTAS: Record<string, readonly [text: string, block: string]> = {
   "tool-input-delta": ["inputTextDelta", "toolCallId"],
 };
 
-/** So many bytes are kept as they came. */
-const MOST_FRESH = 4 * 1024 * 1024;
+/** So much of what is no delta is kept as it came, in code units: some of it is merged into nothing. */
+const MOST_OBJECTS = 4 * 1024 * 1024;
 
 /** Where the deltas of a merged chunk ended that had an id. */
 interface Seams {
@@ -35,19 +35,19 @@ export class History {
   #seams: Array<Seams | undefined> = [];
   /** Whether the last chunk is a copy of ours, which may grow. */
   #isOpen = false;
-  /** Not merged yet: most histories are never asked for, and those that are long are merged in parts. */
+  /** Not merged yet: most histories are never asked for, and deltas take less as they came. */
   #fresh: Batch[] = [];
-  #freshWeight = 0;
+  #freshObjects = 0;
 
   /** Takes the next chunks. */
   add(batch: Batch): void {
     this.#fresh.push(batch);
-    this.#freshWeight += weight(batch);
+    this.#freshObjects += lengthOfObjects(batch);
   }
 
   /** Whether so much waits to be merged that it should not be kept as it came. */
   get isFull(): boolean {
-    return this.#freshWeight > MOST_FRESH;
+    return this.#freshObjects > MOST_OBJECTS;
   }
 
   /** Merges what waits. */
@@ -58,7 +58,7 @@ export class History {
   #takeFresh(): Batch[] {
     const fresh = this.#fresh;
     this.#fresh = [];
-    this.#freshWeight = 0;
+    this.#freshObjects = 0;
     return fresh;
   }
 

@@ -7,7 +7,7 @@ import { load } from "./support/load.mjs";
 import { expected } from "./support/normalised.mjs";
 
 const file = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-const { chunksOf, malformedOf, readRows } = await load("batch");
+const { ChunkReader, chunksOf, hasReset, lengthOfObjects, malformedOf, readRows } = await load("batch");
 const { Transcript } = await load("transcript");
 
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
@@ -75,4 +75,26 @@ test("adjacent deltas of a block are one run", () => {
     { run: (...run) => runs.push(run), chunk: (chunk) => runs.push(chunk.type) },
   );
   assert.deepEqual(runs, [[TEXT, "b", "one"], [REASONING, "b", "t"], [TEXT, "w", "o"]]);
+});
+
+test("what is no delta is measured, and a reset is seen", () => {
+  const JSON_ARRAY = 1, MALFORMED = 2, RESET = 3;
+  const deltas = [TEXT | NEW_BLOCK, 1, 700, TEXT, 3];
+  const others = [JSON_ARRAY, 5, 40, MALFORMED, 2];
+  const batchOf = (...words) => ({ words: Uint32Array.from(words.flat()), text: "", names: "" });
+  assert.deepEqual([deltas, others, [...deltas, ...others, ...deltas]].map((words) => lengthOfObjects(batchOf(words))), [0, 42, 42]);
+  assert.equal(hasReset(batchOf(deltas, others)), false);
+  assert.equal(hasReset(batchOf(others, RESET, deltas)), true);
+});
+
+test("chunks that are made in parts are the same, whatever the parts", () => {
+  for (const { descriptors, text, names } of groupings.at(-1)) {
+    const batch = { words: Uint32Array.from(descriptors), text, names };
+    for (const most of [1, 2, 7]) {
+      const reader = new ChunkReader(batch);
+      const parts = [];
+      for (let part = reader.take(most); part.length > 0; part = reader.take(most)) parts.push(...part);
+      assert.deepEqual(parts, chunksOf(batch));
+    }
+  }
 });

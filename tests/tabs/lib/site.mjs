@@ -23,6 +23,8 @@ export async function openSite() {
 export class Site {
   #server;
   #folder;
+  /** Streams that were read here, and not by a page. */
+  #own = 0;
 
   constructor(server, folder) {
     this.#server = server;
@@ -31,11 +33,11 @@ export class Site {
     this.truth = new Truth(server.url);
   }
 
-  /** Streams that the server holds open now, and those it ever opened. */
+  /** Streams that the server holds open now, and those it ever opened for pages. */
   async streams() {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const read = (name) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
-    return { open: read("rejoin_streams_open"), total: read("rejoin_streams_total") };
+    return { open: read("rejoin_streams_open"), total: read("rejoin_streams_total") - this.#own };
   }
 
   /** Waits until the server holds so many streams: it learns of a connection's end when it next writes. */
@@ -46,7 +48,10 @@ export class Site {
   /** Waits until the session's task has ended, by reading its stream to the end as any reader would. */
   async ended(session) {
     const task = (await this.truth.session(session)).active_stream?.task_id;
-    if (task) await (await fetch(`${this.truth.base}/tasks/${task}/stream`)).text();
+    if (!task) return;
+    const response = await fetch(`${this.truth.base}/tasks/${task}/stream`);
+    if (response.headers.get("content-type")?.startsWith("text/event-stream")) this.#own += 1;
+    await response.text();
   }
 
   async close() {

@@ -135,9 +135,18 @@ impl Prefix {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let (whole, rest) = bytes.as_chunks();
-        let last = rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        let last = last_of(rest);
         let mask = !(u64::MAX << (8 * rest.len()));
         Self { words: whole.iter().map(|eight| u64::from_le_bytes(*eight)).collect(), last, mask, length: bytes.len() }
+    }
+
+    /// Whether it is these bytes.
+    #[must_use]
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        let (whole, rest) = bytes.as_chunks();
+        self.length == bytes.len()
+            && whole.iter().map(|eight| u64::from_le_bytes(*eight)).eq(self.words.iter().copied())
+            && last_of(rest) == self.last
     }
 
     /// What follows it in `bytes`. `None` also where so few follow that eight at a time cannot be read.
@@ -161,6 +170,11 @@ impl Prefix {
     pub fn footprint(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }
+}
+
+/// Fewer than eight bytes, the first in the lowest byte.
+fn last_of(rest: &[u8]) -> u64 {
+    rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
 /// The eight bytes from a place on, the first in the lowest byte.
@@ -212,10 +226,13 @@ mod tests {
         let bytes: Vec<u8> = (0..40).collect();
         for length in 0..=20 {
             let mut begun = bytes[..length].to_vec();
-            assert_eq!(Prefix::of(&begun).strip(&bytes), Some(&bytes[length..]));
+            let prefix = Prefix::of(&begun);
+            assert_eq!(prefix.strip(&bytes), Some(&bytes[length..]));
+            assert!(prefix.is(&begun) && !prefix.is(&bytes));
             for place in 0..length {
                 begun[place] ^= 0x80;
                 assert_eq!(Prefix::of(&begun).strip(&bytes), None, "{place} of {length}");
+                assert!(!prefix.is(&begun), "{place} of {length}");
                 begun[place] ^= 0x80;
             }
         }

@@ -76,7 +76,13 @@ pub struct Patterns {
 impl Patterns {
     /// Learns from a delta that was decoded from `data`.
     pub fn learn(&mut self, delta: &Delta<'_>, data: &str) {
-        let Some(pattern) = Pattern::of(delta, data, self.learned + 1) else { return };
+        let Some(before) = before(delta, data) else { return };
+        // Known, but too near the end of a read to be read by: as nearly every delta is that comes alone.
+        if let Some(known) = self.known.iter().position(|pattern| pattern.before.is(before)) {
+            self.latest = known;
+            return;
+        }
+        let Some(pattern) = Pattern::of(delta, before, self.learned + 1) else { return };
         self.learned += 1;
         self.latest = self.known.len().min(self.oldest);
         match self.known.get_mut(self.oldest) {
@@ -120,15 +126,7 @@ impl Patterns {
 }
 
 impl Pattern {
-    fn of(delta: &Delta<'_>, data: &str, name: PatternName) -> Option<Self> {
-        let (JsonString::Plain(text) | JsonString::Escaped(text)) = delta.text;
-        // By their place: another member may say the same.
-        let is_last =
-            data.as_bytes().as_ptr_range().end.addr() == text.as_bytes().as_ptr_range().end.addr() + END.len();
-        let before = data.as_bytes().strip_suffix(END)?.strip_suffix(text.as_bytes())?;
-        if !is_last || before.len() > LONGEST {
-            return None;
-        }
+    fn of(delta: &Delta<'_>, before: &[u8], name: PatternName) -> Option<Self> {
         let (sort, block) = match &delta.stream {
             Stream::Legacy => (Sort::Legacy, ""),
             Stream::Text(block) => (Sort::Text, plain(block)?),
@@ -148,6 +146,15 @@ impl Pattern {
             Sort::ToolInput => Stream::ToolInput(block),
         }
     }
+}
+
+/// What stands before the text, where that is the last member and it is short enough to be learned.
+fn before<'a>(delta: &Delta<'_>, data: &'a str) -> Option<&'a [u8]> {
+    let (JsonString::Plain(text) | JsonString::Escaped(text)) = delta.text;
+    // By their place: another member may say the same.
+    let is_last = data.as_bytes().as_ptr_range().end.addr() == text.as_bytes().as_ptr_range().end.addr() + END.len();
+    let before = data.as_bytes().strip_suffix(END)?.strip_suffix(text.as_bytes())?;
+    (is_last && before.len() <= LONGEST).then_some(before)
 }
 
 fn plain<'a>(string: &JsonString<'a>) -> Option<&'a str> {
@@ -308,6 +315,16 @@ mod tests {
         {
             assert!(patterns.read(&[before, text].concat()).is_none(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_is_known_is_not_learned_again() {
+        let data = r#"{"type":"text-delta","id":"b","delta":"first"}"#;
+        let mut patterns = learned(data);
+        let Ok(Chunk::Delta(delta)) = decode(data) else { unreachable!() };
+        (0..9).for_each(|_| patterns.learn(&delta, data));
+        assert_eq!((patterns.known.len(), patterns.learned), (1, 1));
+        assert!(check(&mut patterns, data));
     }
 
     #[test]

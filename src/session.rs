@@ -662,6 +662,7 @@ impl Session {
         }
         if let (State::Reading { body, .. }, Some(heartbeat)) = (&mut self.state, heard.heartbeat) {
             body.heard_heartbeat(heartbeat, cx.config.stall_timeout, cx.now);
+            self.share_shown(cx);
         }
         if let Some(task) = &heard.task {
             self.learn_task(task, cx);

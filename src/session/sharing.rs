@@ -20,6 +20,9 @@ const ELECTION: Millis = 1_000;
 /// An owner without frames shows at most this often that it lives, in ms.
 const ALIVE_EVERY: Millis = 1_000;
 
+/// A question to the other tabs is put again after this long, in ms. A tab that wakes up finds all at once what was said
+/// meanwhile, and each answer is all that the stream gave.
+const ASK_AGAIN: Millis = 250;
 /// How long a telling that is over is kept for who has heard of its beginning only, in ms.
 const RECALL: Millis = 2_000;
 
@@ -61,14 +64,22 @@ pub(super) struct Sharing {
     alive_at: Millis,
     /// Until when the history of a telling that is over is kept.
     pub(super) recall_until: Option<Millis>,
-    /// The tab that was asked, while another one's stream is followed, for what it tells.
-    asked: Option<String>,
+    /// The question to another tab that waits for its answer.
+    asked: Option<Asked>,
 }
 
 impl Sharing {
     pub(super) fn footprint(&self) -> usize {
         self.stream.capacity() + self.history.footprint()
     }
+}
+
+/// A tab that was asked for what it tells.
+#[derive(Debug)]
+struct Asked {
+    teller: String,
+    /// From when on the question is put again.
+    again_at: Millis,
 }
 
 /// The stream of another tab, followed.
@@ -89,8 +100,9 @@ impl Following {
     }
 
     /// Whether the state of another stream is waited for. A tab that slept answers what was asked long ago.
-    fn expects(&self, teller: &str, asked: Option<&str>) -> bool {
-        self.teller == teller || asked == Some(teller) || self.stream.is_empty() || self.doubtful_until.is_some()
+    fn expects(&self, teller: &str, asked: Option<&Asked>) -> bool {
+        let is_asked = asked.is_some_and(|asked| asked.teller == teller);
+        self.teller == teller || is_asked || self.stream.is_empty() || self.doubtful_until.is_some()
     }
 
     fn begun(mut self, now: Millis) -> Self {
@@ -282,6 +294,7 @@ impl Session {
         }
     }
 
+    /// What is shown goes to the followers, with how long they bear silence.
     pub(super) fn share_shown(&mut self, cx: &mut Context) {
         if !self.is_owner() || self.sharing.followers == Followers::None || !self.is_live() {
             return;
@@ -411,7 +424,7 @@ impl Session {
                 self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
             }
             State::Following(_) | State::Electing { .. } => {
-                self.sharing.asked = Some(teller);
+                self.sharing.asked = Some(Asked { teller, again_at: cx.now.saturating_add(ASK_AGAIN) });
                 self.post(News::Recall { stream }, cx);
             }
             State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
@@ -457,7 +470,7 @@ impl Session {
         match &self.state {
             State::Electing { ask: Ask::Send, .. } => self.refuse_send(task.clone(), cx),
             State::Following(old) if old.stream == following.stream && old.next >= following.next => return,
-            State::Following(old) if !old.expects(&following.teller, self.sharing.asked.as_deref()) => return,
+            State::Following(old) if !old.expects(&following.teller, self.sharing.asked.as_ref()) => return,
             State::Electing { .. } | State::Following(_) => {}
             State::Over(_) if task.is_some() && self.goal.task == task => return,
             State::Idle | State::Over(_) if self.listens => self.begin_quietly(cx),
@@ -511,8 +524,8 @@ impl Session {
             State::Following(following) if following.stream == stream => match number.cmp(&following.next) {
                 core::cmp::Ordering::Less => {}
                 core::cmp::Ordering::Greater => {
-                    let ask = News::Ask { stream: Some(following.stream.clone()), next: following.next };
-                    self.post(ask, cx);
+                    let (stream, next) = (Some(following.stream.clone()), following.next);
+                    self.ask_teller(teller, News::Ask { stream, next }, cx);
                 }
                 core::cmp::Ordering::Equal => {
                     following.next += 1;
@@ -522,11 +535,20 @@ impl Session {
             },
             State::Idle if !self.listens => {}
             State::Following(_) | State::Electing { .. } | State::Idle => {
-                self.sharing.asked = Some(teller);
-                self.post(News::Ask { stream: None, next: 0 }, cx);
+                self.ask_teller(teller, News::Ask { stream: None, next: 0 }, cx);
             }
             _ => {}
         }
+    }
+
+    /// Asks the tab whose frames say nothing without what came before them.
+    fn ask_teller(&mut self, teller: String, ask: News, cx: &mut Context) {
+        let waits = |asked: &Asked| asked.teller == teller && cx.now < asked.again_at;
+        if self.sharing.asked.as_ref().is_some_and(waits) {
+            return;
+        }
+        self.sharing.asked = Some(Asked { teller, again_at: cx.now.saturating_add(ASK_AGAIN) });
+        self.post(ask, cx);
     }
 
     fn take_frames(&mut self, frames: &[Frame], cx: &mut Context) {

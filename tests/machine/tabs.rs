@@ -201,6 +201,39 @@ fn a_follower_of_a_silent_owner_asks_and_then_takes_the_lock_away() {
 }
 
 #[test]
+fn a_cadence_that_the_server_announces_after_the_others_were_told_reaches_them() {
+    let (mut owner, announced) = owner();
+    let mut other = told_late(&mut owner, &announced);
+    owner.posted.clear();
+    owner.bytes(b": heartbeat 1000\n");
+    for message in &owner.posted {
+        other.input(Input::Tab { message });
+    }
+    other.pass(3_000 + 1_000 + 2_000);
+    assert_eq!(other.joined(), Some(("t1".into(), "0-0".into())), "three heartbeats of silence are too many");
+}
+
+#[test]
+fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
+    let mut harness = tab();
+    harness.input(Input::Watch { session: S });
+    harness.posted.clear();
+    for number in 7..500 {
+        harness.input(Input::Tab { message: &frames("b-1", number) });
+    }
+    assert_eq!(harness.posted.len(), 1);
+    hear_state(&mut harness);
+    harness.posted.clear();
+    for number in 7..500 {
+        harness.input(Input::Tab { message: &frames("b-1", number) });
+    }
+    assert_eq!(harness.posted.len(), 1, "a gap");
+    harness.pass(250);
+    harness.input(Input::Tab { message: &frames("b-1", 500) });
+    assert_eq!(harness.posted.len(), 2, "the answer was lost");
+}
+
+#[test]
 fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
     let mut harness = follower();
     harness.input(Input::Tab { message: &state("old", "old-1", "t0") });
@@ -306,5 +339,12 @@ fn state(from: &str, stream: &str, task: &str) -> String {
     format!(
         r#"{{"v":1,"from":"{from}","session":"s","news":{{"kind":"state","to":"a","stream":"{stream}","next":0,"task":"{task}",
         "frames":[],"place":{{"last":"0-0","unnumbered":0,"hash":"0"}},"shown":{{"status":"streaming","patience":3000}}}}}}"#
+    )
+}
+
+/// A message with frames of tab "b".
+fn frames(stream: &str, number: u64) -> String {
+    format!(
+        r#"{{"v":1,"from":"b","session":"s","news":{{"kind":"frames","stream":"{stream}","number":{number},"frames":[]}}}}"#
     )
 }

@@ -30,6 +30,14 @@ export interface Answers {
   readonly take: (attempt: number, bytes: Uint8Array) => void;
 }
 
+let reason: DOMException | undefined;
+
+/** Lets go of a connection. By one reason for all of them: a new one is made with the stack of where that was. */
+function abort(controller: AbortController | undefined): void {
+  reason ??= quietly(() => new DOMException("The request is not needed any more.", "AbortError"));
+  controller?.abort(reason);
+}
+
 /** A failure before there was an answer. */
 class Failure {
   readonly news: News;
@@ -63,18 +71,18 @@ export class Exchanges {
     } catch (error) {
       const { news, why } = error instanceof Failure ? error : new Failure(News.NetworkFailed, message(error));
       if (this.#end(attempt)) this.#answers.tell(news, attempt, why);
-      else controller?.abort();
+      else abort(controller);
       return;
     }
     // Nobody waits for it any more: the connection is not kept for a body that nobody reads.
-    controller?.abort();
+    abort(controller);
   }
 
   /** Gives up a request; nothing more is heard of it. */
   abort(attempt: number): void {
     const controller = this.#open.get(attempt);
     this.#open.delete(attempt);
-    controller?.abort();
+    abort(controller);
   }
 
   /** Lets go of all of them. A message that is on its way is not called back: it gives itself up when it is answered. */

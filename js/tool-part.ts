@@ -6,6 +6,9 @@ import type { DynamicToolUIPart, ToolUIPart } from "./types.js";
 
 type Fields = Record<string, unknown>;
 
+/** Most calls tell nothing beside their name, input and output. */
+const NO_FACTS: Fields = {};
+
 /** Grows with its chunks; `part` is the same object until something changed. */
 export class ToolCall {
   readonly id: string;
@@ -13,7 +16,7 @@ export class ToolCall {
   #isDynamic: boolean;
   #state = "input-streaming";
   /** What the part carries beside its name, id, state and input. */
-  #facts: Fields = {};
+  #facts: Fields = NO_FACTS;
   #input: unknown;
   #raw = "";
   #encoding: unknown;
@@ -52,7 +55,8 @@ export class ToolCall {
   respond(chunk: Fields, isFinal: boolean): void {
     this.#describe(chunk, "resultProviderMetadata");
     if (chunk["success"] === false) return this.#settle("output-error", { errorText: errorText(chunk["result"]) });
-    this.#settle("output-available", { output: chunk["result"], ...(isFinal ? {} : { preliminary: true }) });
+    const output = chunk["result"];
+    this.#settle("output-available", isFinal ? { output } : { output, preliminary: true });
   }
 
   /** `tool-input-error`, `tool-output-error`. */
@@ -92,7 +96,9 @@ export class ToolCall {
 
   #describe(chunk: Fields, metadata: string): void {
     const { title, toolMetadata, providerExecuted, providerMetadata } = chunk;
-    this.#facts = { ...this.#facts, ...present({ title, toolMetadata, providerExecuted, [metadata]: providerMetadata }) };
+    if ((title ?? toolMetadata ?? providerExecuted ?? providerMetadata) != null) {
+      this.#facts = { ...this.#facts, ...present({ title, toolMetadata, providerExecuted, [metadata]: providerMetadata }) };
+    }
     if (chunk["dynamic"] === true) this.#isDynamic = true;
     this.#part = undefined;
   }
@@ -109,22 +115,25 @@ export class ToolCall {
     if (this.#state === "input-streaming") this.#input = this.#soFar(this.#raw);
     this.#json = undefined;
     this.#state = state;
-    const { output: _, errorText: __, preliminary: ___, ...kept } = this.#facts;
-    this.#facts = { ...kept, ...facts };
+    this.#facts = this.#facts === NO_FACTS ? facts : { ...withoutResult(this.#facts), ...facts };
     this.#part = undefined;
   }
 
   #build(): ToolUIPart | DynamicToolUIPart {
-    const named = this.#isDynamic ? { type: "dynamic-tool", toolName: this.#name } : { type: `tool-${this.#name}` };
-    const part = { ...named, toolCallId: this.id, state: this.#state, ...this.#facts };
-    return (this.#state === "input-streaming" ? this.#streaming(part) : { ...part, input: this.#input }) as unknown as ToolUIPart;
+    const part: Fields = this.#isDynamic ? { type: "dynamic-tool", toolName: this.#name } : { type: `tool-${this.#name}` };
+    part["toolCallId"] = this.id;
+    part["state"] = this.#state;
+    Object.assign(part, this.#facts);
+    if (this.#state === "input-streaming") this.#addGrowingInput(part);
+    else part["input"] = this.#input;
+    return part as unknown as ToolUIPart;
   }
 
   /** Whoever does not look at a growing input does not pay for it. */
-  #streaming(part: Fields): Fields {
+  #addGrowingInput(part: Fields): void {
     const raw = this.#raw;
-    const streaming = { ...part, ...present({ rawInput: raw || undefined, inputEncoding: this.#encoding }) };
-    return Object.defineProperty(streaming, "input", lazy(() => this.#soFar(raw)));
+    Object.assign(part, present({ rawInput: raw || undefined, inputEncoding: this.#encoding }));
+    Object.defineProperty(part, "input", lazy(() => this.#soFar(raw)));
   }
 
   #soFar(raw: string): unknown {
@@ -135,6 +144,10 @@ export class ToolCall {
     json.push(raw);
     return json.value;
   }
+}
+
+function withoutResult({ output: _, errorText: __, preliminary: ___, ...kept }: Fields): Fields {
+  return kept;
 }
 
 /** A member whose value is made when it is read first. */
@@ -151,5 +164,7 @@ function lazy(make: () => unknown): PropertyDescriptor {
 
 /** Without the members that are missing. */
 export function present(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  const kept: Fields = {};
+  for (const name of Object.keys(fields)) if (fields[name] !== undefined && fields[name] !== null) kept[name] = fields[name];
+  return kept;
 }

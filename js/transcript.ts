@@ -31,9 +31,11 @@ class TextBlock implements Cell {
   }
 
   get part(): UIMessagePart {
-    const facts = present({ providerMetadata: this.#metadata });
-    this.#part ??= { ...this.#head, text: this.#text, state: this.#state, ...facts } as UIMessagePart;
-    return this.#part;
+    return (this.#part ??= this.#build());
+  }
+
+  #build(): UIMessagePart {
+    return { ...this.#head, text: this.#text, state: this.#state, ...present({ providerMetadata: this.#metadata }) } as UIMessagePart;
   }
 
   append(text: string, chunk: Fields): void {

@@ -49,7 +49,7 @@ function* rows(rejoin, server) {
     goal: [40, 40],
     slow: "ai sdk",
     sides: {
-      rejoin: () => finished(sides.rejoin(rejoin, fast, undefined, () => {})),
+      rejoin: () => finished(sides.rejoinMessage(rejoin, fast, () => {})),
       "ai sdk": () => finished(sides.aiSdk(stream)),
     },
   };
@@ -60,7 +60,7 @@ function* rows(rejoin, server) {
     goal: [100, 100],
     slow: "ai sdk",
     sides: {
-      rejoin: () => finished(sides.rejoin(rejoin, inputFetch, undefined, look)),
+      rejoin: () => finished(sides.rejoinMessage(rejoin, inputFetch, look)),
       "ai sdk": () => finished(sides.aiSdk(input, look)),
     },
   };
@@ -69,8 +69,8 @@ function* rows(rejoin, server) {
     name: "tool-input, twice as long",
     goal: [1 / 2.2, 1 / 2.2],
     sides: {
-      "rejoin, twice the input": () => finished(sides.rejoin(rejoin, double, undefined, look)),
-      rejoin: () => finished(sides.rejoin(rejoin, inputFetch, undefined, look)),
+      "rejoin, twice the input": () => finished(sides.rejoinMessage(rejoin, double, look)),
+      rejoin: () => finished(sides.rejoinMessage(rejoin, inputFetch, look)),
     },
   };
   const long = fetchOf(bytesOf(answer(10 * CHUNKS)), 16384);

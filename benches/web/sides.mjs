@@ -7,28 +7,39 @@ import { createParser } from "eventsource-parser";
 const clients = new WeakMap();
 
 /** The whole client of this package, as an app uses it: made once, and then asked for one answer after the other. */
-export async function rejoin(api, fetch, onChunk, onMessage) {
-  if (!clients.has(fetch)) clients.set(fetch, client(api, fetch));
-  return (await answered(clients.get(fetch), onChunk, onMessage)).message;
+export async function rejoin(api, fetch, onChunk) {
+  await answered(clientOf(api, fetch), onChunk);
 }
 
-/** One answer; gives a client with all that it keeps of it. */
-export async function rejoinOpen(api, fetch, onChunk, onMessage) {
+/** The same for whoever shows the message: it is looked at whenever it has changed. */
+export async function rejoinMessage(api, fetch, onMessage) {
+  const streams = clientOf(api, fetch);
+  const leave = streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
+  await answered(streams);
+  leave();
+  return streams.getSnapshot("s").message;
+}
+
+/** One answer, and its message; gives a client with all that it keeps of them. */
+export async function rejoinOpen(api, fetch) {
   const streams = client(api, fetch);
-  await answered(streams, onChunk, onMessage);
+  await answered(streams);
+  streams.getSnapshot("s");
   return streams;
+}
+
+function clientOf(api, fetch) {
+  if (!clients.has(fetch)) clients.set(fetch, client(api, fetch));
+  return clients.get(fetch);
 }
 
 function client({ createChatStreams }, fetch) {
   return createChatStreams({ fetch, baseUrl: "http://bench.test", storage: "memory", crossTab: false });
 }
 
-async function answered(streams, onChunk, onMessage) {
-  const leave = onMessage && streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
+async function answered(streams, onChunk) {
   const outcome = await streams.startStream("s", "hi", onChunk);
-  leave?.();
   if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
-  return streams.getSnapshot("s");
 }
 
 /** A TypeScript layer as many apps have one: decode, split into lines, JSON.parse, switch. */

@@ -109,9 +109,7 @@ impl<'a> Object<'a> {
     }
 
     fn write_renamed(&self, renamed: Renamed, out: &mut String, surplus: &str) {
-        out.push_str("{\"type\":\"");
-        out.push_str(renamed.to);
-        out.push('"');
+        out.push_str(renamed.head);
         for member in &self.members {
             self.write_member(member, renamed, out);
         }
@@ -126,13 +124,17 @@ impl<'a> Object<'a> {
 
     fn write_member(&self, member: &Member<'a>, renamed: Renamed, out: &mut String) {
         let is = |name: &str| member.name.is(name);
-        if let Some((_, name)) = renamed.members.iter().find(|(wire, _)| is(wire)) {
-            return write_member(out, name, member.value);
+        if is("type") {
+            return;
+        }
+        if let Some(known) = renamed.members.iter().find(|entry| is(entry.wire)) {
+            out.push_str(known.written);
+            return out.push_str(member.value);
         }
         // A member that is renamed to this name has precedence; so has a default over null.
-        let displaced = renamed.members.iter().any(|(wire, name)| is(name) && self.value(wire).is_some());
+        let displaced = renamed.members.iter().any(|entry| is(entry.name) && self.value(entry.wire).is_some());
         let defaulted = member.value == "null" && renamed.defaults.iter().any(|(name, _)| is(name));
-        if !is("type") && !displaced && !defaulted {
+        if !displaced && !defaulted {
             let (JsonString::Plain(name) | JsonString::Escaped(name)) = member.name;
             write_member(out, name, member.value);
         }

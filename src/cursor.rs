@@ -5,6 +5,10 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::decimal;
+use crate::short::word;
+
+/// The length of an id of thirteen digits, a dash and a digit.
+const USUAL: usize = 15;
 
 /// The id of an entry in a task's log, `<ms>-<seq>`, compared as two unsigned 64-bit integers and never as text.
 ///
@@ -63,10 +67,25 @@ impl EventId {
     #[must_use]
     #[inline(always)]
     pub fn scan(text: &[u8]) -> Option<(Self, usize)> {
+        if let Some(id) = Self::scan_usual(text) {
+            return Some((id, USUAL));
+        }
         let (ms, dash) = decimal::scan(text)?;
         let [b'-', rest @ ..] = text.get(dash..)? else { return None };
         let (seq, end) = decimal::scan(rest)?;
         Some((Self { ms, seq }, dash + 1 + end))
+    }
+
+    /// As nearly all are from 2001 to 2286: thirteen digits, a dash, one digit and the end of the line.
+    #[inline(always)]
+    fn scan_usual(text: &[u8]) -> Option<Self> {
+        let (first, last) = (word(text, 0)?, word(text, 8)?);
+        let [.., dash, seq, end] = last.to_le_bytes();
+        if dash != b'-' || end != b'\n' || !seq.is_ascii_digit() || first as u8 == b'0' {
+            return None;
+        }
+        let ms = decimal::eight(first)? * 100_000 + decimal::eight(last << 24 | decimal::ZEROS >> 40)?;
+        Some(Self { ms, seq: u64::from(seq - b'0') })
     }
 
     /// Appends the id as it stands in a stream.
@@ -142,7 +161,16 @@ mod tests {
 
     #[test]
     fn what_is_scanned_is_what_would_be_written() {
-        for text in ["0-0", "1700000000000-42", "999999999999999-1", "12345678-87654321", "7-123456789"] {
+        for text in [
+            "0-0",
+            "1700000000000-42",
+            "999999999999999-1",
+            "12345678-87654321",
+            "7-123456789",
+            "1763840000007-0",
+            "9999999999999-9",
+            "999999999999-9",
+        ] {
             let scanned = EventId::scan([text, "\ndata: {}"].concat().as_bytes());
             assert_eq!(scanned, Some((id(text), text.len())), "{text}");
         }
@@ -150,7 +178,24 @@ mod tests {
 
     #[test]
     fn what_stands_otherwise_is_not_scanned() {
-        for text in ["", "1", "1-", "-1", "01-1", "1-01", "a-1", "1 -1", "1000000000000000-1", "1-/", "1-:"] {
+        for text in [
+            "",
+            "1",
+            "1-",
+            "-1",
+            "01-1",
+            "1-01",
+            "a-1",
+            "1 -1",
+            "1000000000000000-1",
+            "1-/",
+            "1-:",
+            "0763840000007-0",
+            "17638400:0007-0",
+            "1763840000/07-0",
+            "1763840000007-:",
+            "1763840000007--",
+        ] {
             assert_eq!(EventId::scan([text, "\ndata: {}"].concat().as_bytes()), None, "{text}");
         }
     }

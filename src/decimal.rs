@@ -66,22 +66,41 @@ pub fn scan(text: &[u8]) -> Option<(u64, usize)> {
     (is_canonical && length < 16).then_some((number, length))
 }
 
+/// The number that eight digits say, the first in the lowest byte; `None` where one of them is none.
+#[must_use]
+#[inline(always)]
+pub fn eight(ascii: u64) -> Option<u64> {
+    let digits = ascii ^ ZEROS;
+    // Above nine, six more carry into the high half. Where that carries on into the next byte, this one is none already.
+    let others = (digits | digits.wrapping_add(SIXES)) & HIGH;
+    if others == 0 { Some(joined(digits)) } else { None }
+}
+
+const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+const SIXES: u64 = 0x0606_0606_0606_0606;
+/// The digit zero in each byte.
+pub const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// What the digits say that a word begins with, and how many there are.
 #[inline(always)]
 fn up_to_eight(ascii: u64) -> (u64, usize) {
-    const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
     // Above nine, six more carry into the high half of the byte, and never out of it: no byte that matters is above 0x7F.
     let digits = ascii ^ ZEROS;
-    let others = (digits | (digits & !HIGH).wrapping_add(0x0606_0606_0606_0606)) & HIGH;
+    let others = (digits | (digits & !HIGH).wrapping_add(SIXES)) & HIGH;
     let length = others.trailing_zeros() as usize / 8;
     // The digits become the last ones of eight, behind zeros.
     let aligned = if length == 0 { 0 } else { digits << (64 - 8 * length) };
-    let pairs = (aligned.wrapping_mul(10) + (aligned >> 8)) & 0x00FF_00FF_00FF_00FF;
+    (joined(aligned), length)
+}
+
+/// The number that eight digits say, of which each is a byte.
+#[inline(always)]
+fn joined(digits: u64) -> u64 {
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
-    ((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF, length)
+    (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF
 }
 
 fn digit(byte: u8) -> Option<u64> {
@@ -117,6 +136,19 @@ mod tests {
         for number in (0..100_000_000).step_by(9_973).chain(99_990_000..100_000_000) {
             let ascii = (eight_digits(number) | u64::from_le_bytes([b'0'; 8])).to_le_bytes();
             assert_eq!(str::from_utf8(&ascii), Ok(format!("{number:08}").as_str()));
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_a_number_and_anything_among_them_makes_it_none() {
+        for digits in ["00000000", "00012345", "12345678", "99999999"] {
+            let bytes: [u8; 8] = digits.as_bytes().try_into().unwrap();
+            assert_eq!(eight(u64::from_le_bytes(bytes)), digits.parse().ok());
+            for (place, byte) in (0..8).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+                let mut spoilt = bytes;
+                spoilt[place] = byte;
+                assert_eq!(eight(u64::from_le_bytes(spoilt)).is_some(), byte.is_ascii_digit(), "{byte} at {place}");
+            }
         }
     }
 

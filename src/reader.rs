@@ -11,7 +11,7 @@ use crate::cursor::{Arrival, EventId};
 use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::opening::Openings;
-use crate::short::Start;
+use crate::short::{Start, after};
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, Taken, text};
 use crate::tabs::Frame;
 use alloc::borrow::ToOwned;
@@ -550,15 +550,13 @@ impl<'a: 'p, 'p> Repeated<'a, 'p> {
     /// says nothing about the bytes.
     #[inline(always)]
     fn read(bytes: &'a [u8], patterns: &'p mut Patterns) -> Option<Self> {
-        let (id, rest) = match bytes {
-            [b'i', b'd', b':', b' ', line @ ..] => {
+        let (id, data) = match after(bytes, b"id: ") {
+            Some(line) => {
                 let (id, length) = EventId::scan(line)?;
-                let [b'\n', rest @ ..] = line.get(length..)? else { return None };
-                (Some((id, Start { bytes: line, length })), rest)
+                (Some((id, Start { bytes: line, length })), after(line.get(length..)?, b"\ndata: ")?)
             }
-            _ => (None, bytes),
+            None => (None, after(bytes, b"data: ")?),
         };
-        let [b'd', b'a', b't', b'a', b':', b' ', data @ ..] = rest else { return None };
         let delta = patterns.read(data)?;
         let [b'\n', b'\n', rest @ ..] = data.get(delta.length..)? else { return None };
         Some(Self { id, data, delta, length: bytes.len() - rest.len() })

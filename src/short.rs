@@ -149,6 +149,13 @@ impl Prefix {
             && last_of(rest) == self.last
     }
 
+    /// How many they are.
+    #[must_use]
+    #[inline(always)]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// What follows it in `bytes`. `None` also where so few follow that eight at a time cannot be read.
     #[must_use]
     #[inline(always)]
@@ -175,6 +182,15 @@ impl Prefix {
 /// Fewer than eight bytes, the first in the lowest byte.
 fn last_of(rest: &[u8]) -> u64 {
     rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// What follows `start`, which is shorter than eight bytes. `None` also where fewer than eight can be read.
+#[must_use]
+#[inline(always)]
+pub fn after<'a, const N: usize>(bytes: &'a [u8], start: &[u8; N]) -> Option<&'a [u8]> {
+    let mask = !(u64::MAX << (8 * N));
+    let expected = start.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+    if (word(bytes, 0)? ^ expected) & mask == 0 { bytes.get(N..) } else { None }
 }
 
 /// The eight bytes from a place on, the first in the lowest byte.
@@ -219,6 +235,14 @@ mod tests {
         column.pop();
         column.put(1);
         assert_eq!(column.slice(), [1]);
+    }
+
+    #[test]
+    fn what_follows_is_told_from_what_is_like_it() {
+        assert_eq!(after(b"data: 12345", b"data: "), Some(&b"12345"[..]));
+        for other in ["dat1: 12345", "data:12345", "Data: 1234", "data: 1"] {
+            assert_eq!(after(other.as_bytes(), b"data: "), None, "{other}");
+        }
     }
 
     #[test]

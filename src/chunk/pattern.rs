@@ -105,9 +105,9 @@ impl Patterns {
             self.turn(bytes)?;
         }
         let pattern = self.known.get(self.latest)?;
-        let rest = pattern.before.strip(bytes)?;
-        let (text, length) = text(rest)?;
-        let length = bytes.len() - rest.len() + length + END.len();
+        let before = pattern.before.length();
+        let (text, length) = text(bytes.get(before..)?)?;
+        let length = before + length + END.len();
         Some(Repeat { stream: pattern.stream(), text, length, pattern: pattern.name })
     }
 

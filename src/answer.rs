@@ -201,6 +201,12 @@ impl SessionView {
         self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
     }
 
+    /// The task that the answer to a message names.
+    #[must_use]
+    pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
+        self.answer(None, question).find_map(|message| string(&message.task_id))
+    }
+
     /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>) -> Vec<String> {

@@ -92,9 +92,9 @@ function whole(rejoin, fetch) {
   };
 }
 
-/** What a user interface does with a message that changed. */
+/** What a user interface does with a message that changed: it shows all of it, a tool's input too. */
 function look(message) {
-  return message?.parts.length;
+  return message?.parts.map(({ text, input }) => text ?? input);
 }
 
 async function counted(run) {

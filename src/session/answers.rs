@@ -83,6 +83,8 @@ impl Session {
     fn join(&mut self, task: &str, cx: &mut Context) {
         if self.goal.task.take_if(|known| known != task).is_some() {
             self.reader = Reader::default();
+            // Those who followed the other task hear that this is another one.
+            self.retell(cx);
         }
         self.meet(task, cx);
         self.backoff.progressed();
@@ -206,6 +208,10 @@ impl Session {
     }
 
     fn finish_from_history(&mut self, view: &SessionView, question: Option<Question>, cx: &mut Context) {
+        // Known by its task, it is not told again when another tab tells it.
+        if self.goal.task.is_none() {
+            self.goal.task = view.answering_task(question);
+        }
         let frames = view.answer_frames(self.goal.task.as_deref(), question);
         self.reader.feed_stored(&frames, &mut self.metrics);
         self.retell(cx);

@@ -207,12 +207,21 @@ impl Session {
         self.sharing.followers = Followers::Some;
         self.own(cx);
         self.announce_telling(cx);
+        let ask = self.ask_alone();
+        self.ask(ask, cx);
+    }
+
+    /// What is asked of the server for a stream that another tab no longer tells.
+    fn ask_alone(&mut self) -> Ask {
         if self.goal.task.is_some() {
-            self.ask(Ask::Join, cx);
-        } else {
-            self.goal.purpose = Purpose::Resume;
-            self.ask(Ask::Look(Look::Resume), cx);
+            return Ask::Join;
         }
+        // A message whose fate is unknown, while another tab's stream was followed, is not forgotten over that.
+        if self.goal.sending.is_some() {
+            return Ask::Look(Look::Sent);
+        }
+        self.goal.purpose = Purpose::Resume;
+        Ask::Look(Look::Resume)
     }
 
     fn is_owner(&self) -> bool {
@@ -424,7 +433,8 @@ impl Session {
                 self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
             }
             State::Following(_) | State::Electing { .. } => {
-                self.sharing.asked = Some(Asked { teller, again_at: cx.now.saturating_add(ASK_AGAIN) });
+                // Who takes over before it knows the task does not answer this; its first frames are asked about.
+                self.sharing.asked = Some(Asked { teller, again_at: cx.now });
                 self.post(News::Recall { stream }, cx);
             }
             State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
@@ -656,11 +666,7 @@ impl Session {
     fn ask_instead(&mut self) -> Option<Ask> {
         match &self.state {
             State::Electing { ask, .. } => Some(*ask),
-            State::Following(_) if self.goal.task.is_some() => Some(Ask::Join),
-            State::Following(_) => {
-                self.goal.purpose = Purpose::Resume;
-                Some(Ask::Look(Look::Resume))
-            }
+            State::Following(_) => Some(self.ask_alone()),
             _ => None,
         }
     }

@@ -234,6 +234,19 @@ fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
 }
 
 #[test]
+fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
+    let mut harness = follower();
+    let owner = r#"{"v":1,"from":"n","session":"s","news":{"kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}}"#;
+    harness.input(Input::Tab { message: owner });
+    // A takeover without a task has nothing to tell: it leaves the recall unanswered (`answer_tab`, `has_telling`).
+    harness.posted.clear();
+    harness.pass(60);
+    let first = r#"{"v":1,"from":"n","session":"s","news":{"kind":"frames","stream":"n-1","number":0,"frames":[]}}"#;
+    harness.input(Input::Tab { message: first });
+    assert_eq!(harness.posted.len(), 1, "{:?}", harness.posted);
+}
+
+#[test]
 fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
     let mut harness = follower();
     harness.input(Input::Tab { message: &state("old", "old-1", "t0") });
@@ -257,6 +270,42 @@ fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
     harness.input(Input::Tab { message: &state("new", "new-1", "t1") });
     harness.pass(2_500);
     assert!(harness.asked.is_empty(), "the new owner is heard");
+}
+
+#[test]
+fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after_it() {
+    let mut harness = tab();
+    let call = harness.start("hi");
+    harness.input(Input::Locked { session: S });
+    harness.fail();
+    harness.page(Page::Left);
+    harness.page(Page::Returned);
+    let other = state("b", "b-1", "t1").replace(r#""task":"t1""#, r#""task":null"#);
+    harness.input(Input::Tab { message: &other });
+    harness.input(Input::Locked { session: S });
+    harness.pass_until_asked();
+    assert!(harness.is_look(), "{:?}", harness.last());
+    harness.answer(200, r#"{"id":"s","messages":[],"active_stream":null}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_send() && harness.is_pending(call));
+}
+
+#[test]
+fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_tab_tells_it() {
+    let mut harness = tab();
+    let call = harness.start("hi");
+    harness.input(Input::Locked { session: S });
+    harness.fail();
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","task_id":"t1","content":"hello"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.deliver();
+    assert_eq!(harness.outcome(call).unwrap().task.as_deref(), Some("t1"));
+    harness.posted.clear();
+    let owner = r#"{"v":1,"from":"b","session":"s","news":{"kind":"owner","stream":"b-1","task":"t1",
+        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}}"#;
+    harness.input(Input::Tab { message: owner });
+    assert!(harness.posted.is_empty(), "{:?}", harness.posted);
 }
 
 #[test]

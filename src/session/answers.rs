@@ -137,7 +137,7 @@ impl Session {
             (Some(view), Look::Resume) => self.resume_what_runs(&view, cx),
             (Some(view), Look::Busy) => self.join_what_runs(&view, cx),
             (Some(view), Look::Sent) => self.find_sent(&view, head, cx),
-            (Some(view), Look::Lost) => self.find_lost(&view, cx),
+            (Some(view), Look::Lost) => self.find_lost(&view, head, cx),
             // A server may make its sessions with their first message.
             (None, Look::Resume) if matches!(head.status, 404 | 410) => self.nothing_to_resume(cx),
             (None, Look::Sent) if matches!(head.status, 404 | 410) => self.find_sent(&SessionView::default(), head, cx),
@@ -192,7 +192,9 @@ impl Session {
     }
 
     /// What became of a task whose record the server no longer has?
-    fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
+    fn find_lost(&mut self, view: &SessionView, head: &Head<'_>, cx: &mut Context) {
+        // Whoever sent the message knows it among later ones; a page that only joined takes the newest.
+        let question = self.sent(view, head, cx).or_else(|| view.newest());
         let running = self.running(view, cx).map(|active| active.task_id.as_str());
         let ours = self.goal.task.as_deref();
         match running {
@@ -202,8 +204,8 @@ impl Session {
             }
             Some(running) if self.goal.purpose == Purpose::Resume && !self.reader.has_rows() => self.join(running, cx),
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
-            None if !view.has_answer(ours, view.newest()) => self.expire(cx),
-            _ => self.finish_from_history(view, view.newest(), cx),
+            None if !view.has_answer(ours, question) => self.expire(cx),
+            _ => self.finish_from_history(view, question, cx),
         }
     }
 

@@ -176,6 +176,24 @@ fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
 }
 
 #[test]
+fn whoever_sent_the_message_of_a_lost_record_is_told_its_answer_and_no_later_one() {
+    let later = r#"{"role":"user","id":"m9","content":"other"},{"role":"assistant","content":"theirs"}"#;
+    for (answer, kind) in
+        [(r#"{"role":"assistant","content":"one ours"},"#, OutcomeKind::Finished), ("", OutcomeKind::Expired)]
+    {
+        let (mut harness, call) = Harness::streaming();
+        harness.cut();
+        harness.answer(404, "");
+        harness.pass_until_asked();
+        let messages = format!(r#"{{"role":"user","id":"m1","content":"hi"}},{answer}{later}"#);
+        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.deliver();
+        assert_eq!(harness.kind(call), kind);
+        assert!(!harness.text.contains("theirs"), "{}", harness.text);
+    }
+}
+
+#[test]
 fn a_lost_record_without_an_answer_is_expired() {
     let (mut harness, call) = Harness::streaming();
     harness.cut();

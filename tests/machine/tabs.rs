@@ -219,17 +219,17 @@ fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
     harness.input(Input::Watch { session: S });
     harness.posted.clear();
     for number in 7..500 {
-        harness.input(Input::Tab { message: &frames("b-1", number) });
+        harness.input(Input::Tab { message: &frames("b", "b-1", number) });
     }
     assert_eq!(harness.posted.len(), 1);
     hear_state(&mut harness);
     harness.posted.clear();
     for number in 7..500 {
-        harness.input(Input::Tab { message: &frames("b-1", number) });
+        harness.input(Input::Tab { message: &frames("b", "b-1", number) });
     }
     assert_eq!(harness.posted.len(), 1, "a gap");
     harness.pass(250);
-    harness.input(Input::Tab { message: &frames("b-1", 500) });
+    harness.input(Input::Tab { message: &frames("b", "b-1", 500) });
     assert_eq!(harness.posted.len(), 2, "the answer was lost");
 }
 
@@ -241,8 +241,7 @@ fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
     // A takeover without a task has nothing to tell: it leaves the recall unanswered (`answer_tab`, `has_telling`).
     harness.posted.clear();
     harness.pass(60);
-    let first = r#"{"v":1,"from":"n","session":"s","news":{"kind":"frames","stream":"n-1","number":0,"frames":[]}}"#;
-    harness.input(Input::Tab { message: first });
+    harness.input(Input::Tab { message: &frames("n", "n-1", 0) });
     assert_eq!(harness.posted.len(), 1, "{:?}", harness.posted);
 }
 
@@ -274,10 +273,7 @@ fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
 
 #[test]
 fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after_it() {
-    let mut harness = tab();
-    let call = harness.start("hi");
-    harness.input(Input::Locked { session: S });
-    harness.fail();
+    let (mut harness, call) = sender_without_answer();
     harness.page(Page::Left);
     harness.page(Page::Returned);
     let other = state("b", "b-1", "t1").replace(r#""task":"t1""#, r#""task":null"#);
@@ -292,10 +288,7 @@ fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after
 
 #[test]
 fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_tab_tells_it() {
-    let mut harness = tab();
-    let call = harness.start("hi");
-    harness.input(Input::Locked { session: S });
-    harness.fail();
+    let (mut harness, call) = sender_without_answer();
     harness.pass_until_asked();
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","task_id":"t1","content":"hello"}"#;
     harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
@@ -391,9 +384,18 @@ fn state(from: &str, stream: &str, task: &str) -> String {
     )
 }
 
-/// A message with frames of tab "b".
-fn frames(stream: &str, number: u64) -> String {
+/// A message with frames.
+fn frames(from: &str, stream: &str, number: u64) -> String {
     format!(
-        r#"{{"v":1,"from":"b","session":"s","news":{{"kind":"frames","stream":"{stream}","number":{number},"frames":[]}}}}"#
+        r#"{{"v":1,"from":"{from}","session":"s","news":{{"kind":"frames","stream":"{stream}","number":{number},"frames":[]}}}}"#
     )
+}
+
+/// A tab whose message found no network.
+fn sender_without_answer() -> (Harness, u32) {
+    let mut harness = tab();
+    let call = harness.start("hi");
+    harness.input(Input::Locked { session: S });
+    harness.fail();
+    (harness, call)
 }

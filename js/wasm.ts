@@ -41,9 +41,9 @@ export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
  */
 export function initSync(source?: BufferSource | WebAssembly.Module): void {
   if (loaded) return;
+  requireWebAssembly();
   const chosen = source ?? builtIn();
   try {
-    requireWebAssembly();
     const module = chosen instanceof WebAssembly.Module ? chosen : new WebAssembly.Module(chosen);
     memory = link(new WebAssembly.Instance(module, imports())).memory;
   } catch (error) {
@@ -73,23 +73,54 @@ export function textAt(address: number, length: number): string {
 }
 
 async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
-  const chosen = await (source ?? builtIn());
   requireWebAssembly();
-  const code = isLocation(chosen) ? await download(chosen) : isResponse(chosen) ? await body(chosen) : chosen;
+  const chosen = await (source ?? builtIn());
+  const found = isLocation(chosen) ? await download(chosen) : chosen;
+  const instance = isResponse(found) ? await received(found) : await instantiated(found);
+  // `initSync` may have been there first.
   if (loaded) return;
-  try {
-    const made: unknown = await WebAssembly.instantiate(code as WebAssembly.Module, imports());
-    if (loaded) return;
-    memory = link(made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance).memory;
-  } catch (error) {
-    throw explain(error, code);
-  }
+  memory = link(instance).memory;
   loaded = true;
 }
 
+async function received(response: Response): Promise<WebAssembly.Instance> {
+  return (await streamed(response)) ?? instantiated(await body(response));
+}
+
+/**
+ * Compiled while it arrives, which is also how engines keep what they have optimised for the next visit. It works on a
+ * copy: from the bytes of the response itself is told why it failed.
+ */
+async function streamed(response: Response): Promise<WebAssembly.Instance | undefined> {
+  if (!canStream(response)) return undefined;
+  try {
+    return (await WebAssembly.instantiateStreaming(response.clone(), imports())).instance;
+  } catch {
+    return undefined;
+  }
+}
+
+function canStream(response: Response): boolean {
+  if (typeof WebAssembly.instantiateStreaming !== "function" || !(response instanceof Response)) return false;
+  return response.ok && response.headers.get("content-type")?.startsWith("application/wasm") === true;
+}
+
+async function instantiated(code: BufferSource | WebAssembly.Module): Promise<WebAssembly.Instance> {
+  try {
+    const made: unknown = await WebAssembly.instantiate(code as WebAssembly.Module, imports());
+    return made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance;
+  } catch (error) {
+    throw explain(error, code);
+  }
+}
+
 function builtIn(): BufferSource {
-  if (bundled) return bundled();
-  throw noSource();
+  if (!bundled) throw noSource();
+  try {
+    return bundled();
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 function noSource(): RejoinError {
@@ -116,18 +147,13 @@ function isResponse(source: WasmSource): source is Response {
   return typeof (source as Response).arrayBuffer === "function";
 }
 
-async function download(location: string | URL): Promise<BufferSource> {
+async function download(location: string | URL): Promise<BufferSource | Response> {
   const file = localFile(location);
   if (file) return file;
   try {
-    return await body(await fetch(location));
+    return await fetch(location);
   } catch (error) {
-    if (error instanceof RejoinError) throw error;
-    throw new RejoinError(
-      "NETWORK",
-      `The WebAssembly of rejoin could not be loaded from ${String(location)}: ${String(error)}`,
-      { retryable: true },
-    );
+    throw lost(String(location), error);
   }
 }
 
@@ -143,7 +169,6 @@ interface FileSystem {
   readFileSync(path: URL): Uint8Array<ArrayBuffer>;
 }
 
-/** Whole and not streamed, so that an error page is told from bytes; 100 kB arrive before a compiler could get ahead. */
 async function body(response: Response): Promise<BufferSource> {
   if (!response.ok) {
     const retryable = response.status >= 500 || response.status === 429;
@@ -153,10 +178,18 @@ async function body(response: Response): Promise<BufferSource> {
       { status: response.status, retryable },
     );
   }
-  return response.arrayBuffer();
+  try {
+    return await response.arrayBuffer();
+  } catch (error) {
+    throw lost(response.url || "its server", error);
+  }
 }
 
-function explain(error: unknown, code: BufferSource | WebAssembly.Module): RejoinError {
+function lost(where: string, error: unknown): RejoinError {
+  return new RejoinError("NETWORK", `The WebAssembly of rejoin could not be loaded from ${where}: ${String(error)}`, { retryable: true });
+}
+
+function explain(error: unknown, code?: BufferSource | WebAssembly.Module): RejoinError {
   if (error instanceof RejoinError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   if (isPolicy(error, reason)) {
@@ -165,7 +198,7 @@ function explain(error: unknown, code: BufferSource | WebAssembly.Module): Rejoi
       `The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src. (${reason})`,
     );
   }
-  if (!(code instanceof WebAssembly.Module) && !isWasm(code)) {
+  if (code && !(code instanceof WebAssembly.Module) && !isWasm(code)) {
     return new RejoinError(
       "INVALID_WASM",
       "init() was given something that is not WebAssembly, perhaps an error page: check where rejoin/client.wasm is served.",

@@ -29,7 +29,7 @@ const passes = [
 
 /** Builds the package into dist/. */
 export async function build() {
-  await step("glue", { inputs: [...rustInputs, "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm"] }, glue);
+  await step("glue", { inputs: [...rustInputs, "js/bytes.wat", "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm"] }, glue);
   await step("modules", { inputs: ["js", "pkg", "scripts/build.mjs", "package-lock.json"], outputs: entries.map((name) => `dist/${name}.js`) }, modules);
   await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: ["dist/index.d.ts"] }, types);
 }
@@ -40,6 +40,8 @@ function glue() {
   // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
   run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
+  rmSync(join(root, "pkg/rejoin_bg.wasm"));
+  optimise(join(root, "js/bytes.wat"), join(root, "pkg/bytes.wasm"));
   change("pkg/rejoin.js", shielded);
   change("pkg/rejoin.js", unloaded);
   change("pkg/rejoin.d.ts", unloadedTypes);
@@ -79,8 +81,13 @@ function optimise(from, to) {
   const part = `${to}.part`;
   run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), from, "-o", part, ...passes, ...features]);
   renameSync(part, to);
-  rmSync(from);
 }
+
+/**
+ * Chrome then compiles all functions while the module loads, off the main thread, and not one by one at their first calls:
+ * the first chunk comes 10 ms sooner. For those who load the files as they are; bundlers drop comments.
+ */
+const eager = "//# allFunctionsCalledOnLoad";
 
 async function modules() {
   // Only now: `npm start` installs it first.
@@ -99,7 +106,7 @@ async function modules() {
     legalComments: "none",
     plugins: [bytesAsText],
   };
-  await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"] });
+  await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"], banner: { js: eager } });
   await bundle({ ...common, entryPoints: ["js/ai-sdk.ts"] });
   await bundle({ ...common, entryPoints: ["js/react.ts"], external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
@@ -127,7 +134,7 @@ function textOf(bytes) {
     codes[byte] = far < 0 ? plain[rank] : escape.repeat(Math.floor(far / plain.length) + 1) + plain[far % plain.length];
   });
   const table = ranked.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { escape, plain: plain.join(""), table, length: bytes.length, text: Array.from(bytes, (byte) => codes[byte]).join("") };
+  return { escape, plain: plain.join(""), table, text: Array.from(bytes, (byte) => codes[byte]).join(""), reader: readFileSync(join(root, "pkg/bytes.wasm"), "base64") };
 }
 
 function types() {

@@ -9,9 +9,9 @@ import { root } from "./lib/run.mjs";
 
 /** Files that an app downloads together, and the most bytes of brotli that they may take: what was reached, and 3 %. */
 const ROWS = [
-  { label: "rejoin/slim", files: ["slim.js"], budget: 17_600 },
+  { label: "rejoin/slim", files: ["slim.js"], budget: 18_000 },
   { label: "rejoin/client.wasm", files: ["client.wasm"], budget: 67_000 },
-  { label: "both of them", files: ["slim.js", "client.wasm"], budget: 84_600 },
+  { label: "both of them", files: ["slim.js", "client.wasm"], budget: 85_000 },
   { label: "rejoin, inlined", files: ["index.js"], budget: 87_400 },
 ];
 

@@ -85,6 +85,7 @@ const MICROTASKS = "BlinkScheduler_PerformMicrotaskCheckpoint";
 const SOURCES = [
   { name: "rejoin, inlined", module: "/index.js" },
   { name: "rejoin/slim and client.wasm by its URL", module: "/slim.js", source: "/client.wasm" },
+  { name: "the TypeScript layer, which loads nothing" },
 ];
 
 /** From the call of `init` to the first chunk of an answer that is there at once. */
@@ -95,8 +96,9 @@ export async function firstChunk(browser, server, { rounds }) {
       results[index].push(await browser.withPage(async (page) => {
         await page.goto(server);
         return page.evaluate(async ({ module, source }) => {
-          const [rejoin, { firstChunk }] = await Promise.all([import(module), import("/first.js")]);
-          return firstChunk(rejoin, source && new URL(source, location.href));
+          const { firstChunk, firstChunkOfLayer } = await import("/first.js");
+          if (!module) return firstChunkOfLayer();
+          return firstChunk(await import(module), source && new URL(source, location.href));
         }, source);
       }));
     }

@@ -6,7 +6,7 @@
 
 use crate::align::{Replay, Step, Trail};
 use crate::batch::{Age, Batch};
-use crate::chunk::{self, Chunk, Patterns, Repeat, Signal};
+use crate::chunk::{self, Chunk, PatternName, Patterns, Repeat, Signal};
 use crate::cursor::{Arrival, EventId};
 use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
@@ -65,6 +65,8 @@ pub struct Heard {
     pub verdict: Verdict,
     /// The news as it came, where the reader records.
     pub frames: Vec<(Option<EventId>, String)>,
+    /// By what the last of them was read, which takes in the deltas that are read by the same.
+    run: Option<PatternName>,
 }
 
 /// Whether a reader hands out the frames that it admits, for other tabs.
@@ -73,8 +75,10 @@ pub enum Recording {
     /// It does not, and they cost nothing.
     #[default]
     Off,
-    /// It does.
-    On,
+    /// Adjacent deltas of a block as one under the last id, which costs little more than their text.
+    Runs,
+    /// Each as it came.
+    Events,
 }
 
 /// Whether a backend numbers its events.
@@ -590,7 +594,7 @@ impl Ear<'_> {
     #[inline(always)]
     fn take_delta(&mut self, event: &Repeated<'_, '_>) {
         self.heard.news += 1;
-        if matches!(self.reader.recording, Recording::On) {
+        if !matches!(self.reader.recording, Recording::Off) {
             self.record(event);
         }
         if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
@@ -610,13 +614,23 @@ impl Ear<'_> {
     #[inline(never)]
     fn record(&mut self, event: &Repeated<'_, '_>) {
         let id = event.id.as_ref().map(|(id, _)| *id);
-        self.heard.frames.push((id, text(event.data()).into_owned()));
+        let pattern = Some(event.delta.pattern);
+        let goes_on = self.reader.recording == Recording::Runs && self.heard.run == pattern;
+        match self.heard.frames.last_mut() {
+            Some((last, data)) if goes_on && last.is_some() == id.is_some() => {
+                *last = id;
+                event.delta.lengthen(data);
+            }
+            _ => self.heard.frames.push((id, text(event.data()).into_owned())),
+        }
+        self.heard.run = pattern;
     }
 
     fn take_news(&mut self, id: Option<EventId>, data: &str) {
         self.heard.news += 1;
-        if self.reader.recording == Recording::On {
+        if self.reader.recording != Recording::Off {
             self.heard.frames.push((id, data.to_owned()));
+            self.heard.run = None;
         }
         let chunk = match chunk::decode(data) {
             Ok(chunk) => chunk,

@@ -550,7 +550,7 @@ impl Session {
 
     fn record_for_tabs(&mut self, cx: &Context) {
         let is_shared = cx.config.tab.is_some() && self.goal.exposure == Exposure::Shared;
-        self.reader.set_recording(if is_shared { Recording::On } else { Recording::Off });
+        self.reader.set_recording(if is_shared { self.sharing.recording() } else { Recording::Off });
     }
 
     // ---- requests ----

@@ -13,7 +13,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::chunk::{self, Chunk};
-use crate::cursor::EventId;
 use crate::decimal;
 use crate::io::{Millis, Status};
 use crate::json::{Json, ObjectWriter, quote};
@@ -420,12 +419,12 @@ pub struct History {
 
 impl History {
     /// A frame was received.
-    pub fn push(&mut self, id: Option<EventId>, data: &str) {
+    pub fn push(&mut self, frame: Frame) {
         if self.overflown {
             return;
         }
-        self.size += data.len();
-        self.frames.push((id.map(EventId::text), data.to_owned()));
+        self.size += frame.1.len();
+        self.frames.push(frame);
         let fresh = self.size - self.merged_size;
         if fresh > COMPACT_EVERY && fresh > self.merged_size {
             self.compact();
@@ -544,10 +543,11 @@ fn delta(data: &str) -> Option<(Kind, Cow<'_, str>, Cow<'_, str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cursor::EventId;
     use crate::json::quoted;
 
-    fn id(ms: u64) -> Option<EventId> {
-        Some(EventId { ms, seq: 0 })
+    fn id(ms: u64) -> Option<String> {
+        Some(format!("{ms}-0"))
     }
 
     fn text_delta(text: &str) -> String {
@@ -580,11 +580,11 @@ mod tests {
     #[test]
     fn a_history_merges_adjacent_deltas_under_the_last_id() {
         let mut history = History::default();
-        history.push(id(1), r#"{"type":"start"}"#);
-        history.push(id(2), &text_delta("é\""));
-        history.push(id(3), &text_delta("b"));
-        history.push(id(4), r#"{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":"{"}"#);
-        history.push(id(5), r#"{"type":"finish"}"#);
+        history.push((id(1), r#"{"type":"start"}"#.into()));
+        history.push((id(2), text_delta("é\"")));
+        history.push((id(3), text_delta("b")));
+        history.push((id(4), r#"{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":"{"}"#.into()));
+        history.push((id(5), r#"{"type":"finish"}"#.into()));
         let frames: Vec<_> = history.frames().unwrap().to_vec();
         let data: Vec<_> = frames.iter().map(|(_, data)| data.as_str()).collect();
         assert_eq!(
@@ -610,12 +610,12 @@ mod tests {
             r#"{"type":"tool-input-delta","toolCallId":"x","inputTextDelta":"e"}"#,
             r#"{ "type" : "text-delta", "delta" : "\u0066", "id" : "x" }"#,
         ];
-        frames.iter().for_each(|frame| history.push(None, frame));
+        frames.iter().for_each(|frame| history.push((None, (*frame).into())));
         let kept: Vec<_> = history.frames().unwrap().iter().map(|(_, data)| data.as_str()).collect();
         assert_eq!(kept, frames);
         for frame in [frames[0], r#"{"type":"reasoning-delta","id":"r","delta":"d"}"#] {
             let mut history = History::default();
-            (0..3).for_each(|_| history.push(None, frame));
+            (0..3).for_each(|_| history.push((None, (*frame).into())));
             let merged = history.frames().unwrap()[0].1.clone();
             assert_eq!(
                 (merged.matches("aaa").count() + merged.matches("ddd").count(), merged.len()),
@@ -627,8 +627,8 @@ mod tests {
     #[test]
     fn a_history_beyond_its_bound_is_none_at_all_and_holds_nothing() {
         let mut history = History::default();
-        history.push(None, &"x".repeat(MOST_HISTORY + 1));
-        history.push(None, "{}");
+        history.push((None, "x".repeat(MOST_HISTORY + 1)));
+        history.push((None, "{}".into()));
         assert_eq!(history.frames(), None);
         assert_eq!(history.footprint(), 0);
     }
@@ -638,7 +638,7 @@ mod tests {
         let mut history = History::default();
         let mut whole = String::new();
         for count in 1..=30 {
-            history.push(id(count), &text_delta(&format!("{count} ")));
+            history.push((id(count), text_delta(&format!("{count} "))));
             whole.push_str(&format!("{count} "));
             assert_eq!(history.frames().unwrap(), [(Some(format!("{count}-0")), text_delta(&whole))]);
         }
@@ -648,7 +648,7 @@ mod tests {
     fn a_long_history_costs_what_it_keeps() {
         let mut history = History::default();
         for count in 0..100_000 {
-            history.push(id(count + 1), &text_delta("x"));
+            history.push((id(count + 1), text_delta("x")));
         }
         assert!(history.frames.len() < 20_000 && history.size < 2 * COMPACT_EVERY + 200_000, "{}", history.size);
         assert_eq!(history.frames().unwrap()[0].1.len(), text_delta("").len() + 100_000);

@@ -52,6 +52,18 @@ pub struct Repeat<'a> {
     pub pattern: PatternName,
 }
 
+impl Repeat<'_> {
+    /// Makes the data of one that was read by the same pattern say the text of both.
+    pub fn lengthen(&self, data: &mut String) {
+        data.truncate(data.len().saturating_sub(END.len()));
+        data.push_str(match self.text {
+            Text::Ascii(text) => str::from_utf8(text.slice()).unwrap_or_default(),
+            Text::Json(JsonString::Plain(inner) | JsonString::Escaped(inner)) => inner,
+        });
+        data.push_str("\"}");
+    }
+}
+
 /// The text of a delta.
 #[derive(Clone, Copy, Debug)]
 pub enum Text<'a> {

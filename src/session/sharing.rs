@@ -9,7 +9,7 @@ use crate::answer::{bare_outcome, local_error};
 use crate::context::Context;
 use crate::cursor::EventId;
 use crate::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, StreamError};
-use crate::reader::{Heard, Verdict};
+use crate::reader::{Heard, Recording, Verdict};
 use crate::tabs::{EndRecord, Frame, History, Message, News, Place, Shown};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -69,6 +69,14 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
+    /// Followers hear each event; a history holds what they say.
+    pub(super) fn recording(&self) -> Recording {
+        match self.followers {
+            Followers::None => Recording::Runs,
+            Followers::Some => Recording::Events,
+        }
+    }
+
     pub(super) fn footprint(&self) -> usize {
         self.stream.capacity() + self.history.footprint()
     }
@@ -204,7 +212,7 @@ impl Session {
 
     /// The owner is gone: this tab goes on from where it stands.
     fn take_over(&mut self, cx: &mut Context) {
-        self.sharing.followers = Followers::Some;
+        self.gain_followers(cx);
         self.own(cx);
         self.announce_telling(cx);
         let ask = self.ask_alone();
@@ -224,6 +232,11 @@ impl Session {
         Ask::Look(Look::Resume)
     }
 
+    fn gain_followers(&mut self, cx: &Context) {
+        self.sharing.followers = Followers::Some;
+        self.record_for_tabs(cx);
+    }
+
     fn is_owner(&self) -> bool {
         let is_allowed = matches!(self.sharing.lock, Lock::Held | Lock::Waived);
         is_allowed && !self.sharing.stream.is_empty()
@@ -241,22 +254,16 @@ impl Session {
 
     /// Keeps what came for followers that come late, and tells those that are there.
     pub(super) fn share(&mut self, heard: &mut Heard, cx: &mut Context) {
-        let frames = core::mem::take(&mut heard.frames);
-        for (id, data) in &frames {
-            self.sharing.history.push(*id, data);
-        }
-        if !self.is_owner() {
-            return;
-        }
+        let frames: Vec<Frame> = heard.frames.drain(..).map(|(id, data)| (id.map(EventId::text), data)).collect();
         let number = self.sharing.next;
-        self.sharing.next += u64::from(!frames.is_empty());
-        if self.sharing.followers == Followers::None {
-            return;
+        self.sharing.next += u64::from(self.is_owner() && !frames.is_empty());
+        if !self.is_owner() || self.sharing.followers == Followers::None {
+            return frames.into_iter().for_each(|frame| self.sharing.history.push(frame));
         }
         if frames.is_empty() {
             return self.show_life(cx);
         }
-        let frames = frames.into_iter().map(|(id, data)| (id.map(EventId::text), data)).collect();
+        frames.iter().for_each(|frame| self.sharing.history.push(frame.clone()));
         let stream = self.sharing.stream.clone();
         self.post(News::Frames { stream, number, frames }, cx);
     }
@@ -270,7 +277,7 @@ impl Session {
 
     /// Frames that came from the session's history.
     pub(super) fn share_stored(&mut self, frames: &[String]) {
-        frames.iter().for_each(|data| self.sharing.history.push(None, data));
+        frames.iter().for_each(|data| self.sharing.history.push((None, data.clone())));
     }
 
     /// The stream is over; nobody follows it any more.
@@ -385,7 +392,7 @@ impl Session {
         }
         let own = self.sharing.stream.clone();
         if stream == Some(own.as_str()) && next == self.sharing.next {
-            self.sharing.followers = Followers::Some;
+            self.gain_followers(cx);
             return self.post(News::Alive { stream: own }, cx);
         }
         self.tell_state(to, cx);
@@ -408,7 +415,7 @@ impl Session {
 
     fn tell_state(&mut self, to: &str, cx: &mut Context) {
         let Some(frames) = self.sharing.history.frames().map(<[Frame]>::to_vec) else { return };
-        self.sharing.followers = Followers::Some;
+        self.gain_followers(cx);
         let news = News::State {
             to: to.to_owned(),
             stream: self.sharing.stream.clone(),

@@ -1,9 +1,11 @@
 //! A stream means the same however it is cut into reads: whole events that are read in one go, and bytes that come one by
 //! one, which never are.
 
+use rejoin::chunk::{Chunk, Delta, JsonString, decode};
 use rejoin::cursor::EventId;
 use rejoin::io::Metrics;
 use rejoin::reader::{Position, Reader, Recording, Verdict};
+use rejoin::tabs::History;
 
 /// What streams are put together of: events that repeat, and what breaks the repetition.
 const PIECES: &[&str] = &[
@@ -69,11 +71,33 @@ pub fn stream(program: &[u8]) -> Vec<u8> {
 
 /// Panics where it does not.
 pub fn check(stream: &[u8]) {
-    for (after, recording) in [("0", Recording::Off), ("1763840000000-0", Recording::On)] {
+    for (after, recording) in [("0", Recording::Off), ("1763840000000-0", Recording::Events)] {
         let expected = read(stream.chunks(1), after, recording);
         for size in [1024 * 1024, 97, 31] {
             assert_eq!(read(stream.chunks(size), after, recording), expected, "reads of {size}: {}", shown(stream));
         }
+    }
+    let expected = kept(read(stream.chunks(1), "0", Recording::Events));
+    for size in [1024 * 1024, 97] {
+        let runs = read(stream.chunks(size), "0", Recording::Runs);
+        assert_eq!(kept(runs), expected, "runs in reads of {size}: {}", shown(stream));
+    }
+}
+
+/// What a late follower is told: ids, blocks and texts, however they were put together.
+fn kept(told: Told) -> Vec<(Option<String>, String)> {
+    let mut history = History::default();
+    told.frames.into_iter().for_each(|(id, data)| history.push((id.map(EventId::text), data)));
+    let frames = history.frames().unwrap_or_default();
+    frames.iter().map(|(id, data)| (id.clone(), meaning(data))).collect()
+}
+
+fn meaning(data: &str) -> String {
+    match decode(data) {
+        Ok(Chunk::Delta(Delta { stream, text })) => {
+            format!("{:?} {:?} {}", stream.signal(), stream.block().map(JsonString::text), text.text())
+        }
+        _ => data.to_owned(),
     }
 }
 

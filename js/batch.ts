@@ -14,6 +14,8 @@ export interface Batch {
   readonly text: string;
   /** The blocks and event ids of deltas. */
   readonly names: string;
+  /** How long what it holds beside deltas is, in code units: much of it is of no use for long. */
+  readonly others: number;
 }
 
 /** What a delta is of. */
@@ -36,6 +38,7 @@ const KIND = 0xf;
 const DELTA = 0;
 const JSON_ARRAY = 1;
 const MALFORMED = 2;
+const RESET = 3;
 
 const SORT = 0xf0;
 /** Where the length of an id stands. */
@@ -45,27 +48,9 @@ const NEW_BLOCK = 1 << 10;
 
 const REASONS = ["not JSON", "no string type"];
 
-/** Whether everything before it became void. */
+/** Whether everything before it became void: nothing that did is left to stand before the mark. */
 export function hasReset({ words }: Batch): boolean {
-  let found = false;
-  eachRow(words, (head) => (found ||= (head & KIND) > MALFORMED));
-  return found;
-}
-
-/** How long what it holds beside deltas is, in code units: much of it is of no use for long. */
-export function lengthOfObjects({ words }: Batch): number {
-  let length = 0;
-  eachRow(words, (head, units) => (length += (head & KIND) === DELTA ? 0 : units));
-  return length;
-}
-
-/** Calls with the first word of each row and the length of its text. */
-function eachRow(words: Uint32Array, row: (head: number, units: number) => void): void {
-  for (let word = 0; word < words.length; ) {
-    const head = words[word++] as number;
-    if ((head & KIND) === JSON_ARRAY || ((head & KIND) === DELTA && head & NEW_BLOCK)) word++;
-    row(head, (head & KIND) > MALFORMED ? 0 : (words[word++] as number));
-  }
+  return ((words[0] ?? DELTA) & KIND) === RESET;
 }
 
 /** Makes the chunks of a batch; `{type: "stream_reset"}` where everything before became void. */
@@ -73,51 +58,56 @@ export function chunksOf(batch: Batch): StreamChunk[] {
   return new ChunkReader(batch).take(Infinity);
 }
 
-/** Makes the chunks of a batch in parts, so that those of one part are forgotten when the next is made. */
+/** Makes the chunks of a batch as they are asked for, so that those of before may be forgotten. */
 export class ChunkReader {
   readonly #batch: Batch;
   #block = "";
   #at = 0;
   #name = 0;
   #word = 0;
+  /** Of a JSON array, and how many of them were given. */
+  #parsed: StreamChunk[] = [];
+  #given = 0;
 
   constructor(batch: Batch) {
     this.#batch = batch;
   }
 
-  /** The next ones, `most` or a few more; none at the end. */
+  /** The next ones, `most` at most; none at the end. */
   take(most: number): StreamChunk[] {
     const chunks: StreamChunk[] = [];
-    const { words, text, names } = this.#batch;
-    const length = words.length;
-    let block = this.#block;
-    let at = this.#at;
-    let name = this.#name;
-    let word = this.#word;
-    while (word < length && chunks.length < most) {
-      const head = words[word++] as number;
-      if ((head & KIND) === DELTA) {
-        if (head & NEW_BLOCK) block = names.slice(name, (name += words[word++] as number));
-        const content = text.slice(at, (at += words[word++] as number));
-        const eventId = head >>> ID === 0 ? undefined : names.slice(name, (name += head >>> ID));
-        const chunk = delta(head & SORT, content, block, eventId);
-        if (head & REPLAYED) chunk.replayed = true;
-        chunks.push(chunk);
-      } else if ((head & KIND) === JSON_ARRAY) {
-        for (const chunk of arrayAt(text, at, words[word + 1] as number)) chunks.push(chunk);
-        at += words[word + 1] as number;
-        word += 2;
-      } else if ((head & KIND) === MALFORMED) {
-        at += words[word++] as number;
-      } else {
-        chunks.push({ type: "stream_reset" });
-      }
+    while (chunks.length < most) {
+      const chunk = this.next();
+      if (!chunk) break;
+      chunks.push(chunk);
     }
-    this.#block = block;
-    this.#at = at;
-    this.#name = name;
-    this.#word = word;
     return chunks;
+  }
+
+  /** The next one; `undefined` at the end. */
+  next(): StreamChunk | undefined {
+    if (this.#given < this.#parsed.length) return this.#parsed[this.#given++];
+    const { words, text, names } = this.#batch;
+    while (this.#word < words.length) {
+      const head = words[this.#word++] as number;
+      if ((head & KIND) === DELTA) {
+        if (head & NEW_BLOCK) this.#block = names.slice(this.#name, (this.#name += words[this.#word++] as number));
+        const content = text.slice(this.#at, (this.#at += words[this.#word++] as number));
+        const eventId = head >>> ID === 0 ? undefined : names.slice(this.#name, (this.#name += head >>> ID));
+        return delta(head, content, this.#block, eventId);
+      }
+      if ((head & KIND) === JSON_ARRAY) {
+        const length = words[this.#word + 1] as number;
+        this.#parsed = arrayAt(text, this.#at, length);
+        this.#given = 1;
+        this.#at += length;
+        this.#word += 2;
+        return this.#parsed[0];
+      }
+      if ((head & KIND) === RESET) return { type: "stream_reset" };
+      this.#at += words[this.#word++] as number;
+    }
+    return undefined;
   }
 }
 
@@ -178,21 +168,52 @@ function arrayAt(text: string, at: number, length: number): StreamChunk[] {
   return JSON.parse(text.slice(at, at + length)) as StreamChunk[];
 }
 
-function delta(sort: Sort, content: string, block: string, eventId: string | undefined): StreamChunk {
+/** Also what is replayed is made with all its members at once: one more would be kept apart from the others. */
+function delta(head: number, content: string, block: string, eventId: string | undefined): StreamChunk {
+  const sort = head & SORT;
+  if (eventId === undefined) return unnumbered(head, content, block);
+  if (head & REPLAYED) return replayed(sort, content, block, eventId);
   switch (sort) {
     case Sort.Legacy:
-      return eventId === undefined ? { type: "text_chunk", content } : { type: "text_chunk", content, eventId };
+      return { type: "text_chunk", content, eventId };
     case Sort.Text:
-      return eventId === undefined
-        ? { type: "text_chunk", content, blockId: block }
-        : { type: "text_chunk", content, blockId: block, eventId };
+      return { type: "text_chunk", content, blockId: block, eventId };
     case Sort.Reasoning:
-      return eventId === undefined
-        ? { type: "reasoning-delta", id: block, delta: content }
-        : { type: "reasoning-delta", id: block, delta: content, eventId };
+      return { type: "reasoning-delta", id: block, delta: content, eventId };
     default:
-      return eventId === undefined
-        ? { type: "tool-input-delta", toolCallId: block, inputTextDelta: content }
-        : { type: "tool-input-delta", toolCallId: block, inputTextDelta: content, eventId };
+      return { type: "tool-input-delta", toolCallId: block, inputTextDelta: content, eventId };
+  }
+}
+
+function replayed(sort: Sort, content: string, block: string, eventId: string): StreamChunk {
+  switch (sort) {
+    case Sort.Legacy:
+      return { type: "text_chunk", content, eventId, replayed: true };
+    case Sort.Text:
+      return { type: "text_chunk", content, blockId: block, eventId, replayed: true };
+    case Sort.Reasoning:
+      return { type: "reasoning-delta", id: block, delta: content, eventId, replayed: true };
+    default:
+      return { type: "tool-input-delta", toolCallId: block, inputTextDelta: content, eventId, replayed: true };
+  }
+}
+
+/** Of a backend that numbers nothing. */
+function unnumbered(head: number, content: string, block: string): StreamChunk {
+  const chunk = bare(head & SORT, content, block);
+  if (head & REPLAYED) chunk.replayed = true;
+  return chunk;
+}
+
+function bare(sort: Sort, content: string, block: string): StreamChunk {
+  switch (sort) {
+    case Sort.Legacy:
+      return { type: "text_chunk", content };
+    case Sort.Text:
+      return { type: "text_chunk", content, blockId: block };
+    case Sort.Reasoning:
+      return { type: "reasoning-delta", id: block, delta: content };
+    default:
+      return { type: "tool-input-delta", toolCallId: block, inputTextDelta: content };
   }
 }

@@ -134,6 +134,11 @@ export class Channel {
     if (subscriptions.length === 0) return;
     const generation = this.#generation;
     const reader = new ChunkReader(batch);
+    const [only] = subscriptions;
+    // As nearly always: nobody else hears the same objects, so that each is handed out as it is made.
+    if (only && subscriptions.length === 1 && typeof only.listener === "function" && only.after === undefined) {
+      return handEach(only.listener, () => reader.next(), () => only.isOpen && generation === this.#generation);
+    }
     const part = subscriptions.some(wantsBatches) ? Infinity : PART;
     for (let chunks = reader.take(part); chunks.length > 0; chunks = reader.take(part)) this.#give(subscriptions, chunks, generation);
   }
@@ -184,20 +189,25 @@ function unknownTo(subscription: Subscription, chunks: readonly StreamChunk[]): 
 /** Hands chunks to a listener in its own shape, for as long as it wants them: each call may end that. */
 function hand(listener: StreamListener, chunks: readonly StreamChunk[], wants: () => boolean): void {
   if (typeof listener === "function") {
-    handEach(listener, chunks, wants);
+    handAll(listener, chunks, wants);
   } else {
     for (const run of runs(chunks)) handRun(listener, run, wants);
   }
 }
 
-/** The hot path: one guard for all of them, unless one throws. */
-function handEach(listener: (chunk: StreamChunk) => void, chunks: readonly StreamChunk[], wants: () => boolean): void {
-  let next = 0;
+function handAll(listener: (chunk: StreamChunk) => void, chunks: readonly StreamChunk[], wants: () => boolean): void {
+  let at = 0;
+  handEach(listener, () => chunks[at++], wants);
+}
+
+/** The hot path: one guard for all of them, unless one throws. `next` gives `undefined` at the end. */
+function handEach(listener: (chunk: StreamChunk) => void, next: () => StreamChunk | undefined, wants: () => boolean): void {
+  let isDone = false;
   const handRest = (): void => {
-    while (next < chunks.length && wants()) listener(chunks[next++] as StreamChunk);
-    next = chunks.length;
+    for (let chunk = next(); chunk && wants(); chunk = next()) listener(chunk);
+    isDone = true;
   };
-  while (next < chunks.length) guard(handRest);
+  while (!isDone) guard(handRest);
 }
 
 function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wants: () => boolean): void {
@@ -205,7 +215,7 @@ function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wa
     if (wants()) guard(() => listener.onReset?.());
     return;
   }
-  if (listener.onChunk) handEach((chunk) => listener.onChunk?.(chunk), run, wants);
+  if (listener.onChunk) handAll((chunk) => listener.onChunk?.(chunk), run, wants);
   if (listener.onBatch && wants()) guard(() => listener.onBatch?.(run));
 }
 

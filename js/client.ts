@@ -431,8 +431,8 @@ class Client implements ChatStreams {
     this.#drain();
     const places = this.#engine?.takeBatch(session);
     if (!places || places.length === 0) return;
-    const [words, count, text, length, names, namesLength] = places as unknown as [number, number, number, number, number, number];
-    const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength) };
+    const [words, count, text, length, names, namesLength, others] = places as unknown as [number, number, number, number, number, number, number];
+    const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength), others };
     const channel = this.#channel(session);
     if (this.#options.onMalformed) for (const frame of malformedOf(batch)) guard(() => this.#options.onMalformed?.(frame));
     channel.deliver(batch);

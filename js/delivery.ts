@@ -20,10 +20,10 @@ export class Delivery {
     if (rule === "frame") this.#watchPage("addEventListener");
   }
 
-  /** Chunks wait; `urgent`: more of them than should wait for a frame. Never delivers before it returns. */
+  /** Chunks wait; `urgent`: they should not wait for a frame. Never delivers before it returns. */
   add(session: string, urgent: boolean): void {
     this.#due.add(session);
-    if (urgent || this.#rule === "immediate") return queueMicrotask(this.flush);
+    if (urgent || this.#rule === "immediate") return queueMicrotask(() => this.#give(session));
     this.#cancel ??= nextFrame(this.flush);
   }
 
@@ -34,16 +34,24 @@ export class Delivery {
 
   /** Delivers now what is due. */
   readonly flush = (): void => {
+    this.#stopWaiting();
+    for (const session of [...this.#due]) this.#give(session);
+  };
+
+  #give(session: string): void {
+    if (!this.#due.delete(session)) return;
+    if (this.#due.size === 0) this.#stopWaiting();
+    this.#deliver(session);
+  }
+
+  #stopWaiting(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    const sessions = [...this.#due];
-    this.#due.clear();
-    for (const session of sessions) this.#deliver(session);
-  };
+  }
 
   /** Delivers nothing any more. */
   close(): void {
-    this.#cancel?.();
+    this.#stopWaiting();
     this.#due.clear();
     if (this.#rule === "frame") this.#watchPage("removeEventListener");
   }

@@ -3,7 +3,7 @@
  * takes goes by what the answer says, as the message itself does.
  */
 
-import { chunksOf, lengthOfObjects } from "./batch.js";
+import { chunksOf } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import type { Batch } from "./batch.js";
 import type { StreamChunk } from "./types.js";
@@ -20,7 +20,7 @@ const DELTAS: Record<string, readonly [text: string, block: string]> = {
 };
 
 /** So much of what is no delta is kept as it came, in code units: some of it is merged into nothing. */
-const MOST_OBJECTS = 4 * 1024 * 1024;
+const MOST_OTHERS = 4 * 1024 * 1024;
 
 /** Where the deltas of a merged chunk ended that had an id. */
 interface Seams {
@@ -37,17 +37,17 @@ export class History {
   #isOpen = false;
   /** Not merged yet: most histories are never asked for, and deltas take less as they came. */
   #fresh: Batch[] = [];
-  #freshObjects = 0;
+  #freshOthers = 0;
 
   /** Takes the next chunks. */
   add(batch: Batch): void {
     this.#fresh.push(batch);
-    this.#freshObjects += lengthOfObjects(batch);
+    this.#freshOthers += batch.others;
   }
 
   /** Whether so much waits to be merged that it should not be kept as it came. */
   get isFull(): boolean {
-    return this.#freshObjects > MOST_OBJECTS;
+    return this.#freshOthers > MOST_OTHERS;
   }
 
   /** Merges what waits. */
@@ -58,7 +58,7 @@ export class History {
   #takeFresh(): Batch[] {
     const fresh = this.#fresh;
     this.#fresh = [];
-    this.#freshObjects = 0;
+    this.#freshOthers = 0;
     return fresh;
   }
 

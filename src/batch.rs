@@ -53,6 +53,8 @@ pub struct Batch {
     /// Blocks and event ids; UTF-8.
     names: Column<u8>,
     last: Last,
+    /// Code units of what is no delta.
+    others: u32,
     /// The block of the last delta.
     block: String,
     /// What the last delta was read by, if by a pattern.
@@ -102,6 +104,7 @@ impl Batch {
             Malformed::NoType => NO_TYPE,
         };
         self.row(MALFORMED | reason);
+        self.others += utf16_len(data);
         self.push_str(data);
     }
 
@@ -131,12 +134,19 @@ impl Batch {
 
     /// Ready for other rows; keeps its buffers.
     pub fn clear(&mut self) {
+        self.others = 0;
         self.descriptors.clear(KEPT_CAPACITY / size_of::<u32>());
         self.text.clear(KEPT_CAPACITY);
         self.names.clear(KEPT_CAPACITY);
         self.block.clear();
         self.pattern = NO_PATTERN;
         self.last = Last::Other;
+    }
+
+    /// How long what it holds beside deltas is, in UTF-16 code units.
+    #[must_use]
+    pub fn others(&self) -> u32 {
+        self.others
     }
 
     /// The rows.
@@ -230,6 +240,7 @@ impl Batch {
         self.written.push(']');
         let units = utf16_len(&self.written);
         self.text.extend(self.written.as_bytes());
+        self.others += units;
         if let Some([_, chunks, total]) = self.descriptors.slice_mut().last_chunk_mut() {
             *chunks += 1;
             *total += units;
@@ -372,6 +383,17 @@ mod tests {
         batch.push_reset();
         assert_eq!(batch.descriptors(), [MALFORMED | NOT_JSON, 3, MALFORMED | NO_TYPE, 2, RESET]);
         assert_eq!(batch.text(), "<é>{}");
+    }
+
+    #[test]
+    fn what_is_no_delta_is_measured() {
+        let mut used = batch(&[(r#"{"type":"text_chunk","content":"xyz"}"#, LARGE)]);
+        assert_eq!(used.others(), 0);
+        used.push(&decode(r#"{"type":"abort","a":"🎉"}"#).unwrap(), None, Age::Fresh);
+        used.push_malformed("<é>", Malformed::NotJson);
+        assert_eq!(used.others() as usize, r#"{"type":"abort","a":"🎉"}]<é>"#.encode_utf16().count());
+        used.clear();
+        assert_eq!(used.others(), 0);
     }
 
     #[test]

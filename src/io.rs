@@ -372,11 +372,11 @@ pub enum LockMode {
 }
 
 /// When a delivery is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// By the app's delivery rule.
     Frame,
-    /// As soon as this call has returned: the buffer is full.
+    /// As soon as this call has returned: the buffer is full, or it is all of an answer.
     Now,
 }
 

@@ -241,6 +241,12 @@ impl Reader {
         self.rows > 0
     }
 
+    /// Whether rows of the present telling were taken.
+    #[must_use]
+    pub fn has_given(&self) -> bool {
+        self.has_given
+    }
+
     /// Whether listeners hold something of this task that a new telling must void.
     #[must_use]
     pub fn has_told(&self) -> bool {

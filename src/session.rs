@@ -24,7 +24,7 @@ use crate::context::{Context, Departure};
 use crate::cursor::EventId;
 use crate::io::{
     Attempt, Call, Effect, Failure, Head, Metrics, Millis, Network, Origin, Outcome, OutcomeKind, Page, Recovery,
-    Replay, Request, SendRequest, Status, StreamError, Why,
+    Replay, Request, SendRequest, Status, StreamError, Urgency, Why,
 };
 use crate::reader::{End, Heard, IdsSeen, Moved, Position, Reader, Recording, Verdict};
 use crate::retry::{Backoff, Budget, Next};
@@ -238,7 +238,7 @@ pub struct Session {
     /// When the saved cursor is to follow the delivered one.
     save_at: Option<Millis>,
     last_save: Option<Millis>,
-    announced: bool,
+    announced: Option<Urgency>,
     shown: Snapshot,
     sharing: Sharing,
     /// The app forgot the saved task: the present stream is not saved any more.
@@ -265,7 +265,7 @@ impl Session {
             metrics: Metrics::default(),
             save_at: None,
             last_save: None,
-            announced: false,
+            announced: None,
             shown: Snapshot::default(),
             sharing: Sharing::default(),
             is_forgotten: false,
@@ -479,7 +479,7 @@ impl Session {
         self.is_forgotten = false;
         self.unauthorized = false;
         self.openings = 0;
-        self.announced = false;
+        self.announced = None;
         self.save_at = None;
         self.record_for_tabs(cx);
         cx.push(Effect::Began { session: self.id.clone() });
@@ -839,18 +839,21 @@ impl Session {
 
     // ---- delivery ----
 
-    /// Says once that rows wait; again when they are too many to wait for a frame.
+    /// Says once that rows wait; again when they should wait no longer.
     fn announce(&mut self, cx: &mut Context) {
-        let Some(urgency) = self.reader.pending() else { return };
-        if !self.announced || urgency == crate::io::Urgency::Now {
-            self.announced = true;
+        let Some(pending) = self.reader.pending() else { return };
+        // Nothing of it came before, and nothing follows: no frame is gained by waiting for one.
+        let is_all = self.is_draining() && !self.reader.has_given();
+        let urgency = if is_all { Urgency::Now } else { pending };
+        if self.announced < Some(urgency) {
+            self.announced = Some(urgency);
             cx.push(Effect::Deliver { session: self.id.clone(), urgency });
         }
     }
 
     /// Gives the rows that wait.
     pub fn take_batch(&mut self) -> Option<Batch> {
-        self.announced = false;
+        self.announced = None;
         self.reader.take()
     }
 

@@ -102,20 +102,22 @@ impl Engine {
     }
 
     /// Takes the chunks that wait. Gives where three views of the memory lie, as address and length each, until the next
-    /// call: the descriptors, in words, the text and the names, in bytes (`js/batch.ts`). Empty where none wait.
+    /// call: the descriptors, in words, the text and the names, in bytes; then how much of them are no deltas (`js/batch.ts`).
+    /// Empty where none wait.
     #[wasm_bindgen(js_name = takeBatch)]
     pub fn take_batch(&self, session: &str) -> Vec<u32> {
         let Some(batch) = self.driver.apply(|client, _| client.take_batch(session)) else { return Vec::new() };
         let (words, text, names) = (batch.descriptors(), batch.bytes_of_text(), batch.names());
         let place = |start: *const u8, length: usize| [start as u32, length as u32];
-        let views = [
+        let answer = [
             place(words.as_ptr().cast(), words.len()),
             place(text.as_ptr(), text.len()),
             place(names.as_ptr(), names.len()),
+            [batch.others(), 0],
         ]
         .concat();
         self.batch.replace(batch);
-        views
+        answer
     }
 
     /// What `takeBatch` gave has reached every listener.

@@ -261,7 +261,13 @@ impl Driver {
 
     fn arm(&self) {
         let deadline = self.with(|client| client.deadline());
-        if self.armed.replace(deadline) != deadline {
+        // A deadline moves on with every read: its timer rings too early, and is armed anew only then.
+        let is_covered = match (self.armed.get(), deadline) {
+            (Some(armed), Some(deadline)) => armed <= deadline,
+            (armed, deadline) => armed == deadline,
+        };
+        if !is_covered {
+            self.armed.set(deadline);
             let wait = deadline.map(|at| at.saturating_sub(now(&self.host)).min(LONGEST_WAIT));
             self.host.arm(wait.and_then(|ms| i32::try_from(ms).ok()).unwrap_or(-1));
         }

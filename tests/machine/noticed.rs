@@ -35,6 +35,26 @@ fn rows_that_are_too_many_to_wait_for_a_frame_are_announced_again() {
 }
 
 #[test]
+fn an_answer_that_came_whole_waits_for_no_frame() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.open(Some("t1"));
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.delta("2-0", "one ");
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    assert_eq!(harness.announced, [Urgency::Frame, Urgency::Now]);
+}
+
+#[test]
+fn the_end_of_an_answer_that_was_shown_in_part_waits_for_its_frame() {
+    let (mut harness, _) = Harness::streaming();
+    harness.deliver();
+    harness.announced.clear();
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    assert_eq!(harness.announced, [Urgency::Frame]);
+}
+
+#[test]
 fn a_stream_after_one_whose_rows_were_never_taken_announces_its_own() {
     let (mut harness, _) = Harness::streaming();
     harness.delta("3-0", "two ");

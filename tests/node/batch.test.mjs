@@ -7,7 +7,7 @@ import { load } from "./support/load.mjs";
 import { expected } from "./support/normalised.mjs";
 
 const file = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-const { ChunkReader, chunksOf, hasReset, lengthOfObjects, malformedOf, readRows } = await load("batch");
+const { ChunkReader, chunksOf, hasReset, malformedOf, readRows } = await load("batch");
 const { Transcript } = await load("transcript");
 
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
@@ -49,6 +49,7 @@ test("the fixture holds what is hard to carry", () => {
 
 test("an empty batch is empty", () => {
   const empty = { words: new Uint32Array(0), text: "", names: "" };
+  assert.equal(hasReset(empty), false);
   assert.deepEqual([chunksOf(empty), malformedOf(empty)], [[], []]);
 });
 
@@ -77,14 +78,19 @@ test("adjacent deltas of a block are one run", () => {
   assert.deepEqual(runs, [[TEXT, "b", "one"], [REASONING, "b", "t"], [TEXT, "w", "o"]]);
 });
 
-test("what is no delta is measured, and a reset is seen", () => {
-  const JSON_ARRAY = 1, MALFORMED = 2, RESET = 3;
-  const deltas = [TEXT | NEW_BLOCK, 1, 700, TEXT, 3];
-  const others = [JSON_ARRAY, 5, 40, MALFORMED, 2];
-  const batchOf = (...words) => ({ words: Uint32Array.from(words.flat()), text: "", names: "" });
-  assert.deepEqual([deltas, others, [...deltas, ...others, ...deltas]].map((words) => lengthOfObjects(batchOf(words))), [0, 42, 42]);
-  assert.equal(hasReset(batchOf(deltas, others)), false);
-  assert.equal(hasReset(batchOf(others, RESET, deltas)), true);
+test("a reset is seen, which stands first", () => {
+  const RESET = 3;
+  const delta = [TEXT | NEW_BLOCK, 1, 3];
+  const batchOf = (...words) => ({ words: Uint32Array.from(words), text: "", names: "" });
+  assert.equal(hasReset(batchOf(...delta)), false);
+  assert.equal(hasReset(batchOf(RESET, ...delta)), true);
+});
+
+test("what is replayed has its members in the order of all others", () => {
+  const REPLAYED = 1 << 9;
+  const words = Uint32Array.of(TEXT | NEW_BLOCK | REPLAYED | idOf(3), 1, 1, TEXT | REPLAYED, 1);
+  const chunks = chunksOf({ words, text: "ab", names: "b0-1" });
+  assert.deepEqual(chunks.map(Object.keys), [["type", "content", "blockId", "eventId", "replayed"], ["type", "content", "blockId", "replayed"]]);
 });
 
 test("chunks that are made in parts are the same, whatever the parts", () => {

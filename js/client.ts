@@ -97,7 +97,10 @@ class Client implements ChatStreams {
   constructor(options: ChatStreamsOptions) {
     checkOptions(options);
     this.#options = options;
-    this.#delivery = new Delivery(options.delivery ?? "frame", (session) => this.#deliver(session));
+    this.#delivery = new Delivery(options.delivery ?? "frame", {
+      waiting: (session) => this.#engine?.waiting(session) ?? 0,
+      deliver: (session) => this.#deliver(session),
+    });
     if (isInitialised()) this.#makeEngine();
     else if (typeof window === "object") this.#open();
   }
@@ -277,7 +280,7 @@ class Client implements ChatStreams {
     if (this.#isClosed || this.#engine) return;
     const host = new Host(this.#options, {
       wake: () => this.#wake(),
-      deliver: (session, urgent) => this.#delivery.add(session, urgent),
+      deliver: (session, urgency) => this.#delivery.add(session, urgency),
     });
     const engine = new Engine(settings(this.#options), this.#options.seed ?? Math.random(), host);
     this.#engine = engine;

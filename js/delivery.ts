@@ -1,30 +1,61 @@
 /** When chunks are handed out: once per animation frame, or as they come. */
 
+import { nextTask } from "./task.js";
+
 /** While no frame is drawn (hidden, covered, scrolled away) chunks still arrive this often, in ms. */
 const HIDDEN_INTERVAL = 50;
 /** A frame that has not come by then will not: engines draw nothing for frames of pages out of sight. */
 const LATEST_FRAME = 250;
 /** Where nothing is ever drawn. */
 const FRAME = 16;
+/** So many bytes of chunks come between two frames of a replay, and not of a stream that is written while it is read. */
+const FLOOD = 16 * 1024;
+/** So long a replay is shown in one piece if it can be, in ms: each frame with a part of it delays the rest by its layout. */
+const LONGEST_HOLD = 100;
 
-/** Collects the sessions that have something, and calls `deliver` for each when it is time. */
+/** When chunks are due. Mirrors `Urgency` in src/io.rs. */
+export const enum Urgency {
+  Frame,
+  Soon,
+  Now,
+}
+
+/** Where chunks wait, and who hands them out. */
+export interface Outlet {
+  /** Bytes that wait of a session. */
+  readonly waiting: (session: string) => number;
+  readonly deliver: (session: string) => void;
+}
+
+/** Since when a session is due, and how much of it waited before the last frame. */
+interface Due {
+  readonly since: number;
+  bytes: number;
+}
+
+/** Collects the sessions that have something, and delivers each when it is time. */
 export class Delivery {
   readonly #rule: "frame" | "immediate";
-  readonly #deliver: (session: string) => void;
-  readonly #due = new Set<string>();
+  readonly #outlet: Outlet;
+  readonly #due = new Map<string, Due>();
   #cancel: (() => void) | undefined;
+  /** When chunks were handed out last. */
+  #last = -Infinity;
 
-  constructor(rule: "frame" | "immediate", deliver: (session: string) => void) {
+  constructor(rule: "frame" | "immediate", outlet: Outlet) {
     this.#rule = rule;
-    this.#deliver = deliver;
+    this.#outlet = outlet;
     if (rule === "frame") this.#watchPage("addEventListener");
   }
 
-  /** Chunks wait; `urgent`: they should not wait for a frame. Never delivers before it returns. */
-  add(session: string, urgent: boolean): void {
-    this.#due.add(session);
-    if (urgent || this.#rule === "immediate") return queueMicrotask(() => this.#give(session));
-    this.#cancel ??= nextFrame(this.flush);
+  /** Chunks wait. Never delivers before it returns. */
+  add(session: string, urgency: Urgency): void {
+    if (!this.#due.has(session)) this.#due.set(session, { since: performance.now(), bytes: 0 });
+    if (urgency === Urgency.Now || this.#rule === "immediate") return queueMicrotask(() => this.#give(session));
+    // Two in one frame would be more than was promised.
+    const mayComeSoon = performance.now() - this.#last > HIDDEN_INTERVAL;
+    if (urgency === Urgency.Soon && mayComeSoon) void nextTask().then(() => this.#give(session));
+    else this.#waitForFrame();
   }
 
   /** Nothing of this session is due any more. */
@@ -33,15 +64,34 @@ export class Delivery {
   }
 
   /** Delivers now what is due. */
-  readonly flush = (): void => {
-    this.#stopWaiting();
-    for (const session of [...this.#due]) this.#give(session);
+  readonly flush = (): void => this.#giveEach([...this.#due.keys()]);
+
+  readonly #takeFrame = (): void => {
+    const due = [...this.#due].filter(([session, due]) => !this.#isFlooded(session, due));
+    this.#giveEach(due.map(([session]) => session));
+    if (this.#due.size > 0) this.#waitForFrame();
   };
+
+  #isFlooded(session: string, due: Due): boolean {
+    const before = due.bytes;
+    due.bytes = this.#outlet.waiting(session);
+    return due.bytes - before >= FLOOD && performance.now() - due.since < LONGEST_HOLD;
+  }
+
+  #giveEach(sessions: string[]): void {
+    this.#stopWaiting();
+    for (const session of sessions) this.#give(session);
+  }
 
   #give(session: string): void {
     if (!this.#due.delete(session)) return;
     if (this.#due.size === 0) this.#stopWaiting();
-    this.#deliver(session);
+    this.#last = performance.now();
+    this.#outlet.deliver(session);
+  }
+
+  #waitForFrame(): void {
+    this.#cancel ??= nextFrame(this.#takeFrame);
   }
 
   #stopWaiting(): void {

@@ -7,6 +7,7 @@ import { News } from "./news.js";
 import { followPage } from "./page.js";
 import { TextStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
+import type { Urgency } from "./delivery.js";
 import type { Tell } from "./news.js";
 import type { ChatStreamsOptions, HeadersReason } from "./types.js";
 
@@ -14,8 +15,8 @@ import type { ChatStreamsOptions, HeadersReason } from "./types.js";
 export interface Face {
   /** Notices wait. */
   wake(): void;
-  /** Chunks of a session wait, urgently or for the next frame. */
-  deliver(session: string, urgent: boolean): void;
+  /** Chunks of a session wait. */
+  deliver(session: string, urgency: Urgency): void;
 }
 
 /** What the browser is told to: `Engine` (src/bindings/client.rs). */
@@ -54,8 +55,8 @@ export class Host {
     this.#face?.wake();
   }
 
-  deliver(session: string, urgent: boolean): void {
-    this.#face?.deliver(session, urgent);
+  deliver(session: string, urgency: Urgency): void {
+    this.#face?.deliver(session, urgency);
   }
 
   // ---- requests ----

@@ -1,5 +1,7 @@
 /** Reads the bodies of answers: many small reads are handed on as one. */
 
+import { nextTask } from "./task.js";
+
 /** Bytes that are handed over at once. */
 const GATHERED = 32 * 1024;
 /** Of a read that is larger, as one of a replay may be that brings all of it, so much is handed over at a time… */
@@ -39,20 +41,6 @@ async function addInTurns(inlet: Inlet, bytes: Uint8Array): Promise<void> {
     }
     inlet.add(bytes.subarray(at, at + SLICE));
   }
-}
-
-/** Not by a timer: those of a hidden page come once a second. A message port would keep Node from ending. */
-function nextTask(): Promise<void> {
-  const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };
-  return new Promise((done) => {
-    if (setImmediate) return setImmediate(done);
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      done();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 /**

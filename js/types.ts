@@ -916,7 +916,10 @@ export interface ChatStreamsOptions {
   stallTimeoutMs?: number;
   /** One connection per task and browser. `true`. */
   crossTab?: boolean;
-  /** `"frame"`: at most one delivery per animation frame (or 50 ms while hidden). `"immediate"`: as it comes. */
+  /**
+   * `"frame"`: at most one delivery per animation frame (or 50 ms while hidden); a replay, which brings more than 16 KiB of
+   * chunks between two frames, is put together for up to 100 ms. `"immediate"`: as it comes.
+   */
   delivery?: "frame" | "immediate";
   /** A frame was skipped; the stream goes on. */
   onMalformed?: (frame: MalformedFrame) => void;

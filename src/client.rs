@@ -424,6 +424,12 @@ impl Client {
 
     // ---- what the app may see and change ----
 
+    /// How many bytes of rows of a session wait.
+    #[must_use]
+    pub fn waiting(&self, session: &str) -> usize {
+        self.sessions.get(session).map_or(0, Session::waiting)
+    }
+
     /// The rows of a session that wait. Hand in [`Input::Delivered`] when every listener has got them.
     pub fn take_batch(&mut self, session: &str) -> Option<Batch> {
         self.sessions.get_mut(session)?.take_batch()

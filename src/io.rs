@@ -376,6 +376,8 @@ pub enum LockMode {
 pub enum Urgency {
     /// By the app's delivery rule.
     Frame,
+    /// In the next task: a replay is over, and nothing more comes that could be shown with it.
+    Soon,
     /// As soon as this call has returned: the buffer is full, or it is all of an answer.
     Now,
 }

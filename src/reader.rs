@@ -259,6 +259,12 @@ impl Reader {
         self.batch.is_empty() && self.in_flight.is_none()
     }
 
+    /// How many bytes of rows wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.batch.bytes()
+    }
+
     /// Whether rows wait, and how urgently.
     #[must_use]
     pub fn pending(&self) -> Option<Urgency> {

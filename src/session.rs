@@ -36,6 +36,8 @@ const STALL: Millis = 45_000;
 const GRACE: Millis = 250;
 /// Least time between two saves of a moving cursor, in ms.
 const SAVE_EVERY: Millis = 250;
+/// So many bytes of rows wait for one frame where a stream is replayed, and not where it is written while it is read.
+const REPLAY: usize = 16 * 1024;
 /// Stands for the task of a stream that was let go before its task was known: what is found running is taken for it.
 const UNNAMED: &str = "";
 /// Tasks that a page remembers to have been told.
@@ -842,13 +844,27 @@ impl Session {
     /// Says once that rows wait; again when they should wait no longer.
     fn announce(&mut self, cx: &mut Context) {
         let Some(pending) = self.reader.pending() else { return };
-        // Nothing of it came before, and nothing follows: no frame is gained by waiting for one.
-        let is_all = self.is_draining() && !self.reader.has_given();
-        let urgency = if is_all { Urgency::Now } else { pending };
+        let urgency = if self.is_draining() { pending.max(self.urgency_of_end()) } else { pending };
         if self.announced < Some(urgency) {
             self.announced = Some(urgency);
             cx.push(Effect::Deliver { session: self.id.clone(), urgency });
         }
+    }
+
+    /// Nothing follows: no frame is gained by waiting for one where nothing of the answer came before, or where it is a replay
+    /// that was to be shown with what comes next.
+    fn urgency_of_end(&self) -> Urgency {
+        match self.reader.waiting() {
+            REPLAY.. => Urgency::Soon,
+            _ if !self.reader.has_given() => Urgency::Now,
+            _ => Urgency::Frame,
+        }
+    }
+
+    /// How many bytes of rows wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.reader.waiting()
     }
 
     /// Gives the rows that wait.

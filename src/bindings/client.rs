@@ -101,6 +101,11 @@ impl Engine {
         self.driver.close();
     }
 
+    /// How many bytes of chunks wait.
+    pub fn waiting(&self, session: &str) -> usize {
+        self.driver.with(|client| client.waiting(session))
+    }
+
     /// Takes the chunks that wait. Gives where three views of the memory lie, as address and length each, until the next
     /// call: the descriptors, in words, the text and the names, in bytes; then how much of them are no deltas (`js/batch.ts`).
     /// Empty where none wait.

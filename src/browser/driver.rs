@@ -13,8 +13,7 @@ use super::host::Host;
 use super::news::{News, head};
 use crate::client::Client;
 use crate::io::{
-    Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Urgency,
-    Why,
+    Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Why,
 };
 use crate::text::cut;
 
@@ -239,7 +238,7 @@ impl Driver {
             Effect::Unlock { session } => self.host.unlock(&session),
             Effect::Post { message } => self.host.post(&message),
             Effect::Began { session } => self.tell(Notice::Began(session)),
-            Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency == Urgency::Now),
+            Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency as u8),
             Effect::Changed { session } => self.tell(Notice::Changed(session)),
             Effect::Resolve { calls, outcome } => self.tell(Notice::Resolve(calls, outcome)),
             Effect::Ended { session, outcome } => self.tell(Notice::Ended(session, outcome)),

@@ -21,10 +21,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn wake(this: &Host);
 
-    /// Chunks of a session wait, `urgent`ly or for the next frame. No notice, because it comes with each read: this way
+    /// Chunks of a session wait, with their [`Urgency`](crate::io::Urgency) by its number. No notice, because it comes with each read: this way
     /// costs one string.
     #[wasm_bindgen(method)]
-    pub fn deliver(this: &Host, session: &str, urgent: bool);
+    pub fn deliver(this: &Host, session: &str, urgency: u8);
 
     /// Starts a request: its path below the base URL, its body, for what the app's headers are asked, and whether an event
     /// stream is what a good answer is.

@@ -35,6 +35,20 @@ fn rows_that_are_too_many_to_wait_for_a_frame_are_announced_again() {
 }
 
 #[test]
+fn a_replay_that_is_over_does_not_wait_for_a_frame() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", None);
+    harness.open(Some("t1"));
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.delta("2-0", &"x".repeat(16 * 1024));
+    assert!(harness.client.waiting(S) > 16 * 1024);
+    harness.event("3-0", r#"{"type":"finish"}"#);
+    assert_eq!(harness.announced, [Urgency::Frame, Urgency::Soon]);
+    harness.deliver();
+    assert_eq!(harness.client.waiting(S), 0);
+}
+
+#[test]
 fn an_answer_that_came_whole_waits_for_no_frame() {
     let mut harness = Harness::default();
     harness.start("hi");

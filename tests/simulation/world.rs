@@ -470,7 +470,7 @@ impl World {
             }
             Effect::Deliver { urgency, .. } => {
                 self.view().from_history = self.is_plain;
-                let at = self.now + if urgency == Urgency::Now { 0 } else { 16 };
+                let at = self.now + if urgency == Urgency::Frame { 16 } else { 0 };
                 if self.view().flush_at.is_none_or(|planned| at < planned) {
                     self.view().flush_at = Some(at);
                     self.schedule(at, Event::Flush(self.session));

@@ -13,7 +13,8 @@ const SIDES = [
   { name: "useChat", page: "use-chat", rounds: 3 },
   { name: "handlers, a list of pieces", page: "handlers", query: "&way=list" },
   { name: "handlers, text appended", page: "handlers", query: "&way=text" },
-  { name: "nothing but React and paint", page: "floor" },
+  { name: "the reads, React and paint", page: "reads", isFloor: true },
+  { name: "nothing but React and paint", page: "floor", isFloor: true },
 ];
 
 /** From the begin of the catch-up to the frame that shows all of the text, and the tasks of the page's main thread in that time. */
@@ -29,9 +30,9 @@ export async function catchUp(browser, server, { rounds }) {
     }
   }
   const [own, compact] = results.map((runs) => median(runs.map(({ painted }) => painted)));
-  const body = SIDES.map(({ name, page }, index) => {
+  const body = SIDES.map(({ name, page, isFloor }, index) => {
     const of = (key) => results[index].map((one) => one[key]);
-    const isPeer = page !== "rejoin" && page !== "floor";
+    const isPeer = page !== "rejoin" && !isFloor;
     const ratios = isPeer ? [own, compact].map((mine) => `${figure(median(of("painted")) / mine)}×`) : ["", ""];
     return [name, ...ratios, isPeer ? "10×" : "", spread(of("painted")), spread(of("busy")), spread(of("longest")), spread(of("longestCpu"))];
   });

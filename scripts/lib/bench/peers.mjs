@@ -18,7 +18,7 @@ export function installPeers() {
 export async function bundle() {
   const web = (names) => names.map((name) => join(root, "benches/web", name));
   await esbuild({ entryPoints: web(["rows.mjs", "memory.mjs", "first.mjs"]), outdir: out });
-  const pages = web(["pages/before.mjs", "pages/rejoin.jsx", "pages/use-chat.jsx", "pages/handlers.jsx", "pages/floor.jsx"]);
+  const pages = web(["pages/before.mjs", "pages/rejoin.jsx", "pages/use-chat.jsx", "pages/handlers.jsx", "pages/reads.jsx", "pages/floor.jsx"]);
   await esbuild({ entryPoints: pages, outdir: out, minify: true });
 }
 

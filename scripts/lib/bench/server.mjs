@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { root } from "../run.mjs";
 import { out } from "./peers.mjs";
 
-const MODULES = ["rows", "first", "before", "rejoin", "use-chat", "handlers", "floor"];
+const MODULES = ["rows", "first", "before", "rejoin", "use-chat", "handlers", "reads", "floor"];
 
 /** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
 export async function startFiles() {

@@ -1,0 +1,19 @@
+// The page that reads the whole replay, makes nothing of it, and shows the answer that it has in hand: what the reads, React,
+// layout and paint take.
+
+import { useEffect, useState } from "react";
+import { reads } from "../sides.mjs";
+import { Answer, show } from "./answer.jsx";
+import { parts } from "./whole.mjs";
+
+const NOTHING = [];
+
+function Page() {
+  const [shown, setShown] = useState(NOTHING);
+  useEffect(() => {
+    void reads(() => fetch("/api/chat/tasks/t1/stream")).then(() => setShown(parts));
+  }, []);
+  return <Answer parts={shown} />;
+}
+
+globalThis.begin = () => show(<Page />);

@@ -1,0 +1,116 @@
+// When chunks are handed out with `delivery: "frame"`, in frames that the test draws.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { createChatStreams } from "../../dist/index.js";
+import { Backend, until } from "./lib/backend.mjs";
+
+const REPLAYED = 2_000;
+/** By their numbers. */
+let frames;
+let lastFrame = 0;
+let now;
+let streams;
+
+beforeEach(() => {
+  frames = new Map();
+  now = performance.now();
+  mock.method(performance, "now", () => now);
+  globalThis.requestAnimationFrame = (callback) => (frames.set(++lastFrame, callback), lastFrame);
+  globalThis.cancelAnimationFrame = (frame) => void frames.delete(frame);
+});
+
+afterEach(() => {
+  streams.close();
+  mock.restoreAll();
+  delete globalThis.requestAnimationFrame;
+  delete globalThis.cancelAnimationFrame;
+});
+
+function draw(ms = 16) {
+  now += ms;
+  const drawn = [...frames.values()];
+  frames.clear();
+  for (const callback of drawn) callback(now);
+}
+
+/** A stream whose beginning was shown, and the sizes of the batches that came since. */
+async function shown() {
+  const backend = new Backend();
+  streams = createChatStreams({ fetch: backend.fetch, storage: "memory", seed: 1 });
+  const batches = [];
+  const outcome = streams.startStream("s", "hello", { onBatch: (chunks) => void batches.push(chunks.length) });
+  const stream = await backend.stream();
+  stream.begin();
+  await taken(1);
+  draw();
+  await until(() => batches.length > 0);
+  batches.length = 0;
+  return { stream, outcome, batches };
+}
+
+/** Until so many chunks were received. */
+function taken(chunks) {
+  return until(() => streams.getMetrics("s").chunks >= chunks, "the chunks did not come");
+}
+
+/** Brings as much as no stream brings that is written while it is read. */
+async function replay(stream) {
+  const before = streams.getMetrics("s").chunks;
+  stream.text(...Array.from({ length: REPLAYED }, (_, index) => `${index} `));
+  await taken(before + REPLAYED);
+}
+
+test("what a stream brings is handed out in the frame that comes next", async () => {
+  const { stream, batches } = await shown();
+  const before = streams.getMetrics("s").chunks;
+  stream.text("a", "b");
+  await taken(before + 2);
+  assert.deepEqual(batches, []);
+  draw();
+  assert.deepEqual(batches, [2]);
+});
+
+test("what a replay brings is handed out in one piece, in the first frame before which little came", async () => {
+  const { stream, batches } = await shown();
+  await replay(stream);
+  draw();
+  await replay(stream);
+  draw();
+  assert.deepEqual(batches, []);
+  draw();
+  assert.deepEqual(batches, [2 * REPLAYED]);
+});
+
+test("a replay that goes on is shown a tenth of a second after it began", async () => {
+  const { stream, batches } = await shown();
+  await replay(stream);
+  draw(99);
+  assert.deepEqual(batches, []);
+  await replay(stream);
+  draw(1);
+  assert.deepEqual(batches, [2 * REPLAYED]);
+});
+
+test("the end of a replay waits for no frame", async () => {
+  const { stream, outcome, batches } = await shown();
+  now += 100;
+  await replay(stream);
+  stream.finish();
+  assert.equal((await outcome).kind, "finished");
+  assert.deepEqual(batches, [REPLAYED + 1]);
+});
+
+test("the end of a replay right after a frame with its beginning comes in a frame of its own", async () => {
+  const { stream, outcome, batches } = await shown();
+  await replay(stream);
+  draw(100);
+  assert.deepEqual(batches, [REPLAYED]);
+  await replay(stream);
+  stream.finish();
+  await until(() => streams.getMetrics("s").chunks >= 2 * REPLAYED + 2);
+  draw();
+  draw();
+  await outcome;
+  assert.deepEqual(batches, [REPLAYED, REPLAYED + 1]);
+});

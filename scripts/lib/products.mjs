@@ -1,6 +1,8 @@
 // What is built beside the package: the server and the demo.
 
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { root, run, targetDir } from "./run.mjs";
 import { step } from "./step.mjs";
 
@@ -15,10 +17,25 @@ export function buildServer() {
 
 /** Builds the demo into www/dist. The package has to be built. */
 export async function buildDemo() {
-  const inputs = ["www/src", "www/public", "www/index.html", "www/package.json", "www/vite.config.ts", "package-lock.json", "dist"];
+  const inputs = ["www/src", "www/public", "www/index.html", "www/package.json", "www/vite.config.ts", "package-lock.json", "dist", "scripts/lib/products.mjs"];
   await step("demo", { inputs, outputs: ["www/dist/index.html"] }, () => {
     run(process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "warn"], { cwd: join(root, "www") });
+    compress(join(root, "www/dist"));
   });
+}
+
+/** What stays as it was built; `lab.json` is written again by `npm start`. */
+const CONSTANT = /\.(html|js|css|svg|wasm)$/;
+
+/** Lays each file's compressed forms beside it, where the server looks for them. */
+function compress(folder) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!CONSTANT.test(name)) continue;
+    const file = join(folder, name);
+    const content = readFileSync(file);
+    writeFileSync(`${file}.br`, brotliCompressSync(content));
+    writeFileSync(`${file}.gz`, gzipSync(content));
+  }
 }
 
 /** Checks the types of the demo, as a stranger's app would. */

@@ -1,5 +1,6 @@
 //! Static files at `/`. A page that an app routes by itself gets the app's index; anything else that is not there is
-//! a JSON 404, below the API's path always.
+//! a JSON 404, below the API's path always. A file that lies there compressed as well (`app.js.br`, `app.js.gz`) goes
+//! compressed to whoever takes that; nothing is compressed here, where it would cost each visitor the time.
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ pub async fn serve(State(app): Shared, request: Request) -> Answer {
         return Err(ApiError::NotFound);
     }
     let is_page = wants_page(&request);
+    let index = index_for(&request);
     let found = file(folder, request).await;
     if found.status() != StatusCode::NOT_FOUND {
         return Ok(found);
@@ -28,7 +30,7 @@ pub async fn serve(State(app): Shared, request: Request) -> Answer {
     if !is_page {
         return Err(ApiError::NotFound);
     }
-    let index = file(folder, Request::new(Body::empty())).await;
+    let index = file(folder, index).await;
     if index.status() == StatusCode::OK { Ok(index) } else { Err(ApiError::NotFound) }
 }
 
@@ -44,8 +46,17 @@ fn wants_page(request: &Request) -> bool {
     accepts.is_some_and(|accept| accept.contains("text/html")) && !names_file
 }
 
+/// The request for the app's index, in an encoding that the asker takes.
+fn index_for(request: &Request) -> Request {
+    let mut index = Request::new(Body::empty());
+    if let Some(encodings) = request.headers().get(header::ACCEPT_ENCODING) {
+        index.headers_mut().insert(header::ACCEPT_ENCODING, encodings.clone());
+    }
+    index
+}
+
 async fn file(folder: &Path, request: Request) -> Response {
-    match ServeDir::new(folder).try_call(request).await {
+    match ServeDir::new(folder).precompressed_br().precompressed_gzip().try_call(request).await {
         Ok(response) => response.map(Body::new),
         Err(_) => ApiError::NotFound.into_response(),
     }

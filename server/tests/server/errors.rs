@@ -173,3 +173,30 @@ async fn static_files_are_served_and_pages_of_the_app_get_its_index() {
     error_of(get("/api/chat/nowhere"), 404, "NOT_FOUND").await;
     error_of(get("/../Cargo.toml"), 404, "NOT_FOUND").await;
 }
+
+#[tokio::test]
+async fn static_files_go_compressed_to_those_who_take_it_where_they_lie_compressed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in
+        [("index.html", "page"), ("index.html.gz", "page, gzip"), ("app.js", "app"), ("app.js.br", "app, brotli")]
+    {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let server = TestServer::start(&["--www", folder.path().to_str().unwrap()]).await;
+    let get = async |path: &str, takes: &str| {
+        let request = server
+            .http
+            .get(format!("{}{path}", server.root))
+            .header("accept", "text/html")
+            .header("accept-encoding", takes);
+        let response = request.send().await.unwrap();
+        let encoding = response.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap().to_owned());
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (encoding.unwrap_or_default(), kind, response.text().await.unwrap())
+    };
+    let answer = |encoding: &str, kind: &str, body: &str| (encoding.to_owned(), kind.to_owned(), body.to_owned());
+    assert_eq!(get("/app.js", "gzip, br").await, answer("br", "text/javascript", "app, brotli"));
+    assert_eq!(get("/app.js", "gzip").await, answer("", "text/javascript", "app"));
+    assert_eq!(get("/app.js", "br;q=0").await, answer("", "text/javascript", "app"));
+    assert_eq!(get("/c/some-session", "gzip, br").await, answer("gzip", "text/html", "page, gzip"));
+}

@@ -27,10 +27,11 @@ export interface Outlet {
   readonly deliver: (session: string) => void;
 }
 
-/** Since when a session is due, and how much of it waited before the last frame. */
+/** Since when a session is due, how much of it waited before the last frame, and whether more of it is to come. */
 interface Due {
   readonly since: number;
   bytes: number;
+  isOver: boolean;
 }
 
 /** Collects the sessions that have something, and delivers each when it is time. */
@@ -50,12 +51,19 @@ export class Delivery {
 
   /** Chunks wait. Never delivers before it returns. */
   add(session: string, urgency: Urgency): void {
-    if (!this.#due.has(session)) this.#due.set(session, { since: performance.now(), bytes: 0 });
+    const due = this.#dueOf(session);
     if (urgency === Urgency.Now || this.#rule === "immediate") return queueMicrotask(() => this.#give(session));
+    due.isOver ||= urgency === Urgency.Soon;
     // Two in one frame would be more than was promised.
     const mayComeSoon = performance.now() - this.#last > HIDDEN_INTERVAL;
-    if (urgency === Urgency.Soon && mayComeSoon) void nextTask().then(() => this.#give(session));
+    if (due.isOver && mayComeSoon) void nextTask().then(() => this.#give(session));
     else this.#waitForFrame();
+  }
+
+  #dueOf(session: string): Due {
+    const due = this.#due.get(session) ?? { since: performance.now(), bytes: 0, isOver: false };
+    this.#due.set(session, due);
+    return due;
   }
 
   /** Nothing of this session is due any more. */
@@ -73,6 +81,7 @@ export class Delivery {
   };
 
   #isFlooded(session: string, due: Due): boolean {
+    if (due.isOver) return false;
     const before = due.bytes;
     due.bytes = this.#outlet.waiting(session);
     return due.bytes - before >= FLOOD && performance.now() - due.since < LONGEST_HOLD;

@@ -110,7 +110,6 @@ test("the end of a replay right after a frame with its beginning comes in a fram
   stream.finish();
   await until(() => streams.getMetrics("s").chunks >= 2 * REPLAYED + 2);
   draw();
-  draw();
   await outcome;
   assert.deepEqual(batches, [REPLAYED, REPLAYED + 1]);
 });

@@ -11,7 +11,7 @@ use crate::cursor::{Arrival, EventId};
 use crate::decimal;
 use crate::io::{Metrics, Millis, StreamError, Urgency};
 use crate::opening::Openings;
-use crate::short::{Start, after};
+use crate::short::{Mark, Start};
 use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink, Taken, text};
 use crate::tabs::Frame;
 use alloc::borrow::ToOwned;
@@ -378,9 +378,10 @@ impl Reader {
     /// Of what was received last.
     #[inline(always)]
     fn age(&self) -> Age {
-        match self.mark.last.classify(self.cursor) {
+        let Position { last, unnumbered } = self.mark;
+        match last.classify(self.cursor) {
             Arrival::New => Age::Fresh,
-            Arrival::Seen if self.received() <= self.mark => Age::Replayed,
+            Arrival::Seen if last != self.cursor || self.trail.count() <= unnumbered => Age::Replayed,
             Arrival::Seen => Age::Fresh,
         }
     }
@@ -566,12 +567,15 @@ impl<'a: 'p, 'p> Repeated<'a, 'p> {
     /// says nothing about the bytes.
     #[inline(always)]
     fn read(bytes: &'a [u8], patterns: &'p mut Patterns) -> Option<Self> {
-        let (id, data) = match after(bytes, b"id: ") {
+        const ID: Mark = Mark::of(b"id: ");
+        const DATA: Mark = Mark::of(b"data: ");
+        const DATA_LINE: Mark = Mark::of(b"\ndata: ");
+        let (id, data) = match ID.strip(bytes) {
             Some(line) => {
                 let (id, length) = EventId::scan(line)?;
-                (Some((id, Start { bytes: line, length })), after(line.get(length..)?, b"\ndata: ")?)
+                (Some((id, Start { bytes: line, length })), DATA_LINE.strip(line.get(length..)?)?)
             }
-            None => (None, after(bytes, b"data: ")?),
+            None => (None, DATA.strip(bytes)?),
         };
         let delta = patterns.read(data)?;
         let [b'\n', b'\n', rest @ ..] = data.get(delta.length..)? else { return None };

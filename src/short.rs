@@ -184,14 +184,33 @@ fn last_of(rest: &[u8]) -> u64 {
     rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
-/// What follows `start`, which is shorter than eight bytes. `None` also where fewer than eight can be read.
-#[must_use]
-#[inline(always)]
-pub fn after<'a, const N: usize>(bytes: &'a [u8], start: &[u8; N]) -> Option<&'a [u8]> {
-    let mask = !(u64::MAX << (8 * N));
-    // Written out where the length is a constant: through `last_of` it becomes a loop, a sixth more for each delta.
-    let expected = start.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-    if (word(bytes, 0)? ^ expected) & mask == 0 { bytes.get(N..) } else { None }
+/// Fewer than eight bytes that are known before the program runs: to compare with them takes a few instructions.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: u64,
+    mask: u64,
+    length: usize,
+}
+
+impl Mark {
+    /// These bytes. For a `const`: where this runs with the program it is a loop, a sixth more for each delta.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        let mut word = 0;
+        let mut rest = bytes;
+        while let [before @ .., last] = rest {
+            word = word << 8 | *last as u64;
+            rest = before;
+        }
+        Self { bytes: word, mask: !(u64::MAX << (8 * bytes.len())), length: bytes.len() }
+    }
+
+    /// What follows it in `bytes`. `None` also where fewer than eight can be read.
+    #[must_use]
+    #[inline(always)]
+    pub fn strip(self, bytes: &[u8]) -> Option<&[u8]> {
+        if (word(bytes, 0)? ^ self.bytes) & self.mask == 0 { bytes.get(self.length..) } else { None }
+    }
 }
 
 /// The eight bytes from a place on, the first in the lowest byte.
@@ -240,9 +259,10 @@ mod tests {
 
     #[test]
     fn what_follows_is_told_from_what_is_like_it() {
-        assert_eq!(after(b"data: 12345", b"data: "), Some(&b"12345"[..]));
+        const DATA: Mark = Mark::of(b"data: ");
+        assert_eq!(DATA.strip(b"data: 12345"), Some(&b"12345"[..]));
         for other in ["dat1: 12345", "data:12345", "Data: 1234", "data: 1"] {
-            assert_eq!(after(other.as_bytes(), b"data: "), None, "{other}");
+            assert_eq!(DATA.strip(other.as_bytes()), None, "{other}");
         }
     }
 

@@ -39,12 +39,16 @@ const DELTA = 0;
 const JSON_ARRAY = 1;
 const MALFORMED = 2;
 const RESET = 3;
+const TOOL = 4;
 
 const SORT = 0xf0;
 /** Where the length of an id stands. */
 const ID = 16;
 const REPLAYED = 1 << 9;
 const NEW_BLOCK = 1 << 10;
+
+const OUTPUT = 1 << 4;
+const NAMED = 1 << 10;
 
 const REASONS = ["not JSON", "no string type"];
 
@@ -104,6 +108,13 @@ export class ChunkReader {
         this.#word += 2;
         return this.#parsed[0];
       }
+      if ((head & KIND) === TOOL) {
+        const chunk = toolAt(this.#batch, head, this.#word, this.#at, this.#name);
+        this.#name += unitsOfNames(words, head, this.#word);
+        this.#word += wordsOfNames(head);
+        this.#at += words[this.#word++] as number;
+        return chunk;
+      }
       if ((head & KIND) === RESET) return { type: "stream_reset" };
       this.#at += words[this.#word++] as number;
     }
@@ -112,7 +123,8 @@ export class ChunkReader {
 }
 
 /** Tells of a batch without making objects of its deltas. */
-export function readRows({ words, text, names }: Batch, rows: Rows): void {
+export function readRows(batch: Batch, rows: Rows): void {
+  const { words, text, names } = batch;
   const length = words.length;
   let block = "";
   let at = 0;
@@ -135,6 +147,11 @@ export function readRows({ words, text, names }: Batch, rows: Rows): void {
       for (const chunk of arrayAt(text, at, words[word + 1] as number)) rows.chunk(chunk);
       at += words[word + 1] as number;
       word += 2;
+    } else if ((head & KIND) === TOOL) {
+      rows.chunk(toolAt(batch, head, word, at, name));
+      name += unitsOfNames(words, head, word);
+      word += wordsOfNames(head);
+      at += words[word++] as number;
     } else if ((head & KIND) === MALFORMED) {
       at += words[word++] as number;
     } else {
@@ -152,8 +169,9 @@ export function malformedOf({ words, text }: Batch): MalformedFrame[] {
     const head = words[word++] as number;
     if ((head & KIND) === DELTA && head & NEW_BLOCK) word++;
     if ((head & KIND) === JSON_ARRAY) word++;
+    if ((head & KIND) === TOOL) word += wordsOfNames(head);
     const start = at;
-    if ((head & KIND) <= MALFORMED) at += words[word++] as number;
+    if ((head & KIND) !== RESET) at += words[word++] as number;
     if ((head & KIND) === MALFORMED) malformed.push({ data: text.slice(start, at), reason: REASONS[(head & SORT) >> 4] as string });
   }
   return malformed;
@@ -166,6 +184,32 @@ function continues(head: number, before: number): boolean {
 
 function arrayAt(text: string, at: number, length: number): StreamChunk[] {
   return JSON.parse(text.slice(at, at + length)) as StreamChunk[];
+}
+
+/** A tool's row, whose lengths stand at `word`, its payload at `at`, its names at `name`. */
+function toolAt({ words, text, names }: Batch, head: number, word: number, at: number, name: number): StreamChunk {
+  let end = name + (words[word] as number);
+  const tool_id = names.slice(name, end);
+  const tool_name = head & NAMED ? names.slice(end, (end += words[word + 1] as number)) : undefined;
+  const payload: unknown = JSON.parse(text.slice(at, at + (words[word + wordsOfNames(head)] as number)));
+  const chunk = tool(head, tool_id, tool_name, payload);
+  if (head >>> ID) chunk.eventId = names.slice(end, end + (head >>> ID));
+  if (head & REPLAYED) chunk.replayed = true;
+  return chunk;
+}
+
+function wordsOfNames(head: number): number {
+  return head & NAMED ? 2 : 1;
+}
+
+function unitsOfNames(words: Uint32Array, head: number, word: number): number {
+  return (words[word] as number) + (head & NAMED ? (words[word + 1] as number) : 0) + (head >>> ID);
+}
+
+function tool(head: number, tool_id: string, tool_name: string | undefined, payload: unknown): StreamChunk {
+  if (!(head & OUTPUT)) return { type: "tool_call_start", tool_id, tool_name: tool_name as string, arguments: payload };
+  if (tool_name === undefined) return { type: "tool_response", tool_id, result: payload, success: true };
+  return { type: "tool_response", tool_id, tool_name, result: payload, success: true };
 }
 
 /** Also what is replayed is made with all its members at once: one more would be kept apart from the others. */

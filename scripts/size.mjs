@@ -9,10 +9,10 @@ import { root } from "./lib/run.mjs";
 
 /** Files that an app downloads together, and the most bytes of brotli that they may take: what was reached, and 3 %. */
 const ROWS = [
-  { label: "rejoin/slim", files: ["slim.js"], budget: 18_000 },
-  { label: "rejoin/client.wasm", files: ["client.wasm"], budget: 67_000 },
-  { label: "both of them", files: ["slim.js", "client.wasm"], budget: 85_000 },
-  { label: "rejoin, inlined", files: ["index.js"], budget: 87_400 },
+  { label: "rejoin/slim", files: ["slim.js"], budget: 18_500 },
+  { label: "rejoin/client.wasm", files: ["client.wasm"], budget: 68_500 },
+  { label: "both of them", files: ["slim.js", "client.wasm"], budget: 86_500 },
+  { label: "rejoin, inlined", files: ["index.js"], budget: 89_500 },
 ];
 
 /** Prints the sizes of what is in dist/, and gives the rows that are over their budget. */

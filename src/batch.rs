@@ -10,8 +10,9 @@
 //! | `JSON` | number of chunks, units | a JSON array of them: adjacent ones are parsed at once |
 //! | `MALFORMED` + reason | units | the data of the frame |
 //! | `RESET` | | |
+//! | `TOOL` + step + flags + units of the id << 16, 0 for none | units of the call's id, of the tool's name where `NAMED`, of the payload | the payload: JSON; names: the call's id, the tool's name, the id |
 
-use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, PatternName, Repeat, Stream, Text};
+use crate::chunk::{Chunk, Delta, JsonString, Malformed, Object, PatternName, Repeat, Stream, Text, Tool, ToolStep};
 use crate::cursor::EventId;
 use crate::short::{Column, Start};
 use alloc::string::String;
@@ -20,17 +21,23 @@ const DELTA: u32 = 0;
 const JSON: u32 = 1;
 const MALFORMED: u32 = 2;
 const RESET: u32 = 3;
+const TOOL: u32 = 4;
 
 const LEGACY: u32 = 0;
 const TEXT: u32 = 1 << 4;
 const REASONING: u32 = 2 << 4;
 const TOOL_INPUT: u32 = 3 << 4;
 
+const INPUT: u32 = 0;
+const OUTPUT: u32 = 1 << 4;
+
 /// Where the length of the id stands, which is at most 41.
 const ID: u32 = 16;
 const REPLAYED: u32 = 1 << 9;
 /// The block is another than that of the delta before.
 const NEW_BLOCK: u32 = 1 << 10;
+/// The tool is named.
+const NAMED: u32 = 1 << 10;
 
 const NOT_JSON: u32 = 0;
 const NO_TYPE: u32 = 1 << 4;
@@ -93,6 +100,10 @@ impl Batch {
                 self.push_delta(delta, id.map(EventId::text).unwrap_or_default().as_bytes(), age);
                 true
             }
+            Chunk::Tool(tool) => {
+                self.push_tool(tool, id, age);
+                true
+            }
             Chunk::Object(object) => self.push_object(object, id, age),
         }
     }
@@ -104,8 +115,7 @@ impl Batch {
             Malformed::NoType => NO_TYPE,
         };
         self.row(MALFORMED | reason);
-        self.others += utf16_len(data);
-        self.push_str(data);
+        self.push_other(data);
     }
 
     /// Adds the mark that everything before is void.
@@ -228,6 +238,25 @@ impl Batch {
         self.names.extend(id);
     }
 
+    fn push_tool(&mut self, tool: &Tool<'_>, id: Option<EventId>, age: Age) {
+        self.written.clear();
+        if let Some(id) = id {
+            id.write(&mut self.written);
+        }
+        let step = match tool.step {
+            ToolStep::Input => INPUT,
+            ToolStep::Output => OUTPUT,
+        };
+        let named = if tool.name.is_some() { NAMED } else { 0 };
+        self.row(TOOL | step | named | flags(self.written.len(), age));
+        for name in [tool.call].into_iter().chain(tool.name) {
+            self.names.extend(name.as_bytes());
+            self.descriptors.put(utf16_len(name));
+        }
+        self.names.extend(self.written.as_bytes());
+        self.push_other(tool.payload);
+    }
+
     fn push_object(&mut self, object: &Object<'_>, id: Option<EventId>, age: Age) -> bool {
         if !object.is_delivered() {
             return false;
@@ -277,6 +306,14 @@ impl Batch {
         }
     }
 
+    /// What is no delta.
+    fn push_other(&mut self, text: &str) {
+        let units = utf16_len(text);
+        self.others += units;
+        self.text.extend(text.as_bytes());
+        self.descriptors.put(units);
+    }
+
     fn push_str(&mut self, text: &str) {
         self.text.extend(text.as_bytes());
         self.descriptors.push(utf16_len(text));
@@ -306,8 +343,13 @@ fn head(stream: &Stream<'_>, id: usize, age: Age) -> u32 {
         Stream::Reasoning(_) => REASONING,
         Stream::ToolInput(_) => TOOL_INPUT,
     };
+    DELTA | sort | flags(id, age)
+}
+
+#[inline(always)]
+fn flags(id: usize, age: Age) -> u32 {
     let age = if age == Age::Replayed { REPLAYED } else { 0 };
-    DELTA | sort | age | (id as u32) << ID
+    age | (id as u32) << ID
 }
 
 /// A character is one code unit for its first byte, and one more where it takes four bytes.

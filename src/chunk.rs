@@ -11,6 +11,7 @@ mod exact;
 mod object;
 mod pattern;
 mod scan;
+mod tool;
 mod vocabulary;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 pub use crate::json::JsonString;
 pub use object::Object;
 pub use pattern::{PatternName, Patterns, Repeat, Text};
+pub use tool::{Tool, ToolStep};
 
 use alloc::borrow::Cow;
 use vocabulary::Role;
@@ -37,6 +39,8 @@ pub enum Malformed {
 pub enum Chunk<'a> {
     /// A piece of text and nothing else: the hot path.
     Delta(Delta<'a>),
+    /// A tool's whole input or output and nothing else.
+    Tool(Tool<'a>),
     /// Any other.
     Object(Object<'a>),
 }
@@ -133,6 +137,7 @@ impl<'a> Chunk<'a> {
     pub fn signal(&self) -> Signal<'a> {
         match self {
             Self::Delta(delta) => delta.stream.signal(),
+            Self::Tool(_) => Signal::Other,
             Self::Object(object) => object.signal(),
         }
     }

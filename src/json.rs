@@ -256,6 +256,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_opened_is_closed_in_its_turn_at_any_depth() {
+        for depth in [1, 2, 63, 64, 65, 66, 128, 129, 300] {
+            let is_object = |level: &usize| level * level % 7 < 3;
+            let opened: String = (0..depth).map(|level| if is_object(&level) { "{\"a\":" } else { "[" }).collect();
+            let closed: Vec<u8> = (0..depth).rev().map(|level| if is_object(&level) { b'}' } else { b']' }).collect();
+            let text = |closed: &[u8]| [&opened, "1", str::from_utf8(closed).unwrap()].concat();
+            assert!(Json::parse(&text(&closed)).is_some(), "{depth}");
+            for place in 0..depth {
+                let mut wrong = closed.clone();
+                wrong[place] ^= b'}' ^ b']';
+                assert!(Json::parse(&text(&wrong)).is_none(), "{place} of {depth}");
+            }
+        }
+    }
+
+    #[test]
     fn members_and_items_are_cut_in_order() {
         let json = Json::parse(r#" {"a" : 1 , "b":[ 1,"x" ,{}],"\u0061":"two"} "#).unwrap();
         let members: Vec<_> = json.members().map(|(name, value)| (name.text().into_owned(), value.text())).collect();

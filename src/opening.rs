@@ -80,6 +80,7 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
             Stream::Text(block) => Some((block.text(), None)),
             _ => None,
         },
+        Chunk::Tool(_) => None,
         Chunk::Object(object) => {
             Some((object.continued_text()?, object.value("providerMetadata").filter(|facts| *facts != "null")))
         }

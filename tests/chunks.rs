@@ -51,6 +51,9 @@ const PIECES: &[&str] = &[
     "\"text-delta\"",
     "\"text_chunk\"",
     "\"finish\"",
+    "\"toolCallId\":\"c\",",
+    ",\"toolName\":\"n\"",
+    "\"output\":{},",
     "0123456789abcdef",
 ];
 

@@ -1,8 +1,8 @@
 //! Decodes what `JSON.parse` would accept and nothing else. Values are checked and not built.
 
 use super::object::{Member, Object};
-use super::vocabulary;
 use super::{Chunk, Delta, Malformed, Stream};
+use super::{tool, vocabulary};
 use crate::json::{Json, JsonString};
 use alloc::vec::Vec;
 
@@ -12,6 +12,11 @@ pub(super) fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
     let kind = find(&members, "type").and_then(JsonString::of_value).ok_or(Malformed::NoType)?;
     if let Some(delta) = delta(kind, &members) {
         return Ok(Chunk::Delta(delta));
+    }
+    if let JsonString::Plain(kind) = kind
+        && let Some(tool) = tool::of(kind, &members)
+    {
+        return Ok(Chunk::Tool(tool));
     }
     let word = vocabulary::word(&kind.text());
     Ok(Chunk::Object(Object::new(data, members, word)))

@@ -5,13 +5,16 @@
 //! decode to the same chunk there; a differential fuzz target and the tests of this module hold the two together.
 
 use super::object::{Member, Object};
-use super::{Chunk, Delta, Stream, vocabulary};
+use super::{Chunk, Delta, Stream, tool, vocabulary};
 use crate::json::{Escapes, JsonString, Lexer};
 
 /// Most members of a chunk that is taken.
 const MOST: usize = 8;
 
 pub(super) fn scan(data: &str) -> Option<Chunk<'_>> {
+    if let Some(tool) = tool::scan(data) {
+        return Some(Chunk::Tool(tool));
+    }
     let mut scanner = Scanner { lexer: Lexer::new(data) };
     // Filled in place: it is too large to be handed about in the hot path.
     let mut members = Members::none();
@@ -104,8 +107,11 @@ impl<'a> Members<'a> {
         if let Some(delta) = self.delta(kind) {
             return Some(Chunk::Delta(delta));
         }
-        let members = self.all.get(..self.count)?.to_vec();
-        Some(Chunk::Object(Object::new(data, members, vocabulary::word(kind))))
+        let members = self.all.get(..self.count)?;
+        if let Some(tool) = tool::of(kind, members) {
+            return Some(Chunk::Tool(tool));
+        }
+        Some(Chunk::Object(Object::new(data, members.to_vec(), vocabulary::word(kind))))
     }
 
     /// The count excludes duplicates and members of other names.

@@ -25,6 +25,14 @@ fn delivered(data: &str) -> String {
                 }
             }
         }
+        Chunk::Tool(Tool { step, call, name, payload }) => {
+            let name = name.map(|name| format!(r#","tool_name":{}"#, json(name))).unwrap_or_default();
+            let (kind, payload) = match step {
+                ToolStep::Input => ("tool_call_start", format!(r#""arguments":{payload}"#)),
+                ToolStep::Output => ("tool_response", format!(r#""result":{payload},"success":true"#)),
+            };
+            format!(r#"{{"type":"{kind}","tool_id":{}{name},{payload}}}"#, json(call))
+        }
         Chunk::Object(object) => {
             let mut out = String::new();
             object.write(&mut out, "");
@@ -78,10 +86,20 @@ becomes! {
         => r#"{"type":"tool_call_start","tool_id":"c","tool_name":"n","dynamic":true,"arguments":{},"inputState":"streaming"}"#;
     tool_input_available: r#"{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{"b":1,"a":[2]},"title":"T"}"#
         => r#"{"type":"tool_call_start","tool_id":"c","tool_name":"n","arguments":{"b":1,"a":[2]},"title":"T"}"#;
+    tool_input_and_nothing_else: r#"{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{"a":"}"}}"#
+        => r#"{"type":"tool_call_start","tool_id":"c","tool_name":"n","arguments":{"a":"}"}}"#;
+    tool_input_without_a_name: r#"{"type":"tool-input-available","toolCallId":"c","input":1}"#
+        => r#"{"type":"tool_call_start","tool_id":"c","arguments":1}"#;
+    tool_input_whose_call_is_escaped: r#"{"type":"tool-input-available","toolCallId":"\u0063","toolName":"n","input":1}"#
+        => r#"{"type":"tool_call_start","tool_id":"\u0063","tool_name":"n","arguments":1}"#;
     tool_output_available: r#"{"type":"tool-output-available","toolCallId":"c","output":"o","preliminary":true}"#
         => r#"{"type":"tool_response","tool_id":"c","result":"o","preliminary":true,"success":true}"#;
     tool_output_with_its_name: r#"{"type":"tool-output-available","toolCallId":"c","toolName":"n","output":null}"#
         => r#"{"type":"tool_response","tool_id":"c","tool_name":"n","result":null,"success":true}"#;
+    tool_output_and_nothing_else: r#"{"type":"tool-output-available","toolCallId":"c","output":[null]}"#
+        => r#"{"type":"tool_response","tool_id":"c","result":[null],"success":true}"#;
+    tool_output_with_white_space: "{ \"type\": \"tool-output-available\", \"toolCallId\": \"c\", \"output\": [1, 2] }"
+        => r#"{"type":"tool_response","tool_id":"c","result":[1, 2],"success":true}"#;
     tool_output_that_failed: r#"{"type":"tool-output-available","toolCallId":"c","output":{},"success":false}"#
         => r#"{"type":"tool_response","tool_id":"c","result":{},"success":false}"#;
     tool_output_whose_success_is_null: r#"{"type":"tool-output-available","success":null,"toolCallId":"c","output":{}}"#

@@ -98,21 +98,21 @@ impl<'a> Lexer<'a> {
         self.value_after(first)
     }
 
-    /// A whole value of any depth, after its first byte. What is open is kept in a vector, so that depth costs no stack.
+    /// A whole value of any depth, after its first byte. Depth costs no stack.
     pub fn value_after(&mut self, first: u8) -> Option<&'a str> {
-        let mut open = Vec::new();
+        let mut open = Open::default();
         let start = self.at - 1;
         let mut token = first;
         loop {
             match token {
                 b'{' if !self.closes(b'}') => {
-                    open.push(b'}');
+                    open.push(OBJECT);
                     self.name()?;
                     token = self.token()?;
                     continue;
                 }
                 b'[' if !self.closes(b']') => {
-                    open.push(b']');
+                    open.push(ARRAY);
                     token = self.token()?;
                     continue;
                 }
@@ -127,12 +127,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// After a value: out of what it ends, up to the next value. Gives whether there is one.
-    fn leave(&mut self, open: &mut Vec<u8>) -> Option<bool> {
-        while let Some(closing) = open.last().copied() {
-            match self.token()? {
-                b',' if closing == b'}' => return self.name().map(|_| true),
-                b',' => return Some(true),
-                token if token == closing => open.pop(),
+    fn leave(&mut self, open: &mut Open) -> Option<bool> {
+        while let Some(last) = open.last() {
+            match (self.token()?, last) {
+                (b',', OBJECT) => return self.name().map(|_| true),
+                (b',', _) => return Some(true),
+                (b'}', OBJECT) | (b']', ARRAY) => open.pop(),
                 _ => return None,
             };
         }
@@ -172,11 +172,11 @@ impl<'a> Lexer<'a> {
             b'1'..=b'9' => drop(self.digits()),
             _ => return None,
         }
-        if self.takes(|byte| byte == b'.') {
+        if self.takes_any(b".") {
             self.digits()?;
         }
-        if self.takes(|byte| matches!(byte, b'e' | b'E')) {
-            self.takes(|byte| matches!(byte, b'+' | b'-'));
+        if self.takes_any(b"eE") {
+            self.takes_any(b"+-");
             self.digits()?;
         }
         Some(())
@@ -189,17 +189,23 @@ impl<'a> Lexer<'a> {
         (count > 0).then_some(())
     }
 
-    fn takes(&mut self, is: impl Fn(u8) -> bool) -> bool {
-        let takes = self.rest().first().is_some_and(|byte| is(*byte));
+    /// Takes the next byte, if it is one of these.
+    fn takes_any(&mut self, bytes: &[u8]) -> bool {
+        let takes = self.rest().first().is_some_and(|byte| bytes.contains(byte));
         self.at += usize::from(takes);
+        takes
+    }
+
+    /// Takes these letters, if they follow.
+    pub fn takes(&mut self, letters: &[u8]) -> bool {
+        let takes = self.rest().starts_with(letters);
+        self.at += if takes { letters.len() } else { 0 };
         takes
     }
 
     /// The letters that follow.
     pub fn literal(&mut self, letters: &[u8]) -> Option<()> {
-        let found = self.rest().starts_with(letters);
-        self.at += letters.len();
-        found.then_some(())
+        self.takes(letters).then_some(())
     }
 
     /// A string, after its opening quote.
@@ -228,6 +234,39 @@ impl<'a> Lexer<'a> {
                 rest.get(..4)?.iter().all(u8::is_ascii_hexdigit).then_some(())
             }
             _ => None,
+        }
+    }
+}
+
+const ARRAY: u64 = 0;
+const OBJECT: u64 = 1;
+
+/// The arrays and objects that are open: one bit each, of which the innermost 64 need no memory.
+#[derive(Default)]
+struct Open {
+    innermost: u64,
+    depth: usize,
+    outer: Vec<u64>,
+}
+
+impl Open {
+    fn push(&mut self, kind: u64) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.innermost);
+        }
+        self.innermost = self.innermost << 1 | kind;
+        self.depth += 1;
+    }
+
+    fn last(&self) -> Option<u64> {
+        (self.depth > 0).then_some(self.innermost & 1)
+    }
+
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.innermost >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.innermost = self.outer.pop().unwrap_or_default();
         }
     }
 }

@@ -59,6 +59,15 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
                 self.slice();
                 rows.push(Row::Malformed);
             }
+            4 => {
+                for _ in 0..1 + (head >> 10 & 1) {
+                    let length = self.length();
+                    cut(&mut self.names, length);
+                }
+                let id = (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap());
+                self.slice();
+                rows.push(Row::Chunk { kind: "tool".into(), task: None, id, replayed: head & (1 << 9) != 0 });
+            }
             _ => rows.push(Row::Reset),
         }
     }

@@ -37,10 +37,11 @@ fn check_chunk(chunk: &Chunk<'_>, data: &str) {
 fn units(mut descriptors: &[u32]) -> usize {
     let mut units = 0;
     while let Some((head, rest)) = descriptors.split_first() {
-        units += if head & 0xf == 0 { (head >> 16) as usize } else { 0 };
+        units += if matches!(head & 0xf, 0 | 4) { (head >> 16) as usize } else { 0 };
         let (skipped, slices) = match head & 0xf {
             0 => (0, 1 + (head >> 10 & 1)),
             1 => (1, 1),
+            4 => (0, 2 + (head >> 10 & 1)),
             kind => unreachable!("row {kind}"),
         };
         let (lengths, rest) = rest[skipped..].split_at(slices as usize);

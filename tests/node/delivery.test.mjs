@@ -101,6 +101,21 @@ test("the end of a replay waits for no frame", async () => {
   assert.deepEqual(batches, [REPLAYED + 1]);
 });
 
+test("the end of a replay comes also where only timers give other tasks a turn", async () => {
+  const { stream, outcome, batches } = await shown();
+  const { setImmediate, MessageChannel } = globalThis;
+  globalThis.setImmediate = globalThis.MessageChannel = undefined;
+  try {
+    now += 100;
+    await replay(stream);
+    stream.finish();
+    assert.equal((await outcome).kind, "finished");
+    assert.deepEqual(batches, [REPLAYED + 1]);
+  } finally {
+    Object.assign(globalThis, { setImmediate, MessageChannel });
+  }
+});
+
 test("the end of a replay right after a frame with its beginning comes in a frame of its own", async () => {
   const { stream, outcome, batches } = await shown();
   await replay(stream);

@@ -1,13 +1,13 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
-import { ChunkReader, hasReset } from "./batch.js";
+import { ChunkReader, hasReset, malformedOf } from "./batch.js";
 import { isAfter } from "./cursor.js";
 import { History } from "./history.js";
 import { guard } from "./report.js";
 import { Transcript } from "./transcript.js";
 import type { Batch } from "./batch.js";
 import type { RejoinError } from "./errors.js";
-import type { StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
+import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
 
 /** What the core says of a stream. */
 export interface StreamState {
@@ -120,8 +120,8 @@ export class Channel {
     for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) guard(watcher);
   }
 
-  /** Keeps chunks, then hands them to everyone who listens. */
-  deliver(batch: Batch): void {
+  /** Keeps chunks, then tells of the frames that are none, and hands the chunks to everyone who listens. */
+  deliver(batch: Batch, onMalformed?: (frame: MalformedFrame) => void): void {
     if (hasReset(batch)) this.#forget();
     this.#history.add(batch);
     this.#transcript.add(batch);
@@ -130,9 +130,10 @@ export class Channel {
       this.#history.merge();
       this.#transcript.absorb();
     }
-    const subscriptions = this.subscriptions();
-    if (subscriptions.length === 0) return;
     const generation = this.#generation;
+    if (onMalformed) this.#tellMalformed(batch, onMalformed, generation);
+    const subscriptions = generation === this.#generation ? this.subscriptions() : [];
+    if (subscriptions.length === 0) return;
     const reader = new ChunkReader(batch);
     const [only] = subscriptions;
     // As nearly always: nobody else hears the same objects, so that each is handed out as it is made.
@@ -157,6 +158,10 @@ export class Channel {
     for (const { listener, isOpen } of subscriptions) {
       if (isOpen && typeof listener === "object") guard(() => listener.onStatus?.(status));
     }
+  }
+
+  #tellMalformed(batch: Batch, onMalformed: (frame: MalformedFrame) => void, generation: number): void {
+    for (const frame of malformedOf(batch)) if (generation === this.#generation) guard(() => onMalformed(frame));
   }
 
   /** `generation`: that to which the chunks belong. */

@@ -9,7 +9,6 @@ import { Engine } from "../pkg/rejoin.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
-import { malformedOf } from "./batch.js";
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "./errors.js";
@@ -437,8 +436,7 @@ class Client implements ChatStreams {
     const [words, count, text, length, names, namesLength, others] = places as unknown as [number, number, number, number, number, number, number];
     const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength), others };
     const channel = this.#channel(session);
-    if (this.#options.onMalformed) for (const frame of malformedOf(batch)) guard(() => this.#options.onMalformed?.(frame));
-    channel.deliver(batch);
+    channel.deliver(batch, this.#options.onMalformed);
     if (this.#isClosed) return;
     this.#touch(channel);
     this.#engine?.delivered(session);

@@ -142,6 +142,22 @@ describe("one stream", () => {
     assert.equal(streams.getMetrics("s").malformed, 1);
   });
 
+  test("who lets go of a stream where it hears of a bad frame hears nothing more", async () => {
+    for (const leave of ["detachStream", "stopStream"]) {
+      const calls = [];
+      const onMalformed = () => {
+        calls.push("malformed");
+        void streams[leave]("s");
+      };
+      const { streams, backend } = client({ onMalformed });
+      streams.subscribeToStream("s", ({ type }) => calls.push(type));
+      const outcome = streams.startStream("s", "hello", ear());
+      (await backend.stream()).begin().raw("data: {oops\n\ndata: {again\n\n").text("more");
+      await outcome;
+      assert.deepEqual(calls, ["malformed"], leave);
+    }
+  });
+
   test("a stream that starts over tells a function by a chunk, and an object by onReset", async () => {
     const { streams, backend } = client();
     const calls = [];

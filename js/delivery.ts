@@ -81,7 +81,8 @@ export class Delivery {
   };
 
   #isFlooded(session: string, due: Due): boolean {
-    if (due.isOver) return false;
+    // Nothing is laid out of a hidden page, and its next turn may be a minute away.
+    if (due.isOver || isHidden()) return false;
     const before = due.bytes;
     due.bytes = this.#outlet.waiting(session);
     return due.bytes - before >= FLOOD && performance.now() - due.since < LONGEST_HOLD;
@@ -125,11 +126,14 @@ export class Delivery {
 
 function nextFrame(run: () => void): () => void {
   const isDrawn = typeof requestAnimationFrame === "function";
-  const isHidden = isDrawn && typeof document === "object" && document.visibilityState === "hidden";
-  const timer = setTimeout(run, isHidden ? HIDDEN_INTERVAL : isDrawn ? LATEST_FRAME : FRAME);
-  const frame = isDrawn && !isHidden ? requestAnimationFrame(run) : undefined;
+  const timer = setTimeout(run, !isDrawn ? FRAME : isHidden() ? HIDDEN_INTERVAL : LATEST_FRAME);
+  const frame = isDrawn && !isHidden() ? requestAnimationFrame(run) : undefined;
   return () => {
     clearTimeout(timer);
     if (frame !== undefined) cancelAnimationFrame(frame);
   };
+}
+
+function isHidden(): boolean {
+  return typeof document === "object" && document.visibilityState === "hidden";
 }

@@ -92,6 +92,20 @@ test("a replay that goes on is shown a tenth of a second after it began", async 
   assert.deepEqual(batches, [2 * REPLAYED]);
 });
 
+test("a replay that a hidden page reads is handed out in its next turn", async () => {
+  const { stream, batches } = await shown();
+  globalThis.document = { visibilityState: "hidden" };
+  const timers = mock.method(globalThis, "setTimeout").mock;
+  try {
+    await replay(stream);
+    await until(() => batches.length > 0);
+    assert.deepEqual(batches, [REPLAYED]);
+    assert.equal(timers.calls.filter(({ arguments: [, ms] }) => ms === 50).length, 1);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
 test("the end of a replay waits for no frame", async () => {
   const { stream, outcome, batches } = await shown();
   now += 100;

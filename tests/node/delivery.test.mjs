@@ -6,6 +6,8 @@ import { createChatStreams } from "../../dist/index.js";
 import { Backend, until } from "./lib/backend.mjs";
 
 const REPLAYED = 2_000;
+/** Who waits so long for a frame gives it up (js/delivery.ts). */
+const LATEST_FRAME = 250;
 /** By their numbers. */
 let frames;
 let lastFrame = 0;
@@ -16,6 +18,9 @@ beforeEach(() => {
   frames = new Map();
   now = performance.now();
   mock.method(performance, "now", () => now);
+  // However slow the machine is: the frames that a test draws are never late.
+  const { setTimeout } = globalThis;
+  mock.method(globalThis, "setTimeout", (run, ms, ...given) => setTimeout(run, ms === LATEST_FRAME ? 1e9 : ms, ...given));
   globalThis.requestAnimationFrame = (callback) => (frames.set(++lastFrame, callback), lastFrame);
   globalThis.cancelAnimationFrame = (frame) => void frames.delete(frame);
 });

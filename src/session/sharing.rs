@@ -510,6 +510,8 @@ impl Session {
         if self.goal.task.is_some() && self.goal.task != task && self.goal.purpose == Purpose::Outcome {
             let outcome = bare_outcome(OutcomeKind::Superseded, self.goal.task.clone());
             cx.resolve(&mut self.calls, Some(outcome));
+            // Its answer was told as far as it will be: nothing of it is looked for when this stream's owner goes.
+            self.goal.sending = None;
         }
         let is_unnamed = self.goal.task.is_none() && !self.reader.is_cold();
         if self.goal.task == task || is_unnamed {

@@ -287,6 +287,26 @@ fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after
 }
 
 #[test]
+fn an_answer_that_was_told_in_part_is_not_looked_for_when_another_tabs_stream_that_took_its_place_is_over() {
+    let (mut harness, _) = owner();
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.delta("2-0", "hel");
+    harness.deliver();
+    let told = harness.text.clone();
+    harness.page(Page::Left);
+    harness.page(Page::Returned);
+    let other = state("b", "b-1", "t2").replace(r#""task":"t2""#, r#""task":null"#);
+    harness.input(Input::Tab { message: &other });
+    harness.input(Input::Locked { session: S });
+    harness.pass_until_asked();
+    assert!(harness.is_look(), "{:?}", harness.last());
+    let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","content":"hello"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.deliver();
+    assert_eq!(harness.text, told);
+}
+
+#[test]
 fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_tab_tells_it() {
     let (mut harness, call) = sender_without_answer();
     harness.pass_until_asked();

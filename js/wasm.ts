@@ -74,13 +74,22 @@ export function textAt(address: number, length: number): string {
 
 async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
   requireWebAssembly();
-  const chosen = await (source ?? builtIn());
+  const chosen = source == null ? builtIn() : await given(source);
   const found = isLocation(chosen) ? await download(chosen) : chosen;
   const instance = isResponse(found) ? await received(found) : await instantiated(found);
   // `initSync` may have been there first.
   if (loaded) return;
   memory = link(instance).memory;
   loaded = true;
+}
+
+/** A source may be on its way, as `fetch(url)` is. */
+async function given(source: WasmSource | Promise<WasmSource>): Promise<WasmSource> {
+  try {
+    return await source;
+  } catch (error) {
+    throw lost("what init() was given", error);
+  }
 }
 
 async function received(response: Response): Promise<WebAssembly.Instance> {
@@ -148,10 +157,8 @@ function isResponse(source: WasmSource): source is Response {
 }
 
 async function download(location: string | URL): Promise<BufferSource | Response> {
-  const file = localFile(location);
-  if (file) return file;
   try {
-    return await fetch(location);
+    return localFile(location) ?? (await fetch(location));
   } catch (error) {
     throw lost(String(location), error);
   }
@@ -206,7 +213,7 @@ function explain(error: unknown, code?: BufferSource | WebAssembly.Module): Rejo
   }
   return new RejoinError(
     "UNSUPPORTED",
-    `This engine cannot run the WebAssembly of rejoin, which needs SIMD, bulk memory and reference types (Chrome 96, Firefox 89, Safari 16.4, Node 20.19). (${reason})`,
+    `This engine cannot run the WebAssembly of rejoin, which needs SIMD, bulk memory and reference types (Chrome 96, Firefox 89, Safari 16.4, Node 20.19), or the file is not complete. (${reason})`,
   );
 }
 

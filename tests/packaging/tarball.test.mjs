@@ -90,11 +90,13 @@ test("init is memoised, and tries again after a failure", () => {
     import { init } from "rejoin/slim";
     const codes = [];
     await init(new TextEncoder().encode("<html>")).catch((error) => codes.push(error.code));
-    await init("http://127.0.0.1:9/client.wasm").catch((error) => codes.push(error.code, error.retryable));
+    for (const source of ["http://127.0.0.1:9/client.wasm", fetch("http://127.0.0.1:9/client.wasm"), "file:///nowhere/client.wasm"]) {
+      await init(source).catch((error) => codes.push(error.code, error.retryable));
+    }
     await Promise.all([init(import.meta.resolve("rejoin/client.wasm")), init(), init()]);
     await init();
     console.log(codes.join());`);
-  assert.equal(run("node", ["init.mjs"]).trim(), "INVALID_WASM,NETWORK,true");
+  assert.equal(run("node", ["init.mjs"]).trim(), "INVALID_WASM,NETWORK,true,NETWORK,true,NETWORK,true");
 });
 
 test("an engine without WebAssembly, and a policy against it, are told apart", () => {

@@ -1,9 +1,10 @@
 //! What holds for the data of any event, checked by `cargo test` and by fuzzing.
 
 use rejoin::batch::{Age, Batch};
-use rejoin::chunk::{Chunk, Malformed, decode, decode_exact};
+use rejoin::chunk::{Chunk, Malformed, Tool, ToolStep, decode, decode_exact};
 use rejoin::cursor::EventId;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// Panics where one of the promises is broken.
 pub fn check(data: &str) {
@@ -28,9 +29,27 @@ fn check_chunk(chunk: &Chunk<'_>, data: &str) {
     let names = str::from_utf8(batch.names()).unwrap_or_else(|error| panic!("{error}: {data:?}"));
     let total = [batch.text(), names].map(|text| text.encode_utf16().count()).iter().sum::<usize>();
     assert_eq!(units(batch.descriptors()), total, "{data:?}");
-    if let Chunk::Object(object) = chunk {
-        check_json(batch.text(), if object.is_delivered() { 2 } else { 0 });
+    match chunk {
+        Chunk::Object(object) => check_json(batch.text(), if object.is_delivered() { 2 } else { 0 }),
+        Chunk::Tool(tool) => check_tool(tool, data),
+        Chunk::Delta(_) => {}
     }
+}
+
+/// What is cut out of a tool's chunk is all that it says, as serde_json reads it.
+fn check_tool(tool: &Tool<'_>, data: &str) {
+    let (kind, payload) = match tool.step {
+        ToolStep::Input => ("tool-input-available", "input"),
+        ToolStep::Output => ("tool-output-available", "output"),
+    };
+    let quoted = |text: &str| format!("\"{text}\"");
+    let mut expected =
+        vec![("type", quoted(kind)), ("toolCallId", quoted(tool.call)), (payload, tool.payload.to_owned())];
+    expected.extend(tool.name.map(|name| ("toolName", quoted(name))));
+    let members: BTreeMap<String, &RawValue> =
+        serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"));
+    let members: BTreeMap<&str, &str> = members.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+    assert_eq!(members, expected.iter().map(|(name, value)| (*name, value.as_str())).collect(), "{data:?}");
 }
 
 /// The sum of the lengths.

@@ -55,8 +55,10 @@ describe("a fault of the lab leaves the answer whole", { concurrency: 4 }, () =>
 
   test("a cut every second", () =>
     set.scene(undefined, async (scene) => {
-      await scene.page.press("fault-cut-every-second");
       await scene.page.send("At length. /tokens 600 /rate 70");
+      // A message that a cut takes on its way is rightly sent once more.
+      await scene.page.grown(20);
+      await scene.page.press("fault-cut-every-second");
       await scene.page.reconnected(2);
       await scene.page.settled();
       await assertWhole(scene);

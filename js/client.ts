@@ -436,7 +436,7 @@ class Client implements ChatStreams {
     const [words, count, text, length, names, namesLength, others] = places as unknown as [number, number, number, number, number, number, number];
     const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength), others };
     const channel = this.#channel(session);
-    channel.deliver(batch, this.#options.onMalformed);
+    channel.deliver(batch, this.#options.onMalformed?.bind(this.#options));
     if (this.#isClosed) return;
     this.#touch(channel);
     this.#engine?.delivered(session);

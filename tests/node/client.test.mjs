@@ -142,6 +142,22 @@ describe("one stream", () => {
     assert.equal(streams.getMetrics("s").malformed, 1);
   });
 
+  test("a bad frame is told to the method of the options that were given", async () => {
+    const options = {
+      heard: [],
+      onMalformed({ data }) {
+        this.heard.push(data);
+      },
+    };
+    const backend = new Backend();
+    const streams = createChatStreams(Object.assign(options, { fetch: backend.fetch, storage: "memory", seed: 1 }));
+    const outcome = streams.startStream("s", "hello");
+    (await backend.stream()).begin().raw("data: {oops\n\n").text("fine").finish();
+    await outcome;
+    streams.close();
+    assert.deepEqual(options.heard, ["{oops"]);
+  });
+
   test("who lets go of a stream where it hears of a bad frame hears nothing more", async () => {
     for (const leave of ["detachStream", "stopStream"]) {
       const calls = [];

@@ -271,16 +271,21 @@ fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
     assert!(harness.asked.is_empty(), "the new owner is heard");
 }
 
-#[test]
-fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after_it() {
-    let (mut harness, call) = sender_without_answer();
+/// Leaves and returns, goes along with another tab that names no task, and takes over when that one is gone.
+fn follow_an_unnamed_stream_to_its_end(harness: &mut Harness) {
     harness.page(Page::Left);
     harness.page(Page::Returned);
-    let other = state("b", "b-1", "t1").replace(r#""task":"t1""#, r#""task":null"#);
+    let other = state("b", "b-1", "t2").replace(r#""task":"t2""#, r#""task":null"#);
     harness.input(Input::Tab { message: &other });
     harness.input(Input::Locked { session: S });
     harness.pass_until_asked();
     assert!(harness.is_look(), "{:?}", harness.last());
+}
+
+#[test]
+fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after_it() {
+    let (mut harness, call) = sender_without_answer();
+    follow_an_unnamed_stream_to_its_end(&mut harness);
     harness.answer(200, r#"{"id":"s","messages":[],"active_stream":null}"#);
     harness.pass_until_asked();
     assert!(harness.is_send() && harness.is_pending(call));
@@ -293,13 +298,7 @@ fn an_answer_that_was_told_in_part_is_not_looked_for_when_another_tabs_stream_th
     harness.delta("2-0", "hel");
     harness.deliver();
     let told = harness.text.clone();
-    harness.page(Page::Left);
-    harness.page(Page::Returned);
-    let other = state("b", "b-1", "t2").replace(r#""task":"t2""#, r#""task":null"#);
-    harness.input(Input::Tab { message: &other });
-    harness.input(Input::Locked { session: S });
-    harness.pass_until_asked();
-    assert!(harness.is_look(), "{:?}", harness.last());
+    follow_an_unnamed_stream_to_its_end(&mut harness);
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","content":"hello"}"#;
     harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
     harness.deliver();

@@ -38,11 +38,8 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
     fn read_row(&mut self, head: u32, rows: &mut Vec<Row>) {
         match head & 15 {
             0 => {
-                if head & (1 << 10) != 0 {
-                    let length = self.length();
-                    cut(&mut self.names, length);
-                }
-                let id = (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap());
+                self.skip_names(head >> 10 & 1);
+                let id = self.id(head);
                 let text = self.slice();
                 let replayed = head & (1 << 9) != 0;
                 rows.push(match head & 0xf0 {
@@ -60,16 +57,24 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
                 rows.push(Row::Malformed);
             }
             4 => {
-                for _ in 0..1 + (head >> 10 & 1) {
-                    let length = self.length();
-                    cut(&mut self.names, length);
-                }
-                let id = (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap());
+                self.skip_names(1 + (head >> 10 & 1));
+                let id = self.id(head);
                 self.slice();
                 rows.push(Row::Chunk { kind: "tool".into(), task: None, id, replayed: head & (1 << 9) != 0 });
             }
             _ => rows.push(Row::Reset),
         }
+    }
+
+    fn skip_names(&mut self, count: u32) {
+        for _ in 0..count {
+            let length = self.length();
+            cut(&mut self.names, length);
+        }
+    }
+
+    fn id(&mut self, head: u32) -> Option<EventId> {
+        (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap())
     }
 
     fn slice(&mut self) -> String {

@@ -115,7 +115,7 @@ impl Batch {
             Malformed::NoType => NO_TYPE,
         };
         self.row(MALFORMED | reason);
-        self.push_other(data);
+        self.others += self.push_str(data);
     }
 
     /// Adds the mark that everything before is void.
@@ -254,7 +254,7 @@ impl Batch {
             self.descriptors.put(utf16_len(name));
         }
         self.names.extend(self.written.as_bytes());
-        self.push_other(tool.payload);
+        self.others += self.push_str(tool.payload);
     }
 
     fn push_object(&mut self, object: &Object<'_>, id: Option<EventId>, age: Age) -> bool {
@@ -296,7 +296,9 @@ impl Batch {
 
     fn push_string(&mut self, string: &JsonString<'_>) {
         match string {
-            JsonString::Plain(text) => self.push_str(text),
+            JsonString::Plain(text) => {
+                self.push_str(text);
+            }
             JsonString::Escaped(_) => {
                 self.written.clear();
                 string.push_to(&mut self.written);
@@ -306,17 +308,12 @@ impl Batch {
         }
     }
 
-    /// What is no delta.
-    fn push_other(&mut self, text: &str) {
+    /// Gives how long it is.
+    fn push_str(&mut self, text: &str) -> u32 {
         let units = utf16_len(text);
-        self.others += units;
         self.text.extend(text.as_bytes());
         self.descriptors.put(units);
-    }
-
-    fn push_str(&mut self, text: &str) {
-        self.text.extend(text.as_bytes());
-        self.descriptors.push(utf16_len(text));
+        units
     }
 }
 

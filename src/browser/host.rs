@@ -21,8 +21,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn wake(this: &Host);
 
-    /// Chunks of a session wait, with their [`Urgency`](crate::io::Urgency) by its number. No notice, because it comes with each read: this way
-    /// costs one string.
+    /// Chunks of a session wait, with their [`Urgency`](crate::io::Urgency) by its number. No notice, because it comes
+    /// with each read: this way costs one string.
     #[wasm_bindgen(method)]
     pub fn deliver(this: &Host, session: &str, urgency: u8);
 

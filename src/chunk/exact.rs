@@ -13,9 +13,7 @@ pub(super) fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
     if let Some(delta) = delta(kind, &members) {
         return Ok(Chunk::Delta(delta));
     }
-    if let JsonString::Plain(kind) = kind
-        && let Some(tool) = tool::of(kind, &members)
-    {
+    if let Some(tool) = kind.plain().and_then(|kind| tool::of(kind, &members)) {
         return Ok(Chunk::Tool(tool));
     }
     let word = vocabulary::word(&kind.text());
@@ -25,8 +23,7 @@ pub(super) fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
 /// A piece of text with nothing beside it.
 fn delta<'a>(kind: JsonString<'a>, members: &[Member<'a>]) -> Option<Delta<'a>> {
     let text = |name| find(members, name).and_then(JsonString::of_value).filter(JsonString::is_well_formed);
-    let JsonString::Plain(kind) = kind else { return None };
-    match (kind, members.len()) {
+    match (kind.plain()?, members.len()) {
         ("text_chunk", 2) => Some(Delta { stream: Stream::Legacy, text: text("content")? }),
         ("text-delta", 3) => Some(Delta { stream: Stream::Text(text("id")?), text: text("delta")? }),
         ("reasoning-delta", 3) => Some(Delta { stream: Stream::Reasoning(text("id")?), text: text("delta")? }),

@@ -103,7 +103,7 @@ impl<'a> Members<'a> {
     }
 
     fn chunk(&self, data: &'a str) -> Option<Chunk<'a>> {
-        let JsonString::Plain(kind) = self.kind.string()? else { return None };
+        let kind = self.kind.string()?.plain()?;
         if let Some(delta) = self.delta(kind) {
             return Some(Chunk::Delta(delta));
         }

@@ -2,7 +2,7 @@
 //! JavaScript needs, instead of written again as JSON: there only the payload is parsed.
 
 use super::object::Member;
-use crate::json::{Escapes, JsonString, Lexer};
+use crate::json::{JsonString, Lexer};
 use ToolStep::{Input, Output};
 
 /// A tool's input or output with no member beside these, in this order, and no escapes in the first two.
@@ -36,8 +36,8 @@ pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
         lexer.literal(b"out")?;
     }
     lexer.literal(br#"put-available","toolCallId":""#)?;
-    let call = plain(&mut lexer)?;
-    let name = if lexer.takes(br#","toolName":""#) { Some(plain(&mut lexer)?) } else { None };
+    let call = lexer.text()?.plain()?;
+    let name = if lexer.takes(br#","toolName":""#) { Some(lexer.text()?.plain()?) } else { None };
     match step {
         Input => lexer.literal(br#","input":"#).and(name).map(drop)?,
         Output => lexer.literal(br#","output":"#)?,
@@ -46,15 +46,6 @@ pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
     lexer.expect(b'}')?;
     lexer.end()?;
     Some(Tool { step, call, name, payload })
-}
-
-/// A string without escapes, after its opening quote.
-fn plain<'a>(lexer: &mut Lexer<'a>) -> Option<&'a str> {
-    let start = lexer.at();
-    match lexer.string()? {
-        Escapes::None => lexer.since(start)?.strip_suffix('"'),
-        Escapes::Some => None,
-    }
 }
 
 /// The same of an object that was cut already.
@@ -77,8 +68,5 @@ pub(super) fn of<'a>(kind: &str, members: &[Member<'a>]) -> Option<Tool<'a>> {
 
 /// What a member of this name says, both without escapes.
 fn text_of<'a>(member: &Member<'a>, name: &str) -> Option<&'a str> {
-    match JsonString::of_value(member.value)? {
-        JsonString::Plain(text) if member.name == JsonString::Plain(name) => Some(text),
-        _ => None,
-    }
+    if member.name == JsonString::Plain(name) { JsonString::of_value(member.value)?.plain() } else { None }
 }

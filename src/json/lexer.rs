@@ -82,13 +82,19 @@ impl<'a> Lexer<'a> {
     /// A name of an object and its colon.
     pub fn name(&mut self) -> Option<JsonString<'a>> {
         self.expect(b'"')?;
+        let name = self.text()?;
+        self.expect(b':')?;
+        Some(name)
+    }
+
+    /// A string, after its opening quote, as it stands between its quotes.
+    pub fn text(&mut self) -> Option<JsonString<'a>> {
         let start = self.at;
         let escapes = self.string()?;
-        let name = self.data.get(start..self.at - 1)?;
-        self.expect(b':')?;
+        let inner = self.data.get(start..self.at - 1)?;
         Some(match escapes {
-            Escapes::None => JsonString::Plain(name),
-            Escapes::Some => JsonString::Escaped(name),
+            Escapes::None => JsonString::Plain(inner),
+            Escapes::Some => JsonString::Escaped(inner),
         })
     }
 

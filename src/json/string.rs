@@ -32,6 +32,15 @@ impl<'a> JsonString<'a> {
         Some(Self::of(json.strip_prefix('"')?.strip_suffix('"')?))
     }
 
+    /// What it says, where it says what it shows.
+    #[must_use]
+    pub fn plain(self) -> Option<&'a str> {
+        match self {
+            Self::Plain(text) => Some(text),
+            Self::Escaped(_) => None,
+        }
+    }
+
     /// What it says; a lone surrogate becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {

@@ -35,7 +35,7 @@ export async function build() {
 }
 
 function glue() {
-  run("cargo", ["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--package", "rejoin", "--features", "bare"]);
+  run("cargo", ["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--package", "rejoin"]);
   const built = join(targetDir, "wasm32-unknown-unknown/wasm/rejoin.wasm");
   // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
   run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);

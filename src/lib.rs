@@ -1,45 +1,30 @@
-//! Chat streams that survive everything: the sans-IO client core of the npm package `rejoin`, and the parts of it that
-//! its reference server shares.
+//! Chat streams that survive everything: the client core of the npm package `rejoin`, and the parts of it that its
+//! reference server shares.
 //!
-//! The core gets [inputs](io::Input) and the time, and gives [effects](io::Effect); see [`io`] for the rules. It knows
-//! no clock, no randomness, no socket and no JavaScript.
+//! | module | what it holds |
+//! |---|---|
+//! | [`stream`] | from the bytes of an event stream to the rows that listeners receive |
+//! | [`protocol`] | requests, and the bodies that answer them |
+//! | [`client`] | the machine: it takes [inputs](client::io::Input) and the time, and returns [effects](client::io::Effect) |
+//!
+//! The core performs no input or output itself. It has no clock, no randomness, no socket and no JavaScript, so a test
+//! can drive it with a virtual clock. For WebAssembly, `browser` carries out its effects and `bindings` converts values
+//! between JavaScript and Rust.
+//!
+//! Modules depend on each other in one direction only:
+//! `stream ← {protocol, persist, tabs} ← client ← browser ← bindings`, with `compat` beside `client`. The test
+//! `tests/layout.rs` reads the imports and enforces this.
 
-#![cfg_attr(all(feature = "bare", target_arch = "wasm32"), no_std)]
-
-extern crate alloc;
-
-pub mod adoption;
-pub mod align;
-pub mod answer;
-pub mod batch;
-pub mod chunk;
 pub mod client;
-pub mod context;
-pub mod cursor;
-pub mod decimal;
-pub mod dispatch;
-pub mod heap;
-pub mod io;
-pub mod json;
-pub mod map;
-pub mod merge;
-pub mod normalize;
-pub mod opening;
-pub mod reader;
-pub mod request;
-pub mod retry;
-pub mod session;
-pub mod short;
-pub mod sse;
-pub mod stop;
-pub mod tabs;
-pub mod task;
-pub mod text;
-pub mod time;
+pub mod protocol;
+pub mod stream;
 
-#[cfg(all(feature = "bare", target_arch = "wasm32"))]
-mod bare;
+#[cfg(any(target_arch = "wasm32", test))]
+pub(crate) mod compat;
+pub(crate) mod persist;
+pub(crate) mod tabs;
+
 #[cfg(target_arch = "wasm32")]
-pub mod bindings;
+pub(crate) mod bindings;
 #[cfg(target_arch = "wasm32")]
-pub mod browser;
+pub(crate) mod browser;

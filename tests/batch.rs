@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use rejoin::batch::{Age, Batch};
-use rejoin::chunk;
+use rejoin::stream::batch::{Age, Batch};
+use rejoin::stream::chunk;
 use std::fs;
 use std::path::Path;
 

@@ -2,9 +2,9 @@
 //! `hot ROW TASKS`: reads that many tasks of one row. See scripts/instructions.mjs.
 
 use core::hint::black_box;
-use rejoin::cursor::EventId;
-use rejoin::io::Metrics;
-use rejoin::reader::{Position, Reader};
+use rejoin::client::io::Metrics;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::reader::{Position, Reader};
 
 const CHUNKS: usize = 2_000;
 const READ: usize = 16 * 1024;

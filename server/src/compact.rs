@@ -1,11 +1,11 @@
 //! Merging adjacent deltas of a block into one chunk, which carries the id of the last one merged (PROTOCOL §2,
 //! `compact=1`). Snapshots of long logs are made in the same way.
 
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
 
-use crate::chunk::{Chunk, Legacy, json};
 use crate::store::Entry;
+use crate::stream::chunk::{Chunk, Legacy, json};
 
 /// Text of a merged chunk beyond which a new one is begun: far below the client's limit for one event.
 const LARGEST: usize = 256 * 1024;

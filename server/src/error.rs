@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde_json::{Map, Value, json};
 
 use crate::store::StoreError;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use rejoin::cursor::EventId;
-use rejoin::sse::encoder;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 

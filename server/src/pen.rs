@@ -7,12 +7,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 
-use crate::chunk;
 use crate::compact;
 use crate::metrics::Metrics;
 use crate::store::{Claim, Lookup, Operation, Result, SharedStore, Slice, Status, StoreError, Task};
+use crate::stream::chunk;
 use crate::transcript::Transcript;
 
 /// Entries read at once when a log is read whole.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rejoin::cursor::EventId;
-use rejoin::sse::encoder;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 
 use crate::compact::Compactor;

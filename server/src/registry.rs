@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::agent::{Agent, Completed, Turn};
-use crate::chunk;
 use crate::clock;
 use crate::error::ApiError;
 use crate::feed::Feeds;
 use crate::pen::{Ink, Lost, Pen};
-use crate::reader::{Reader, Replay};
 use crate::store::{
     Begin, Claim, Lookup, Message, NewTask, Role, Session, SharedStore, Slice, Stage, Status, StoreError, Task,
 };
+use crate::stream::chunk;
+use crate::stream::reader::{Reader, Replay};
 use crate::touch::Touch;
 use crate::writer::{self, Orders};
 

@@ -11,14 +11,14 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use rejoin::cursor::EventId;
-use rejoin::sse::encoder;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::encoder;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::clock;
 use crate::metrics::{Gauge, Metrics};
-use crate::reader::{Batch, Reader};
+use crate::stream::reader::{Batch, Reader};
 
 /// Names the task of a stream (PROTOCOL §1).
 pub const TASK_ID: HeaderName = HeaderName::from_static("x-task-id");

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::agent::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::chunk::{self, Chunk};
 use crate::pen::{Lost, Pen};
 use crate::store::Status;
+use crate::stream::chunk::{self, Chunk};
 
 /// Chunks that may wait for the log before the agent has to.
 const BACKLOG: usize = 256;

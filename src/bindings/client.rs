@@ -3,25 +3,23 @@
 //! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
 
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::cell::RefCell;
+use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
-use crate::batch::Batch;
 use crate::browser::driver::{Driver, Notice};
 use crate::browser::host::Host;
 use crate::browser::news::News;
 use crate::browser::options;
-use crate::cursor::EventId;
-use crate::decimal;
-use crate::io::{
+use crate::client::io::{
     Attempt, Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
 };
-use crate::json::{Json, ObjectWriter, array};
-use crate::session::Role;
-use crate::task::ActiveTask;
+use crate::client::session::Role;
+use crate::persist::ActiveTask;
+use crate::stream::batch::Batch;
+use crate::stream::bytes::decimal;
+use crate::stream::bytes::json::{Json, ObjectWriter, array};
+use crate::stream::cursor::EventId;
 
 /// One client. Every method takes `&self`: JavaScript may call one from within another.
 #[wasm_bindgen]

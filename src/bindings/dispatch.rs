@@ -1,9 +1,8 @@
 //! `createStreamEventDispatcher`: one crossing per batch, two words in per chunk, three words out per call to make.
 
-use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
-use crate::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};
+use crate::compat::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};
 
 /// Set in the first word of a chunk whose [`Weight`] is interim.
 const INTERIM: u32 = 0x100;

@@ -1,9 +1,8 @@
 //! `mergeMessages`: numbers in, places out. The texts stay in JavaScript, which answers the few questions about them.
 
-use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
-use crate::merge::{Activity, Merged, Message, Role, Text, Texts, merge};
+use crate::compat::merge::{Activity, Merged, Message, Role, Text, Texts, merge};
 
 #[wasm_bindgen]
 extern "C" {

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::normalize::{ErrorText, Form, data_start};
+use crate::compat::normalize::{ErrorText, Form, data_start};
 
 /// The [`Form`] of a type, by its number.
 #[wasm_bindgen(js_name = formOfType)]

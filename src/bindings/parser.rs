@@ -10,12 +10,10 @@
 //! | `INVALID_RETRY` | units of value, line | these |
 //! | `TOO_LARGE` | | |
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
-use crate::batch::utf16_len;
-use crate::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
+use crate::stream::batch::utf16_len;
+use crate::stream::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
 
 const EVENT: u32 = 0;
 const ID: u32 = 1;
@@ -52,7 +50,7 @@ impl EventStream {
         if self.parser.feed(bytes, &mut self.found).is_err() {
             self.found.rows.push(TOO_LARGE);
         }
-        core::mem::take(&mut self.found.rows)
+        std::mem::take(&mut self.found.rows)
     }
 
     /// As `feed`, for text.
@@ -63,7 +61,7 @@ impl EventStream {
 
     /// The text of the rows that were given last.
     pub fn text(&mut self) -> String {
-        core::mem::take(&mut self.found.text)
+        std::mem::take(&mut self.found.text)
     }
 
     /// Ready for another stream.
@@ -75,7 +73,7 @@ impl EventStream {
     #[wasm_bindgen(js_name = resetConsuming)]
     pub fn reset_consuming(&mut self) -> Vec<u32> {
         self.parser.reset_consuming(&mut self.found);
-        core::mem::take(&mut self.found.rows)
+        std::mem::take(&mut self.found.rows)
     }
 }
 

@@ -4,18 +4,14 @@
 //! finds the client at rest. An input that comes while effects are carried out is handled at once, and its effects
 //! take their place behind those that wait.
 
-use alloc::borrow::ToOwned;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell};
 
 use super::host::Host;
 use super::news::{News, head};
 use crate::client::Client;
-use crate::io::{
+use crate::client::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Why,
 };
-use crate::text::cut;
 
 /// The host counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`] is harmless.
 const LONGEST_WAIT: Millis = 1 << 30;
@@ -92,7 +88,7 @@ impl Driver {
         let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
         let keys = self.host.keys(&prefix);
         let mut rest = keys.as_str();
-        while let Some((key, next)) = cut(rest, b'\0') {
+        while let Some((key, next)) = rest.split_once('\0') {
             self.restore_key(key);
             rest = next;
         }

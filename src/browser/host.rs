@@ -1,7 +1,6 @@
 //! What the shell may call of the browser (`js/host.ts`). None of it throws, and none of it calls code of the app before the
 //! WebAssembly call has returned; but for the app's storage, which is synchronous, and what listens to an abort.
 
-use alloc::string::String;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -21,7 +20,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn wake(this: &Host);
 
-    /// Chunks of a session wait, with their [`Urgency`](crate::io::Urgency) by its number. No notice, because it comes
+    /// Chunks of a session wait, with their [`Urgency`](crate::client::io::Urgency) by its number. No notice, because it comes
     /// with each read: this way costs one string.
     #[wasm_bindgen(method)]
     pub fn deliver(this: &Host, session: &str, urgency: u8);

@@ -1,8 +1,7 @@
 //! What the browser tells, by number (`js/news.ts`).
 
-use crate::decimal;
-use crate::io::{Head, Redirect};
-use crate::text::cut;
+use crate::client::io::{Head, Redirect};
+use crate::stream::bytes::decimal;
 
 /// What happened. Those of a request come with its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl News {
 pub fn head(text: &str) -> Head<'_> {
     let mut rest = text;
     let mut line = || {
-        let (line, next) = cut(rest, b'\n').unwrap_or((rest, ""));
+        let (line, next) = rest.split_once('\n').unwrap_or((rest, ""));
         rest = next;
         line
     };

@@ -1,9 +1,8 @@
 //! The options of `createChatStreams` as they cross from JavaScript, and the core's settings they become: every number
 //! clamped to what makes sense, whatever the app gave. `js/arguments.ts` has told the app of wrong types already.
 
-use crate::io::{Config, Millis, Repost};
-use crate::json::Json;
-use alloc::string::String;
+use crate::client::io::{Config, Millis, Repost};
+use crate::stream::bytes::json::Json;
 
 const DAY: Millis = 86_400_000;
 

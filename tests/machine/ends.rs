@@ -1,6 +1,6 @@
 //! The end: only a real one is finished (API.md, guarantee 2; PROTOCOL §2).
 
-use rejoin::io::{OutcomeKind, Status};
+use rejoin::client::io::{OutcomeKind, Status};
 
 use crate::harness::{Harness, S};
 

@@ -1,8 +1,8 @@
 //! Guards that no other test missed when they were taken away: of what listeners hold, of what a stop leaves, of which task
 //! a look may find.
 
-use rejoin::io::{Config, Input, Network, OutcomeKind, Status};
-use rejoin::task::ActiveTask;
+use rejoin::client::ActiveTask;
+use rejoin::client::io::{Config, Input, Network, OutcomeKind, Status};
 
 use crate::harness::{Harness, S, running};
 
@@ -297,8 +297,12 @@ fn a_message_that_was_let_go_does_not_take_the_record_of_the_stream_that_followe
     let message = harness.last().attempt;
     harness.detach();
     harness.rejoin("t2", None);
-    let head =
-        rejoin::io::Head { status: 200, content_type: "text/event-stream", task: Some("t1"), ..Default::default() };
+    let head = rejoin::client::io::Head {
+        status: 200,
+        content_type: "text/event-stream",
+        task: Some("t1"),
+        ..Default::default()
+    };
     harness.input(Input::Opened { attempt: message, head });
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }

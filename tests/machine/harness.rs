@@ -1,13 +1,13 @@
 //! Drives one client by hand: what goes in, what comes out, on a clock that the test moves.
 
-use rejoin::batch::Batch;
 use rejoin::client::Client;
-use rejoin::cursor::EventId;
-use rejoin::io::{
+use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
     SendRequest, Status, Urgency, Why,
 };
-use rejoin::sse::encoder;
+use rejoin::stream::batch::Batch;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::encoder;
 
 /// The session of every test.
 pub const S: &str = "s";

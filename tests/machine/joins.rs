@@ -1,7 +1,7 @@
 //! Rejoining: what is asked, what is known already, what starts over (API.md, guarantees 1 and 2).
 
-use rejoin::cursor::EventId;
-use rejoin::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
+use rejoin::client::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
+use rejoin::stream::cursor::EventId;
 
 use crate::harness::{Harness, S, running};
 

@@ -1,6 +1,6 @@
 //! Stalls, the network, the page: a stream that lives is left alone, one that is dead is rejoined at once.
 
-use rejoin::io::{Config, Input, Network, OutcomeKind, Page, Status};
+use rejoin::client::io::{Config, Input, Network, OutcomeKind, Page, Status};
 
 use crate::harness::{Harness, S};
 
@@ -124,7 +124,7 @@ fn a_page_that_returns_does_not_wait_out_its_own_backoff_but_the_servers() {
     harness.page(Page::Shown);
     let asked = harness.asked.len();
     assert_eq!(harness.last().at, harness.now);
-    let head = rejoin::io::Head { status: 503, retry_after: Some("20"), ..rejoin::io::Head::default() };
+    let head = rejoin::client::io::Head { status: 503, retry_after: Some("20"), ..rejoin::client::io::Head::default() };
     harness.answer_with(head, "");
     harness.pass(1_000);
     harness.page(Page::Shown);

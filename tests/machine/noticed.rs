@@ -1,10 +1,10 @@
 //! What a person sees and hears of a stream beside its chunks, each told once and none too late; found missing by
 //! mutating the machine until no test complained.
 
-use rejoin::io::{
+use rejoin::client::ActiveTask;
+use rejoin::client::io::{
     Config, Effect, Head, Input, Network, Origin, OutcomeKind, Recovery, Repost, Request, Status, Urgency,
 };
-use rejoin::task::ActiveTask;
 
 use crate::harness::{Harness, S};
 

@@ -1,6 +1,6 @@
 //! What is news and what is known, what is a hole and what is none: events with ids, without, and both in one stream.
 
-use rejoin::io::OutcomeKind;
+use rejoin::client::io::OutcomeKind;
 
 use crate::harness::{Harness, S};
 

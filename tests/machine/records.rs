@@ -1,7 +1,7 @@
 //! The saved task: never ahead of delivery, one record a session, nothing but ids, counts and times (guarantee 4).
 
-use rejoin::io::{Config, Input};
-use rejoin::task::ActiveTask;
+use rejoin::client::ActiveTask;
+use rejoin::client::io::{Config, Input};
 
 use crate::harness::{Harness, S};
 

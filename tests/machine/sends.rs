@@ -1,6 +1,8 @@
 //! Sending a message: once, whatever becomes of the answer (API.md, guarantee 3).
 
-use rejoin::io::{Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, Status, Why};
+use rejoin::client::io::{
+    Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, Status, Why,
+};
 
 use crate::harness::{Harness, S, running};
 

@@ -1,6 +1,6 @@
 //! Stopping and letting go are different things (API.md, `stopStream`, `detachStream`, `close`).
 
-use rejoin::io::{Config, Head, Input, Network, OutcomeKind, Request, Status};
+use rejoin::client::io::{Config, Head, Input, Network, OutcomeKind, Request, Status};
 
 use crate::harness::{Harness, S, running};
 
@@ -134,7 +134,7 @@ fn a_stop_with_an_expired_token_asks_for_headers_once_more() {
     let stop = harness.stop();
     harness.answer(401, "");
     harness.pass(1_000);
-    assert_eq!(harness.last().why, rejoin::io::Why::Unauthorized);
+    assert_eq!(harness.last().why, rejoin::client::io::Why::Unauthorized);
     harness.answer(401, "");
     assert_eq!(harness.outcome(stop), None);
 }

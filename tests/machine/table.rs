@@ -1,8 +1,10 @@
 //! The status table of API.md, row by row where the other files do not tell it: what each kind of request makes of each
 //! answer, and what a stop, a page and the storage do beside it.
 
-use rejoin::io::{Config, Failure, Head, Input, Network, Origin, OutcomeKind, Page, Recovery, Replay, Request, Status};
-use rejoin::task::ActiveTask;
+use rejoin::client::ActiveTask;
+use rejoin::client::io::{
+    Config, Failure, Head, Input, Network, Origin, OutcomeKind, Page, Recovery, Replay, Request, Status,
+};
 
 use crate::harness::{Harness, S, running};
 

@@ -1,6 +1,6 @@
 //! One tab among others: what it makes of their messages, their stops, and of a browser that lets it have no others.
 
-use rejoin::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Status};
+use rejoin::client::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Status};
 
 use crate::harness::{Harness, S};
 

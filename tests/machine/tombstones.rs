@@ -1,8 +1,8 @@
 //! Stops that the server never acknowledged, because it cannot cancel or would not: what was stopped is not told again,
 //! whatever the session does next (API.md, `stopStream`).
 
-use rejoin::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
-use rejoin::task::SavedTask;
+use rejoin::client::SavedTask;
+use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
 
 use crate::harness::{Harness, S, running};
 
@@ -127,7 +127,7 @@ fn a_stop_that_is_acknowledged_late_is_forgotten_though_another_task_was_joined_
 fn a_task_that_the_app_sets_by_hand_is_wanted_again() {
     let mut harness = stopped();
     answer_next_message(&mut harness);
-    let active = rejoin::task::ActiveTask { task: "t1".into(), session: S.into(), ..Default::default() };
+    let active = rejoin::client::ActiveTask { task: "t1".into(), session: S.into(), ..Default::default() };
     harness.client.set_active_task(active, harness.now);
     harness.drain();
     harness.resume();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin::client::Client;
-use rejoin::cursor::EventId;
-use rejoin::io::{Attempt, Config};
-use rejoin::session::Snapshot;
+use rejoin::client::io::{Attempt, Config};
+use rejoin::client::session::Snapshot;
+use rejoin::stream::cursor::EventId;
 
 use crate::plan::Backend;
 use crate::rows::Row;

@@ -1,6 +1,6 @@
 //! What a seed decides: the backend, what people do and when, what the network and the server do to each request.
 
-use rejoin::retry::Jitter;
+use rejoin::client::retry::Jitter;
 
 /// The backend of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

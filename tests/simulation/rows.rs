@@ -1,7 +1,7 @@
 //! Reads a batch's columns as the JavaScript side does, as far as the simulation needs it.
 
-use rejoin::batch::Batch;
-use rejoin::cursor::EventId;
+use rejoin::stream::batch::Batch;
+use rejoin::stream::cursor::EventId;
 use serde_json::Value;
 
 /// One row as a listener sees it.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use rejoin::cursor::EventId;
-use rejoin::io::{Replay, SendRequest};
-use rejoin::retry::Jitter;
+use rejoin::client::io::{Replay, SendRequest};
+use rejoin::client::retry::Jitter;
+use rejoin::stream::cursor::EventId;
 use serde_json::json;
 
 use crate::plan::{Backend, Plan};
@@ -345,7 +345,7 @@ fn error(status: u16, code: &str, more: &str) -> Served {
     Served::Plain(plain_error(status, code, more))
 }
 
-/// The inverse of the days count in `rejoin::time`, by stepping.
+/// The inverse of the days count in `rejoin::protocol::time`, by stepping.
 fn iso8601(ms: u64) -> String {
     let (mut days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

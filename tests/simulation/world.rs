@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rejoin::cursor::EventId;
-use rejoin::io::{
+use rejoin::client::io::{
     Attempt, Author, Config, Effect, Head, Input, LockMode, Millis, Network, Outcome, OutcomeKind, Page as PageLife,
     Request, SendRequest, Urgency,
 };
-use rejoin::retry::Jitter;
-use rejoin::sse::encoder;
+use rejoin::client::retry::Jitter;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::encoder;
 
 use crate::browser::{Page, Promise, SESSIONS, View, is_silent, name_of};
 use crate::plan::{Backend, Deed, Fault, Plan, PlannedDeed};
@@ -641,7 +641,7 @@ impl World {
             }
             Event::Ended(attempt) => self.over(attempt, Input::Ended { attempt }),
             Event::Failed(attempt) => {
-                let failure = rejoin::io::Failure::Network("reset".into());
+                let failure = rejoin::client::io::Failure::Network("reset".into());
                 self.over(attempt, Input::Failed { attempt, failure })
             }
             Event::Answered(attempt, status, retry_after, body) => {
@@ -780,7 +780,7 @@ impl World {
         let live = self.tab.page.client.snapshot(session);
         self.orphan();
         self.view().silenced = true;
-        if let Some(task) = live.task.filter(|_| live.status != rejoin::io::Status::Completed) {
+        if let Some(task) = live.task.filter(|_| live.status != rejoin::client::io::Status::Completed) {
             self.lane().stopped_tasks.insert(task);
         }
         let call = self.promise(Promise::Stop);
@@ -1020,7 +1020,7 @@ impl World {
     fn check_outcome(&mut self, promise: &Promise, outcome: Option<&Outcome>) -> Step {
         let name = match outcome {
             None => "None".to_owned(),
-            Some(outcome) if outcome.origin == rejoin::io::Origin::Joined => "Joined".to_owned(),
+            Some(outcome) if outcome.origin == rejoin::client::io::Origin::Joined => "Joined".to_owned(),
             Some(outcome) => format!("{:?}", outcome.kind),
         };
         *self.seen.outcomes.entry(name).or_default() += 1;

@@ -1,8 +1,8 @@
 //! What holds for the data of any event, checked by `cargo test` and by fuzzing.
 
-use rejoin::batch::{Age, Batch};
-use rejoin::chunk::{Chunk, Malformed, Tool, ToolStep, decode, decode_exact};
-use rejoin::cursor::EventId;
+use rejoin::stream::batch::{Age, Batch};
+use rejoin::stream::chunk::{Chunk, Malformed, Tool, ToolStep, decode, decode_exact};
+use rejoin::stream::cursor::EventId;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 

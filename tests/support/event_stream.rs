@@ -1,7 +1,7 @@
 //! The event stream as the HTML standard writes it down, slowly: the whole stream at once, decoded first, each clause a
 //! line. What the parser in `src/sse` is held against, by `cargo test` and by fuzzing.
 
-use rejoin::sse::parser::{Event, Parser, Sink, text};
+use rejoin::stream::sse::parser::{Event, Parser, Sink, text};
 
 /// What a stream says, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

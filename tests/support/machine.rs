@@ -7,15 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rejoin::batch::Batch;
 use rejoin::client::Client;
-use rejoin::cursor::EventId;
-use rejoin::io::{
+use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Page, Redirect, Repost, Request,
     SendRequest, Status,
 };
-use rejoin::sse::parser::{Event, Parser, Sink};
-use rejoin::task::{ActiveTask, SavedTask, decode_legacy};
+use rejoin::client::{ActiveTask, SavedTask, decode_legacy};
+use rejoin::stream::batch::Batch;
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::sse::parser::{Event, Parser, Sink};
 
 const SESSIONS: &[&str] = &["s", "t", "/ü"];
 const TASKS: &[&str] = &["t1", "t2", "", "t 3"];

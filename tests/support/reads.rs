@@ -1,11 +1,11 @@
 //! A stream means the same however it is cut into reads: whole events that are read in one go, and bytes that come one by
 //! one, which never are.
 
-use rejoin::chunk::{Chunk, Delta, JsonString, decode};
-use rejoin::cursor::EventId;
-use rejoin::io::Metrics;
-use rejoin::reader::{Position, Reader, Recording, Verdict};
-use rejoin::tabs::History;
+use rejoin::client::History;
+use rejoin::client::io::Metrics;
+use rejoin::stream::chunk::{Chunk, Delta, JsonString, decode};
+use rejoin::stream::cursor::EventId;
+use rejoin::stream::reader::{Position, Reader, Recording, Verdict};
 
 /// What streams are put together of: events that repeat, and what breaks the repetition.
 const PIECES: &[&str] = &[

@@ -3,8 +3,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
-use rejoin::chunk;
-use rejoin::sse::parser::{Event, Parser, Sink, text};
+use rejoin::stream::chunk;
+use rejoin::stream::sse::parser::{Event, Parser, Sink, text};
 use rejoin_benches::{deltas, large_events};
 use std::convert::Infallible;
 use std::hint::black_box;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rejoin::sse::parser::{Event, Parser, Sink};
+use rejoin::stream::sse::parser::{Event, Parser, Sink};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::chunk::{self, Chunk};
 use crate::store::{Message, Role};
+use crate::stream::chunk::{self, Chunk};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Silence after which an endpoint is given up: a large model on a small machine may think long before its first word.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use futures_util::future::try_join_all;
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,9 +14,9 @@ use super::{Answer, App, Id, Query, Shared, body, view};
 use crate::auth::Caller;
 use crate::clock::{self, iso8601};
 use crate::error::ApiError;
-use crate::reader::Replay;
 use crate::registry::{Opened, Sent, fresh_id};
 use crate::store::{Message, Page, Role, Session, Task};
+use crate::stream::reader::Replay;
 
 /// How often a session is read anew when its task changes while it is read.
 const TRIES: usize = 10;

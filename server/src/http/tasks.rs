@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::IntoResponse;
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde_json::json;
 
 use super::{Answer, App, Id, Query, Shared, view};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::reader::Replay;
 use crate::registry::Opened;
+use crate::stream::reader::Replay;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

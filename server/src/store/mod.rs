@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
 
 pub use bells::Bell;

@@ -44,7 +44,7 @@ async fn every_event_has_a_growing_id() {
     let server = TestServer::start(&[]).await;
     let session = server.session().await;
     let chunks = server.send(&session, "/tokens 100 /rate 0").await.whole().await;
-    let ids: Vec<rejoin::cursor::EventId> = chunks.iter().map(|chunk| chunk.id.parse().unwrap()).collect();
+    let ids: Vec<rejoin::stream::cursor::EventId> = chunks.iter().map(|chunk| chunk.id.parse().unwrap()).collect();
     assert!(ids.is_sorted_by(|one, next| one < next));
 }
 

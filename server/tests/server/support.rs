@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use rejoin::sse::parser::{Event, Parser as EventStream, Sink};
+use rejoin::stream::sse::parser::{Event, Parser as EventStream, Sink};
 use rejoin_server::{Config, Server};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};

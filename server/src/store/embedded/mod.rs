@@ -18,7 +18,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 
 use super::bells::{Bell, Bells};
 use super::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
 
 use super::sessions;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, RedisError, ScriptInvocation};
 use async_trait::async_trait;
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 
 use super::bells::Bell;
 use super::{

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use redis::{Value, cmd, from_redis_value};
-use rejoin::cursor::EventId;
+use rejoin::stream::cursor::EventId;
 
 use super::{Redis, keys, strange};
 use crate::clock;

@@ -1,0 +1,299 @@
+//! Cancelling a task on the server, until the server has acknowledged it (API.md, `stopStream`).
+//!
+//! The stream itself is over for the app by then. A canceller works on behind it: it waits for the answer of a message
+//! that is on its way, or looks at the session, to learn the task; then it asks for the cancel, again and again. Its
+//! memory is the saved record with the time of the stop, so that a reload takes it up again.
+
+use crate::client::context::{Context, Departure};
+use crate::client::io::{Attempt, Call, Effect, Failure, Head, Millis, Network, Request, Why};
+use crate::client::retry::{Backoff, Budget, Next, parse_retry_after};
+use crate::client::session::Leftover;
+use crate::persist::{ActiveTask, SavedTask};
+use crate::protocol::answer::{read_error, read_session};
+
+/// How long one request may stay unanswered, in ms.
+const PATIENCE: Millis = 45_000;
+/// A message that may still be on its way to the server is looked for this often.
+const LOOKS: u32 = 3;
+
+/// Whether a 404 is about the task. Otherwise this backend cannot cancel.
+fn is_task_gone(head: &Head<'_>, body: &[u8]) -> bool {
+    read_error(head, body).code == "TASK_NOT_FOUND"
+}
+
+/// What is asked of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Look,
+    Cancel,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The message is on its way; its answer tells the task.
+    Awaiting { attempt: Attempt, since: Millis },
+    /// A request is out.
+    Asking { attempt: Attempt, ask: Ask, since: Millis },
+    /// The next request waits: until a time, or for the network (`None`).
+    Waiting { ask: Ask, until: Option<Millis> },
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Cancels one session's task.
+#[derive(Debug)]
+pub struct Canceller {
+    session: String,
+    task: Option<String>,
+    calls: Vec<Call>,
+    backoff: Backoff,
+    /// Looks at the session that may still find nothing.
+    looks: u32,
+    unauthorized: bool,
+    state: State,
+}
+
+impl Canceller {
+    /// Has nothing to do yet.
+    #[must_use]
+    pub fn new(session: &str, cx: &mut Context) -> Self {
+        Self {
+            session: session.to_owned(),
+            task: None,
+            calls: Vec::new(),
+            backoff: cx.backoff(),
+            looks: LOOKS,
+            unauthorized: false,
+            state: State::Done,
+        }
+    }
+
+    /// Takes on what a stop left. What an earlier stop left gives way to it: a session runs one task at a time.
+    pub fn take_on(&mut self, leftover: Leftover, cx: &mut Context) {
+        match leftover {
+            Leftover::Nothing if self.is_done() => self.finish(cx),
+            Leftover::Nothing => {}
+            Leftover::Task(task) if self.task.as_ref() == Some(&task) => self.remember(cx),
+            Leftover::Task(task) => {
+                self.drop_request(cx);
+                self.cancel(task, cx);
+            }
+            Leftover::InFlight(attempt) => {
+                self.drop_request(cx);
+                self.remember(cx);
+                self.state = State::Awaiting { attempt, since: cx.now };
+            }
+            Leftover::Unknown => self.look(LOOKS, cx),
+            Leftover::Elsewhere => self.look(if cx.config.tab.is_some() { LOOKS } else { 1 }, cx),
+        }
+    }
+
+    fn look(&mut self, looks: u32, cx: &mut Context) {
+        self.drop_request(cx);
+        self.remember(cx);
+        self.looks = looks;
+        self.ask(Ask::Look, cx);
+    }
+
+    fn drop_request(&self, cx: &mut Context) {
+        if let State::Asking { attempt, .. } = self.state {
+            cx.push(Effect::Abort { attempt });
+        }
+    }
+
+    /// Whether the server has acknowledged, or there was nothing to cancel.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// The task, once known.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.task.as_deref()
+    }
+
+    /// Another call waits for the acknowledgement.
+    pub fn attach(&mut self, call: Call, cx: &mut Context) {
+        self.calls.push(call);
+        if self.is_done() {
+            self.finish(cx);
+        }
+    }
+
+    /// Whether an input of this attempt still counts.
+    #[must_use]
+    pub fn is_current(&self, answered: Attempt) -> bool {
+        matches!(self.state, State::Awaiting { attempt, .. } | State::Asking { attempt, .. } if attempt == answered)
+    }
+
+    /// The message's stream opened: its task exists.
+    pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
+        let State::Awaiting { attempt, .. } = self.state else { return };
+        cx.push(Effect::Abort { attempt });
+        match head.task.filter(|task| !task.is_empty()) {
+            Some(task) => self.cancel(task.to_owned(), cx),
+            None => self.ask(Ask::Look, cx),
+        }
+    }
+
+    /// A plain answer came.
+    pub fn handle_answered(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        match self.state {
+            State::Awaiting { .. } => self.handle_send_answer(head.status, cx),
+            State::Asking { ask, .. } => self.handle_ask_answer(ask, head, body, cx),
+            _ => {}
+        }
+    }
+
+    /// A message that was refused started no task.
+    fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
+        match status {
+            400..=407 | 409..=499 => self.finish(cx),
+            _ => self.ask(Ask::Look, cx),
+        }
+    }
+
+    /// A stop that the server refuses, or does not know how to carry out, stays remembered: the task may run on, and the
+    /// record of its stop is what keeps this browser from resuming it.
+    fn handle_ask_answer(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+        match (ask, head.status) {
+            (_, 401) if !self.unauthorized => {
+                self.unauthorized = true;
+                self.ask(ask, cx);
+            }
+            (Ask::Cancel, 501) => self.give_up(cx),
+            (_, 408 | 425 | 429 | 500..) => {
+                let floor = head.retry_after.and_then(|value| parse_retry_after(value, head.date, cx.now));
+                self.try_again(ask, floor.unwrap_or(0), cx);
+            }
+            (Ask::Look, 200) => self.handle_session(body, cx),
+            (Ask::Look, 404 | 410) | (Ask::Cancel, 200..=299 | 410) => self.finish(cx),
+            (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
+            _ => self.give_up(cx),
+        }
+    }
+
+    fn handle_session(&mut self, body: &[u8], cx: &mut Context) {
+        self.unauthorized = false;
+        self.looks = self.looks.saturating_sub(1);
+        match read_session(body).and_then(|view| view.active) {
+            Some(active) => self.cancel(active.task_id, cx),
+            None if self.looks > 0 => self.try_again(Ask::Look, 0, cx),
+            None => self.finish(cx),
+        }
+    }
+
+    fn cancel(&mut self, task: String, cx: &mut Context) {
+        self.task = Some(task);
+        self.remember(cx);
+        self.ask(Ask::Cancel, cx);
+    }
+
+    /// A request ended without an answer.
+    pub fn handle_failed(&mut self, failure: &Failure, cx: &mut Context) {
+        match (&self.state, failure) {
+            (_, Failure::InvalidUrl(_)) => self.finish(cx),
+            (State::Awaiting { .. }, _) => self.try_again(Ask::Look, 0, cx),
+            (State::Asking { ask, .. }, _) => self.try_again(*ask, 0, cx),
+            _ => {}
+        }
+    }
+
+    /// When this canceller wants to be woken.
+    #[must_use]
+    pub fn deadline(&self, cx: &Context) -> Option<Millis> {
+        match &self.state {
+            State::Awaiting { since, .. } | State::Asking { since, .. } => {
+                Some(since.saturating_add(cx.answer_patience(PATIENCE)))
+            }
+            State::Waiting { until, .. } => *until,
+            State::Done => None,
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, cx: &mut Context) {
+        match self.state {
+            State::Waiting { ask, until: Some(until) } if until <= cx.now => self.ask(ask, cx),
+            State::Awaiting { attempt, since } | State::Asking { attempt, since, .. }
+                if since.saturating_add(cx.answer_patience(PATIENCE)) <= cx.now =>
+            {
+                cx.push(Effect::Abort { attempt });
+                self.handle_failed(&Failure::Network(String::new()), cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// The network came or went.
+    pub fn handle_network(&mut self, network: Network, cx: &mut Context) {
+        match (network, &mut self.state) {
+            (Network::Offline, State::Waiting { until, .. }) => *until = None,
+            (Network::Online, State::Waiting { ask, .. }) => {
+                let ask = *ask;
+                self.backoff.excuse(cx.now);
+                self.ask(ask, cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets go without forgetting: the record stays, another page goes on.
+    pub fn close(&mut self, cx: &mut Context) {
+        if let State::Asking { attempt, ask: Ask::Look, .. } = self.state {
+            cx.push(Effect::Abort { attempt });
+        }
+        self.give_up(cx);
+    }
+
+    fn give_up(&mut self, cx: &mut Context) {
+        cx.resolve(&mut self.calls, None);
+        self.state = State::Done;
+    }
+
+    fn ask(&mut self, ask: Ask, cx: &mut Context) {
+        match cx.departure(&self.backoff) {
+            Departure::Now => self.open(ask, cx),
+            Departure::Later(until) => self.state = State::Waiting { ask, until },
+        }
+    }
+
+    fn open(&mut self, ask: Ask, cx: &mut Context) {
+        let request = match (ask, &self.task) {
+            (Ask::Cancel, Some(task)) => Request::Cancel { task: task.clone() },
+            _ => Request::Session { session: self.session.clone() },
+        };
+        let attempt = cx.new_attempt();
+        let why = if self.unauthorized { Why::Unauthorized } else { Why::Resume };
+        self.backoff.requested(cx.now);
+        self.state = State::Asking { attempt, ask, since: cx.now };
+        cx.push(Effect::Open { attempt, request, why });
+    }
+
+    fn try_again(&mut self, ask: Ask, floor: Millis, cx: &mut Context) {
+        self.state = match self.backoff.failed(cx.now, floor, Budget::Task) {
+            Next::At(at) => State::Waiting { ask, until: cx.planned(at) },
+            Next::Exhausted => return self.give_up(cx),
+        };
+    }
+
+    /// Acknowledged, or nothing to cancel.
+    fn finish(&mut self, cx: &mut Context) {
+        self.state = State::Done;
+        cx.resolve(&mut self.calls, None);
+        cx.acknowledge(&self.session, self.task.as_deref());
+    }
+
+    /// Writes the stop into the session's record.
+    fn remember(&mut self, cx: &mut Context) {
+        let known = cx.records.get(&self.session).cloned().unwrap_or_default();
+        let stopped = known.stopped.or(Some(cx.now));
+        let started = if known.active.started == 0 { cx.now } else { known.active.started };
+        let task = self.task.clone().unwrap_or_default();
+        let is_same = known.active.task == task;
+        let active = ActiveTask { task, session: self.session.clone(), started, ..known.active };
+        let unnumbered = if is_same { known.unnumbered } else { 0 };
+        cx.save(SavedTask { active, unnumbered, saved: cx.now, stopped, stops: Vec::new() });
+    }
+}

@@ -1,0 +1,621 @@
+//! All sessions of one client: routes inputs to their machine, merges effects and deadlines.
+//!
+//! # Contract
+//! **After each [`Client::handle`], drain [`Client::poll`]**, then arm one timer for [`Client::deadline`]. Time that
+//! runs back is ignored. An input for a request that no longer counts is dropped here, in `Client::route`, and
+//! nowhere else.
+
+mod cancel;
+mod context;
+pub mod io;
+mod outcome;
+pub mod retry;
+pub mod session;
+
+use crate::client::cancel::adoption::Adoptions;
+use crate::client::cancel::canceller::Canceller;
+use crate::client::context::Context;
+use crate::client::io::{
+    Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, Outcome, OutcomeKind, Recovery, SendRequest,
+    Status,
+};
+use crate::client::outcome::bare_outcome;
+use crate::client::session::{Leftover, Session, Snapshot};
+pub use crate::persist::{ActiveTask, SavedTask, decode_legacy};
+use crate::stream::batch::Batch;
+use crate::stream::cursor::EventId;
+use crate::stream::error::local_error;
+pub use crate::tabs::History;
+use crate::tabs::{Message, News};
+use std::collections::BTreeMap;
+
+/// The client.
+///
+/// ```
+/// use rejoin::client::Client;
+/// use rejoin::client::io::{Author, Config, Effect, Input, SendRequest};
+///
+/// let mut client = Client::new(Config::default(), 0);
+/// let message = "hi".to_owned();
+/// let request = SendRequest { message, author: Author::User, context: None, message_id: "m1".to_owned() };
+/// client.handle(Input::Start { session: "s1", call: 1, request }, 0);
+/// while let Some(effect) = client.poll() {
+///     if let Effect::Open { request, .. } = effect {
+///         assert_eq!(request.path(), "/sessions/s1/stream");
+///     }
+/// }
+/// assert_eq!(client.deadline(), Some(45_000));
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    cx: Context,
+    sessions: BTreeMap<String, Session>,
+    cancellers: BTreeMap<String, Canceller>,
+    /// Stops that other tabs have to bring to the server.
+    adoptions: Adoptions,
+    /// Saved records that were dropped, by session.
+    dropped: BTreeMap<String, u64>,
+    /// Messages that wait for their session: for the last rows of the stream before, for its cancelling, or for the
+    /// look at what there is to resume.
+    queued: BTreeMap<String, (Call, SendRequest)>,
+    /// Messages on their way whose stream was let go: their task is still to be saved.
+    orphans: BTreeMap<Attempt, String>,
+    life: Life,
+}
+
+/// Whether the client still acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Open,
+    Closed,
+}
+
+impl Client {
+    /// A client that begins at `now`.
+    #[must_use]
+    pub fn new(config: Config, now: Millis) -> Self {
+        Self {
+            cx: Context::new(config, now),
+            sessions: BTreeMap::default(),
+            cancellers: BTreeMap::default(),
+            adoptions: Adoptions::default(),
+            dropped: BTreeMap::default(),
+            queued: BTreeMap::default(),
+            orphans: BTreeMap::default(),
+            life: Life::Open,
+        }
+    }
+
+    /// Takes one input. Drain [`Client::poll`] afterwards.
+    pub fn handle(&mut self, input: Input<'_>, now: Millis) {
+        self.cx.advance(now);
+        if self.life == Life::Closed {
+            return;
+        }
+        self.dispatch(input);
+        self.tidy();
+    }
+
+    /// The next effect, in order.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.cx.poll()
+    }
+
+    /// When to hand in [`Input::Timeout`], if nothing comes before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Millis> {
+        if self.life == Life::Closed {
+            return None;
+        }
+        let streams = self.sessions.values().filter_map(|session| session.deadline(&self.cx));
+        let cancels = self.cancellers.values().filter_map(|canceller| canceller.deadline(&self.cx));
+        streams.chain(cancels).chain(self.adoptions.deadline()).min()
+    }
+
+    fn dispatch(&mut self, input: Input<'_>) {
+        match input {
+            Input::Start { session, call, request } => self.start(session, call, request),
+            Input::Rejoin { session, call, task, after } => self.rejoin(session, call, task, after),
+            Input::Resume { session, call } => self.resume(session, call),
+            Input::Stop { session, call } => self.stop(session, call),
+            Input::Detach { session } => self.detach(session),
+            Input::Close => self.close(),
+            Input::Delivered { session } => self.with(session, Session::handle_delivered),
+            Input::Opened { attempt, head } => self.handle_opened(attempt, &head),
+            Input::Bytes { attempt, bytes } => {
+                self.route(attempt, |session, cx| session.handle_bytes(bytes, cx), |_, _| {});
+            }
+            Input::Ended { attempt } => self.route(attempt, Session::handle_ended, |_, _| {}),
+            Input::Answered { attempt, head, body } => self.handle_answered(attempt, &head, body),
+            Input::Failed { attempt, failure } => self.handle_failed(attempt, failure),
+            Input::Timeout => {
+                self.each(Session::handle_timeout);
+                self.each_canceller(Canceller::handle_timeout);
+                self.adopt_due();
+            }
+            Input::Network(network) => {
+                self.cx.network = network;
+                self.each(|session, cx| session.handle_network(network, cx));
+                self.each_canceller(|canceller, cx| canceller.handle_network(network, cx));
+            }
+            Input::Page(page) => self.each(|session, cx| session.handle_page(page, cx)),
+            Input::Stored { key, value } => self.handle_stored(key, value),
+            Input::Restored => self.take_up_stops(),
+            Input::Watch { session } => self.with_new(session, |session, _| session.listen()),
+            Input::Tab { message } => self.handle_tab(message),
+            Input::Locked { session } => self.handle_locked(session),
+            Input::LockLost { session } => self.with(session, Session::handle_lock_lost),
+            Input::Alone => self.go_alone(),
+        }
+    }
+
+    // ---- calls of the app ----
+
+    fn start(&mut self, id: &str, call: Call, request: SendRequest) {
+        if self.adoptions.is_open(id) {
+            self.take_up_stop(id);
+        }
+        let session = self.sessions.get(id);
+        let must_wait = session
+            .is_some_and(|session| session.is_looking() || (session.is_draining() && session.has_untaken_rows()));
+        if self.queued.contains_key(id) || session.is_some_and(Session::is_busy) {
+            let task = session.and_then(Session::task).map(str::to_owned);
+            return self.refuse(call, task);
+        }
+        if must_wait || self.cancellers.contains_key(id) {
+            self.queued.insert(id.to_owned(), (call, request));
+            return self.cx.push(Effect::Changed { session: id.to_owned() });
+        }
+        self.with_new(id, |session, cx| {
+            session.settle_now(cx);
+            session.start(call, request, cx);
+        });
+    }
+
+    fn refuse(&mut self, call: Call, task: Option<String>) {
+        let error = local_error("TASK_RUNNING", "The session's stream runs already.", Recovery::Permanent);
+        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, task) };
+        self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
+    }
+
+    fn rejoin(&mut self, id: &str, call: Call, task: &str, after: Option<EventId>) {
+        if self.cx.is_stopped(id, task) {
+            let outcome = bare_outcome(OutcomeKind::Stopped, Some(task.to_owned()));
+            return self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
+        }
+        let live = self.sessions.get(id).filter(|session| session.is_live());
+        match live.map(Session::task) {
+            Some(running) if running == Some(task) => self.with(id, |session, _| session.attach(call)),
+            Some(_) => {
+                self.detach(id);
+                self.with_new(id, |session, cx| session.rejoin(call, task, after, cx));
+            }
+            None => self.with_new(id, |session, cx| session.rejoin(call, task, after, cx)),
+        }
+    }
+
+    fn resume(&mut self, id: &str, call: Call) {
+        if self.cancellers.contains_key(id) {
+            return self.cx.push(Effect::Resolve { calls: vec![call], outcome: None });
+        }
+        self.with_new(id, |session, cx| {
+            if session.is_live() {
+                session.attach(call);
+            } else {
+                session.resume(call, cx);
+            }
+        });
+    }
+
+    fn stop(&mut self, id: &str, call: Call) {
+        self.give_up_queued(id, OutcomeKind::Stopped);
+        let is_live = self.sessions.get(id).is_some_and(Session::is_live);
+        if is_live || !self.cancellers.contains_key(id) {
+            let leftover = self.stop_stream(id);
+            let mut canceller = self.cancellers.remove(id).unwrap_or_else(|| Canceller::new(id, &mut self.cx));
+            canceller.take_on(leftover, &mut self.cx);
+            self.cancellers.insert(id.to_owned(), canceller);
+        }
+        if let Some(canceller) = self.cancellers.get_mut(id) {
+            self.cx.post(id, News::Stop { task: canceller.task().map(str::to_owned) });
+            canceller.attach(call, &mut self.cx);
+        }
+    }
+
+    /// Ends the session's stream, if there is one, and says what is to be cancelled: its task, else the saved one, else
+    /// whatever the session says is running.
+    fn stop_stream(&mut self, id: &str) -> Leftover {
+        if let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) {
+            return session.stop(&mut self.cx);
+        }
+        match self.cx.records.get(id) {
+            Some(record) if !record.active.task.is_empty() => Leftover::Task(record.active.task.clone()),
+            _ => Leftover::Elsewhere,
+        }
+    }
+
+    fn detach(&mut self, id: &str) {
+        self.give_up_queued(id, OutcomeKind::Superseded);
+        let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) else { return };
+        if let Some(attempt) = session.detach(&mut self.cx) {
+            self.orphans.insert(attempt, id.to_owned());
+        }
+    }
+
+    fn give_up_queued(&mut self, id: &str, kind: OutcomeKind) {
+        if let Some((call, _)) = self.queued.remove(id) {
+            self.cx.push(Effect::Changed { session: id.to_owned() });
+            self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(bare_outcome(kind, None)) });
+        }
+    }
+
+    /// A message on its way is not called back: its fetch goes on without us.
+    fn close(&mut self) {
+        let ids: Vec<String> = self.sessions.keys().chain(self.queued.keys()).cloned().collect();
+        ids.iter().for_each(|id| self.detach(id));
+        self.each_canceller(Canceller::close);
+        self.life = Life::Closed;
+    }
+
+    // ---- answers of the network ----
+
+    /// Hands an answer to the machine whose request it answers; an old one is dropped.
+    fn route(
+        &mut self,
+        attempt: Attempt,
+        to_session: impl FnOnce(&mut Session, &mut Context),
+        to_canceller: impl FnOnce(&mut Canceller, &mut Context),
+    ) {
+        if let Some(session) = self.sessions.values_mut().find(|session| session.is_current(attempt)) {
+            to_session(session, &mut self.cx);
+        } else if let Some(canceller) = self.cancellers.values_mut().find(|canceller| canceller.is_current(attempt)) {
+            to_canceller(canceller, &mut self.cx);
+        }
+    }
+
+    fn handle_opened(&mut self, attempt: Attempt, head: &Head<'_>) {
+        if let Some(session) = self.orphans.remove(&attempt) {
+            return self.save_orphan(attempt, &session, head);
+        }
+        self.route(
+            attempt,
+            |session, cx| session.handle_opened(head, cx),
+            |canceller, cx| canceller.handle_opened(head, cx),
+        );
+    }
+
+    fn save_orphan(&mut self, attempt: Attempt, session: &str, head: &Head<'_>) {
+        self.cx.push(Effect::Abort { attempt });
+        let is_busy = self.sessions.get(session).is_some_and(Session::is_live) || self.cancellers.contains_key(session);
+        let Some(task) = head.task.filter(|task| !task.is_empty() && !is_busy) else { return };
+        let (task, session, started) = (task.to_owned(), session.to_owned(), self.cx.now);
+        let active = ActiveTask { task, session, started, ..ActiveTask::default() };
+        self.cx.save(SavedTask { active, saved: self.cx.now, ..SavedTask::default() });
+    }
+
+    fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: &[u8]) {
+        self.orphans.remove(&attempt);
+        self.route(
+            attempt,
+            |session, cx| session.handle_answered(head, body, cx),
+            |canceller, cx| canceller.handle_answered(head, body, cx),
+        );
+    }
+
+    fn handle_failed(&mut self, attempt: Attempt, failure: Failure) {
+        self.orphans.remove(&attempt);
+        let for_canceller = failure.clone();
+        self.route(
+            attempt,
+            |session, cx| session.handle_failed(failure, cx),
+            |canceller, cx| canceller.handle_failed(&for_canceller, cx),
+        );
+    }
+
+    // ---- other tabs ----
+
+    fn handle_tab(&mut self, message: &str) {
+        let Some(message) = Message::decode(message) else { return };
+        if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(&message.session) {
+            session.handle_tab(message, &mut self.cx);
+        }
+    }
+
+    fn handle_locked(&mut self, id: &str) {
+        self.with(id, |session, cx| {
+            if session.is_live() && session.task().is_some_and(|task| cx.is_stopped(id, task)) {
+                session.stopped_elsewhere(cx);
+            }
+            session.handle_locked(cx);
+        });
+    }
+
+    /// The page cannot share: what waits for other tabs goes on without them.
+    fn go_alone(&mut self) {
+        self.cx.config.tab = None;
+        self.each(Session::stop_sharing);
+    }
+
+    // ---- the storage ----
+
+    fn handle_stored(&mut self, key: &str, value: Option<&str>) {
+        if key == self.cx.keys.legacy() {
+            return self.import_legacy(value);
+        }
+        let Some(id) = self.cx.keys.session_of(key) else { return };
+        let Some(value) = value else {
+            self.adoptions.forget(&id);
+            if self.cx.records.remove(&id).is_some() {
+                self.with(&id, |session, _| session.forget());
+            }
+            return;
+        };
+        match SavedTask::decode(value, &id).filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
+            Some(saved) => self.take_record(&id, saved),
+            None => self.drop_record(id, key),
+        }
+    }
+
+    fn drop_record(&mut self, id: String, key: &str) {
+        self.adoptions.forget(&id);
+        self.cx.records.remove(&id);
+        self.cx.push(Effect::Remove { key: key.to_owned() });
+        let before = self.dropped.get(&id).copied().unwrap_or_default();
+        self.dropped.insert(id, before + 1);
+    }
+
+    /// A record that another tab wrote. A stop there ends the stream here.
+    fn take_record(&mut self, id: &str, saved: SavedTask) {
+        let is_stop = saved.stopped.is_some();
+        if is_stop && !self.cancellers.contains_key(id) {
+            self.adoptions.hear(&saved, &mut self.cx);
+        } else {
+            self.adoptions.forget(id);
+        }
+        let task = saved.active.task.clone();
+        self.cx.records.insert(id.to_owned(), saved);
+        let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
+        if let Some(session) = session.filter(|session| is_stop && session.task() == Some(task.as_str())) {
+            session.stopped_elsewhere(&mut self.cx);
+        }
+    }
+
+    /// The map of the TypeScript layer is taken over once, and then removed: a task that ended must not come back.
+    fn import_legacy(&mut self, value: Option<&str>) {
+        let Some(text) = value else { return };
+        let imported = decode_legacy(text, self.cx.now);
+        for saved in imported {
+            let is_known = self.cx.records.contains_key(&saved.active.session);
+            if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
+                self.cx.save(saved);
+            }
+        }
+        let key = self.cx.keys.legacy().to_owned();
+        self.cx.push(Effect::Remove { key });
+    }
+
+    /// Stops that a page before this one could not bring to the server.
+    fn take_up_stops(&mut self) {
+        let stopped = self.cx.records.iter().filter(|(_, record)| record.stopped.is_some());
+        let stopped: Vec<String> = stopped.map(|(id, _)| id.clone()).collect();
+        stopped.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    /// Stops that another tab has not brought to the server in time.
+    fn adopt_due(&mut self) {
+        let due = self.adoptions.due(self.cx.now);
+        due.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    fn take_up_stop(&mut self, id: &str) {
+        self.adoptions.forget(id);
+        let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
+        let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
+        let task = record.active.task.clone();
+        let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
+        let mut canceller = Canceller::new(id, &mut self.cx);
+        canceller.take_on(leftover, &mut self.cx);
+        self.cancellers.insert(id.to_owned(), canceller);
+    }
+
+    /// What a canceller that is done leaves standing, this tab can do no more for.
+    fn settle_stop(&mut self, id: &str) {
+        if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
+            self.adoptions.settle(id, stopped);
+        }
+    }
+
+    // ---- what the app may see and change ----
+
+    /// How many bytes of rows of a session wait.
+    #[must_use]
+    pub fn waiting(&self, session: &str) -> usize {
+        self.sessions.get(session).map_or(0, Session::waiting)
+    }
+
+    /// The rows of a session that wait. Hand in [`Input::Delivered`] when every listener has got them.
+    pub fn take_batch(&mut self, session: &str) -> Option<Batch> {
+        self.sessions.get_mut(session)?.take_batch()
+    }
+
+    /// Takes back the buffers of a batch, to be used again.
+    pub fn recycle(&mut self, session: &str, batch: Batch) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.recycle(batch);
+        }
+    }
+
+    /// What a session shows now.
+    #[must_use]
+    pub fn snapshot(&self, session: &str) -> Snapshot {
+        let mut snapshot = self.sessions.get(session).map(Session::snapshot).unwrap_or_default();
+        if self.queued.contains_key(session) {
+            snapshot.status = Status::Connecting;
+            snapshot.error = None;
+        }
+        snapshot
+    }
+
+    /// Whether a session's stream runs, its last delivery included.
+    #[must_use]
+    pub fn is_live(&self, session: &str) -> bool {
+        self.sessions.get(session).is_some_and(Session::is_live)
+    }
+
+    /// The counters of a session, or of all.
+    #[must_use]
+    pub fn metrics(&self, session: Option<&str>) -> Metrics {
+        let (streams, dropped_records) = match session {
+            Some(id) => (
+                self.sessions.get(id).map(|session| *session.metrics()).unwrap_or_default(),
+                self.dropped.get(id).copied().unwrap_or_default(),
+            ),
+            None => (
+                self.sessions.values().fold(Metrics::default(), |sum, session| sum + *session.metrics()),
+                self.dropped.values().sum(),
+            ),
+        };
+        Metrics { dropped_records, ..streams }
+    }
+
+    /// Bytes that the client holds on to between inputs, as far as they can grow. For tests and diagnosis.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let sessions = self.sessions.values().map(Session::footprint).sum::<usize>();
+        let queued = self.queued.values().map(|(_, request)| request.message.capacity()).sum::<usize>();
+        let waiting = (self.cancellers.len() + self.orphans.len()) * size_of::<Canceller>();
+        self.cx.footprint() + sessions + queued + waiting
+    }
+
+    /// How a session's last stream ended.
+    #[must_use]
+    pub fn outcome(&self, session: &str) -> Option<&Outcome> {
+        self.sessions.get(session)?.outcome()
+    }
+
+    /// The saved task of a session. One that was stopped is none.
+    #[must_use]
+    pub fn active_task(&self, session: &str) -> Option<&ActiveTask> {
+        self.cx.records.get(session).filter(|record| self.is_active(record)).map(|record| &record.active)
+    }
+
+    /// The saved tasks of all sessions.
+    pub fn active_tasks(&self) -> impl Iterator<Item = &ActiveTask> {
+        self.cx.records.values().filter(|record| self.is_active(record)).map(|record| &record.active)
+    }
+
+    fn is_active(&self, record: &SavedTask) -> bool {
+        record.is_resumable() && !record.is_expired(self.cx.now, self.cx.config.task_ttl)
+    }
+
+    /// Saves a task that the app knows of. Drain [`Client::poll`] afterwards.
+    pub fn set_active_task(&mut self, active: ActiveTask, now: Millis) {
+        self.cx.advance(now);
+        let saved = self.cx.now;
+        self.cx.save(SavedTask { active, saved, ..SavedTask::default() });
+    }
+
+    /// Forgets a session's saved task. Drain [`Client::poll`] afterwards.
+    pub fn clear_active_task(&mut self, session: &str) {
+        self.cx.forget(session);
+        self.with(session, |session, _| session.forget());
+    }
+
+    /// Moves the saved cursor of a session's task. Drain [`Client::poll`] afterwards.
+    pub fn update_cursor(&mut self, session: &str, last: EventId, now: Millis) {
+        self.cx.advance(now);
+        let Some(record) = self.cx.records.get(session).filter(|record| record.is_resumable()).cloned() else { return };
+        let active = ActiveTask { last, ..record.active };
+        self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
+    }
+
+    /// Sessions with a saved record, be it of a task or of a stop.
+    pub fn recorded_sessions(&self) -> impl Iterator<Item = &String> {
+        self.cx.records.keys()
+    }
+
+    /// Sessions whose stop this tab is about to take over. Hand in [`Input::Stored`] of them before [`Input::Timeout`]: a
+    /// storage of the app tells nobody of changes.
+    #[must_use]
+    pub fn due_stops(&self, now: Millis) -> Vec<String> {
+        self.adoptions.due(now)
+    }
+
+    /// Whether this client takes part in sharing streams with other tabs.
+    #[must_use]
+    pub fn shares_tabs(&self) -> bool {
+        self.cx.config.tab.is_some()
+    }
+
+    /// The storage key of a session's record.
+    #[must_use]
+    pub fn record_key(&self, session: &str) -> String {
+        self.cx.keys.of(session)
+    }
+
+    /// What every storage key of this client's records begins with.
+    #[must_use]
+    pub fn key_prefix(&self) -> &str {
+        self.cx.keys.prefix()
+    }
+
+    /// The storage key under which the TypeScript layer kept its map.
+    #[must_use]
+    pub fn legacy_key(&self) -> &str {
+        self.cx.keys.legacy()
+    }
+
+    // ---- plumbing ----
+
+    fn with(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            act(session, &mut self.cx);
+        }
+    }
+
+    fn with_new(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
+        if !self.sessions.contains_key(id) {
+            self.sessions.insert(id.to_owned(), Session::new(id, &mut self.cx));
+        }
+        self.with(id, act);
+    }
+
+    fn each(&mut self, mut act: impl FnMut(&mut Session, &mut Context)) {
+        self.sessions.values_mut().for_each(|session| act(session, &mut self.cx));
+    }
+
+    fn each_canceller(&mut self, mut act: impl FnMut(&mut Canceller, &mut Context)) {
+        self.cancellers.values_mut().for_each(|canceller| act(canceller, &mut self.cx));
+    }
+
+    /// Lets cancellers go that are done, and messages that waited for them or for a last delivery.
+    fn tidy(&mut self) {
+        let done = self.cancellers.iter().filter(|(_, canceller)| canceller.is_done());
+        for id in done.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.cancellers.remove(&id);
+            self.settle_stop(&id);
+        }
+        if self.life == Life::Closed {
+            return;
+        }
+        let ids: Vec<String> = self.queued.keys().filter(|id| !self.cancellers.contains_key(*id)).cloned().collect();
+        for id in ids {
+            let session = self.sessions.get(&id);
+            let (is_live, is_busy) = (session.is_some_and(Session::is_live), session.is_some_and(Session::is_busy));
+            let task = session.and_then(Session::task).map(str::to_owned);
+            if is_live && !is_busy {
+                continue;
+            }
+            let Some((call, request)) = self.queued.remove(&id) else { continue };
+            if is_busy {
+                self.cx.push(Effect::Changed { session: id });
+                self.refuse(call, task);
+            } else {
+                self.with_new(&id, |session, cx| session.start(call, request, cx));
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A turn, and what of a local turn the server's has.
+
+use super::{Lists, Message, Role, Text, Texts};
+
+/// What a match says for two turns being the same one. An answer, or an id, says much more than a question, which may be
+/// asked often.
+const EQUAL: u32 = 256;
+const BEGINNING: u32 = 64;
+const EMPTY: u32 = 1;
+const ASKED: u32 = 4;
+
+/// How an assistant text compares to the one at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grade {
+    Equal,
+    Beginning,
+    Empty,
+}
+
+/// A user message, if it has one, and what follows it: places in its list.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// The user's message; only a first turn may lack it.
+    pub user: Option<usize>,
+    /// Assistant texts in order. One that only carries tool calls has no place among them.
+    texts: Vec<usize>,
+    /// Messages of role [`Role::Other`].
+    others: Vec<usize>,
+    /// All of it, the user's message too.
+    all: std::ops::Range<usize>,
+}
+
+impl Turn {
+    /// Cuts a list into its turns.
+    pub(super) fn split<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<Self> {
+        let mut turns: Vec<Self> = Vec::new();
+        for (place, message) in messages.into_iter().enumerate() {
+            if message.role == Role::User || turns.is_empty() {
+                turns.push(Self { all: place..place, ..Self::default() });
+            }
+            if let Some(turn) = turns.last_mut() {
+                turn.push(place, message);
+            }
+        }
+        turns
+    }
+
+    fn push(&mut self, place: usize, message: &Message) {
+        self.all.end = place + 1;
+        match message.role {
+            Role::User => self.user = Some(place),
+            Role::Assistant if message.text.is_some() => self.texts.push(place),
+            Role::Other => self.others.push(place),
+            Role::Assistant | Role::Tool => {}
+        }
+    }
+}
+
+/// How well two turns correspond; 0: not at all.
+pub(super) fn score<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> u32 {
+    let anchored = anchored(lists, theirs, ours);
+    let asked = if is_same_question(lists, theirs, ours) { ASKED } else { 0 };
+    if anchored == 0 && asked == 0 && ours.user.is_some() {
+        return 0;
+    }
+    let mut score = anchored.saturating_mul(EQUAL).saturating_add(asked);
+    each_text(lists, theirs, ours, &mut |_, grade| {
+        score = score.saturating_add(match grade {
+            Grade::Equal => EQUAL,
+            Grade::Beginning => BEGINNING,
+            Grade::Empty => EMPTY,
+        });
+    });
+    score.saturating_add(EMPTY.saturating_mul(count(equal_others(lists, theirs, ours))))
+}
+
+/// Tells of each local message of `ours` that `theirs`, which corresponds to it, has by its text.
+pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize)) {
+    if let Some(user) = ours.user.filter(|_| is_same_question(lists, theirs, ours)) {
+        found(user);
+    }
+    each_text(lists, theirs, ours, &mut |place, _| found(place));
+    equal_others(lists, theirs, ours).for_each(found);
+}
+
+/// Messages of `ours` that are matched by key with one of `theirs`.
+fn anchored<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> u32 {
+    let anchors = lists.anchors.get(ours.all.clone()).unwrap_or_default();
+    count(anchors.iter().flatten().filter(|anchor| theirs.all.contains(anchor)))
+}
+
+fn count(matches: impl Iterator) -> u32 {
+    u32::try_from(matches.count()).unwrap_or(u32::MAX)
+}
+
+/// Messages of neither user, assistant nor tool say the same at the same place.
+fn equal_others<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> impl Iterator<Item = usize> {
+    let pairs = theirs.others.iter().zip(&ours.others);
+    pairs
+        .filter(|(theirs, ours)| lists.texts(**theirs, **ours).is_some_and(|(theirs, ours)| theirs == ours))
+        .map(|(_, ours)| *ours)
+}
+
+/// "A user text with an equal text at its place in the turn."
+fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> bool {
+    let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| lists.texts(theirs, ours));
+    pair.is_some_and(|(theirs, ours)| theirs == ours)
+}
+
+/// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one
+/// side may have cut the same answer into other pieces, or its place among the texts of the turn.
+fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize, Grade)) {
+    let answer = |first: usize| theirs.texts.get(first..).unwrap_or_default();
+    // A local list that begins inside a turn begins anywhere among its texts.
+    let starts = if ours.user.is_some() { 1 } else { theirs.texts.len().max(1) };
+    if let Some(first) = (0..starts).find(|first| agrees_as_a_whole(lists, answer(*first), ours, &mut |_, _| {})) {
+        agrees_as_a_whole(lists, answer(first), ours, found);
+        return;
+    }
+    for (theirs, place) in theirs.texts.iter().zip(&ours.texts) {
+        let grade = lists.texts(*theirs, *place).and_then(|(theirs, mine)| grade(lists, theirs, mine));
+        if let Some(grade) = grade {
+            found(*place, grade);
+        }
+    }
+}
+
+fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Option<Grade> {
+    if theirs == mine {
+        return Some(Grade::Equal);
+    }
+    let is_empty = lists.texts.length(theirs).min(lists.texts.length(mine)) == 0;
+    lists.agree(theirs, mine).then_some(if is_empty { Grade::Empty } else { Grade::Beginning })
+}
+
+/// Lays the pieces of both answers side by side. Tells of each of ours that begins where theirs still goes on; answers
+/// whether all agree as far as both go.
+fn agrees_as_a_whole<T: Texts>(
+    lists: &Lists<'_, T>,
+    answer: &[usize],
+    ours: &Turn,
+    found: &mut dyn FnMut(usize, Grade),
+) -> bool {
+    let mut pieces = answer.iter().filter_map(|place| lists.server.get(*place)?.text);
+    let mut piece = pieces.next();
+    let mut at = 0;
+    for place in &ours.texts {
+        let (Some(mine), Some(next)) = (lists.local.get(*place).and_then(|message| message.text), piece) else { break };
+        let grade = if at == 0 { grade(lists, next, mine) } else { Some(Grade::Beginning) };
+        if !lay(lists, mine, &mut piece, &mut at, &mut pieces) {
+            return false;
+        }
+        if let Some(grade) = grade {
+            found(*place, grade);
+        }
+    }
+    true
+}
+
+/// Lays one of our pieces on theirs from where the last one ended, over as many of theirs as it covers.
+fn lay<T: Texts>(
+    lists: &Lists<'_, T>,
+    mine: Text,
+    piece: &mut Option<Text>,
+    at: &mut usize,
+    pieces: &mut dyn Iterator<Item = Text>,
+) -> bool {
+    let texts = lists.texts;
+    let length = texts.length(mine);
+    let mut laid = 0;
+    while let Some(theirs) = *piece {
+        let left = texts.length(theirs) - *at;
+        let agrees = match (laid, *at) {
+            (0, 0) => lists.agree(theirs, mine),
+            (0, at) => texts.holds_at(theirs, at, mine),
+            (laid, _) => texts.holds_at(mine, laid, theirs),
+        };
+        if !agrees {
+            return false;
+        }
+        if length - laid < left {
+            *at += length - laid;
+            return true;
+        }
+        laid += left;
+        *at = 0;
+        *piece = pieces.next();
+        if laid == length {
+            return true;
+        }
+    }
+    true
+}

@@ -1,0 +1,415 @@
+//! What the bodies of plain answers say: errors, a session, a task's status (PROTOCOL §1).
+//!
+//! Read leniently: a base backend may leave fields out or shape them otherwise, and that must not cost an answer.
+
+use crate::protocol::head::Head;
+use crate::protocol::request::SendRequest;
+use crate::protocol::time::{parse_http_date, parse_iso8601};
+use crate::stream::Millis;
+use crate::stream::bytes::decimal;
+use crate::stream::bytes::json::{Json, ObjectWriter};
+use crate::stream::error::{Recovery, StreamError};
+
+/// Reads the error of an answer; one is made from the status where the body has none.
+#[must_use]
+pub fn read_error(head: &Head<'_>, body: &[u8]) -> StreamError {
+    let detail = detail(body);
+    let [code, message] = detail.map(|detail| detail.get(["code", "message"])).unwrap_or_default();
+    let said = message.or(detail).and_then(Json::string);
+    StreamError {
+        code: code.and_then(Json::string).unwrap_or_else(|| default_code(head.status)),
+        message: said.unwrap_or_else(|| ["The server answered ", &decimal::text(head.status.into()), "."].concat()),
+        status: Some(head.status),
+        recovery: recovery_of(head.status),
+        details: detail.map(|detail| detail.text().to_owned()),
+    }
+}
+
+/// The task id that an error names (409, 410).
+#[must_use]
+pub fn read_error_task(body: &[u8]) -> Option<String> {
+    let [task] = detail(body)?.get(["task_id"]);
+    task?.string()
+}
+
+fn detail(body: &[u8]) -> Option<Json<'_>> {
+    let [detail] = Json::parse_bytes(body)?.get(["detail"]);
+    detail
+}
+
+fn default_code(status: u16) -> String {
+    match status {
+        400 | 422 => "INVALID_REQUEST".into(),
+        401 => "UNAUTHORIZED".into(),
+        403 => "ACCESS_DENIED".into(),
+        404 => "NOT_FOUND".into(),
+        409 => "TASK_RUNNING".into(),
+        410 => "TASK_EXPIRED".into(),
+        413 => "MESSAGE_TOO_LARGE".into(),
+        429 => "RATE_LIMITED".into(),
+        503 => "SERVICE_UNAVAILABLE".into(),
+        other => ["HTTP_", &decimal::text(other.into())].concat(),
+    }
+}
+
+/// 408, 425, 429 and 5xx pass (API.md, status table).
+#[must_use]
+pub fn recovery_of(status: u16) -> Recovery {
+    if matches!(status, 408 | 425 | 429 | 500..) { Recovery::Retryable } else { Recovery::Permanent }
+}
+
+/// `status` of `GET /tasks/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// It goes on.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It ended with an error.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// Reads a task's status; `None` when the body is no such answer.
+#[must_use]
+pub fn read_task_status(body: &[u8]) -> Option<TaskStatus> {
+    let [status] = Json::parse_bytes(body)?.get(["status"]);
+    match status?.string()?.as_str() {
+        "running" => Some(TaskStatus::Running),
+        "completed" => Some(TaskStatus::Completed),
+        "failed" => Some(TaskStatus::Failed),
+        "cancelled" => Some(TaskStatus::Cancelled),
+        _ => None,
+    }
+}
+
+/// What `GET /sessions/{id}` says that matters here.
+#[derive(Debug, Default)]
+pub struct SessionView {
+    /// The running task.
+    pub active: Option<ActiveStream>,
+    messages: Vec<Message>,
+}
+
+/// `active_stream` of a session.
+#[derive(Clone, Debug, Default)]
+pub struct ActiveStream {
+    /// The running task.
+    pub task_id: String,
+    /// The operation it waits for.
+    pub operation_id: Option<String>,
+    /// The tool of that operation.
+    pub tool_name: Option<String>,
+}
+
+/// The members of a message that matter here, as JSON text.
+#[derive(Debug)]
+struct Message {
+    role: Member,
+    id: Member,
+    task_id: Member,
+    content: Member,
+    tool_calls: Member,
+    tool_call_id: Member,
+    name: Member,
+    created_at: Member,
+}
+
+type Member = Option<String>;
+
+/// Reads a session; `None` when the body is none.
+#[must_use]
+pub fn read_session(body: &[u8]) -> Option<SessionView> {
+    let body = Json::parse_bytes(body).filter(|body| body.is_object())?;
+    let [active, messages] = body.get(["active_stream", "messages"]);
+    let messages = messages.into_iter().flat_map(Json::items).map(Message::read).collect();
+    Some(SessionView { active: active.and_then(ActiveStream::read), messages })
+}
+
+impl ActiveStream {
+    fn read(json: Json<'_>) -> Option<Self> {
+        let [task, operation, tool] =
+            json.get(["task_id", "operation_id", "tool_name"]).map(|member| member.and_then(Json::string));
+        Some(Self { task_id: task?, operation_id: operation, tool_name: tool })
+    }
+}
+
+/// How a message that was sent before can be recognised in a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The message.
+    pub request: &'a SendRequest,
+    /// How long ago it was sent first.
+    pub age: Millis,
+}
+
+/// A user message of a session, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question(usize);
+
+/// Clock and network slack when a stored message's age is compared with a send's.
+const AGE_SLACK: Millis = 2_000;
+
+impl SessionView {
+    /// The user message that was sent: known by its id, or, where the backend gave it an id of its own, by its text and
+    /// by being no older than the send. Another tab may have sent one since.
+    #[must_use]
+    pub fn find_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> Option<Question> {
+        let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
+        let is_recent = |message: &Message| {
+            let created = string(&message.created_at).and_then(|text| parse_iso8601(&text));
+            created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK)
+        };
+        let is_sent = |message: &Message| {
+            string(&message.id).as_deref() == Some(sent.request.message_id.as_str())
+                || (is_recent(message) && string(&message.content).as_deref() == Some(sent.request.message.as_str()))
+        };
+        self.messages.iter().rposition(|message| message.is("user") && is_sent(message)).map(Question)
+    }
+
+    /// The newest user message.
+    #[must_use]
+    pub fn newest(&self) -> Option<Question> {
+        self.messages.iter().rposition(|message| message.is("user")).map(Question)
+    }
+
+    /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
+    /// task's id, or one after the user message (API.md, status table).
+    #[must_use]
+    pub fn has_answer(&self, task: Option<&str>, question: Option<Question>) -> bool {
+        self.answer(task, question).any(|message| message.is("assistant"))
+    }
+
+    /// Whether the session holds an assistant message that names this very task.
+    #[must_use]
+    pub fn has_named_answer(&self, task: Option<&str>) -> bool {
+        let names_task = |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
+    }
+
+    /// The task that the answer to a message names.
+    #[must_use]
+    pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
+        self.answer(None, question).find_map(|message| string(&message.task_id))
+    }
+
+    /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
+    #[must_use]
+    pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>) -> Vec<String> {
+        let mut frames = Vec::new();
+        let first = self.answer(task, question).find_map(|message| string(&message.id)).unwrap_or_default();
+        frames.push(frame("start").text("messageId", &first).text("taskId", task.unwrap_or_default()).end());
+        for message in self.answer(task, question) {
+            message.push_frames(&mut frames);
+        }
+        frames.push(frame("finish").end());
+        frames
+    }
+
+    fn answer<'a>(&'a self, task: Option<&'a str>, question: Option<Question>) -> impl Iterator<Item = &'a Message> {
+        let start = question.map_or(0, |Question(at)| at + 1);
+        let rest = self.messages.get(start..).unwrap_or_default();
+        let end = start + rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
+        let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
+        let may_be_its =
+            move |message: &Message| task.is_none() || string(&message.task_id).is_none_or(|id| Some(&*id) == task);
+        self.messages.iter().enumerate().filter_map(move |(at, message)| {
+            let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) && may_be_its(message) };
+            (belongs && !message.is("user")).then_some(message)
+        })
+    }
+}
+
+impl Message {
+    fn read(json: Json<'_>) -> Self {
+        let names = ["role", "id", "task_id", "content", "tool_calls", "tool_call_id", "name", "created_at"];
+        let members = json.get(names).map(|member| member.map(|value| value.text().to_owned()));
+        let [role, id, task_id, content, tool_calls, tool_call_id, name, created_at] = members;
+        Self { role, id, task_id, content, tool_calls, tool_call_id, name, created_at }
+    }
+
+    fn is(&self, role: &str) -> bool {
+        string(&self.role).as_deref() == Some(role)
+    }
+
+    fn push_frames(&self, frames: &mut Vec<String>) {
+        if self.is("tool") {
+            return self.push_tool_frame(frames);
+        }
+        let block = string(&self.id).unwrap_or_default();
+        if let Some(content) = string(&self.content).filter(|content| !content.is_empty()) {
+            frames.push(frame("text-start").text("id", &block).end());
+            frames.push(frame("text-delta").text("id", &block).text("delta", &content).end());
+            frames.push(frame("text-end").text("id", &block).end());
+        }
+        let calls = self.tool_calls.as_deref().and_then(Json::parse);
+        frames.extend(calls.into_iter().flat_map(Json::items).map(tool_frame));
+    }
+
+    fn push_tool_frame(&self, frames: &mut Vec<String>) {
+        let call = string(&self.tool_call_id).unwrap_or_default();
+        let name = string(&self.name).unwrap_or_default();
+        let output = unwrapped(self.content.as_deref());
+        let head = frame("tool-output-available").text("toolCallId", &call).text("toolName", &name);
+        frames.push(head.raw("output", &output).end());
+    }
+}
+
+fn tool_frame(call: Json<'_>) -> String {
+    let [id, function] = call.get(["id", "function"]);
+    let [name, arguments] = function.map(|function| function.get(["name", "arguments"])).unwrap_or_default();
+    let head =
+        frame("tool-input-available").text("toolCallId", &Json::text_of(id)).text("toolName", &Json::text_of(name));
+    head.raw("input", &unwrapped(arguments.map(Json::text))).end()
+}
+
+/// The text of a JSON string; `None` for anything else.
+fn string(member: &Member) -> Option<String> {
+    Json::parse(member.as_deref()?)?.string()
+}
+
+/// A value that may be wrapped as JSON text in a string (tool arguments and results are): the JSON inside, where it is
+/// JSON, else the value itself.
+fn unwrapped(value: Option<&str>) -> String {
+    let Some(value) = value else { return "null".into() };
+    let inner = Json::parse(value).and_then(Json::string).filter(|inner| Json::parse(inner).is_some());
+    inner.unwrap_or_else(|| value.to_owned())
+}
+
+fn frame(kind: &str) -> ObjectWriter {
+    ObjectWriter::default().text("type", kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::request::Author;
+
+    fn head(status: u16) -> Head<'static> {
+        Head { status, ..Head::default() }
+    }
+
+    #[test]
+    fn an_error_body_gives_code_message_and_details() {
+        let body = br#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
+        let error = read_error(&head(409), body);
+        assert_eq!((error.code.as_str(), error.message.as_str(), error.status), ("TASK_RUNNING", "busy", Some(409)));
+        assert!(error.details.unwrap().contains("t9"));
+        assert_eq!(read_error_task(body).as_deref(), Some("t9"));
+    }
+
+    #[test]
+    fn a_plain_detail_and_no_detail_still_make_an_error() {
+        let plain = read_error(&head(403), br#"{"detail":"not yours"}"#);
+        assert_eq!((plain.code.as_str(), plain.message.as_str()), ("ACCESS_DENIED", "not yours"));
+        let html = read_error(&head(502), b"<html>");
+        assert_eq!((html.code.as_str(), html.recovery), ("HTTP_502", Recovery::Retryable));
+        assert_eq!(read_error(&head(418), b"").code, "HTTP_418");
+    }
+
+    #[test]
+    fn only_some_statuses_are_worth_a_retry() {
+        let retryable = |status| recovery_of(status) == Recovery::Retryable;
+        assert!([408, 425, 429, 500, 502, 503, 504, 599].into_iter().all(retryable));
+        assert!(![200, 301, 400, 401, 403, 404, 409, 410, 413, 422].into_iter().any(retryable));
+    }
+
+    #[test]
+    fn task_statuses_are_read() {
+        assert_eq!(read_task_status(br#"{"status":"cancelled","x":1}"#), Some(TaskStatus::Cancelled));
+        assert_eq!(read_task_status(br#"{"status":"odd"}"#), None);
+        assert_eq!(read_task_status(b"nope"), None);
+    }
+
+    fn session(messages: &str) -> SessionView {
+        read_session(format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#).as_bytes()).unwrap()
+    }
+
+    fn request(message: &str, id: &str) -> SendRequest {
+        SendRequest { message: message.into(), author: Author::User, context: None, message_id: id.into() }
+    }
+
+    #[test]
+    fn an_active_stream_is_read_also_when_only_its_task_is_given() {
+        let view = read_session(br#"{"active_stream":{"task_id":"t1","extra":[]}}"#).unwrap();
+        assert_eq!(view.active.unwrap().task_id, "t1");
+        assert!(read_session(br#"{"active_stream":null}"#).unwrap().active.is_none());
+        assert!(read_session(b"<html>").is_none());
+    }
+
+    #[test]
+    fn a_sent_message_is_known_by_its_id() {
+        let view = session(r#"{"role":"user","id":"m1","content":"yes"}"#);
+        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
+        assert_eq!(sent("m1"), view.newest());
+        assert_eq!(sent("m2"), None);
+    }
+
+    #[test]
+    fn without_ids_a_sent_message_is_known_by_text_and_age() {
+        let view = session(r#"{"role":"user","id":17,"content":"yes","created_at":"1994-11-06T08:49:37Z"}"#);
+        let request = request("yes", "m2");
+        let sent = |seconds_later: u64, age| {
+            view.find_sent(Sent { request: &request, age }, None, 784_111_777_000 + seconds_later * 1_000).is_some()
+        };
+        assert!(sent(3, 3_000));
+        assert!(!sent(60, 3_000), "that is the earlier yes");
+        let date = Some("Sun, 06 Nov 1994 08:49:38 GMT");
+        let by_server = view.find_sent(Sent { request: &request, age: 1_000 }, date, 0);
+        assert_eq!(by_server, Some(Question(0)), "the server's clock is the judge");
+    }
+
+    #[test]
+    fn an_answer_is_an_assistant_message_of_the_task_or_after_the_last_user_message() {
+        let answered = session(r#"{"role":"user"},{"role":"assistant","content":"a"}"#);
+        let has_answer = |view: &SessionView, task| view.has_answer(task, view.newest());
+        assert!(has_answer(&answered, Some("t1")) && has_answer(&answered, None));
+        let waiting = session(r#"{"role":"user"},{"role":"assistant","task_id":"t1"},{"role":"user"}"#);
+        assert!(has_answer(&waiting, Some("t1")) && !has_answer(&waiting, Some("t2")) && !has_answer(&waiting, None));
+    }
+
+    #[test]
+    fn an_answer_that_names_another_task_is_none_of_this_one() {
+        let other = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":"t1"}"#);
+        assert!(!other.has_answer(Some("t2"), other.newest()));
+        assert!(other.has_answer(None, other.newest()), "the task is not known");
+        let unnamed = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":null}"#);
+        assert!(unnamed.has_answer(Some("t2"), unnamed.newest()));
+    }
+
+    #[test]
+    fn the_answer_to_an_earlier_message_ends_at_the_next_one() {
+        let view = session(
+            r#"{"role":"user","id":"m1"},{"role":"assistant","content":"first"},{"role":"user","id":"m2"},
+            {"role":"assistant","content":"second"}"#,
+        );
+        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
+        let told = |id| view.answer_frames(None, sent(id)).concat();
+        assert!(told("m1").contains("first") && !told("m1").contains("second"));
+        assert!(told("m2").contains("second") && !told("m2").contains("first"));
+        assert_ne!(sent("m1"), view.newest());
+    }
+
+    #[test]
+    fn a_stored_answer_becomes_the_frames_it_came_from() {
+        let view = session(
+            r#"{"role":"user","content":"q"},{"role":"assistant","id":"a1","content":"hé\"","tool_calls":[{"id":"c1",
+            "type":"function","function":{"name":"find","arguments":"{\"q\":1}"}}]},
+            {"role":"tool","tool_call_id":"c1","name":"find","content":"{\"hits\":2}"},null"#,
+        );
+        assert_eq!(
+            view.answer_frames(Some("t1"), view.newest()),
+            [
+                r#"{"type":"start","messageId":"a1","taskId":"t1"}"#,
+                r#"{"type":"text-start","id":"a1"}"#,
+                r#"{"type":"text-delta","id":"a1","delta":"hé\""}"#,
+                r#"{"type":"text-end","id":"a1"}"#,
+                r#"{"type":"tool-input-available","toolCallId":"c1","toolName":"find","input":{"q":1}}"#,
+                r#"{"type":"tool-output-available","toolCallId":"c1","toolName":"find","output":{"hits":2}}"#,
+                r#"{"type":"finish"}"#,
+            ]
+        );
+    }
+}

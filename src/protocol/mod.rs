@@ -1,0 +1,6 @@
+//! What the client asks of a backend and how it reads the answers (PROTOCOL §1).
+
+pub mod answer;
+pub mod head;
+pub mod request;
+pub mod time;

@@ -1,0 +1,469 @@
+//! The columns in which chunks cross to JavaScript: `u32` descriptors and one text (ARCHITECTURE, "The hot path").
+//!
+//! Two texts are decoded once over there, what chunks say and the names of deltas, and cut into slices, whose lengths are
+//! counted here in UTF-16 code units. Rows and slices stand in the same order, so no offset is written, only
+//! lengths. The texts of a block's deltas lie side by side, so that a run of them is one slice. `js/batch.ts` reads what this writes:
+//!
+//! | first word | words that follow | text |
+//! |---|---|---|
+//! | `DELTA` + stream + flags + units of the id << 16, 0 for none | units of the block where `NEW_BLOCK`, of the text | the text; names: the block, the id |
+//! | `JSON` | number of chunks, units | a JSON array of them: adjacent ones are parsed at once |
+//! | `MALFORMED` + reason | units | the data of the frame |
+//! | `RESET` | | |
+//! | `TOOL` + step + flags + units of the id << 16, 0 for none | units of the call's id, of the tool's name where `NAMED`, of the payload | the payload: JSON; names: the call's id, the tool's name, the id |
+
+use crate::stream::bytes::short::{Column, Start};
+use crate::stream::chunk::{
+    Chunk, Delta, JsonString, Malformed, Object, PatternName, Repeat, Stream, Text, Tool, ToolStep,
+};
+use crate::stream::cursor::EventId;
+
+/// When a delivery is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// By the app's delivery rule.
+    Frame,
+    /// In the next task: a replay is over, and nothing more comes that could be shown with it.
+    Soon,
+    /// As soon as this call has returned: the buffer is full, or it is all of an answer.
+    Now,
+}
+
+const DELTA: u32 = 0;
+const JSON: u32 = 1;
+const MALFORMED: u32 = 2;
+const RESET: u32 = 3;
+const TOOL: u32 = 4;
+
+const LEGACY: u32 = 0;
+const TEXT: u32 = 1 << 4;
+const REASONING: u32 = 2 << 4;
+const TOOL_INPUT: u32 = 3 << 4;
+
+const INPUT: u32 = 0;
+const OUTPUT: u32 = 1 << 4;
+
+/// Where the length of the id stands, which is at most 41.
+const ID: u32 = 16;
+const REPLAYED: u32 = 1 << 9;
+/// The block is another than that of the delta before.
+const NEW_BLOCK: u32 = 1 << 10;
+/// The tool is named.
+const NAMED: u32 = 1 << 10;
+
+const NOT_JSON: u32 = 0;
+const NO_TYPE: u32 = 1 << 4;
+
+/// The first has the name 1.
+const NO_PATTERN: PatternName = 0;
+
+/// The fewest bytes of a stream that bring one word.
+const SHORTEST: usize = 16;
+
+/// A text buffer above this is given back, in bytes.
+const KEPT_CAPACITY: usize = 1024 * 1024;
+
+/// Rows on their way to JavaScript, in the order in which they are delivered.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    descriptors: Column<u32>,
+    /// UTF-8.
+    text: Column<u8>,
+    /// Blocks and event ids; UTF-8.
+    names: Column<u8>,
+    last: Last,
+    /// Code units of what is no delta.
+    others: u32,
+    /// The block of the last delta.
+    block: String,
+    /// What the last delta was read by, if by a pattern.
+    pattern: PatternName,
+    /// What is written before it goes into the text; kept for its buffer.
+    written: String,
+    /// What is added to a chunk; kept for its buffer.
+    surplus: String,
+}
+
+/// What the last row is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Last {
+    #[default]
+    Other,
+    /// A JSON array, which takes one more chunk.
+    Array,
+}
+
+/// Whether a chunk lies at or before the cursor that was saved before a reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    /// It does not.
+    #[default]
+    Fresh,
+    /// It does: `replayed: true`.
+    Replayed,
+}
+
+impl Batch {
+    /// Adds a chunk, with the id of its event. Gives whether it made a row: a chunk that says nothing by itself
+    /// (`text-start`) is not delivered.
+    pub fn push(&mut self, chunk: &Chunk<'_>, id: Option<EventId>, age: Age) -> bool {
+        match chunk {
+            Chunk::Delta(delta) => {
+                self.push_delta(delta, id.map(EventId::text).unwrap_or_default().as_bytes(), age);
+                true
+            }
+            Chunk::Tool(tool) => {
+                self.push_tool(tool, id, age);
+                true
+            }
+            Chunk::Object(object) => self.push_object(object, id, age),
+        }
+    }
+
+    /// Adds a frame that is no chunk.
+    pub fn push_malformed(&mut self, data: &str, reason: Malformed) {
+        let reason = match reason {
+            Malformed::NotJson => NOT_JSON,
+            Malformed::NoType => NO_TYPE,
+        };
+        self.row(MALFORMED | reason);
+        self.others += self.push_str(data);
+    }
+
+    /// Adds the mark that everything before is void.
+    pub fn push_reset(&mut self) {
+        self.row(RESET);
+    }
+
+    /// What it holds, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.slice().len() + self.names.slice().len() + size_of_val(self.descriptors.slice())
+    }
+
+    /// Bytes that it holds on to, buffers that are kept included.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let columns = self.text.footprint() + self.names.footprint() + self.descriptors.footprint();
+        columns + self.written.capacity() + self.block.capacity() + self.surplus.capacity()
+    }
+
+    /// Whether it holds no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.descriptors.slice().is_empty()
+    }
+
+    /// Ready for other rows; keeps its buffers.
+    pub fn clear(&mut self) {
+        self.others = 0;
+        self.descriptors.clear(KEPT_CAPACITY / size_of::<u32>());
+        self.text.clear(KEPT_CAPACITY);
+        self.names.clear(KEPT_CAPACITY);
+        self.block.clear();
+        self.pattern = NO_PATTERN;
+        self.last = Last::Other;
+    }
+
+    /// How long what it holds beside deltas is, in UTF-16 code units.
+    #[must_use]
+    pub fn others(&self) -> u32 {
+        self.others
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn descriptors(&self) -> &[u32] {
+        self.descriptors.slice()
+    }
+
+    /// The text that they cut.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        str::from_utf8(self.text.slice()).unwrap_or_default()
+    }
+
+    /// The same, not looked at.
+    #[must_use]
+    pub fn bytes_of_text(&self) -> &[u8] {
+        self.text.slice()
+    }
+
+    /// The blocks and ids of deltas, one behind the other: UTF-8.
+    #[must_use]
+    pub fn names(&self) -> &[u8] {
+        self.names.slice()
+    }
+
+    /// Makes room for what so many bytes of a stream may bring, so that no row of them has to.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        // Slices are put sixteen bytes at a time.
+        self.descriptors.reserve(bytes / SHORTEST);
+        self.text.reserve(bytes + 16);
+        self.names.reserve(bytes / 3 + 16);
+    }
+
+    /// The hot path: a delta whose event has this id, as it is written; none where it is empty.
+    #[inline(always)]
+    pub(crate) fn push_repeat(&mut self, delta: &Repeat<'_>, id: Start<'_>, age: Age) {
+        match delta.text {
+            Text::Ascii(text) if delta.pattern == self.pattern => {
+                self.last = Last::Other;
+                self.names.put_start(id);
+                self.text.put_start(text);
+                self.descriptors.put(head(&delta.stream, id.length, age));
+                self.descriptors.put(text.length as u32);
+            }
+            _ => self.push_first(delta, id, age),
+        }
+    }
+
+    #[inline(never)]
+    fn push_first(&mut self, delta: &Repeat<'_>, id: Start<'_>, age: Age) {
+        self.push_named(&delta.stream, id.slice(), age);
+        match &delta.text {
+            Text::Ascii(text) => {
+                self.descriptors.push(text.length as u32);
+                self.text.put_start(*text);
+            }
+            Text::Json(text) => self.push_string(text),
+        }
+        self.pattern = delta.pattern;
+    }
+
+    fn push_delta(&mut self, delta: &Delta<'_>, id: &[u8], age: Age) {
+        self.push_named(&delta.stream, id, age);
+        self.push_string(&delta.text);
+    }
+
+    /// The beginning of a row, with the block where it is another.
+    fn push_named(&mut self, stream: &Stream<'_>, id: &[u8], age: Age) {
+        let block = stream.block().filter(|block| !block.is(&self.block));
+        self.pattern = NO_PATTERN;
+        self.row(head(stream, id.len(), age) | if block.is_some() { NEW_BLOCK } else { 0 });
+        if let Some(block) = block {
+            self.block.clear();
+            block.push_to(&mut self.block);
+            self.names.extend(self.block.as_bytes());
+            self.descriptors.push(utf16_len(&self.block));
+        }
+        self.names.extend(id);
+    }
+
+    fn push_tool(&mut self, tool: &Tool<'_>, id: Option<EventId>, age: Age) {
+        self.written.clear();
+        if let Some(id) = id {
+            id.write(&mut self.written);
+        }
+        let step = match tool.step {
+            ToolStep::Input => INPUT,
+            ToolStep::Output => OUTPUT,
+        };
+        let named = if tool.name.is_some() { NAMED } else { 0 };
+        self.row(TOOL | step | named | flags(self.written.len(), age));
+        for name in [tool.call].into_iter().chain(tool.name) {
+            self.names.extend(name.as_bytes());
+            self.descriptors.put(utf16_len(name));
+        }
+        self.names.extend(self.written.as_bytes());
+        self.others += self.push_str(tool.payload);
+    }
+
+    fn push_object(&mut self, object: &Object<'_>, id: Option<EventId>, age: Age) -> bool {
+        if !object.is_delivered() {
+            return false;
+        }
+        self.open_array();
+        self.surplus.clear();
+        write_surplus(&mut self.surplus, object, id, age);
+        self.written.clear();
+        object.write(&mut self.written, &self.surplus);
+        self.written.push(']');
+        let units = utf16_len(&self.written);
+        self.text.extend(self.written.as_bytes());
+        self.others += units;
+        if let Some([_, chunks, total]) = self.descriptors.slice_mut().last_chunk_mut() {
+            *chunks += 1;
+            *total += units;
+        }
+        true
+    }
+
+    /// Begins a JSON array, or takes the end off the one that the last row is.
+    fn open_array(&mut self) {
+        if self.last == Last::Array {
+            self.text.pop();
+            self.text.push(b',');
+            return;
+        }
+        self.descriptors.extend(&[JSON, 0, 1]);
+        self.text.push(b'[');
+        self.last = Last::Array;
+    }
+
+    fn row(&mut self, head: u32) {
+        self.last = Last::Other;
+        self.descriptors.push(head);
+    }
+
+    fn push_string(&mut self, string: &JsonString<'_>) {
+        match string {
+            JsonString::Plain(text) => {
+                self.push_str(text);
+            }
+            JsonString::Escaped(_) => {
+                self.written.clear();
+                string.push_to(&mut self.written);
+                self.descriptors.push(utf16_len(&self.written));
+                self.text.extend(self.written.as_bytes());
+            }
+        }
+    }
+
+    /// Gives how long it is.
+    fn push_str(&mut self, text: &str) -> u32 {
+        let units = utf16_len(text);
+        self.text.extend(text.as_bytes());
+        self.descriptors.put(units);
+        units
+    }
+}
+
+/// What the client adds to a chunk, as JSON members.
+fn write_surplus(out: &mut String, object: &Object<'_>, id: Option<EventId>, age: Age) {
+    if let Some(id) = id {
+        out.push_str(",\"eventId\":\"");
+        id.write(out);
+        out.push('"');
+    }
+    if age == Age::Replayed {
+        out.push_str(",\"replayed\":true");
+    }
+    if object.is_unknown() {
+        out.push_str(",\"unknown\":true");
+    }
+}
+
+#[inline(always)]
+fn head(stream: &Stream<'_>, id: usize, age: Age) -> u32 {
+    let sort = match stream {
+        Stream::Legacy => LEGACY,
+        Stream::Text(_) => TEXT,
+        Stream::Reasoning(_) => REASONING,
+        Stream::ToolInput(_) => TOOL_INPUT,
+    };
+    DELTA | sort | flags(id, age)
+}
+
+#[inline(always)]
+fn flags(id: usize, age: Age) -> u32 {
+    let age = if age == Age::Replayed { REPLAYED } else { 0 };
+    age | (id as u32) << ID
+}
+
+/// A character is one code unit for its first byte, and one more where it takes four bytes.
+pub(crate) fn utf16_len(text: &str) -> u32 {
+    if text.is_ascii() {
+        return text.len() as u32;
+    }
+    text.as_bytes().iter().map(|byte| u32::from((byte & 0xC0) != 0x80) + u32::from(*byte >= 0xF0)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::chunk::decode;
+
+    const LARGE: Option<EventId> = Some(EventId { ms: u64::MAX, seq: 7 });
+
+    fn batch(frames: &[(&str, Option<EventId>)]) -> Batch {
+        let mut batch = Batch::default();
+        for (data, id) in frames {
+            batch.push(&decode(data).unwrap(), *id, Age::Fresh);
+        }
+        batch
+    }
+
+    #[test]
+    fn a_delta_is_lengths_and_slices() {
+        let batch = batch(&[(r#"{"type":"text-delta","id":"b","delta":"é🎉\n"}"#, LARGE)]);
+        assert_eq!(batch.descriptors(), [DELTA | TEXT | NEW_BLOCK | 22 << 16, 1, 4]);
+        assert_eq!(batch.text(), "é🎉\n");
+        assert_eq!(batch.names(), b"b18446744073709551615-7");
+    }
+
+    #[test]
+    fn a_block_is_written_when_it_changes() {
+        let delta = r#"{"type":"text-delta","id":"b","delta":"x"}"#;
+        let other = r#"{"type":"reasoning-delta","id":"\u0062","delta":"y"}"#;
+        let batch = batch(&[(delta, None), (delta, None), (other, None)]);
+        assert_eq!(batch.descriptors(), [DELTA | TEXT | NEW_BLOCK, 1, 1, DELTA | TEXT, 1, DELTA | REASONING, 1]);
+        assert_eq!((batch.text(), batch.names()), ("xxy", b"b".as_slice()));
+    }
+
+    #[test]
+    fn adjacent_objects_are_one_json_array() {
+        let batch = batch(&[
+            (r#"{"type":"finish"}"#, LARGE),
+            (r#"{"type":"new","a":"🎉"}"#, None),
+            (r#"{"type":"text_chunk","content":"x"}"#, None),
+            (r#"{"type":"abort"}"#, None),
+        ]);
+        let first =
+            r#"[{"type":"stream_end","eventId":"18446744073709551615-7"},{"type":"new","a":"🎉","unknown":true}]"#;
+        let last = r#"[{"type":"abort"}]"#;
+        let units = |text: &str| text.encode_utf16().count() as u32;
+        assert_eq!(batch.descriptors(), [JSON, 2, units(first), DELTA | LEGACY, 1, JSON, 1, units(last)]);
+        assert_eq!(batch.text(), [first, "x", last].concat());
+    }
+
+    #[test]
+    fn a_chunk_that_says_nothing_by_itself_makes_no_row() {
+        let mut batch = Batch::default();
+        let start = decode(r#"{"type":"text-start","id":"b"}"#).unwrap();
+        assert!(!batch.push(&start, LARGE, Age::Fresh));
+        assert!(batch.is_empty());
+        assert_eq!(batch.bytes(), 0);
+    }
+
+    #[test]
+    fn bad_frames_and_resets_are_rows_of_their_own() {
+        let mut batch = Batch::default();
+        batch.push_malformed("<é>", Malformed::NotJson);
+        batch.push_malformed("{}", Malformed::NoType);
+        batch.push_reset();
+        assert_eq!(batch.descriptors(), [MALFORMED | NOT_JSON, 3, MALFORMED | NO_TYPE, 2, RESET]);
+        assert_eq!(batch.text(), "<é>{}");
+    }
+
+    #[test]
+    fn what_is_no_delta_is_measured() {
+        let mut used = batch(&[(r#"{"type":"text_chunk","content":"xyz"}"#, LARGE)]);
+        assert_eq!(used.others(), 0);
+        used.push(&decode(r#"{"type":"abort","a":"🎉"}"#).unwrap(), None, Age::Fresh);
+        used.push_malformed("<é>", Malformed::NotJson);
+        assert_eq!(used.others() as usize, r#"{"type":"abort","a":"🎉"}]<é>"#.encode_utf16().count());
+        used.clear();
+        assert_eq!(used.others(), 0);
+    }
+
+    #[test]
+    fn a_cleared_batch_starts_anew() {
+        let delta = r#"{"type":"text-delta","id":"b","delta":"x"}"#;
+        let finish = r#"{"type":"finish"}"#;
+        let mut used = batch(&[(delta, None), (finish, None)]);
+        used.clear();
+        for data in [finish, delta] {
+            used.push(&decode(data).unwrap(), None, Age::Replayed);
+        }
+        assert_eq!(used.text(), r#"[{"type":"stream_end","replayed":true}]x"#);
+        assert_eq!(used.descriptors(), [JSON, 1, 39, DELTA | TEXT | REPLAYED | NEW_BLOCK, 1, 1]);
+    }
+
+    #[test]
+    fn lengths_are_counted_in_utf16_code_units() {
+        for text in ["", "a", "é", "漢", "🎉", "👩‍👩‍👧 and 20 more bytes \u{fffd}"] {
+            assert_eq!(utf16_len(text) as usize, text.encode_utf16().count());
+        }
+    }
+}

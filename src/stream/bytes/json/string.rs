@@ -1,0 +1,146 @@
+//! JSON strings that stay as they stand in the text until someone needs what they say.
+
+use std::borrow::Cow;
+
+/// A valid JSON string, without its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonString<'a> {
+    /// Says what it shows.
+    Plain(&'a str),
+    /// Has escapes.
+    Escaped(&'a str),
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Char(char),
+    /// Half a surrogate pair: text for JavaScript, none for Rust.
+    LoneSurrogate,
+}
+
+impl<'a> JsonString<'a> {
+    /// From what stands between the quotes.
+    #[must_use]
+    pub fn of(inner: &'a str) -> Self {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_some() { Self::Escaped(inner) } else { Self::Plain(inner) }
+    }
+
+    /// From JSON text; `None` where that is another value.
+    #[must_use]
+    pub fn of_value(json: &'a str) -> Option<Self> {
+        Some(Self::of(json.strip_prefix('"')?.strip_suffix('"')?))
+    }
+
+    /// What it says, where it says what it shows.
+    #[must_use]
+    pub fn plain(self) -> Option<&'a str> {
+        match self {
+            Self::Plain(text) => Some(text),
+            Self::Escaped(_) => None,
+        }
+    }
+
+    /// What it says; a lone surrogate becomes U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> Cow<'a, str> {
+        match *self {
+            Self::Plain(text) => Cow::Borrowed(text),
+            Self::Escaped(_) => {
+                let mut text = String::new();
+                self.push_to(&mut text);
+                Cow::Owned(text)
+            }
+        }
+    }
+
+    /// Appends what it says; a lone surrogate becomes U+FFFD.
+    pub fn push_to(&self, out: &mut String) {
+        match *self {
+            Self::Plain(text) => out.push_str(text),
+            Self::Escaped(inner) => Pieces(inner).for_each(|piece| match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Char(char) => out.push(char),
+                Piece::LoneSurrogate => out.push(char::REPLACEMENT_CHARACTER),
+            }),
+        }
+    }
+
+    /// Whether every surrogate stands in a pair.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        match *self {
+            Self::Plain(_) => true,
+            Self::Escaped(inner) => !Pieces(inner).any(|piece| matches!(piece, Piece::LoneSurrogate)),
+        }
+    }
+
+    /// Whether it says `text`.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        match *self {
+            Self::Plain(inner) => inner == text,
+            Self::Escaped(_) => self.is_well_formed() && self.text() == text,
+        }
+    }
+}
+
+/// Text and escapes in turn, of a string whose grammar was checked.
+struct Pieces<'a>(&'a str);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        if let Some(escape) = self.0.strip_prefix('\\') {
+            return self.escape(escape);
+        }
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\\', self.0.as_bytes()).unwrap_or(self.0.len());
+        let (text, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        Some(Piece::Text(text))
+    }
+}
+
+impl<'a> Pieces<'a> {
+    fn escape(&mut self, escape: &'a str) -> Option<Piece<'a>> {
+        let (letter, rest) = escape.split_at_checked(1)?;
+        self.0 = rest;
+        Some(Piece::Char(match letter {
+            "b" => '\u{8}',
+            "f" => '\u{c}',
+            "n" => '\n',
+            "r" => '\r',
+            "t" => '\t',
+            "u" => return self.unicode(),
+            itself => itself.chars().next()?,
+        }))
+    }
+
+    fn unicode(&mut self) -> Option<Piece<'a>> {
+        let (first, rest) = code_unit(self.0)?;
+        self.0 = rest;
+        if let Some(char) = char::from_u32(first) {
+            return Some(Piece::Char(char));
+        }
+        let Some((char, rest)) = pair(first, rest) else { return Some(Piece::LoneSurrogate) };
+        self.0 = rest;
+        Some(Piece::Char(char))
+    }
+}
+
+/// The low half that follows a high half directly.
+fn pair(high: u32, rest: &str) -> Option<(char, &str)> {
+    let (low, rest) = code_unit(rest.strip_prefix("\\u")?)?;
+    if !(0xD800..0xDC00).contains(&high) || !(0xDC00..0xE000).contains(&low) {
+        return None;
+    }
+    Some((char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, rest))
+}
+
+fn code_unit(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+}

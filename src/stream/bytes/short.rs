@@ -1,0 +1,283 @@
+//! Comparing and copying a few bytes. The package is compiled for size, where what the standard library has for this
+//! becomes calls, each of which costs more than the work; what is here stays where it is used.
+
+/// The first bytes of some that go on: what lies behind them may be read, and is not meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// These and what follows them.
+    pub bytes: &'a [u8],
+    /// How many are meant.
+    pub length: usize,
+}
+
+impl<'a> Start<'a> {
+    /// Nothing.
+    pub const NONE: Self = Self { bytes: &[], length: 0 };
+
+    /// What is meant.
+    #[must_use]
+    pub fn slice(self) -> &'a [u8] {
+        self.bytes.get(..self.length).unwrap_or(self.bytes)
+    }
+}
+
+/// Values that are put one behind the other. What lies behind them is filled with anything, so that room has to be made
+/// for many at once only.
+#[derive(Clone, Debug, Default)]
+pub struct Column<T> {
+    buffer: Vec<T>,
+    length: usize,
+}
+
+impl<T: Copy + Default> Column<T> {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        let needed = self.length + more;
+        if needed > self.buffer.len() {
+            let mut larger = vec![T::default(); needed.max(2 * self.buffer.len())];
+            if let Some(place) = larger.get_mut(..self.length) {
+                place.copy_from_slice(self.slice());
+            }
+            self.buffer = larger;
+        }
+    }
+
+    /// Adds one, for which there is room as a rule.
+    #[inline(always)]
+    pub fn put(&mut self, value: T) {
+        match self.buffer.get_mut(self.length) {
+            Some(place) => {
+                *place = value;
+                self.length += 1;
+            }
+            None => self.push(value),
+        }
+    }
+
+    /// Adds one.
+    #[inline(never)]
+    pub fn push(&mut self, value: T) {
+        self.extend(&[value]);
+    }
+
+    /// Adds some.
+    pub fn extend(&mut self, values: &[T]) {
+        self.reserve(values.len());
+        let end = self.length + values.len();
+        if let Some(place) = self.buffer.get_mut(self.length..end) {
+            place.copy_from_slice(values);
+            self.length = end;
+        }
+    }
+
+    /// Takes the last one off.
+    pub fn pop(&mut self) {
+        self.length = self.length.saturating_sub(1);
+    }
+
+    /// They.
+    #[must_use]
+    pub fn slice(&self) -> &[T] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// They, to be changed.
+    pub fn slice_mut(&mut self) -> &mut [T] {
+        self.buffer.get_mut(..self.length).unwrap_or_default()
+    }
+
+    /// Forgets them, and gives back room for more than `kept`.
+    pub fn clear(&mut self, kept: usize) {
+        self.length = 0;
+        if self.buffer.len() > kept {
+            self.buffer.truncate(kept);
+            self.buffer.shrink_to_fit();
+        }
+    }
+
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.buffer.capacity() * size_of::<T>()
+    }
+}
+
+impl Column<u8> {
+    /// Adds what is meant: sixteen bytes at once where so many can be read and there is room for them.
+    #[inline(always)]
+    pub fn put_start(&mut self, start: Start<'_>) {
+        if let (Some(sixteen), Some(room)) = (start.bytes.first_chunk::<16>(), self.buffer.get_mut(self.length..))
+            && let Some(place) = room.first_chunk_mut::<16>()
+            && start.length <= 16
+        {
+            *place = *sixteen;
+            self.length += start.length;
+        } else {
+            self.extend(start.slice());
+        }
+    }
+}
+
+/// Bytes that others are compared with again and again: eight at a time, the last of them under a mask.
+#[derive(Clone, Debug)]
+pub struct Prefix {
+    words: Vec<u64>,
+    last: u64,
+    mask: u64,
+    length: usize,
+}
+
+impl Prefix {
+    /// These bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let (whole, rest) = bytes.as_chunks();
+        let last = last_of(rest);
+        let mask = !(u64::MAX << (8 * rest.len()));
+        Self { words: whole.iter().map(|eight| u64::from_le_bytes(*eight)).collect(), last, mask, length: bytes.len() }
+    }
+
+    /// Whether it is these bytes.
+    #[must_use]
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        let (whole, rest) = bytes.as_chunks();
+        self.length == bytes.len()
+            && whole.iter().map(|eight| u64::from_le_bytes(*eight)).eq(self.words.iter().copied())
+            && last_of(rest) == self.last
+    }
+
+    /// How many they are.
+    #[must_use]
+    #[inline(always)]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// What follows it in `bytes`. `None` also where so few follow that eight at a time cannot be read.
+    #[must_use]
+    #[inline(always)]
+    pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut eights = bytes.as_chunks::<8>().0.iter();
+        for expected in &self.words {
+            if u64::from_le_bytes(*eights.next()?) != *expected {
+                return None;
+            }
+        }
+        if (u64::from_le_bytes(*eights.next()?) ^ self.last) & self.mask != 0 {
+            return None;
+        }
+        bytes.get(self.length..)
+    }
+
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+/// Fewer than eight bytes, the first in the lowest byte.
+fn last_of(rest: &[u8]) -> u64 {
+    rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// Fewer than eight bytes that are known before the program runs: to compare with them takes a few instructions.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: u64,
+    mask: u64,
+    length: usize,
+}
+
+impl Mark {
+    /// These bytes. For a `const`: where this runs with the program it is a loop, a sixth more for each delta.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        let mut word = 0;
+        let mut rest = bytes;
+        while let [before @ .., last] = rest {
+            word = word << 8 | *last as u64;
+            rest = before;
+        }
+        Self { bytes: word, mask: !(u64::MAX << (8 * bytes.len())), length: bytes.len() }
+    }
+
+    /// What follows it in `bytes`. `None` also where fewer than eight can be read.
+    #[must_use]
+    #[inline(always)]
+    pub fn strip(self, bytes: &[u8]) -> Option<&[u8]> {
+        if (word(bytes, 0)? ^ self.bytes) & self.mask == 0 { bytes.get(self.length..) } else { None }
+    }
+}
+
+/// The eight bytes from a place on, the first in the lowest byte.
+#[must_use]
+#[inline(always)]
+pub fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let eight = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_is_appended_however_much_follows() {
+        let bytes: Vec<u8> = (0..40).collect();
+        for length in 0..=20 {
+            for end in length..=40 {
+                for room in [1, 17, 40] {
+                    let mut out = Column::default();
+                    out.reserve(room);
+                    out.put(99);
+                    out.put_start(Start { bytes: &bytes[..end], length });
+                    assert_eq!(out.slice(), [&[99], &bytes[..length]].concat());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_grows_and_forgets() {
+        let mut column = Column::default();
+        for value in 0..100_u32 {
+            column.push(value);
+        }
+        column.extend(&[7, 8]);
+        column.pop();
+        assert_eq!((column.slice().len(), column.slice().last()), (101, Some(&7)));
+        column.clear(10);
+        assert_eq!((column.slice(), column.footprint()), (&[][..], 40));
+        column.pop();
+        column.put(1);
+        assert_eq!(column.slice(), [1]);
+    }
+
+    #[test]
+    fn what_follows_is_told_from_what_is_like_it() {
+        const DATA: Mark = Mark::of(b"data: ");
+        assert_eq!(DATA.strip(b"data: 12345"), Some(&b"12345"[..]));
+        for other in ["dat1: 12345", "data:12345", "Data: 1234", "data: 1"] {
+            assert_eq!(DATA.strip(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_compared_to_the_last_byte() {
+        let bytes: Vec<u8> = (0..40).collect();
+        for length in 0..=20 {
+            let mut begun = bytes[..length].to_vec();
+            let prefix = Prefix::of(&begun);
+            assert_eq!(prefix.strip(&bytes), Some(&bytes[length..]));
+            assert!(prefix.is(&begun) && !prefix.is(&bytes));
+            for place in 0..length {
+                begun[place] ^= 0x80;
+                assert_eq!(Prefix::of(&begun).strip(&bytes), None, "{place} of {length}");
+                assert!(!prefix.is(&begun), "{place} of {length}");
+                begun[place] ^= 0x80;
+            }
+        }
+        assert_eq!(Prefix::of(b"a").strip(b"ab"), None, "too near the end");
+    }
+}

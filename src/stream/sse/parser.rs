@@ -1,0 +1,491 @@
+//! Reads an event stream from bytes as they come (WHATWG HTML, "Interpreting an event stream"; PROTOCOL §4).
+//!
+//! # How to change this safely
+//! - What the parser reports depends on the bytes alone, never on how they are cut into reads. Every case in the tests
+//!   runs whole, byte by byte and at every split; the fuzz target holds it against a reference that is written from the
+//!   standard, one code point at a time.
+//! - A line that lies in one read is never copied, and neither is the data of an event whose only data line lies there
+//!   together with its blank line. A line over several reads is collected in `line`; only ever the *first* line of a
+//!   read has such a beginning, which is why the data held by reference (`held`) never meets a collected line.
+//! - Each byte is searched for a line end once and copied at most twice, so a long line in tiny reads costs O(n).
+//! - Nothing is stored before it was counted: `count` and `room` come before every `extend_from_slice`.
+//! - Text is handed out as bytes. All delimiters are ASCII and no UTF-8 sequence, valid or broken, continues over an
+//!   ASCII byte, so turning each field into text with U+FFFD gives what a decoder over the whole stream gives.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+/// Largest event that is accepted unless the caller says otherwise, in bytes of its lines.
+pub const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Most bytes of a comment or an unknown field that are kept; they do not count towards the limit of an event, and
+/// must not grow a buffer either.
+const IGNORABLE_LIMIT: usize = 64 * 1024;
+
+/// Longest reconnection time that is reported, in ms: a browser's timer fires at once for anything above.
+const RETRY_LIMIT: u64 = 0x7fff_ffff;
+
+/// Buffers above this are given back after the event that needed them.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// `event:`, `retry:`. After that many bytes of a line it is known whether it counts.
+const LONGEST_NAME: usize = 6;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// An event grew beyond the limit. The parser takes nothing more until [`Parser::reset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// One event, borrowed from the read it came in or from the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The last `event` field of the block; empty means `message`.
+    pub kind: &'a [u8],
+    /// The `data` lines, joined by LF. Any bytes; see [`text`].
+    pub data: &'a [u8],
+    /// The last id in force, given by this block or an earlier one; empty where there is none.
+    pub id: &'a [u8],
+    /// The id that stands in this very block.
+    pub own_id: Option<&'a [u8]>,
+}
+
+/// Bytes of a field as text: what is not UTF-8 becomes U+FFFD, as a streaming decoder over the stream gives it.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // The check alone is several times faster than the lossy conversion, and nearly always enough.
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+/// Hears what the parser finds, in the order of the stream.
+pub trait Sink {
+    /// A block with data reached its blank line.
+    fn event(&mut self, event: Event<'_>);
+    /// A block with an id reached its blank line, with data or without; comes before its event. Empty: reset.
+    fn id(&mut self, _id: &[u8]) {}
+    /// The server asks for this reconnection time in milliseconds, at most 2³¹ − 1.
+    fn retry(&mut self, _ms: u64) {}
+    /// A comment without its colon and one leading space; its first 64 KiB.
+    fn comment(&mut self, _text: &[u8]) {}
+    /// A field that the standard does not know, and the line it stands on; its first 64 KiB.
+    fn unknown_field(&mut self, _name: &[u8], _value: &[u8], _line: &[u8]) {}
+    /// A `retry` field that is not digits only.
+    fn invalid_retry(&mut self, _value: &[u8], _line: &[u8]) {}
+    /// A block begins: `bytes` go on to the end of the read, or to the limit of an event. A sink may take whole events
+    /// off their beginning by itself, where it is faster at what it knows; it does with them what it would have done with
+    /// [`Sink::event`]. What it leaves is parsed.
+    fn take_whole<'a>(&mut self, _bytes: &'a [u8]) -> Taken<'a> {
+        Taken::default()
+    }
+}
+
+/// What a sink took by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken<'a> {
+    /// Bytes, up to and with a blank line.
+    pub length: usize,
+    /// The last id among them.
+    pub id: Option<&'a [u8]>,
+}
+
+/// A parser of one stream. Feed it reads, say when the stream ended, reset it before the next.
+#[derive(Debug)]
+pub struct Parser {
+    limit: usize,
+    stage: Stage,
+    /// What earlier reads gave of the line that is not ended yet.
+    line: Vec<u8>,
+    block: Block,
+    /// The standard's last event ID buffer: it outlives blocks.
+    id: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// That many bytes of a byte order mark were seen.
+    Opening(usize),
+    Open,
+    /// The last read ended with a CR, whose line is ended already: an LF that comes next belongs to it.
+    AfterReturn,
+    Overflown,
+}
+
+/// The block that is being read.
+#[derive(Debug, Default)]
+struct Block {
+    /// Bytes of its lines so far that count towards the limit.
+    size: usize,
+    kind: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    has_id: bool,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new(DEFAULT_LIMIT)
+    }
+}
+
+impl Parser {
+    /// A parser that accepts events of up to `limit` bytes of lines, field names included, line ends not.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, stage: Stage::Opening(0), line: Vec::new(), block: Block::default(), id: Vec::new() }
+    }
+
+    /// Takes the next bytes of the stream, cut anywhere.
+    ///
+    /// # Errors
+    /// [`TooLarge`] as soon as an event exceeds the limit, and for every later call until [`Parser::reset`].
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), TooLarge> {
+        if self.is_overflown() {
+            return Err(TooLarge);
+        }
+        let fed = self.opened(bytes).and_then(|bytes| self.read(bytes, sink));
+        if fed.is_err() {
+            self.reset();
+            self.stage = Stage::Overflown;
+        }
+        fed
+    }
+
+    /// Whether an event was too large and nothing more is taken.
+    #[must_use]
+    pub fn is_overflown(&self) -> bool {
+        self.stage == Stage::Overflown
+    }
+
+    /// Bytes that it holds on to between reads.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.line.capacity() + self.block.data.capacity() + self.block.kind.capacity() + self.id.capacity()
+    }
+
+    /// The stream ended: "once the end of the file is reached, any pending data must be discarded".
+    pub fn end(&mut self) {
+        self.line.clear();
+        self.block.clear();
+    }
+
+    /// Ready for another stream; the last id is forgotten too.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.limit);
+    }
+
+    /// As [`Parser::reset`], but first takes an unfinished line as if it had ended. That tells the sink of a comment,
+    /// a `retry` or an unknown field; an unfinished block is still no event.
+    pub fn reset_consuming(&mut self, sink: &mut impl Sink) {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            let _ = self.take_line(&line, &mut None, sink);
+        }
+        self.reset();
+    }
+
+    /// Leaves out what the previous read decided about the first bytes of this one.
+    fn opened<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
+        match self.stage {
+            _ if bytes.is_empty() => Ok(bytes),
+            Stage::Opening(seen) => self.skip_bom(seen, bytes),
+            Stage::AfterReturn => {
+                self.stage = Stage::Open;
+                Ok(bytes.strip_prefix(b"\n").unwrap_or(bytes))
+            }
+            Stage::Open | Stage::Overflown => Ok(bytes),
+        }
+    }
+
+    /// "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", also when it comes in parts.
+    fn skip_bom<'a>(&mut self, seen: usize, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
+        let (begun, missing) = BOM.split_at_checked(seen).unwrap_or((BOM, &[]));
+        let matching = missing.iter().zip(bytes).take_while(|(expected, byte)| expected == byte).count();
+        let rest = bytes.get(matching..).unwrap_or_default();
+        if matching == missing.len() {
+            self.stage = Stage::Open;
+            return Ok(rest);
+        }
+        if rest.is_empty() {
+            self.stage = Stage::Opening(seen + matching);
+            return Ok(rest);
+        }
+        self.stage = Stage::Open;
+        self.extend_line(begun)?;
+        Ok(bytes)
+    }
+
+    fn read(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), TooLarge> {
+        let mut rest = self.finish_line(bytes, sink)?;
+        let mut held = None;
+        loop {
+            if held.is_none() && self.block.is_new() {
+                rest = self.offer(rest, sink);
+            }
+            let Some((line, tail)) = self.split_line(rest) else { break };
+            self.take_line(line, &mut held, sink)?;
+            rest = tail;
+        }
+        if let Some(data) = held {
+            self.block.push_data(data);
+        }
+        self.extend_line(rest)
+    }
+
+    /// Lets the sink take what it can, and gives what it leaves.
+    #[inline(always)]
+    fn offer<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        let Taken { length, id } = sink.take_whole(beginning(bytes, self.limit));
+        if let Some(id) = id {
+            replace(&mut self.id, id);
+        }
+        bytes.get(length..).unwrap_or_default()
+    }
+
+    /// Ends the line that earlier reads began, and gives what follows it.
+    fn finish_line<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> Result<&'a [u8], TooLarge> {
+        if self.line.is_empty() {
+            return Ok(bytes);
+        }
+        let Some((end, tail)) = self.split_line(bytes) else {
+            self.extend_line(bytes)?;
+            return Ok(&[]);
+        };
+        self.extend_line(end)?;
+        let mut line = std::mem::take(&mut self.line);
+        let mut held = None;
+        let taken = self.take_line(&line, &mut held, sink);
+        if let Some(data) = held {
+            self.block.push_data(data);
+        }
+        empty(&mut line);
+        self.line = line;
+        taken.map(|()| tail)
+    }
+
+    /// The next line and what follows it. A CR that ends the read ends its line at once, so that an event is not held
+    /// back until the server sends something more.
+    fn split_line<'a>(&mut self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        // Most blank lines follow a line of data directly; the search is not worth its set-up there.
+        if let Some((b'\n', tail)) = bytes.split_first() {
+            return Some((&[], tail));
+        }
+        let end = memchr::memchr2(b'\n', b'\r', bytes)?;
+        let (line, rest) = bytes.split_at_checked(end)?;
+        let (terminator, tail) = rest.split_first()?;
+        if *terminator == b'\n' {
+            return Some((line, tail));
+        }
+        if tail.is_empty() {
+            self.stage = Stage::AfterReturn;
+        }
+        Some((line, tail.strip_prefix(b"\n").unwrap_or(tail)))
+    }
+
+    /// Collects a part of a line that is not ended yet.
+    fn extend_line(&mut self, part: &[u8]) -> Result<(), TooLarge> {
+        let (name, rest) = part.split_at(part.len().min(LONGEST_NAME.saturating_sub(self.line.len())));
+        self.line.extend_from_slice(name);
+        let counts = Line::counts(&self.line);
+        let room = if counts { rest.len() } else { IGNORABLE_LIMIT.saturating_sub(self.line.len()) };
+        if counts && self.block.size.saturating_add(self.line.len()).saturating_add(rest.len()) > self.limit {
+            return Err(TooLarge);
+        }
+        self.line.extend_from_slice(rest.get(..room).unwrap_or(rest));
+        Ok(())
+    }
+
+    fn take_line<'a>(
+        &mut self,
+        line: &'a [u8],
+        held: &mut Option<&'a [u8]>,
+        sink: &mut impl Sink,
+    ) -> Result<(), TooLarge> {
+        match Line::of(line) {
+            Line::Blank => self.dispatch(held.take(), sink),
+            Line::Comment(text) => sink.comment(text),
+            Line::Unknown { name, value, line } => sink.unknown_field(name, value, line),
+            Line::Field { name, value } => {
+                self.count(line)?;
+                self.take_field(name, value, line, held, sink);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, line: &[u8]) -> Result<(), TooLarge> {
+        self.block.size = self.block.size.saturating_add(line.len());
+        if self.block.size > self.limit { Err(TooLarge) } else { Ok(()) }
+    }
+
+    fn take_field<'a>(
+        &mut self,
+        name: Name,
+        value: &'a [u8],
+        line: &[u8],
+        held: &mut Option<&'a [u8]>,
+        sink: &mut impl Sink,
+    ) {
+        match name {
+            Name::Data => self.take_data(value, held),
+            Name::Event => replace(&mut self.block.kind, value),
+            // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value."
+            Name::Id if memchr::memchr(0, value).is_none() => {
+                replace(&mut self.id, value);
+                self.block.has_id = true;
+            }
+            Name::Id => {}
+            Name::Retry => match milliseconds(value) {
+                Some(ms) => sink.retry(ms),
+                None => sink.invalid_retry(value, line),
+            },
+        }
+    }
+
+    /// The first data line of a block is only held: the blank line mostly follows in the same read.
+    fn take_data<'a>(&mut self, value: &'a [u8], held: &mut Option<&'a [u8]>) {
+        if held.is_none() && !self.block.has_data {
+            *held = Some(value);
+            return;
+        }
+        if let Some(first) = held.take() {
+            self.block.push_data(first);
+        }
+        self.block.push_data(value);
+    }
+
+    fn dispatch(&mut self, held: Option<&[u8]>, sink: &mut impl Sink) {
+        let own_id = self.block.has_id.then_some(self.id.as_slice());
+        if let Some(id) = own_id {
+            sink.id(id);
+        }
+        let joined = self.block.has_data.then_some(self.block.data.as_slice());
+        if let Some(data) = held.or(joined) {
+            sink.event(Event { kind: &self.block.kind, data, id: &self.id, own_id });
+        }
+        self.block.clear();
+    }
+}
+
+impl Block {
+    /// Whether no line of it came that counts.
+    fn is_new(&self) -> bool {
+        self.size == 0
+    }
+
+    fn push_data(&mut self, value: &[u8]) {
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        self.data.extend_from_slice(value);
+        self.has_data = true;
+    }
+
+    fn clear(&mut self) {
+        self.size = 0;
+        self.has_data = false;
+        self.has_id = false;
+        empty(&mut self.data);
+        empty(&mut self.kind);
+    }
+}
+
+/// A line without its end.
+enum Line<'a> {
+    Blank,
+    Comment(&'a [u8]),
+    Field { name: Name, value: &'a [u8] },
+    Unknown { name: &'a [u8], value: &'a [u8], line: &'a [u8] },
+}
+
+#[derive(Clone, Copy)]
+enum Name {
+    Data,
+    Event,
+    Id,
+    Retry,
+}
+
+impl<'a> Line<'a> {
+    fn of(line: &'a [u8]) -> Self {
+        if let Some(value) = line.strip_prefix(b"data:") {
+            return Self::Field { name: Name::Data, value: without_space(value) };
+        }
+        if let Some(value) = line.strip_prefix(b"id:") {
+            return Self::Field { name: Name::Id, value: without_space(value) };
+        }
+        if line.is_empty() {
+            return Self::Blank;
+        }
+        if let Some(text) = line.strip_prefix(b":") {
+            return Self::Comment(without_space(beginning(text, IGNORABLE_LIMIT - 1)));
+        }
+        let (name, value) = split_field(line);
+        match Name::of(name) {
+            Some(name) => Self::Field { name, value },
+            None => Self::unknown(beginning(line, IGNORABLE_LIMIT)),
+        }
+    }
+
+    fn unknown(line: &'a [u8]) -> Self {
+        let (name, value) = split_field(line);
+        Self::Unknown { name, value, line }
+    }
+
+    /// Whether a line that begins so counts towards the limit, as far as it can be told yet.
+    fn counts(begun: &[u8]) -> bool {
+        let mut parts = beginning(begun, LONGEST_NAME).split(|byte| *byte == b':');
+        let name = parts.next().unwrap_or_default();
+        parts.next().is_some() && Name::of(name).is_some()
+    }
+}
+
+impl Name {
+    /// "Field names must be compared literally, with no case folding performed."
+    fn of(name: &[u8]) -> Option<Self> {
+        match name {
+            b"data" => Some(Self::Data),
+            b"event" => Some(Self::Event),
+            b"id" => Some(Self::Id),
+            b"retry" => Some(Self::Retry),
+            _ => None,
+        }
+    }
+}
+
+fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
+    let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+    let (name, rest) = line.split_at(colon);
+    (name, without_space(rest.strip_prefix(b":").unwrap_or(rest)))
+}
+
+fn without_space(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b" ").unwrap_or(value)
+}
+
+fn beginning(bytes: &[u8], most: usize) -> &[u8] {
+    bytes.get(..most).unwrap_or(bytes)
+}
+
+/// "If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten".
+fn milliseconds(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let ms = value.iter().fold(0_u64, |ms, digit| ms.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    Some(ms.min(RETRY_LIMIT))
+}
+
+fn replace(buffer: &mut Vec<u8>, value: &[u8]) {
+    buffer.clear();
+    buffer.extend_from_slice(value);
+}
+
+#[inline(always)]
+fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > KEPT_CAPACITY {
+        buffer.shrink_to(KEPT_CAPACITY);
+    }
+}

@@ -1,7 +1,7 @@
 // Loads the WebAssembly part once, from wherever it comes, and says in plain words why it could not.
 
-import { imports, link } from "../pkg/rejoin.js";
-import { RejoinError } from "./errors.js";
+import { imports, link } from "../../pkg/rejoin.js";
+import { RejoinError } from "../types/errors.js";
 
 /** Where the WebAssembly may come from. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;

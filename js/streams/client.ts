@@ -16,7 +16,8 @@ import { Host } from "./shell/host.js";
 import { CallQueue } from "./queue.js";
 import { guard } from "../types/report.js";
 import { hasTabs } from "./shell/tabs.js";
-import { init, isInitialised, textAt, wordsAt } from "../loader/wasm.js";
+import { textAt, wordsAt } from "../loader/memory.js";
+import { init, isInitialised } from "../loader/wasm.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,

@@ -1,11 +1,11 @@
 /** What both `rejoin` and `rejoin/slim` offer. */
 
-export * from "./types.js";
-export { RejoinError, type RejoinErrorInit } from "./errors.js";
-export { init, initSync } from "./wasm.js";
-export type { WasmSource } from "./wasm.js";
-export { createChatStreams } from "./client.js";
-export { createStreamEventDispatcher } from "./dispatcher.js";
-export { mergeMessages } from "./merge.js";
-export { INITIAL_RETRY_DELAY, MAX_RETRIES, isLegacyStreamChunk, normalizeStreamChunk, parseSSELine } from "./normalize.js";
-export { ParseError, createParser } from "./parser.js";
+export * from "./types/index.js";
+export { RejoinError, type RejoinErrorInit } from "./types/errors.js";
+export { init, initSync } from "./loader/wasm.js";
+export type { WasmSource } from "./loader/wasm.js";
+export { createChatStreams } from "./streams/client.js";
+export { createStreamEventDispatcher } from "./compat/dispatcher.js";
+export { mergeMessages } from "./compat/merge.js";
+export { INITIAL_RETRY_DELAY, MAX_RETRIES, isLegacyStreamChunk, normalizeStreamChunk, parseSSELine } from "./compat/normalize.js";
+export { ParseError, createParser } from "./compat/parser.js";

@@ -6,8 +6,8 @@
  */
 
 import packed from "../pkg/client.wasm";
-import { unpack } from "./bytes.js";
-import { bundle } from "./wasm.js";
+import { unpack } from "./loader/bytes.js";
+import { bundle } from "./loader/wasm.js";
 
 bundle(() => unpack(packed));
 

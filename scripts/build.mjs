@@ -1,7 +1,7 @@
 // `npm run build`: Rust → WebAssembly → glue → optimised bytes → ES modules and types, in dist/.
 // Each step is skipped when nothing that it reads has changed.
 
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root, run, targetDir } from "./lib/run.mjs";
@@ -9,6 +9,8 @@ import { step } from "./lib/step.mjs";
 
 const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
 const entries = ["index", "slim", "react", "ai-sdk"];
+/** Entry points whose sources have a folder of their own: the types beside `dist/NAME.js` refer to those of its `index.ts`. */
+const foldered = ["react", "ai-sdk"];
 
 /** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
 const features = [
@@ -29,9 +31,9 @@ const passes = [
 
 /** Builds the package into dist/. */
 export async function build() {
-  await step("glue", { inputs: [...rustInputs, "js/bytes.wat", "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm"] }, glue);
+  await step("glue", { inputs: [...rustInputs, "js/loader/bytes.wat", "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm"] }, glue);
   await step("modules", { inputs: ["js", "pkg", "scripts/build.mjs", "package-lock.json"], outputs: entries.map((name) => `dist/${name}.js`) }, modules);
-  await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: ["dist/index.d.ts"] }, types);
+  await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: entries.map((name) => `dist/${name}.d.ts`) }, types);
 }
 
 function glue() {
@@ -41,7 +43,7 @@ function glue() {
   run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
   rmSync(join(root, "pkg/rejoin_bg.wasm"));
-  optimise(join(root, "js/bytes.wat"), join(root, "pkg/bytes.wasm"));
+  optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));
   change("pkg/rejoin.js", shielded);
   change("pkg/rejoin.js", unloaded);
   change("pkg/rejoin.d.ts", unloadedTypes);
@@ -55,7 +57,7 @@ function change(name, [part, replacement]) {
   writeFileSync(file, glue.replace(part, () => replacement));
 }
 
-/** js/wasm.ts loads by itself: of all the ways in which the glue can, none is left for the bundler to keep. */
+/** js/loader/wasm.ts loads by itself: of all the ways in which the glue can, none is left for the bundler to keep. */
 const unloaded = ["export { initSync, __wbg_init as default };", "export { __wbg_get_imports as imports, __wbg_finalize_init as link };"];
 const unloadedTypes = [
   "export type SyncInitInput =",
@@ -107,12 +109,12 @@ async function modules() {
     plugins: [bytesAsText],
   };
   await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"], banner: { js: eager } });
-  await bundle({ ...common, entryPoints: ["js/ai-sdk.ts"] });
-  await bundle({ ...common, entryPoints: ["js/react.ts"], external: ["react"], banner: { js: '"use client";' } });
+  await bundle({ ...common, entryPoints: { "ai-sdk": "js/ai-sdk/index.ts" } });
+  await bundle({ ...common, entryPoints: { react: "js/react/index.ts" }, external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
 }
 
-/** The WebAssembly as a string: see js/bytes.ts, which reads it. */
+/** The WebAssembly as a string: see js/loader/bytes.ts, which reads it. */
 const bytesAsText = {
   name: "bytes as text",
   setup: ({ onLoad }) => onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ loader: "json", contents: JSON.stringify(textOf(readFileSync(path))) })),
@@ -138,8 +140,17 @@ function textOf(bytes) {
 }
 
 function types() {
+  removeTypes();
   run(join(root, "node_modules/.bin/tsc"), ["--project", "tsconfig.json"]);
-  copyFileSync(join(root, "js/client.wasm.d.ts"), join(root, "dist/client.wasm.d.ts"));
+  for (const name of foldered) writeFileSync(join(root, `dist/${name}.d.ts`), `export * from "./${name}/index.js";\n`);
+  copyFileSync(join(root, "js/loader/client.wasm.d.ts"), join(root, "dist/client.wasm.d.ts"));
+}
+
+/** Removes what an earlier build declared: a declaration whose source has moved would be published with the rest. */
+function removeTypes() {
+  for (const entry of readdirSync(join(root, "dist"), { withFileTypes: true })) {
+    if (entry.isDirectory() || entry.name.endsWith(".d.ts")) rmSync(join(root, "dist", entry.name), { recursive: true });
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await build();

@@ -160,7 +160,7 @@ async function wasmTestsIn(...browser) {
 /** The shell's half in JavaScript, as one script that makes `shell` of it. */
 async function bundledShell() {
   const { build: bundle } = await import("esbuild");
-  const contents = ["host", "clock", "storage", "tabs"].map((name) => `export * from "./js/${name}.ts";`).join("");
+  const contents = ["host", "clock", "storage", "tabs"].map((name) => `export * from "./js/streams/shell/${name}.ts";`).join("");
   const options = { stdin: { contents, resolveDir: root }, bundle: true, write: false, format: "iife", globalName: "shell", minify: true };
   const { outputFiles } = await bundle({ ...options, target: "es2022", charset: "ascii" });
   return outputFiles[0].text.trim();

@@ -20,7 +20,7 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen]
 extern "C" {
-    /// `js/storage.ts`.
+    /// `js/streams/shell/storage.ts`.
     type Storage;
     #[wasm_bindgen(method)]
     fn read(this: &Storage, key: &str) -> Option<String>;
@@ -31,7 +31,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn keys(this: &Storage, prefix: &str) -> Vec<String>;
 
-    /// `js/tabs.ts`.
+    /// `js/streams/shell/tabs.ts`.
     type Tabs;
     #[wasm_bindgen(method)]
     fn post(this: &Tabs, message: &str);

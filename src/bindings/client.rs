@@ -1,4 +1,4 @@
-//! `createChatStreams`: the calls of `js/client.ts` on one side, the [`Driver`] on the other.
+//! `createChatStreams`: the calls of `js/streams/client.ts` on one side, the [`Driver`] on the other.
 //!
 //! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
 //! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// Takes the chunks that wait. Gives where three views of the memory lie, as address and length each, until the next
-    /// call: the descriptors, in words, the text and the names, in bytes; then how much of them are no deltas (`js/batch.ts`).
+    /// call: the descriptors, in words, the text and the names, in bytes; then how much of them are no deltas (`js/chunks/batch.ts`).
     /// Empty where none wait.
     #[wasm_bindgen(js_name = takeBatch)]
     pub fn take_batch(&self, session: &str) -> Vec<u32> {
@@ -231,7 +231,7 @@ fn outcome(outcome: Outcome) -> String {
     with_error(record, outcome.error.as_ref()).end()
 }
 
-/// What `js/client.ts` makes a `RejoinError` of.
+/// What `js/streams/client.ts` makes a `RejoinError` of.
 fn with_error(record: ObjectWriter, error: Option<&StreamError>) -> ObjectWriter {
     let Some(error) = error else { return record };
     let fields = ObjectWriter::default()

@@ -1,11 +1,11 @@
-//! What the shell may call of the browser (`js/host.ts`). None of it throws, and none of it calls code of the app before the
+//! What the shell may call of the browser (`js/streams/shell/host.ts`). None of it throws, and none of it calls code of the app before the
 //! WebAssembly call has returned; but for the app's storage, which is synchronous, and what listens to an abort.
 
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Made by `js/client.ts` for each client.
+    /// Made by `js/streams/client.ts` for each client.
     pub type Host;
 
     /// The time: milliseconds since the Unix epoch that never run back.

@@ -1,4 +1,4 @@
-//! What the browser tells, by number (`js/news.ts`).
+//! What the browser tells, by number (`js/streams/shell/news.ts`).
 
 use crate::client::io::{Head, Redirect};
 use crate::stream::bytes::decimal;
@@ -77,7 +77,7 @@ impl News {
     }
 }
 
-/// Status and headers of an answer, as `js/exchange.ts` writes them: a line each.
+/// Status and headers of an answer, as `js/streams/shell/exchange.ts` writes them: a line each.
 #[must_use]
 pub fn head(text: &str) -> Head<'_> {
     let mut rest = text;

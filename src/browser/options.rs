@@ -1,5 +1,5 @@
 //! The options of `createChatStreams` as they cross from JavaScript, and the core's settings they become: every number
-//! clamped to what makes sense, whatever the app gave. `js/arguments.ts` has told the app of wrong types already.
+//! clamped to what makes sense, whatever the app gave. `js/streams/arguments.ts` has told the app of wrong types already.
 
 use crate::client::io::{Config, Millis, Repost};
 use crate::stream::bytes::json::Json;

@@ -2,7 +2,7 @@
 //!
 //! Two texts are decoded once over there, what chunks say and the names of deltas, and cut into slices, whose lengths are
 //! counted here in UTF-16 code units. Rows and slices stand in the same order, so no offset is written, only
-//! lengths. The texts of a block's deltas lie side by side, so that a run of them is one slice. `js/batch.ts` reads what this writes:
+//! lengths. The texts of a block's deltas lie side by side, so that a run of them is one slice. `js/chunks/batch.ts` reads what this writes:
 //!
 //! | first word | words that follow | text |
 //! |---|---|---|

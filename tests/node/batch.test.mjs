@@ -7,8 +7,8 @@ import { load } from "./support/load.mjs";
 import { expected } from "./support/normalised.mjs";
 
 const file = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-const { ChunkReader, chunksOf, hasReset, malformedOf, readRows } = await load("batch");
-const { Transcript } = await load("transcript");
+const { ChunkReader, chunksOf, hasReset, malformedOf, readRows } = await load("chunks/batch");
+const { Transcript } = await load("message/transcript");
 
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
 const groupings = JSON.parse(file("../fixtures/batches.json"));

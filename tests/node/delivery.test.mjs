@@ -6,7 +6,7 @@ import { createChatStreams } from "../../dist/index.js";
 import { Backend, until } from "./lib/backend.mjs";
 
 const REPLAYED = 2_000;
-/** Who waits so long for a frame gives it up (js/delivery.ts). */
+/** Who waits so long for a frame gives it up (js/streams/delivery.ts). */
 const LATEST_FRAME = 250;
 /** By their numbers. */
 let frames;

@@ -98,6 +98,13 @@ test("tool messages of the server's shape match by their calls", () => {
   same(mergeMessages(server, local), [...server, local[3]]);
 });
 
+test("an answer whose beginning the page lacks is compared from the last message that both have", () => {
+  const server = [user("go"), assistant("Let me see."), assistant("", { tool_calls: calls("c1") }), tool("c1", "1"), assistant("Found it.")];
+  same(mergeMessages(server, [user("go"), { type: "tool_response", toolId: "c1", result: 1 }, assistant("Found")]), server);
+  const other = assistant("Something else");
+  same(mergeMessages(server, [user("go"), tool("c1", "1"), other]), [...server, other]);
+});
+
 test("messages of an app on the legacy dialect match the server's", () => {
   const server = [
     user("go"), assistant("", { tool_calls: calls("c1") }),

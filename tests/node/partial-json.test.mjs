@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { load } from "./support/load.mjs";
 import { cost } from "./support/cost.mjs";
 
-const { PartialJson } = await load("partial-json");
+const { PartialJson } = await load("message/partial-json");
 
 function read(...pieces) {
   const json = new PartialJson();

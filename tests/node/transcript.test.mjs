@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { load } from "./support/load.mjs";
 import { cost } from "./support/cost.mjs";
 
-const { Transcript } = await load("transcript");
+const { Transcript } = await load("message/transcript");
 
 function after(...chunks) {
   const transcript = new Transcript();

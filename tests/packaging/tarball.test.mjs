@@ -152,7 +152,7 @@ test("its types are strict, with Node's resolution and a bundler's", () => {
 
 test("the package holds what it should and nothing else", () => {
   const names = run("find", ["node_modules/rejoin/", "-type", "f"]).trim().split("\n").map((name) => name.replace("node_modules/rejoin/", ""));
-  const isWanted = (name) => /^(dist\/[\w.-]+\.(js|js\.map|d\.ts|wasm)|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/.test(name);
+  const isWanted = (name) => /^(dist\/(?:[\w-]+\/)*[\w.-]+\.(js|js\.map|d\.ts|wasm)|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/.test(name);
   assert.deepEqual(names.filter((name) => !isWanted(name)), []);
   const { exports } = JSON.parse(readFileSync(join(app, "node_modules/rejoin/package.json"), "utf8"));
   const targets = Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [entry] : Object.values(entry)));

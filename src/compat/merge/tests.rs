@@ -159,6 +159,23 @@ fn an_answer_at_another_place_is_another_answer() {
 }
 
 #[test]
+fn an_answer_that_lacks_its_beginning_is_compared_from_the_last_message_that_both_have() {
+    let server = ["u:hi", "a:Let me see.", "a#call1", "t#result1", "a:Found it."];
+    assert_eq!(merged(&server, &["u:hi", "t#result1", "a:Found"]), server);
+    assert_eq!(merged(&server, &["u:hi", "a#call1", "t#result1", "a:Found it. And more"]), server);
+    assert_eq!(merged(&server, &["u:hi", "t#result1", "a:Other"]), [server.as_slice(), &["a:Other"]].concat());
+    let twice = [server.as_slice(), &["a#call2", "t#result2", "a:Bye"]].concat();
+    assert_eq!(merged(&twice, &["u:hi", "t#result2", "a:By"]), twice);
+    assert_eq!(merged(&twice, &["u:hi", "t#result1", "a:Found it.", "t#result2", "a:By"]), twice);
+}
+
+#[test]
+fn messages_that_both_have_in_another_order_do_not_disturb_the_texts_between_them() {
+    let server = ["u:hi", "a:Hm.", "t#result1", "t#result2", "a:Found."];
+    assert_eq!(merged(&server, &["u:hi", "t#result2", "t#result1", "a:Fo"]), server);
+}
+
+#[test]
 fn an_answer_that_the_server_keeps_in_one_piece_matches_its_pieces() {
     let server = ["u:hi", "a:one two three"];
     assert_eq!(merged(&server, &["u:hi", "a:one ", "t#call", "a:two th"]), ["u:hi", "a:one two three", "t#call"]);

@@ -1,6 +1,7 @@
 //! A turn, and what of a local turn the server's has.
 
 use super::{Lists, Message, Role, Text, Texts};
+use std::ops::Range;
 
 /// What a match says for two turns being the same one. An answer, or an id, says much more than a question, which may be
 /// asked often.
@@ -27,7 +28,7 @@ pub(super) struct Turn {
     /// Messages of role [`Role::Other`].
     others: Vec<usize>,
     /// All of it, the user's message too.
-    all: std::ops::Range<usize>,
+    all: Range<usize>,
 }
 
 impl Turn {
@@ -43,6 +44,12 @@ impl Turn {
             }
         }
         turns
+    }
+
+    /// The assistant texts at these places of the list.
+    fn texts_in(&self, places: Range<usize>) -> &[usize] {
+        let before = |end: usize| self.texts.partition_point(|place| *place < end);
+        self.texts.get(before(places.start)..before(places.end)).unwrap_or_default()
     }
 
     fn push(&mut self, place: usize, message: &Message) {
@@ -108,21 +115,53 @@ fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
 }
 
 /// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one
-/// side may have cut the same answer into other pieces, or its place among the texts of the turn.
+/// side may have cut the same answer into other pieces. Where the answers differ as a whole, its place is counted from
+/// the last message before it that both sides have: a local list may lack the beginning of an answer.
 fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize, Grade)) {
     let answer = |first: usize| theirs.texts.get(first..).unwrap_or_default();
     // A local list that begins inside a turn begins anywhere among its texts.
     let starts = if ours.user.is_some() { 1 } else { theirs.texts.len().max(1) };
-    if let Some(first) = (0..starts).find(|first| agrees_as_a_whole(lists, answer(*first), ours, &mut |_, _| {})) {
-        agrees_as_a_whole(lists, answer(first), ours, found);
+    if let Some(first) = (0..starts).find(|first| agrees_as_a_whole(lists, answer(*first), &ours.texts, &mut |_, _| {}))
+    {
+        agrees_as_a_whole(lists, answer(first), &ours.texts, found);
         return;
     }
-    for (theirs, place) in theirs.texts.iter().zip(&ours.texts) {
+    for (theirs, ours) in stretches(lists, theirs, ours) {
+        if agrees_as_a_whole(lists, theirs, ours, &mut |_, _| {}) {
+            agrees_as_a_whole(lists, theirs, ours, found);
+        } else {
+            each_text_by_index(lists, theirs, ours, found);
+        }
+    }
+}
+
+fn each_text_by_index<T: Texts>(
+    lists: &Lists<'_, T>,
+    theirs: &[usize],
+    ours: &[usize],
+    found: &mut dyn FnMut(usize, Grade),
+) {
+    for (theirs, place) in theirs.iter().zip(ours) {
         let grade = lists.texts(*theirs, *place).and_then(|(theirs, mine)| grade(lists, theirs, mine));
         if let Some(grade) = grade {
             found(*place, grade);
         }
     }
+}
+
+/// The texts of both turns between the messages that share a key, which cut the turns into stretches that correspond.
+/// A message whose counterpart comes before that of an earlier one cuts nothing.
+fn stretches<'a, T: Texts>(lists: &Lists<'_, T>, theirs: &'a Turn, ours: &'a Turn) -> Vec<(&'a [usize], &'a [usize])> {
+    let mut stretches = Vec::new();
+    let (mut their_rest, mut our_rest) = (theirs.all.clone(), ours.all.clone());
+    for (place, anchor) in ours.all.clone().zip(lists.anchors.get(ours.all.clone()).unwrap_or_default()) {
+        if let Some(anchor) = anchor.filter(|anchor| their_rest.contains(anchor)) {
+            stretches.push((theirs.texts_in(their_rest.start..anchor), ours.texts_in(our_rest.start..place)));
+            (their_rest.start, our_rest.start) = (anchor + 1, place + 1);
+        }
+    }
+    stretches.push((theirs.texts_in(their_rest), ours.texts_in(our_rest)));
+    stretches
 }
 
 fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Option<Grade> {
@@ -138,13 +177,13 @@ fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Option<Gra
 fn agrees_as_a_whole<T: Texts>(
     lists: &Lists<'_, T>,
     answer: &[usize],
-    ours: &Turn,
+    ours: &[usize],
     found: &mut dyn FnMut(usize, Grade),
 ) -> bool {
     let mut pieces = answer.iter().filter_map(|place| lists.server.get(*place)?.text);
     let mut piece = pieces.next();
     let mut at = 0;
-    for place in &ours.texts {
+    for place in ours {
         let (Some(mine), Some(next)) = (lists.local.get(*place).and_then(|message| message.text), piece) else { break };
         let grade = if at == 0 { grade(lists, next, mine) } else { Some(Grade::Beginning) };
         if !lay(lists, mine, &mut piece, &mut at, &mut pieces) {

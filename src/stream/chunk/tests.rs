@@ -10,7 +10,7 @@ fn chunk(data: &str) -> Chunk<'_> {
     chunk
 }
 
-/// What is delivered, as JSON text; the deltas of the hot path as `js/batch.ts` makes them.
+/// What is delivered, as JSON text; the deltas of the hot path as `js/chunks/batch.ts` makes them.
 fn delivered(data: &str) -> String {
     match chunk(data) {
         Chunk::Delta(Delta { stream, text }) => {

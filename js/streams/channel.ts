@@ -1,13 +1,13 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
-import { ChunkReader, hasReset, malformedOf } from "./batch.js";
-import { isAfter } from "./cursor.js";
+import { ChunkReader, hasReset, malformedOf } from "../chunks/batch.js";
+import { isAfter } from "../chunks/cursor.js";
 import { History } from "./history.js";
-import { guard } from "./report.js";
-import { Transcript } from "./transcript.js";
-import type { Batch } from "./batch.js";
-import type { RejoinError } from "./errors.js";
-import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "./types.js";
+import { guard } from "../types/report.js";
+import { Transcript } from "../message/transcript.js";
+import type { Batch } from "../chunks/batch.js";
+import type { RejoinError } from "../types/errors.js";
+import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "../types/index.js";
 
 /** What the core says of a stream. */
 export interface StreamState {

@@ -3,9 +3,9 @@
  * ids and texts, so that neither leaves JavaScript and messages keep their identity.
  */
 
-import { mergeLists } from "../pkg/rejoin.js";
-import type { MergeOptions, Message } from "./types.js";
-import { requireInit } from "./wasm.js";
+import { mergeLists } from "../../pkg/rejoin.js";
+import type { MergeOptions, Message } from "../types/index.js";
+import { requireInit } from "../loader/wasm.js";
 
 // The numbers of `Role` in src/bindings/merge.rs.
 const USER = 0;

@@ -7,9 +7,9 @@
 
 import { ToolCall, present } from "./tool-part.js";
 import { isInterim } from "./tool-result.js";
-import { Sort, readRows } from "./batch.js";
-import type { Batch, Rows } from "./batch.js";
-import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "./types.js";
+import { Sort, readRows } from "../chunks/batch.js";
+import type { Batch, Rows } from "../chunks/batch.js";
+import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "../types/index.js";
 
 type Fields = Record<string, unknown>;
 

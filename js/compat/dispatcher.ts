@@ -3,13 +3,13 @@
  * src/dispatch.rs; here ids become numbers, and handlers are called when the module's call is over.
  */
 
-import { DispatchRules, kindOfType } from "../pkg/rejoin.js";
-import { RejoinError } from "./errors.js";
+import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
+import { RejoinError } from "../types/errors.js";
 import { memoise } from "./memo.js";
-import { report } from "./report.js";
-import { isInterim } from "./tool-result.js";
-import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "./types.js";
-import { requireInit } from "./wasm.js";
+import { report } from "../types/report.js";
+import { isInterim } from "../message/tool-result.js";
+import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "../types/index.js";
+import { requireInit } from "../loader/wasm.js";
 
 // The numbers of `Kind` in src/dispatch.rs. The kinds before these have no name.
 const NAMES = ["taskId", "blockId", "blockId", "tool_id", "tool_id"] as const;

@@ -5,7 +5,7 @@
  * class, and a member that a chunk does not have is absent, not `undefined`. Whoever needs no objects makes none.
  */
 
-import type { MalformedFrame, StreamChunk } from "./types.js";
+import type { MalformedFrame, StreamChunk } from "../types/index.js";
 
 /** Rows as they came, in the order of the stream. */
 export interface Batch {

@@ -1,10 +1,10 @@
 /** One answer as one stream: what its listener hears, handed out as it is read, and how it ends. */
 
-import { DIFFERS, Given } from "./ai-sdk-given.js";
-import { RejoinError } from "./errors.js";
-import type { ChunkWriter } from "./ai-sdk-chunks.js";
-import type { Fields } from "./ai-sdk-shapes.js";
-import type { StreamChunk, StreamListenerObject, StreamOutcome, StreamStatus } from "./types.js";
+import { DIFFERS, Given } from "./given.js";
+import { RejoinError } from "../types/errors.js";
+import type { ChunkWriter } from "./chunks.js";
+import type { Fields } from "./shapes.js";
+import type { StreamChunk, StreamListenerObject, StreamOutcome, StreamStatus } from "../types/index.js";
 
 /** What an answer needs of its surroundings. */
 export interface AnswerOptions {

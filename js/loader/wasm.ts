@@ -1,7 +1,8 @@
 // Loads the WebAssembly part once, from wherever it comes, and says in plain words why it could not.
 
-import { imports, link } from "../pkg/rejoin.js";
-import { RejoinError } from "./errors.js";
+import { imports, link } from "../../pkg/rejoin.js";
+import { readMemoryOf } from "./memory.js";
+import { RejoinError } from "../types/errors.js";
 
 /** Where the WebAssembly may come from. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
@@ -9,8 +10,6 @@ export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Mo
 let bundled: (() => BufferSource) | undefined;
 let loading: Promise<void> | undefined;
 let loaded = false;
-let memory: WebAssembly.Memory | undefined;
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What `init()` without a source uses: the entry point with the bytes inlined sets it. Decoded only when it is asked for. */
 export function bundle(decode: () => BufferSource): void {
@@ -45,7 +44,7 @@ export function initSync(source?: BufferSource | WebAssembly.Module): void {
   const chosen = source ?? builtIn();
   try {
     const module = chosen instanceof WebAssembly.Module ? chosen : new WebAssembly.Module(chosen);
-    memory = link(new WebAssembly.Instance(module, imports())).memory;
+    readMemoryOf(link(new WebAssembly.Instance(module, imports())));
   } catch (error) {
     throw explain(error, chosen);
   }
@@ -62,16 +61,6 @@ export function isInitialised(): boolean {
   return loaded;
 }
 
-/** A view of the module's memory, good until the next call into it. */
-export function wordsAt(address: number, count: number): Uint32Array {
-  return new Uint32Array((memory as WebAssembly.Memory).buffer, address, count);
-}
-
-/** A text in the module's memory. */
-export function textAt(address: number, length: number): string {
-  return decoder.decode(new Uint8Array((memory as WebAssembly.Memory).buffer, address, length));
-}
-
 async function start(source: WasmSource | Promise<WasmSource> | undefined): Promise<void> {
   requireWebAssembly();
   const chosen = source == null ? builtIn() : await given(source);
@@ -79,7 +68,7 @@ async function start(source: WasmSource | Promise<WasmSource> | undefined): Prom
   const instance = isResponse(found) ? await received(found) : await instantiated(found);
   // `initSync` may have been there first.
   if (loaded) return;
-  memory = link(instance).memory;
+  readMemoryOf(link(instance));
   loaded = true;
 }
 

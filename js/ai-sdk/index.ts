@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 
-import { Answer } from "./ai-sdk-answer.js";
-import { ChunkWriter } from "./ai-sdk-chunks.js";
-import { RejoinError } from "./errors.js";
+import { Answer } from "./answer.js";
+import { ChunkWriter } from "./chunks.js";
+import { RejoinError } from "../types/errors.js";
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
-import type { KnownCall } from "./ai-sdk-chunks.js";
-import type { Fields } from "./ai-sdk-shapes.js";
-import type { ChatStreams, StreamListener, StreamOutcome, StreamRequest } from "./types.js";
+import type { KnownCall } from "./chunks.js";
+import type { Fields } from "./shapes.js";
+import type { ChatStreams, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
 
 /** What `useChat` sends: the chat's id, its messages, why, and the options of the call. */
 export type SendMessagesOptions<Message extends UIMessage = UIMessage> = Parameters<ChatTransport<Message>["sendMessages"]>[0];

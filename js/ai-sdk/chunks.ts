@@ -5,10 +5,10 @@
  * What the AI SDK has no type for becomes data: `data-<type>`, with the chunk's members as `data`.
  */
 
-import { fit, isKnownType } from "./ai-sdk-shapes.js";
-import { errorText, isInterim } from "./tool-result.js";
-import type { Fields, Major } from "./ai-sdk-shapes.js";
-import type { StreamChunk } from "./types.js";
+import { fit, isKnownType } from "./shapes.js";
+import { errorText, isInterim } from "../message/tool-result.js";
+import type { Fields, Major } from "./shapes.js";
+import type { StreamChunk } from "../types/index.js";
 
 /** A tool call as the parser knows it. */
 interface Call {

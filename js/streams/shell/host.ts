@@ -7,9 +7,9 @@ import { News } from "./news.js";
 import { followPage } from "./page.js";
 import { TextStorage } from "./storage.js";
 import { Tabs } from "./tabs.js";
-import type { Urgency } from "./delivery.js";
+import type { Urgency } from "../delivery.js";
 import type { Tell } from "./news.js";
-import type { ChatStreamsOptions, HeadersReason } from "./types.js";
+import type { ChatStreamsOptions, HeadersReason } from "../../types/index.js";
 
 /** What the TypeScript face is told by the core. */
 export interface Face {

@@ -3,10 +3,10 @@
  * (src/sse/parser.rs) and gives rows (src/bindings/parser.rs); callbacks are called here, when its call is over.
  */
 
-import { EventStream } from "../pkg/rejoin.js";
-import { RejoinError } from "./errors.js";
-import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions } from "./types.js";
-import { requireInit } from "./wasm.js";
+import { EventStream } from "../../pkg/rejoin.js";
+import { RejoinError } from "../types/errors.js";
+import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions } from "../types/index.js";
+import { requireInit } from "../loader/wasm.js";
 
 // The first words of the rows in src/bindings/parser.rs.
 const EVENT = 0;

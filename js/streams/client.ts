@@ -5,23 +5,24 @@
  * `CallQueue` and `Delivery` only, outside every call into WebAssembly, so they may call any method.
  */
 
-import { Engine } from "../pkg/rejoin.js";
+import { Engine } from "../../pkg/rejoin.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
-import { RejoinError } from "./errors.js";
-import { Host } from "./host.js";
+import { RejoinError } from "../types/errors.js";
+import { Host } from "./shell/host.js";
 import { CallQueue } from "./queue.js";
-import { guard } from "./report.js";
-import { hasTabs } from "./tabs.js";
-import { init, isInitialised, textAt, wordsAt } from "./wasm.js";
+import { guard } from "../types/report.js";
+import { hasTabs } from "./shell/tabs.js";
+import { textAt, wordsAt } from "../loader/memory.js";
+import { init, isInitialised } from "../loader/wasm.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,
-} from "./types.js";
+} from "../types/index.js";
 
 /** Makes a client. In a browser it starts `init` by itself; on a server it does nothing until one of its methods is called. */
 export function createChatStreams(options: ChatStreamsOptions = {}): ChatStreams {

@@ -1,9 +1,9 @@
 /** HTTP requests: headers of the app, `fetch`, and the body as it comes. */
 
-import type { ChatStreamsOptions, HeadersReason } from "./types.js";
+import type { ChatStreamsOptions, HeadersReason } from "../../types/index.js";
 import { quietly } from "./hostile.js";
 import { News } from "./news.js";
-import { pump } from "./pump.js";
+import { pump } from "../pump.js";
 import type { Tell } from "./news.js";
 
 /** The most of a body that is read where an event stream was asked for and something else came (an error, a login page). */

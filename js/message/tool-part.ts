@@ -2,7 +2,7 @@
 
 import { PartialJson } from "./partial-json.js";
 import { errorText } from "./tool-result.js";
-import type { DynamicToolUIPart, ToolUIPart } from "./types.js";
+import type { DynamicToolUIPart, ToolUIPart } from "../types/index.js";
 
 type Fields = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 /** Calls of the app's functions that wait until the app's own call, or ours, has returned. */
 
-import { guard } from "./report.js";
+import { guard } from "../types/report.js";
 
 interface Entry {
   session: string | undefined;

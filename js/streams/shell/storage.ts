@@ -3,7 +3,7 @@
  * the storage would not take (missing, forbidden, full) is kept in memory instead, for as long as the page lives.
  */
 
-import type { StorageLike } from "./types.js";
+import type { StorageLike } from "../../types/index.js";
 import { quietly } from "./hostile.js";
 
 /** Text by key. The methods of an app's storage are called while nothing is borrowed, so they may call the client. */

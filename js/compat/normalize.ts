@@ -3,10 +3,10 @@
  * decides by type (src/normalize.rs); the objects are built here, so that every value stays the one that was given.
  */
 
-import { dataStart, formOfError, formOfStart, formOfType } from "../pkg/rejoin.js";
+import { dataStart, formOfError, formOfStart, formOfType } from "../../pkg/rejoin.js";
 import { memoise } from "./memo.js";
-import type { LegacyStreamChunk, StreamChunk } from "./types.js";
-import { requireInit } from "./wasm.js";
+import type { LegacyStreamChunk, StreamChunk } from "../types/index.js";
+import { requireInit } from "../loader/wasm.js";
 
 /** Tries again of the TypeScript layer, for apps that count their own. */
 export const MAX_RETRIES = 3;

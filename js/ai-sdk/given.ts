@@ -5,7 +5,7 @@
  * comes is compared with what was given, chunk by chunk and text by text, and held back as far as they agree.
  */
 
-import type { Fields } from "./ai-sdk-shapes.js";
+import type { Fields } from "./shapes.js";
 
 /** By type: the member with the text, and the member with the block. */
 const DELTAS: Record<string, readonly [text: string, block: string]> = {

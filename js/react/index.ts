@@ -6,7 +6,7 @@
  */
 
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { ActiveTask, ChatStreams, StreamOutcome, StreamRequest, StreamSnapshot } from "./types.js";
+import type { ActiveTask, ChatStreams, StreamOutcome, StreamRequest, StreamSnapshot } from "../types/index.js";
 
 /** Options of `useChatStream`. */
 export interface UseChatStreamOptions {

@@ -1,7 +1,7 @@
 /** Tells a caller of a wrong argument at once and by name. */
 
-import { RejoinError } from "./errors.js";
-import type { ActiveTask, ChatStreamsOptions, StreamListener, StreamRequest } from "./types.js";
+import { RejoinError } from "../types/errors.js";
+import type { ActiveTask, ChatStreamsOptions, StreamListener, StreamRequest } from "../types/index.js";
 
 /** @throws {RejoinError} `INVALID_ARGUMENT`: `name` should have been `wanted` */
 function reject(name: string, wanted: string, value: unknown): never {

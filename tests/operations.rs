@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "support/codec.rs"]
+mod codec;
 #[path = "support/machine.rs"]
 mod machine;
 #[path = "support/random.rs"]

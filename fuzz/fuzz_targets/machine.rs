@@ -1,6 +1,8 @@
 //! Any operations on a client: what it promises to its shell and its app holds.
 #![no_main]
 
+#[path = "../../tests/support/codec.rs"]
+mod codec;
 #[path = "../../tests/support/machine.rs"]
 mod machine;
 

@@ -7,7 +7,7 @@ use crate::client::retry::{Backoff, Jitter};
 use crate::persist::{Keys, SavedTask};
 use crate::stream::bytes::decimal;
 use crate::stream::reader::{IdsSeen, Position};
-use crate::tabs::{Message, News};
+use crate::tabs::{Content, Message};
 use std::collections::BTreeMap;
 
 /// When a request that is wanted now may go out.
@@ -94,9 +94,9 @@ impl Context {
     }
 
     /// Tells the other tabs, if this one takes part.
-    pub fn post(&mut self, session: &str, news: News) {
+    pub fn post(&mut self, session: &str, content: Content) {
         if let Some(tab) = &self.config.tab {
-            let message = Message::new(tab, session, news).encode();
+            let message = Message::new(tab, session, content).into();
             self.push(Effect::Post { message });
         }
     }
@@ -166,7 +166,7 @@ impl Context {
         if let Some(before) = self.records.get(&session) {
             record.inherit_stops(before, self.now, self.config.task_ttl);
         }
-        self.push(Effect::Save { key: self.keys.of(&session), value: record.encode() });
+        self.push(Effect::Save { key: self.keys.of(&session), value: record.to_entry() });
         self.records.insert(session, record);
     }
 
@@ -174,7 +174,7 @@ impl Context {
     pub fn remove(&mut self, session: &str) {
         match self.records.get(session).map(SavedTask::without_task) {
             Some(Some(rest)) => {
-                self.push(Effect::Save { key: self.keys.of(session), value: rest.encode() });
+                self.push(Effect::Save { key: self.keys.of(session), value: rest.to_entry() });
                 self.records.insert(session.to_owned(), rest);
             }
             Some(None) => self.forget(session),
@@ -191,7 +191,7 @@ impl Context {
         let remembered = record.stops.len();
         record.stops.retain(|(stopped, _)| Some(stopped.as_str()) != task);
         if record.stops.len() < remembered {
-            let value = record.encode();
+            let value = record.to_entry();
             self.push(Effect::Save { key: self.keys.of(session), value });
         }
     }

@@ -7,6 +7,8 @@
 //!
 //! No effect is ever carried out by calling back into the core from within the drain: its answer is a later input.
 
+use crate::persist::{Entry, Stored};
+use crate::protocol::body::Body;
 pub use crate::protocol::head::{Head, Redirect};
 pub use crate::protocol::request::{Author, Replay, Request, SendRequest};
 pub use crate::stream::Millis;
@@ -14,6 +16,7 @@ pub use crate::stream::batch::Urgency;
 use crate::stream::cursor::EventId;
 pub use crate::stream::error::{Recovery, StreamError};
 pub use crate::stream::metrics::Metrics;
+use crate::tabs::Envelope;
 
 /// Names one request, so that an answer that comes after its time is known as such. Never used twice.
 pub type Attempt = u32;
@@ -95,8 +98,8 @@ pub enum Input<'a> {
         attempt: Attempt,
         /// Status and headers.
         head: Head<'a>,
-        /// The whole body; for a streaming request at most its first 64 KiB.
-        body: &'a [u8],
+        /// The body, where it is a JSON object; of a streaming request at most its first 64 KiB are read.
+        body: Option<&'a Body>,
     },
     /// A request ended without an answer, or an opened stream broke.
     Failed {
@@ -116,8 +119,8 @@ pub enum Input<'a> {
     Stored {
         /// The whole storage key.
         key: &'a str,
-        /// The text there.
-        value: Option<&'a str>,
+        /// What is there.
+        value: Stored,
     },
     /// Everything that the storage held at start-up has been handed in.
     Restored,
@@ -129,7 +132,7 @@ pub enum Input<'a> {
     /// Another tab of this browser posted.
     Tab {
         /// As it came; untrusted.
-        message: &'a str,
+        message: Envelope,
     },
     /// The lock that [`Effect::Lock`] asked for is held. Hand in [`Input::Stored`] of the session's record first.
     Locked {
@@ -228,8 +231,8 @@ pub enum Effect {
     Save {
         /// The whole key.
         key: String,
-        /// The text.
-        value: String,
+        /// The record.
+        value: Entry,
     },
     /// Remove from the storage.
     Remove {
@@ -250,8 +253,8 @@ pub enum Effect {
     },
     /// Tell the other tabs.
     Post {
-        /// The text.
-        message: String,
+        /// What to tell them.
+        message: Envelope,
     },
     /// Resolve calls of the app.
     Resolve {

@@ -21,12 +21,13 @@ use crate::client::io::{
 };
 use crate::client::outcome::bare_outcome;
 use crate::client::session::{Leftover, Session, Snapshot};
-pub use crate::persist::{ActiveTask, SavedTask, decode_legacy};
+pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stored};
+use crate::protocol::body::Body;
 use crate::stream::batch::Batch;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
-pub use crate::tabs::History;
-use crate::tabs::{Message, News};
+use crate::tabs::{Content, Message};
+pub use crate::tabs::{Envelope, History};
 use std::collections::BTreeMap;
 
 /// The client.
@@ -217,7 +218,7 @@ impl Client {
             self.cancellers.insert(id.to_owned(), canceller);
         }
         if let Some(canceller) = self.cancellers.get_mut(id) {
-            self.cx.post(id, News::Stop { task: canceller.task().map(str::to_owned) });
+            self.cx.post(id, Content::Stop { task: canceller.task().map(str::to_owned) });
             canceller.attach(call, &mut self.cx);
         }
     }
@@ -293,7 +294,7 @@ impl Client {
         self.cx.save(SavedTask { active, saved: self.cx.now, ..SavedTask::default() });
     }
 
-    fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: &[u8]) {
+    fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>) {
         self.orphans.remove(&attempt);
         self.route(
             attempt,
@@ -314,8 +315,8 @@ impl Client {
 
     // ---- other tabs ----
 
-    fn handle_tab(&mut self, message: &str) {
-        let Some(message) = Message::decode(message) else { return };
+    fn handle_tab(&mut self, envelope: Envelope) {
+        let Some(message) = Message::open(envelope) else { return };
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
             return;
         }
@@ -341,19 +342,23 @@ impl Client {
 
     // ---- the storage ----
 
-    fn handle_stored(&mut self, key: &str, value: Option<&str>) {
+    fn handle_stored(&mut self, key: &str, value: Stored) {
         if key == self.cx.keys.legacy() {
             return self.import_legacy(value);
         }
         let Some(id) = self.cx.keys.session_of(key) else { return };
-        let Some(value) = value else {
-            self.adoptions.forget(&id);
-            if self.cx.records.remove(&id).is_some() {
-                self.with(&id, |session, _| session.forget());
+        let saved = match value {
+            Stored::Nothing => {
+                self.adoptions.forget(&id);
+                if self.cx.records.remove(&id).is_some() {
+                    self.with(&id, |session, _| session.forget());
+                }
+                return;
             }
-            return;
+            Stored::Entry(entry) => SavedTask::from_entry(entry, &id),
+            Stored::Unreadable | Stored::Legacy(_) => None,
         };
-        match SavedTask::decode(value, &id).filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
+        match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
             Some(saved) => self.take_record(&id, saved),
             None => self.drop_record(id, key),
         }
@@ -384,10 +389,14 @@ impl Client {
     }
 
     /// The map of the TypeScript layer is taken over once, and then removed: a task that ended must not come back.
-    fn import_legacy(&mut self, value: Option<&str>) {
-        let Some(text) = value else { return };
-        let imported = decode_legacy(text, self.cx.now);
-        for saved in imported {
+    fn import_legacy(&mut self, value: Stored) {
+        let entries = match value {
+            Stored::Nothing => return,
+            Stored::Legacy(entries) => entries,
+            Stored::Entry(_) | Stored::Unreadable => Vec::new(),
+        };
+        let now = self.cx.now;
+        for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {
             let is_known = self.cx.records.contains_key(&saved.active.session);
             if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
                 self.cx.save(saved);

@@ -2,39 +2,35 @@
 //!
 //! Read leniently: a base backend may leave fields out or shape them otherwise, and that must not cost an answer.
 
+use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
+use crate::protocol::lenient::Record;
 use crate::protocol::request::SendRequest;
 use crate::protocol::time::{parse_http_date, parse_iso8601};
 use crate::stream::Millis;
 use crate::stream::bytes::decimal;
-use crate::stream::bytes::json::{Json, ObjectWriter};
+use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
 
 /// Reads the error of an answer; one is made from the status where the body has none.
 #[must_use]
-pub fn read_error(head: &Head<'_>, body: &[u8]) -> StreamError {
-    let detail = detail(body);
-    let [code, message] = detail.map(|detail| detail.get(["code", "message"])).unwrap_or_default();
-    let said = message.or(detail).and_then(Json::string);
+pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {
+    let detail = body.and_then(|body| body.detail.as_ref());
+    let code = detail.and_then(|detail| detail.code.0.clone());
+    let message = detail.and_then(|detail| detail.message.0.clone());
     StreamError {
-        code: code.and_then(Json::string).unwrap_or_else(|| default_code(head.status)),
-        message: said.unwrap_or_else(|| ["The server answered ", &decimal::text(head.status.into()), "."].concat()),
+        code: code.unwrap_or_else(|| default_code(head.status)),
+        message: message.unwrap_or_else(|| ["The server answered ", &decimal::text(head.status.into()), "."].concat()),
         status: Some(head.status),
         recovery: recovery_of(head.status),
-        details: detail.map(|detail| detail.text().to_owned()),
+        details: body.and_then(|body| body.details.clone()),
     }
 }
 
 /// The task id that an error names (409, 410).
 #[must_use]
-pub fn read_error_task(body: &[u8]) -> Option<String> {
-    let [task] = detail(body)?.get(["task_id"]);
-    task?.string()
-}
-
-fn detail(body: &[u8]) -> Option<Json<'_>> {
-    let [detail] = Json::parse_bytes(body)?.get(["detail"]);
-    detail
+pub fn read_error_task(body: Option<&Body>) -> Option<String> {
+    body?.detail.as_ref()?.task_id.0.clone()
 }
 
 fn default_code(status: u16) -> String {
@@ -73,9 +69,8 @@ pub enum TaskStatus {
 
 /// Reads a task's status; `None` when the body is no such answer.
 #[must_use]
-pub fn read_task_status(body: &[u8]) -> Option<TaskStatus> {
-    let [status] = Json::parse_bytes(body)?.get(["status"]);
-    match status?.string()?.as_str() {
+pub fn read_task_status(body: Option<&Body>) -> Option<TaskStatus> {
+    match body?.status.as_deref()? {
         "running" => Some(TaskStatus::Running),
         "completed" => Some(TaskStatus::Completed),
         "failed" => Some(TaskStatus::Failed),
@@ -89,7 +84,7 @@ pub fn read_task_status(body: &[u8]) -> Option<TaskStatus> {
 pub struct SessionView {
     /// The running task.
     pub active: Option<ActiveStream>,
-    messages: Vec<Message>,
+    messages: Vec<MessageBody>,
 }
 
 /// `active_stream` of a session.
@@ -103,35 +98,18 @@ pub struct ActiveStream {
     pub tool_name: Option<String>,
 }
 
-/// The members of a message that matter here, as JSON text.
-#[derive(Debug)]
-struct Message {
-    role: Member,
-    id: Member,
-    task_id: Member,
-    content: Member,
-    tool_calls: Member,
-    tool_call_id: Member,
-    name: Member,
-    created_at: Member,
-}
-
-type Member = Option<String>;
-
-/// Reads a session; `None` when the body is none.
+/// Reads a session; `None` when the answer is no JSON object.
 #[must_use]
-pub fn read_session(body: &[u8]) -> Option<SessionView> {
-    let body = Json::parse_bytes(body).filter(|body| body.is_object())?;
-    let [active, messages] = body.get(["active_stream", "messages"]);
-    let messages = messages.into_iter().flat_map(Json::items).map(Message::read).collect();
-    Some(SessionView { active: active.and_then(ActiveStream::read), messages })
+pub fn read_session(body: Option<&Body>) -> Option<SessionView> {
+    let body = body?;
+    let messages = body.messages.0.iter().map(|Record(message)| message.clone()).collect();
+    Some(SessionView { active: ActiveStream::read(&body.active_stream.0), messages })
 }
 
 impl ActiveStream {
-    fn read(json: Json<'_>) -> Option<Self> {
-        let [task, operation, tool] =
-            json.get(["task_id", "operation_id", "tool_name"]).map(|member| member.and_then(Json::string));
-        Some(Self { task_id: task?, operation_id: operation, tool_name: tool })
+    fn read(body: &ActiveStreamBody) -> Option<Self> {
+        let ActiveStreamBody { task_id, operation_id, tool_name } = body.clone();
+        Some(Self { task_id: task_id.0?, operation_id: operation_id.0, tool_name: tool_name.0 })
     }
 }
 
@@ -157,13 +135,13 @@ impl SessionView {
     #[must_use]
     pub fn find_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> Option<Question> {
         let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
-        let is_recent = |message: &Message| {
-            let created = string(&message.created_at).and_then(|text| parse_iso8601(&text));
+        let is_recent = |message: &MessageBody| {
+            let created = message.created_at.as_deref().and_then(parse_iso8601);
             created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK)
         };
-        let is_sent = |message: &Message| {
-            string(&message.id).as_deref() == Some(sent.request.message_id.as_str())
-                || (is_recent(message) && string(&message.content).as_deref() == Some(sent.request.message.as_str()))
+        let is_sent = |message: &MessageBody| {
+            message.id.as_deref() == Some(sent.request.message_id.as_str())
+                || (is_recent(message) && message.content.as_deref() == Some(sent.request.message.as_str()))
         };
         self.messages.iter().rposition(|message| message.is("user") && is_sent(message)).map(Question)
     }
@@ -184,37 +162,43 @@ impl SessionView {
     /// Whether the session holds an assistant message that names this very task.
     #[must_use]
     pub fn has_named_answer(&self, task: Option<&str>) -> bool {
-        let names_task = |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        let names_task = |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
         self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
     }
 
     /// The task that the answer to a message names.
     #[must_use]
     pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
-        self.answer(None, question).find_map(|message| string(&message.task_id))
+        self.answer(None, question).find_map(|message| message.task_id.0.clone())
     }
 
     /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>) -> Vec<String> {
         let mut frames = Vec::new();
-        let first = self.answer(task, question).find_map(|message| string(&message.id)).unwrap_or_default();
-        frames.push(frame("start").text("messageId", &first).text("taskId", task.unwrap_or_default()).end());
+        let first = self.answer(task, question).find_map(|message| message.id.0.clone()).unwrap_or_default();
+        let start = ChunkWriter::new("start").text("messageId", &first);
+        frames.push(start.text("taskId", task.unwrap_or_default()).end());
         for message in self.answer(task, question) {
             message.push_frames(&mut frames);
         }
-        frames.push(frame("finish").end());
+        frames.push(ChunkWriter::new("finish").end());
         frames
     }
 
-    fn answer<'a>(&'a self, task: Option<&'a str>, question: Option<Question>) -> impl Iterator<Item = &'a Message> {
+    fn answer<'a>(
+        &'a self,
+        task: Option<&'a str>,
+        question: Option<Question>,
+    ) -> impl Iterator<Item = &'a MessageBody> {
         let start = question.map_or(0, |Question(at)| at + 1);
         let rest = self.messages.get(start..).unwrap_or_default();
         let end = start + rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
-        let is_named = move |message: &Message| task.is_some() && string(&message.task_id).as_deref() == task;
+        let is_named = move |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
         let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
-        let may_be_its =
-            move |message: &Message| task.is_none() || string(&message.task_id).is_none_or(|id| Some(&*id) == task);
+        let may_be_its = move |message: &MessageBody| {
+            task.is_none() || message.task_id.0.clone().is_none_or(|id| Some(&*id) == task)
+        };
         self.messages.iter().enumerate().filter_map(move |(at, message)| {
             let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) && may_be_its(message) };
             (belongs && !message.is("user")).then_some(message)
@@ -222,64 +206,41 @@ impl SessionView {
     }
 }
 
-impl Message {
-    fn read(json: Json<'_>) -> Self {
-        let names = ["role", "id", "task_id", "content", "tool_calls", "tool_call_id", "name", "created_at"];
-        let members = json.get(names).map(|member| member.map(|value| value.text().to_owned()));
-        let [role, id, task_id, content, tool_calls, tool_call_id, name, created_at] = members;
-        Self { role, id, task_id, content, tool_calls, tool_call_id, name, created_at }
-    }
-
+impl MessageBody {
     fn is(&self, role: &str) -> bool {
-        string(&self.role).as_deref() == Some(role)
+        self.role.as_deref() == Some(role)
     }
 
     fn push_frames(&self, frames: &mut Vec<String>) {
         if self.is("tool") {
-            return self.push_tool_frame(frames);
+            return frames.push(self.tool_output());
         }
-        let block = string(&self.id).unwrap_or_default();
-        if let Some(content) = string(&self.content).filter(|content| !content.is_empty()) {
-            frames.push(frame("text-start").text("id", &block).end());
-            frames.push(frame("text-delta").text("id", &block).text("delta", &content).end());
-            frames.push(frame("text-end").text("id", &block).end());
+        let (block, content) = (self.id.or_empty(), self.content.or_empty());
+        if !content.is_empty() {
+            frames.push(ChunkWriter::new("text-start").text("id", block).end());
+            frames.push(ChunkWriter::new("text-delta").text("id", block).text("delta", content).end());
+            frames.push(ChunkWriter::new("text-end").text("id", block).end());
         }
-        let calls = self.tool_calls.as_deref().and_then(Json::parse);
-        frames.extend(calls.into_iter().flat_map(Json::items).map(tool_frame));
+        frames.extend(self.tool_calls.0.iter().map(|Record(call)| call.tool_input()));
     }
 
-    fn push_tool_frame(&self, frames: &mut Vec<String>) {
-        let call = string(&self.tool_call_id).unwrap_or_default();
-        let name = string(&self.name).unwrap_or_default();
-        let output = unwrapped(self.content.as_deref());
-        let head = frame("tool-output-available").text("toolCallId", &call).text("toolName", &name);
-        frames.push(head.raw("output", &output).end());
+    fn tool_output(&self) -> String {
+        ChunkWriter::new("tool-output-available")
+            .text("toolCallId", self.tool_call_id.or_empty())
+            .text("toolName", self.name.or_empty())
+            .json("output", self.content.as_deref())
+            .end()
     }
 }
 
-fn tool_frame(call: Json<'_>) -> String {
-    let [id, function] = call.get(["id", "function"]);
-    let [name, arguments] = function.map(|function| function.get(["name", "arguments"])).unwrap_or_default();
-    let head =
-        frame("tool-input-available").text("toolCallId", &Json::text_of(id)).text("toolName", &Json::text_of(name));
-    head.raw("input", &unwrapped(arguments.map(Json::text))).end()
-}
-
-/// The text of a JSON string; `None` for anything else.
-fn string(member: &Member) -> Option<String> {
-    Json::parse(member.as_deref()?)?.string()
-}
-
-/// A value that may be wrapped as JSON text in a string (tool arguments and results are): the JSON inside, where it is
-/// JSON, else the value itself.
-fn unwrapped(value: Option<&str>) -> String {
-    let Some(value) = value else { return "null".into() };
-    let inner = Json::parse(value).and_then(Json::string).filter(|inner| Json::parse(inner).is_some());
-    inner.unwrap_or_else(|| value.to_owned())
-}
-
-fn frame(kind: &str) -> ObjectWriter {
-    ObjectWriter::default().text("type", kind)
+impl ToolCallBody {
+    fn tool_input(&self) -> String {
+        ChunkWriter::new("tool-input-available")
+            .text("toolCallId", self.id.or_empty())
+            .text("toolName", self.function.0.name.or_empty())
+            .json("input", self.function.0.arguments.as_deref())
+            .end()
+    }
 }
 
 #[cfg(test)]
@@ -287,26 +248,33 @@ mod tests {
     use super::*;
     use crate::protocol::request::Author;
 
+    /// As the browser parses it.
+    fn body(text: &str) -> Option<Body> {
+        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        let body: Body = serde_json::from_value(value.clone()).ok()?;
+        Some(Body { details: value.get("detail").map(ToString::to_string), ..body })
+    }
+
     fn head(status: u16) -> Head<'static> {
         Head { status, ..Head::default() }
     }
 
     #[test]
     fn an_error_body_gives_code_message_and_details() {
-        let body = br#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
-        let error = read_error(&head(409), body);
+        let body = &body(r#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#);
+        let error = read_error(&head(409), body.as_ref());
         assert_eq!((error.code.as_str(), error.message.as_str(), error.status), ("TASK_RUNNING", "busy", Some(409)));
         assert!(error.details.unwrap().contains("t9"));
-        assert_eq!(read_error_task(body).as_deref(), Some("t9"));
+        assert_eq!(read_error_task(body.as_ref()).as_deref(), Some("t9"));
     }
 
     #[test]
     fn a_plain_detail_and_no_detail_still_make_an_error() {
-        let plain = read_error(&head(403), br#"{"detail":"not yours"}"#);
+        let plain = read_error(&head(403), body(r#"{"detail":"not yours"}"#).as_ref());
         assert_eq!((plain.code.as_str(), plain.message.as_str()), ("ACCESS_DENIED", "not yours"));
-        let html = read_error(&head(502), b"<html>");
+        let html = read_error(&head(502), body("<html>").as_ref());
         assert_eq!((html.code.as_str(), html.recovery), ("HTTP_502", Recovery::Retryable));
-        assert_eq!(read_error(&head(418), b"").code, "HTTP_418");
+        assert_eq!(read_error(&head(418), body("").as_ref()).code, "HTTP_418");
     }
 
     #[test]
@@ -318,13 +286,13 @@ mod tests {
 
     #[test]
     fn task_statuses_are_read() {
-        assert_eq!(read_task_status(br#"{"status":"cancelled","x":1}"#), Some(TaskStatus::Cancelled));
-        assert_eq!(read_task_status(br#"{"status":"odd"}"#), None);
-        assert_eq!(read_task_status(b"nope"), None);
+        assert_eq!(read_task_status(body(r#"{"status":"cancelled","x":1}"#).as_ref()), Some(TaskStatus::Cancelled));
+        assert_eq!(read_task_status(body(r#"{"status":"odd"}"#).as_ref()), None);
+        assert_eq!(read_task_status(body("nope").as_ref()), None);
     }
 
     fn session(messages: &str) -> SessionView {
-        read_session(format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#).as_bytes()).unwrap()
+        read_session(body(&format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#)).as_ref()).unwrap()
     }
 
     fn request(message: &str, id: &str) -> SendRequest {
@@ -333,10 +301,10 @@ mod tests {
 
     #[test]
     fn an_active_stream_is_read_also_when_only_its_task_is_given() {
-        let view = read_session(br#"{"active_stream":{"task_id":"t1","extra":[]}}"#).unwrap();
+        let view = read_session(body(r#"{"active_stream":{"task_id":"t1","extra":[]}}"#).as_ref()).unwrap();
         assert_eq!(view.active.unwrap().task_id, "t1");
-        assert!(read_session(br#"{"active_stream":null}"#).unwrap().active.is_none());
-        assert!(read_session(b"<html>").is_none());
+        assert!(read_session(body(r#"{"active_stream":null}"#).as_ref()).unwrap().active.is_none());
+        assert!(read_session(body("<html>").as_ref()).is_none());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod pattern;
 mod scan;
 mod tool;
 mod vocabulary;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use crate::stream::bytes::json::JsonString;
 pub use object::Object;
 pub use pattern::{PatternName, Patterns, Repeat, Text};
 pub use tool::{Tool, ToolStep};
+pub use writer::{ChunkWriter, quoted};
 
 use std::borrow::Cow;
 use vocabulary::Role;

@@ -9,6 +9,7 @@ pub mod chunk;
 pub mod cursor;
 pub mod error;
 pub mod metrics;
+pub(crate) mod percent;
 pub mod reader;
 pub mod sse;
 

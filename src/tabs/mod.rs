@@ -1,5 +1,9 @@
 //! How the tabs of one browser share a stream (API.md, guarantee 5).
 
+mod envelope;
+mod history;
 mod message;
 
-pub use message::*;
+pub use envelope::Envelope;
+pub use history::History;
+pub use message::{Content, EndRecord, Message, Place, Shown, ShownStatus};

@@ -1,5 +1,6 @@
 //! Drives one client by hand: what goes in, what comes out, on a clock that the test moves.
 
+use crate::codec;
 use rejoin::client::Client;
 use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
@@ -162,7 +163,8 @@ impl Harness {
 
     pub fn answer_with(&mut self, head: Head<'_>, body: &str) {
         let attempt = self.last().attempt;
-        self.input(Input::Answered { attempt, head, body: body.as_bytes() });
+        let body = codec::body(body);
+        self.input(Input::Answered { attempt, head, body: body.as_ref() });
     }
 
     pub fn network(&mut self, network: Network) {
@@ -193,7 +195,19 @@ impl Harness {
     /// What the storage holds of the session changed.
     pub fn stored(&mut self, record: Option<&str>) {
         let key = self.client.record_key(S);
-        self.input(Input::Stored { key: &key, value: record });
+        self.stored_at(&key, record);
+    }
+
+    /// What the storage holds under a key changed.
+    pub fn stored_at(&mut self, key: &str, text: Option<&str>) {
+        let value = codec::stored(&self.client, key, text);
+        self.input(Input::Stored { key, value });
+    }
+
+    /// Another tab posted.
+    pub fn receive(&mut self, message: &str) {
+        let message = codec::envelope(message).expect("a message has the shape of one");
+        self.input(Input::Tab { message });
     }
 
     // ---- time and delivery ----
@@ -251,7 +265,7 @@ impl Harness {
                 self.resolved.extend(calls.into_iter().map(|call| (call, outcome.clone())));
             }
             Effect::Ended { outcome, .. } => self.ended.push(outcome),
-            Effect::Save { value, .. } => self.saved.push(value),
+            Effect::Save { value, .. } => self.saved.push(codec::text_of(&value)),
             Effect::Remove { key } => self.removed.push(key),
             Effect::Changed { .. } => self.changes += 1,
             Effect::Deliver { urgency, .. } => self.announced.push(urgency),
@@ -259,7 +273,7 @@ impl Harness {
             Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.shares => {
                 panic!("a tab alone tells nobody")
             }
-            Effect::Post { message } => self.posted.push(message),
+            Effect::Post { message } => self.posted.push(codec::text_of(&message)),
             lock => self.locks.push(lock),
         }
     }

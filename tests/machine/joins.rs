@@ -358,7 +358,7 @@ fn an_answer_to_an_old_request_is_ignored() {
     let old = harness.last().attempt;
     harness.cut();
     harness.input(Input::Bytes { attempt: old, bytes: b"data: {\"type\":\"finish\"}\n\n" });
-    harness.input(Input::Answered { attempt: old, head: Head { status: 403, ..Head::default() }, body: b"" });
+    harness.input(Input::Answered { attempt: old, head: Head { status: 403, ..Head::default() }, body: None });
     assert!(harness.is_pending(call));
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
+#[path = "../support/codec.rs"]
+mod codec;
 mod ends;
 mod guards;
 mod harness;

@@ -348,7 +348,7 @@ fn a_stream_that_was_stopped_in_another_tab_delivers_nothing_more_and_keeps_the_
     harness.delta("3-0", "two ");
     let key = harness.client.record_key(S);
     let saves = harness.saved.len();
-    harness.input(Input::Stored { key: &key, value: other.saved.last().map(String::as_str) });
+    harness.stored_at(&key, other.saved.last().map(String::as_str));
     assert_eq!(harness.aborted.len(), 1);
     assert!(harness.client.take_batch(S).is_none());
     harness.pass(1_000);

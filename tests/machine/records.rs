@@ -88,14 +88,14 @@ fn an_expired_a_corrupt_and_a_foreign_record_are_dropped() {
     let key = harness.client.record_key(S);
     harness.now += 20_000;
     for value in [good.as_str(), "{", "{\"v\":99}"] {
-        harness.input(Input::Stored { key: &key, value: Some(value) });
+        harness.stored_at(&key, Some(value));
         assert!(harness.client.active_task(S).is_none());
     }
     assert_eq!(harness.removed.len(), 3);
     assert_eq!(harness.client.metrics(None).dropped_records, 3);
     assert_eq!(harness.client.metrics(Some(S)).dropped_records, 3);
     assert_eq!(harness.client.metrics(Some("another session")).dropped_records, 0);
-    harness.input(Input::Stored { key: "another app's key", value: Some("x") });
+    harness.stored_at("another app's key", Some("x"));
     assert_eq!(harness.removed.len(), 3);
 }
 
@@ -119,7 +119,7 @@ fn the_record_of_another_user_is_left_to_that_user() {
     let (mut other, _) = Harness::streaming();
     other.pass(300);
     let (key, value) = (ben.client.record_key(S), other.saved.last().map(String::as_str));
-    harness.input(Input::Stored { key: &key, value });
+    harness.stored_at(&key, value);
     assert!(harness.client.active_task(S).is_none());
     assert!(harness.removed.is_empty());
 }
@@ -132,7 +132,7 @@ fn the_map_of_the_typescript_layer_is_taken_over_once() {
         "old":{"taskId":"t0","startedAt":1}}"#;
     harness.now = 10_000_000;
     let text = text.replace("999000", "9999000");
-    harness.input(Input::Stored { key: &legacy, value: Some(&text) });
+    harness.stored_at(&legacy, Some(&text));
     assert_eq!(harness.client.active_tasks().map(|task| task.task.as_str()).collect::<Vec<_>>(), ["t1"]);
     assert_eq!(harness.removed, [legacy]);
 }

@@ -481,7 +481,7 @@ fn the_map_of_the_typescript_layer_loses_to_a_record_and_to_time() {
     let active = ActiveTask { task: "t1".into(), session: S.into(), ..ActiveTask::default() };
     harness.client.set_active_task(active, harness.now);
     harness.drain();
-    harness.input(Input::Stored { key: &legacy, value: Some(map) });
+    harness.stored_at(&legacy, Some(map));
     let tasks: Vec<&str> = harness.client.active_tasks().map(|active| active.task.as_str()).collect();
     assert_eq!(tasks, ["t1"]);
 }

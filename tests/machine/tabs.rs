@@ -23,13 +23,13 @@ fn owner() -> (Harness, String) {
 fn told_late(owner: &mut Harness, announced: &str) -> Harness {
     let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
     other.input(Input::Watch { session: S });
-    other.input(Input::Tab { message: announced });
+    other.receive(announced);
     owner.posted.clear();
     for message in &other.posted {
-        owner.input(Input::Tab { message });
+        owner.receive(message);
     }
     for message in &owner.posted {
-        other.input(Input::Tab { message });
+        other.receive(message);
     }
     other.deliver();
     other
@@ -207,7 +207,7 @@ fn a_cadence_that_the_server_announces_after_the_others_were_told_reaches_them()
     owner.posted.clear();
     owner.bytes(b": heartbeat 1000\n");
     for message in &owner.posted {
-        other.input(Input::Tab { message });
+        other.receive(message);
     }
     other.pass(3_000 + 1_000 + 2_000);
     assert_eq!(other.joined(), Some(("t1".into(), "0-0".into())), "three heartbeats of silence are too many");
@@ -219,46 +219,46 @@ fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
     harness.input(Input::Watch { session: S });
     harness.posted.clear();
     for number in 7..500 {
-        harness.input(Input::Tab { message: &frames("b", "b-1", number) });
+        harness.receive(&frames("b", "b-1", number));
     }
     assert_eq!(harness.posted.len(), 1);
     hear_state(&mut harness);
     harness.posted.clear();
     for number in 7..500 {
-        harness.input(Input::Tab { message: &frames("b", "b-1", number) });
+        harness.receive(&frames("b", "b-1", number));
     }
     assert_eq!(harness.posted.len(), 1, "a gap");
     harness.pass(250);
-    harness.input(Input::Tab { message: &frames("b", "b-1", 500) });
+    harness.receive(&frames("b", "b-1", 500));
     assert_eq!(harness.posted.len(), 2, "the answer was lost");
 }
 
 #[test]
 fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
     let mut harness = follower();
-    let owner = r#"{"v":1,"from":"n","session":"s","news":{"kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}}"#;
-    harness.input(Input::Tab { message: owner });
+    let owner = r#"{"v":2,"from":"n","session":"s","kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}"#;
+    harness.receive(owner);
     // A takeover without a task has nothing to tell: it leaves the recall unanswered (`answer_tab`, `has_telling`).
     harness.posted.clear();
     harness.pass(60);
-    harness.input(Input::Tab { message: &frames("n", "n-1", 0) });
+    harness.receive(&frames("n", "n-1", 0));
     assert_eq!(harness.posted.len(), 1, "{:?}", harness.posted);
 }
 
 #[test]
 fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
     let mut harness = follower();
-    harness.input(Input::Tab { message: &state("old", "old-1", "t0") });
+    harness.receive(&state("old", "old-1", "t0"));
     assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t1"));
 }
 
 #[test]
 fn a_follower_goes_along_with_a_tab_that_begins_to_tell() {
     let mut harness = follower();
-    let owner = r#"{"v":1,"from":"new","session":"s","news":{"kind":"owner","stream":"new-1","task":"t2",
-        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}}"#;
-    harness.input(Input::Tab { message: owner });
-    harness.input(Input::Tab { message: &state("new", "new-1", "t2") });
+    let owner = r#"{"v":2,"from":"new","session":"s","kind":"owner","stream":"new-1","task":"t2",
+        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}"#;
+    harness.receive(owner);
+    harness.receive(&state("new", "new-1", "t2"));
     assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t2"));
 }
 
@@ -266,7 +266,7 @@ fn a_follower_goes_along_with_a_tab_that_begins_to_tell() {
 fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
     let mut harness = follower();
     harness.pass(3_000);
-    harness.input(Input::Tab { message: &state("new", "new-1", "t1") });
+    harness.receive(&state("new", "new-1", "t1"));
     harness.pass(2_500);
     assert!(harness.asked.is_empty(), "the new owner is heard");
 }
@@ -276,7 +276,7 @@ fn follow_an_unnamed_stream_to_its_end(harness: &mut Harness) {
     harness.page(Page::Left);
     harness.page(Page::Returned);
     let other = state("b", "b-1", "t2").replace(r#""task":"t2""#, r#""task":null"#);
-    harness.input(Input::Tab { message: &other });
+    harness.receive(&other);
     harness.input(Input::Locked { session: S });
     harness.pass_until_asked();
     assert!(harness.is_look(), "{:?}", harness.last());
@@ -314,9 +314,9 @@ fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_t
     harness.deliver();
     assert_eq!(harness.outcome(call).unwrap().task.as_deref(), Some("t1"));
     harness.posted.clear();
-    let owner = r#"{"v":1,"from":"b","session":"s","news":{"kind":"owner","stream":"b-1","task":"t1",
-        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}}"#;
-    harness.input(Input::Tab { message: owner });
+    let owner = r#"{"v":2,"from":"b","session":"s","kind":"owner","stream":"b-1","task":"t1",
+        "place":{"last":"0-0","unnumbered":0,"hash":"0"}}"#;
+    harness.receive(owner);
     assert!(harness.posted.is_empty(), "{:?}", harness.posted);
 }
 
@@ -368,7 +368,7 @@ fn an_answer_that_is_over_is_kept_for_others_for_two_seconds() {
     owner.pass(2_000);
     assert_eq!(owner.client.deadline(), None);
     owner.posted.clear();
-    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"recall","stream":"a-1"}}"# });
+    owner.receive(r#"{"v":2,"from":"b","session":"s","kind":"recall","stream":"a-1"}"#);
     assert!(owner.posted.is_empty(), "{:?}", owner.posted);
 }
 
@@ -377,8 +377,8 @@ fn who_merely_asks_is_not_told_what_is_over() {
     let (mut owner, _) = owner();
     owner.finish("3-0");
     owner.posted.clear();
-    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"ask"}}"# });
-    owner.input(Input::Tab { message: r#"{"v":1,"from":"b","session":"s","news":{"kind":"recall","stream":""}}"# });
+    owner.receive(r#"{"v":2,"from":"b","session":"s","kind":"ask"}"#);
+    owner.receive(r#"{"v":2,"from":"b","session":"s","kind":"recall","stream":""}"#);
     assert!(owner.posted.is_empty(), "{:?}", owner.posted);
 }
 
@@ -391,22 +391,22 @@ fn follower() -> Harness {
 }
 
 fn hear_state(harness: &mut Harness) {
-    harness.input(Input::Tab { message: &state("b", "b-1", "t1") });
+    harness.receive(&state("b", "b-1", "t1"));
     assert!(harness.asked.is_empty());
 }
 
 /// What an owner answers to tab "a", with nothing told yet.
 fn state(from: &str, stream: &str, task: &str) -> String {
     format!(
-        r#"{{"v":1,"from":"{from}","session":"s","news":{{"kind":"state","to":"a","stream":"{stream}","next":0,"task":"{task}",
-        "frames":[],"place":{{"last":"0-0","unnumbered":0,"hash":"0"}},"shown":{{"status":"streaming","patience":3000}}}}}}"#
+        r#"{{"v":2,"from":"{from}","session":"s","kind":"state","to":"a","stream":"{stream}","number":0,"task":"{task}",
+        "frames":{{}},"place":{{"last":"0-0","unnumbered":0,"hash":"0"}},"shown":{{"status":"streaming","patience":3000}}}}"#
     )
 }
 
 /// A message with frames.
 fn frames(from: &str, stream: &str, number: u64) -> String {
     format!(
-        r#"{{"v":1,"from":"{from}","session":"s","news":{{"kind":"frames","stream":"{stream}","number":{number},"frames":[]}}}}"#
+        r#"{{"v":2,"from":"{from}","session":"s","kind":"frames","stream":"{stream}","number":{number},"frames":{{}}}}"#
     )
 }
 

@@ -4,6 +4,7 @@
 use rejoin::client::SavedTask;
 use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
 
+use crate::codec;
 use crate::harness::{Harness, S, running};
 
 const CANNOT: &str = r#"{"detail":"Not Found"}"#;
@@ -116,9 +117,15 @@ fn a_stop_that_is_acknowledged_late_is_forgotten_though_another_task_was_joined_
     harness.stop();
     let cancel = harness.last().attempt;
     harness.rejoin("t2", None);
-    let forbids = |harness: &Harness| SavedTask::decode(harness.saved.last().unwrap(), S).unwrap().forbids("t1");
+    let forbids = |harness: &Harness| {
+        SavedTask::from_entry(codec::entry(harness.saved.last().unwrap()).unwrap(), S).unwrap().forbids("t1")
+    };
     assert!(forbids(&harness));
-    harness.input(Input::Answered { attempt: cancel, head: Head { status: 200, ..Head::default() }, body: b"{}" });
+    harness.input(Input::Answered {
+        attempt: cancel,
+        head: Head { status: 200, ..Head::default() },
+        body: codec::body("{}").as_ref(),
+    });
     assert!(!forbids(&harness));
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod browser;
+#[path = "../support/codec.rs"]
+mod codec;
 mod plan;
 mod rows;
 mod server;

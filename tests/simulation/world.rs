@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::codec;
 use rejoin::client::io::{
     Attempt, Author, Config, Effect, Head, Input, LockMode, Millis, Network, Outcome, OutcomeKind, Page as PageLife,
     Request, SendRequest, Urgency,
@@ -405,8 +406,7 @@ impl World {
         match &input {
             Input::Bytes { .. } => {}
             Input::Answered { attempt, head, body } => {
-                let body = String::from_utf8_lossy(body);
-                self.note(|| format!("-> Answered {attempt} {} {:?} {body}", head.status, head.retry_after));
+                self.note(|| format!("-> Answered {attempt} {} {:?} {body:?}", head.status, head.retry_after));
             }
             other => self.note(|| format!("-> {other:?}")),
         }
@@ -478,6 +478,7 @@ impl World {
                 Ok(())
             }
             Effect::Save { key, value } => {
+                let value = codec::text_of(&value);
                 self.check_save(&key, &value)?;
                 self.tell_storage(&key);
                 self.storage.insert(key, value);
@@ -497,7 +498,7 @@ impl World {
                 Ok(())
             }
             Effect::Post { message } => {
-                self.post(&message);
+                self.post(&codec::text_of(&message));
                 Ok(())
             }
             Effect::Resolve { calls, outcome } => self.resolve(&calls, outcome),
@@ -569,7 +570,7 @@ impl World {
         let saved = self.storage.values().map(|text| saved_cursor(text, self.plan.backend)).collect();
         self.tab = Tab::new(&self.plan, self.order, self.now, &saved, TabLife::Open);
         for (key, value) in self.storage.clone() {
-            self.input(Input::Stored { key: &key, value: Some(&value) })?;
+            self.stored(&key, Some(&value))?;
         }
         self.input(Input::Restored)?;
         if !self.online {
@@ -614,7 +615,10 @@ impl World {
             }
             Event::Tab(message) => {
                 self.tab.page.views.iter_mut().for_each(|view| view.waiting += message.len());
-                self.input(Input::Tab { message: &message })
+                match codec::envelope(&message) {
+                    Some(message) => self.input(Input::Tab { message }),
+                    None => Err(format!("a tab posted {message}")),
+                }
             }
             Event::LockLost(session) => self.input(Input::LockLost { session: SESSIONS[session] }),
             Event::Locked(session) => {
@@ -624,7 +628,7 @@ impl World {
             }
             Event::Storage(key) => {
                 let value = self.storage.get(&key).cloned();
-                self.input(Input::Stored { key: &key, value: value.as_deref() })
+                self.stored(&key, value.as_deref())
             }
             Event::Opened(attempt, task) => {
                 let head = Head {
@@ -652,7 +656,11 @@ impl World {
                     retry_after: retry_after.as_deref(),
                     ..Head::default()
                 };
-                self.over(attempt, Input::Answered { attempt, head, body: body.as_bytes() })
+                if let Some(view) = self.tab.page.views.iter_mut().find(|view| view.open.contains(&attempt)) {
+                    view.waiting += body.len();
+                }
+                let body = codec::body(&body);
+                self.over(attempt, Input::Answered { attempt, head, body: body.as_ref() })
             }
             Event::Pump(attempt) => {
                 self.pump(attempt);
@@ -673,16 +681,18 @@ impl World {
         };
         view.open.remove(&attempt);
         view.orphans.remove(&attempt);
-        if let Input::Answered { body, .. } = &input {
-            view.waiting += body.len();
-        }
         self.input(input)
+    }
+
+    fn stored(&mut self, key: &str, text: Option<&str>) -> Step {
+        let value = codec::stored(&self.tab.page.client, key, text);
+        self.input(Input::Stored { key, value })
     }
 
     fn restore(&mut self) -> Step {
         let key = self.tab.page.client.record_key(SESSIONS[self.session]);
         let value = self.storage.get(&key).cloned();
-        self.input(Input::Stored { key: &key, value: value.as_deref() })
+        self.stored(&key, value.as_deref())
     }
 
     fn deed(&mut self, deed: Deed) -> Step {
@@ -1157,12 +1167,14 @@ fn session_asked(request: &Request) -> Option<usize> {
 /// A message goes out as it was given, with its context.
 fn check_body(request: &Request) -> Step {
     let (Request::Send { request: given, .. }, Some(body)) = (request, request.body()) else { return Ok(()) };
-    let body: serde_json::Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
     let number = given.message_id.trim_start_matches('m');
-    let is_whole = body["message"] == given.message && body["message_id"] == given.message_id;
+    let is_whole = body.message == given.message && body.message_id == given.message_id && body.is_user_message;
     let is_even = number.parse().is_ok_and(|number: usize| number.is_multiple_of(2));
-    let has_context = if is_even { body["context"]["content"] == number } else { body.get("context").is_none() };
-    if is_whole && has_context { Ok(()) } else { Err(format!("sent {body}")) }
+    let context = body.json.iter().find(|(name, _)| *name == "context");
+    let context = context.and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
+    let has_context =
+        if is_even { context.is_some_and(|context| context["content"] == number) } else { context.is_none() };
+    if is_whole && has_context { Ok(()) } else { Err(format!("sent {body:?}")) }
 }
 
 fn saved_cursor(text: &str, backend: Backend) -> (String, EventId) {

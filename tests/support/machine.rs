@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::codec;
 use rejoin::client::Client;
 use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Page, Redirect, Repost, Request,
     SendRequest, Status,
 };
-use rejoin::client::{ActiveTask, SavedTask, decode_legacy};
+use rejoin::client::{ActiveTask, SavedTask};
+use rejoin::protocol::body::Body;
 use rejoin::stream::batch::Batch;
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::parser::{Event, Parser, Sink};
@@ -210,14 +212,22 @@ impl World {
         }
         let key = self.client.record_key(session);
         let value = self.storage.get(&key).cloned();
-        self.input(Input::Stored { key: &key, value: value.as_deref() });
+        self.stored(&key, value.as_deref());
         self.input(Input::Locked { session });
+    }
+
+    fn stored(&mut self, key: &str, text: Option<&str>) {
+        let value = codec::stored(&self.client, key, text);
+        self.input(Input::Stored { key, value });
     }
 
     fn tab(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
         let message = self.message(session, bytes);
         self.expect_rows(message.len());
-        self.input(Input::Tab { message: &message });
+        // The shell drops what has another shape.
+        if let Some(message) = codec::envelope(&message) {
+            self.input(Input::Tab { message });
+        }
     }
 
     fn message(&mut self, session: &str, bytes: &mut Bytes<'_>) -> String {
@@ -226,11 +236,11 @@ impl World {
         let place =
             format!(r#"{{"last":"{}","unnumbered":{},"hash":"{}"}}"#, self.id_told(bytes), number, bytes.byte());
         let shown = format!(r#"{{"status":"streaming","patience":{}}}"#, u32::from(bytes.byte()) * 100);
-        let news = match bytes.below(10) {
-            0 => format!(r#""kind":"ask","stream":"{stream}","next":{number}"#),
+        let content = match bytes.below(10) {
+            0 => format!(r#""kind":"ask","stream":"{stream}","number":{number}"#),
             1 => format!(r#""kind":"owner","stream":"{stream}","task":"{task}","place":{place}"#),
             2..=3 => format!(
-                r#""kind":"state","to":"{TAB}","stream":"{stream}","next":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
+                r#""kind":"state","to":"{TAB}","stream":"{stream}","number":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
                 self.frames_told(bytes)
             ),
             4..=5 => {
@@ -244,22 +254,25 @@ impl World {
             8 => format!(r#""kind":"stop","task":"{task}""#),
             _ => return bytes.text(),
         };
-        format!(r#"{{"v":1,"from":"a","session":"{session}","news":{{{news}}}}}"#)
+        format!(r#"{{"v":2,"from":"a","session":"{session}",{content}}}"#)
     }
 
     fn frames_told(&mut self, bytes: &mut Bytes<'_>) -> String {
-        let frame = |world: &mut Self, bytes: &mut Bytes<'_>| {
-            let id = if bytes.byte() & 1 == 0 { "null".to_owned() } else { format!("\"{}\"", world.id_told(bytes)) };
-            let data = match bytes.below(5) {
+        let (mut text, mut ends, mut ids) = (String::new(), Vec::new(), String::new());
+        for _ in 0..bytes.below(3) {
+            if bytes.byte() & 1 != 0 {
+                ids.push_str(&self.id_told(bytes).to_string());
+            }
+            ids.push('\n');
+            text.push_str(&match bytes.below(5) {
                 0 => format!(r#"{{"type":"start","messageId":"a","taskId":"{}"}}"#, bytes.pick(TASKS)),
                 1 => r#"{"type":"finish"}"#.to_owned(),
                 2 => "[DONE]".to_owned(),
                 _ => r#"{"type":"text-delta","id":"b","delta":"ha"}"#.to_owned(),
-            };
-            format!("[{id},\"{}\"]", data.replace('"', "\\\""))
-        };
-        let frames: Vec<String> = (0..bytes.below(3)).map(|_| frame(self, bytes)).collect();
-        format!("[{}]", frames.join(","))
+            });
+            ends.push(text.len());
+        }
+        serde_json::json!({ "text": text, "ends": ends, "ids": ids }).to_string()
     }
 
     /// What another tab tells may be delivered here.
@@ -381,7 +394,7 @@ impl World {
             (Stage::Asked, ..) => {
                 let (head, body) = (Answer::new(bytes), body(bytes));
                 self.expect_rows(body.len());
-                self.finish(attempt, Input::Answered { attempt, head: head.head(), body: &body });
+                self.finish(attempt, Input::Answered { attempt, head: head.head(), body: parsed(&body).as_ref() });
             }
         }
     }
@@ -429,11 +442,12 @@ impl World {
     fn stale(&mut self, bytes: &mut Bytes<'_>) {
         let attempt = nth(&self.over, bytes.byte()).unwrap_or(u32::MAX - 1);
         let (answer, body) = (Answer::new(bytes), body(bytes));
+        let parsed = parsed(&body);
         let input = match bytes.below(5) {
             0 => Input::Opened { attempt, head: answer.head() },
             1 => Input::Bytes { attempt, bytes: &body },
             2 => Input::Ended { attempt },
-            3 => Input::Answered { attempt, head: answer.head(), body: &body },
+            3 => Input::Answered { attempt, head: answer.head(), body: parsed.as_ref() },
             _ => Input::Failed { attempt, failure: Failure::Network(String::new()) },
         };
         self.client.handle(input, self.now);
@@ -456,12 +470,14 @@ impl World {
             _ => self.client.record_key(session),
         };
         value.iter().for_each(|value| self.allow_saved(value));
-        self.input(Input::Stored { key: &key, value: value.as_deref() });
+        self.stored(&key, value.as_deref());
     }
 
     fn allow_saved(&mut self, value: &str) {
-        let records = SESSIONS.iter().filter_map(|session| SavedTask::decode(value, session));
-        for saved in records.chain(decode_legacy(value, self.now)) {
+        let records = SESSIONS.iter().filter_map(|session| SavedTask::from_entry(codec::entry(value)?, session));
+        let now = self.now;
+        let legacy = codec::legacy(value).into_iter().flatten();
+        for saved in records.chain(legacy.filter_map(|entry| entry.into_record(now))) {
             self.allow(&saved.active.session, saved.active.last);
         }
     }
@@ -478,7 +494,7 @@ impl World {
         let stopped = bytes.pick(&[None, Some(self.now), Some(u64::MAX)]);
         let stops = bytes.pick(&[0, 0, 1, 20]);
         let stops = (0..stops).map(|at| (bytes.pick(TASKS).to_owned(), at)).collect();
-        SavedTask { active, unnumbered, saved, stopped, stops }.encode()
+        codec::text_of(&SavedTask { active, unnumbered, saved, stopped, stops }.to_entry())
     }
 
     /// Usually forward, sometimes back.
@@ -554,7 +570,7 @@ impl World {
                 assert!(!calls.is_empty());
                 calls.iter().for_each(|call| assert!(self.pending.remove(call), "call {call} is resolved twice"));
             }
-            Effect::Save { key, value } => self.save(key, value),
+            Effect::Save { key, value } => self.save(key, codec::text_of(&value)),
             Effect::Remove { key } => drop(self.storage.remove(&key)),
             Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.client.shares_tabs() => {
                 panic!("a tab alone tells nobody")
@@ -563,7 +579,7 @@ impl World {
             Effect::Unlock { session } => {
                 assert!(self.locks.remove(&session), "a lock of {session} is given back twice")
             }
-            Effect::Post { message } => self.note_telling(&message),
+            Effect::Post { message } => self.note_telling(&codec::text_of(&message)),
             Effect::Changed { session } => self.changed.extend([session]),
             Effect::Began { .. } | Effect::Deliver { .. } | Effect::Ended { .. } => {}
         }
@@ -677,6 +693,10 @@ impl Answer {
 
 fn nth<T: Copy>(from: &[T], place: u8) -> Option<T> {
     from.get(usize::from(place) % from.len().max(1)).copied()
+}
+
+fn parsed(body: &[u8]) -> Option<Body> {
+    codec::body(str::from_utf8(body).ok()?)
 }
 
 /// The body of a plain answer: a session, a task, an error, or anything.

@@ -10,6 +10,7 @@ use crate::client::retry::{Backoff, Budget, Next, parse_retry_after};
 use crate::client::session::Leftover;
 use crate::persist::{ActiveTask, SavedTask};
 use crate::protocol::answer::{read_error, read_session};
+use crate::protocol::body::Body;
 
 /// How long one request may stay unanswered, in ms.
 const PATIENCE: Millis = 45_000;
@@ -17,7 +18,7 @@ const PATIENCE: Millis = 45_000;
 const LOOKS: u32 = 3;
 
 /// Whether a 404 is about the task. Otherwise this backend cannot cancel.
-fn is_task_gone(head: &Head<'_>, body: &[u8]) -> bool {
+fn is_task_gone(head: &Head<'_>, body: Option<&Body>) -> bool {
     read_error(head, body).code == "TASK_NOT_FOUND"
 }
 
@@ -138,7 +139,7 @@ impl Canceller {
     }
 
     /// A plain answer came.
-    pub fn handle_answered(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    pub fn handle_answered(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match self.state {
             State::Awaiting { .. } => self.handle_send_answer(head.status, cx),
             State::Asking { ask, .. } => self.handle_ask_answer(ask, head, body, cx),
@@ -156,7 +157,7 @@ impl Canceller {
 
     /// A stop that the server refuses, or does not know how to carry out, stays remembered: the task may run on, and the
     /// record of its stop is what keeps this browser from resuming it.
-    fn handle_ask_answer(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_ask_answer(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match (ask, head.status) {
             (_, 401) if !self.unauthorized => {
                 self.unauthorized = true;
@@ -174,7 +175,7 @@ impl Canceller {
         }
     }
 
-    fn handle_session(&mut self, body: &[u8], cx: &mut Context) {
+    fn handle_session(&mut self, body: Option<&Body>, cx: &mut Context) {
         self.unauthorized = false;
         self.looks = self.looks.saturating_sub(1);
         match read_session(body).and_then(|view| view.active) {

@@ -8,12 +8,13 @@ use crate::client::retry::parse_retry_after;
 use crate::protocol::answer::{
     ActiveStream, Question, Sent, SessionView, TaskStatus, read_error, read_error_task, read_session, read_task_status,
 };
+use crate::protocol::body::Body;
 use crate::stream::error::local_error;
 use crate::stream::reader::{IdsSeen, Reader};
 
 impl Session {
     /// A request was answered by something that is no event stream.
-    pub fn handle_answered(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    pub fn handle_answered(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let Some(ask) = self.asked() else { return };
         match head.status {
             401 if !self.unauthorized => {
@@ -32,7 +33,7 @@ impl Session {
         self.show(cx);
     }
 
-    fn handle_verdict(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_verdict(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match ask {
             Ask::Send => self.handle_send_answer(head, body, cx),
             Ask::Join => self.handle_join_answer(head, body, cx),
@@ -41,7 +42,7 @@ impl Session {
         }
     }
 
-    fn refused_for_now(&mut self, ask: Ask, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn refused_for_now(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let error = read_error(head, body);
         let floor = floor(head, cx.now);
         match ask {
@@ -50,7 +51,7 @@ impl Session {
         }
     }
 
-    fn handle_send_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_send_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match head.status {
             409 => self.join_running(body, cx),
             410 => self.open_look(Look::Lost, cx),
@@ -61,7 +62,7 @@ impl Session {
 
     /// 409: the session is busy. Ours, where an earlier try may have arrived at a backend that cannot tell a repeat;
     /// otherwise another message's, which is joined instead of sending.
-    fn join_running(&mut self, body: &[u8], cx: &mut Context) {
+    fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
         let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No;
         self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
         match read_error_task(body) {
@@ -96,7 +97,7 @@ impl Session {
         self.ask(Ask::Look(look), cx);
     }
 
-    fn handle_join_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_join_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let error = read_error(head, body);
         match head.status {
             204 if self.goal.purpose == Purpose::Resume && self.reader.is_cold() => {
@@ -115,7 +116,7 @@ impl Session {
         }
     }
 
-    fn handle_verify_answer(&mut self, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
         match (status, head.status) {
             (Some(TaskStatus::Running), _) => {
@@ -132,7 +133,7 @@ impl Session {
         }
     }
 
-    fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: &[u8], cx: &mut Context) {
+    fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let view = read_session(body).filter(|_| head.status == 200);
         match (view, look) {
             (Some(view), Look::Resume) => self.resume_what_runs(&view, cx),
@@ -243,7 +244,7 @@ fn not_a_stream(head: &Head<'_>) -> StreamError {
     };
     StreamError {
         status: Some(head.status),
-        details: Some(crate::stream::bytes::json::quoted(head.content_type)),
+        details: Some(crate::stream::chunk::quoted(head.content_type)),
         ..local_error("NOT_EVENT_STREAM", message, Recovery::Permanent)
     }
 }

@@ -6,12 +6,12 @@
 
 use super::{Ask, Exposure, Look, Purpose, Record, STALL, Session, State};
 use crate::client::context::Context;
-use crate::client::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::io::{Effect, LockMode, Millis, Outcome, OutcomeKind, Recovery, Status, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
 use crate::stream::reader::{Frame, Heard, Recording, Verdict};
-use crate::tabs::{EndRecord, History, Message, News, Place, Shown};
+use crate::tabs::{Content, EndRecord, History, Message, Place, Shown, ShownStatus};
 
 /// How long an owner may take to answer, in ms. Its followers give it up one after the other, within as long again.
 const ELECTION: Millis = 1_000;
@@ -133,7 +133,7 @@ impl Session {
     pub(super) fn elect(&mut self, ask: Ask, cx: &mut Context) {
         self.state = State::Electing { ask, until: cx.now.saturating_add(ELECTION) };
         self.want_lock(cx);
-        self.post(News::Ask { stream: None, next: 0 }, cx);
+        self.post(Content::Ask { stream: None, next: 0 }, cx);
     }
 
     fn want_lock(&mut self, cx: &mut Context) {
@@ -205,7 +205,7 @@ impl Session {
             return;
         }
         let (stream, task, place) = (self.sharing.stream.clone(), self.goal.task.clone(), self.place());
-        self.post(News::Owner { stream, task, place }, cx);
+        self.post(Content::Owner { stream, task, place }, cx);
     }
 
     /// The owner is gone: this tab goes on from where it stands.
@@ -244,8 +244,8 @@ impl Session {
         Place::new(self.reader.received(), self.reader.trail_hash())
     }
 
-    fn post(&self, news: News, cx: &mut Context) {
-        cx.post(&self.id, news);
+    fn post(&self, content: Content, cx: &mut Context) {
+        cx.post(&self.id, content);
     }
 
     // ---- what the owner tells ----
@@ -263,13 +263,13 @@ impl Session {
         }
         frames.iter().for_each(|frame| self.sharing.history.push(frame.clone()));
         let stream = self.sharing.stream.clone();
-        self.post(News::Frames { stream, number, frames }, cx);
+        self.post(Content::Frames { stream, number, frames }, cx);
     }
 
     fn show_life(&mut self, cx: &mut Context) {
         if cx.now >= self.sharing.alive_at {
             self.sharing.alive_at = cx.now.saturating_add(ALIVE_EVERY);
-            self.post(News::Alive { stream: self.sharing.stream.clone() }, cx);
+            self.post(Content::Alive { stream: self.sharing.stream.clone() }, cx);
         }
     }
 
@@ -316,7 +316,7 @@ impl Session {
         let shown = self.shown_to_tabs(cx.now);
         if shown != self.sharing.shown {
             self.sharing.shown = shown.clone();
-            self.post(News::Shown { stream: self.sharing.stream.clone(), shown }, cx);
+            self.post(Content::Shown { stream: self.sharing.stream.clone(), shown }, cx);
         }
     }
 
@@ -345,31 +345,33 @@ impl Session {
             OutcomeKind::Expired => "expired",
         };
         let end = EndRecord::new(kind, outcome.error.as_ref());
-        self.post(News::End { stream: self.sharing.stream.clone(), end }, cx);
+        self.post(Content::End { stream: self.sharing.stream.clone(), end }, cx);
     }
 
     // ---- what other tabs say ----
 
     /// A message from another tab about this session.
     pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
-        match message.news {
-            News::Ask { stream, next } => self.answer_tab(&message.from, stream.as_deref(), next, cx),
-            News::Recall { stream } => self.recall(&message.from, &stream, cx),
-            News::Owner { stream, task, place } => {
+        match message.content {
+            Content::Ask { stream, next } => self.answer_tab(&message.from, stream.as_deref(), next, cx),
+            Content::Recall { stream } => self.recall(&message.from, &stream, cx),
+            Content::Owner { stream, task, place } => {
                 self.handle_owner(message.from, stream, task.as_deref(), &place, cx);
             }
-            News::State { to, stream, next, task, frames, place, shown } => {
+            Content::State { to, stream, next, task, frames, place, shown } => {
                 if cx.config.tab.as_deref() == Some(to.as_str()) {
                     let following =
                         Following { teller: message.from, stream, next, shown, silent_at: 0, doubtful_until: None };
                     self.handle_state(following, task, frames, &place, cx);
                 }
             }
-            News::Frames { stream, number, frames } => self.handle_frames(message.from, &stream, number, frames, cx),
-            News::Shown { stream, shown } => self.with_followed(&stream, cx.now, |following| following.shown = shown),
-            News::Alive { stream } => self.with_followed(&stream, cx.now, |_| {}),
-            News::End { stream, end } => self.handle_end(&stream, end, cx),
-            News::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
+            Content::Frames { stream, number, frames } => self.handle_frames(message.from, &stream, number, frames, cx),
+            Content::Shown { stream, shown } => {
+                self.with_followed(&stream, cx.now, |following| following.shown = shown)
+            }
+            Content::Alive { stream } => self.with_followed(&stream, cx.now, |_| {}),
+            Content::End { stream, end } => self.handle_end(&stream, end, cx),
+            Content::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
         }
         self.show(cx);
     }
@@ -391,7 +393,7 @@ impl Session {
         let own = self.sharing.stream.clone();
         if stream == Some(own.as_str()) && next == self.sharing.next {
             self.gain_followers(cx);
-            return self.post(News::Alive { stream: own }, cx);
+            return self.post(Content::Alive { stream: own }, cx);
         }
         self.tell_state(to, cx);
     }
@@ -414,7 +416,7 @@ impl Session {
     fn tell_state(&mut self, to: &str, cx: &mut Context) {
         let Some(frames) = self.sharing.history.frames().map(<[Frame]>::to_vec) else { return };
         self.gain_followers(cx);
-        let news = News::State {
+        let state = Content::State {
             to: to.to_owned(),
             stream: self.sharing.stream.clone(),
             next: self.sharing.next,
@@ -423,7 +425,7 @@ impl Session {
             place: self.place(),
             shown: self.shown_to_tabs(cx.now),
         };
-        self.post(news, cx);
+        self.post(state, cx);
     }
 
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
@@ -435,18 +437,18 @@ impl Session {
                 following.stream.clone_from(&stream);
                 following.next = 0;
                 following.heard(cx.now);
-                self.post(News::Ask { stream: Some(stream), next: 0 }, cx);
+                self.post(Content::Ask { stream: Some(stream), next: 0 }, cx);
             }
             State::Following(_) | State::Electing { .. } => {
                 // Who takes over before it knows the task does not answer this; its first frames are asked about.
                 self.sharing.asked = Some(Asked { teller, again_at: cx.now });
-                self.post(News::Recall { stream }, cx);
+                self.post(Content::Recall { stream }, cx);
             }
             State::Reading { .. } | State::Waiting { .. } | State::Asking { ask: Ask::Join, .. } => {
                 self.settle_ownership(task, cx);
             }
             State::Over(_) if task.is_some() && self.goal.task.as_deref() == task => {}
-            State::Idle | State::Over(_) if self.listens => self.post(News::Recall { stream }, cx),
+            State::Idle | State::Over(_) if self.listens => self.post(Content::Recall { stream }, cx),
             _ => {}
         }
     }
@@ -542,7 +544,7 @@ impl Session {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Greater => {
                     let (stream, next) = (Some(following.stream.clone()), following.next);
-                    self.ask_teller(teller, News::Ask { stream, next }, cx);
+                    self.ask_teller(teller, Content::Ask { stream, next }, cx);
                 }
                 std::cmp::Ordering::Equal => {
                     following.next += 1;
@@ -552,14 +554,14 @@ impl Session {
             },
             State::Idle if !self.listens => {}
             State::Following(_) | State::Electing { .. } | State::Idle => {
-                self.ask_teller(teller, News::Ask { stream: None, next: 0 }, cx);
+                self.ask_teller(teller, Content::Ask { stream: None, next: 0 }, cx);
             }
             _ => {}
         }
     }
 
     /// Asks the tab whose frames say nothing without what came before them.
-    fn ask_teller(&mut self, teller: String, ask: News, cx: &mut Context) {
+    fn ask_teller(&mut self, teller: String, ask: Content, cx: &mut Context) {
         let waits = |asked: &Asked| asked.teller == teller && cx.now < asked.again_at;
         if self.sharing.asked.as_ref().is_some_and(waits) {
             return;
@@ -587,7 +589,7 @@ impl Session {
         if let State::Following(following) = &mut self.state {
             following.stream.clear();
         }
-        self.post(News::Ask { stream: None, next: 0 }, cx);
+        self.post(Content::Ask { stream: None, next: 0 }, cx);
     }
 
     fn follow_frames(&mut self, verdict: Verdict, cx: &mut Context) {
@@ -597,7 +599,7 @@ impl Session {
                 if let State::Following(following) = &mut self.state {
                     following.stream.clear();
                 }
-                self.post(News::Ask { stream: None, next: 0 }, cx);
+                self.post(Content::Ask { stream: None, next: 0 }, cx);
             }
             _ => self.announce(cx),
         }
@@ -631,7 +633,7 @@ impl Session {
                 None => {
                     following.doubtful_until =
                         Some(cx.now.saturating_add(ELECTION).saturating_add(cx.spread(ELECTION)));
-                    let ask = News::Ask { stream: Some(following.stream.clone()), next: following.next };
+                    let ask = Content::Ask { stream: Some(following.stream.clone()), next: following.next };
                     self.post(ask, cx);
                 }
                 Some(_) => {
@@ -656,7 +658,7 @@ impl Session {
     /// The page is back: other tabs may have begun to tell meanwhile.
     pub(super) fn catch_up(&mut self, cx: &mut Context) {
         if self.listens {
-            self.post(News::Ask { stream: None, next: 0 }, cx);
+            self.post(Content::Ask { stream: None, next: 0 }, cx);
         }
     }
 
@@ -702,5 +704,27 @@ impl EndRecord {
         }
         let recovery = if self.retryable { Recovery::Retryable } else { Recovery::Permanent };
         (kind, Some(StreamError { status: self.status, ..local_error(&self.code, &self.message, recovery) }))
+    }
+}
+
+impl From<Status> for ShownStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Streaming => Self::Streaming,
+            Status::Stalled => Self::Stalled,
+            Status::Reconnecting => Self::Reconnecting,
+            _ => Self::Connecting,
+        }
+    }
+}
+
+impl From<ShownStatus> for Status {
+    fn from(status: ShownStatus) -> Self {
+        match status {
+            ShownStatus::Connecting => Self::Connecting,
+            ShownStatus::Streaming => Self::Streaming,
+            ShownStatus::Stalled => Self::Stalled,
+            ShownStatus::Reconnecting => Self::Reconnecting,
+        }
     }
 }

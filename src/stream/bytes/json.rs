@@ -1,18 +1,12 @@
-//! JSON without values: text that is checked once, exactly as `JSON.parse` would, and then cut where it is needed.
+//! JSON text that is checked once, exactly as `JSON.parse` would, and then sliced where it is needed.
 //!
-//! Small on purpose. What crosses to JavaScript stays text and is parsed there; what the core itself reads (errors,
-//! sessions, saved records, messages of tabs) is a handful of members. A derived decoder for those was a third of the
-//! WebAssembly.
+//! A chunk's values stay text on their way through: JavaScript parses the payloads that it hands to listeners.
 
 mod lexer;
 mod string;
-mod write;
 
 pub use lexer::{Escapes, Lexer, specials};
 pub use string::JsonString;
-pub use write::{ObjectWriter, array, quote, quoted};
-
-use crate::stream::bytes::decimal;
 
 /// One checked value, as it stands in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,56 +22,10 @@ impl<'a> Json<'a> {
         Some(Self(value))
     }
 
-    /// As [`Json::parse`], of bytes that should be UTF-8.
-    #[must_use]
-    pub fn parse_bytes(bytes: &'a [u8]) -> Option<Self> {
-        Self::parse(str::from_utf8(bytes).ok()?)
-    }
-
     /// The JSON text.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.0
-    }
-
-    /// Whether it is `null`.
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.0 == "null"
-    }
-
-    /// Whether it is an object.
-    #[must_use]
-    pub fn is_object(self) -> bool {
-        self.0.starts_with('{')
-    }
-
-    /// What a string says; a lone surrogate becomes U+FFFD.
-    #[must_use]
-    pub fn string(self) -> Option<String> {
-        JsonString::of_value(self.0).map(|string| string.text().into_owned())
-    }
-
-    /// What a member says; nothing where it is missing, or no string.
-    #[must_use]
-    pub fn text_of(member: Option<Self>) -> String {
-        member.and_then(Self::string).unwrap_or_default()
-    }
-
-    /// An integer that is written with digits only.
-    #[must_use]
-    pub fn integer(self) -> Option<u64> {
-        decimal::read(self.0.as_bytes())
-    }
-
-    /// `true` or `false`.
-    #[must_use]
-    pub fn flag(self) -> Option<bool> {
-        match self.0 {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
     }
 
     /// The members of an object, in order, duplicates too; none of anything else.
@@ -87,31 +35,6 @@ impl<'a> Json<'a> {
             let name = parts.next()?.name()?;
             Some((name, Self(parts.lexer.value()?)))
         })
-    }
-
-    /// The items of an array; none of anything else.
-    pub fn items(self) -> impl Iterator<Item = Self> {
-        let mut parts = Parts::of(self.0, '[');
-        std::iter::from_fn(move || Some(Self(parts.next()?.value()?)))
-    }
-
-    /// The members of these names; the last one where there are several, as `JSON.parse` has it. `null` counts as none.
-    #[must_use]
-    pub fn get<const N: usize>(self, names: [&str; N]) -> [Option<Self>; N] {
-        let mut found = [None; N];
-        self.find(&names, &mut found);
-        found
-    }
-
-    /// Once for all numbers of names.
-    fn find(self, names: &[&str], found: &mut [Option<Self>]) {
-        for (name, value) in self.members() {
-            if let Some(at) = names.iter().position(|wanted| name.is(wanted))
-                && let Some(place) = found.get_mut(at)
-            {
-                *place = Some(value).filter(|value| !value.is_null());
-            }
-        }
     }
 }
 
@@ -271,31 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn members_and_items_are_cut_in_order() {
+    fn members_are_cut_in_order_duplicates_too() {
         let json = Json::parse(r#" {"a" : 1 , "b":[ 1,"x" ,{}],"\u0061":"two"} "#).unwrap();
         let members: Vec<_> = json.members().map(|(name, value)| (name.text().into_owned(), value.text())).collect();
         assert_eq!(members, [("a".into(), "1"), ("b".into(), r#"[ 1,"x" ,{}]"#), ("a".to_owned(), r#""two""#)]);
-        let [a, b, c] = json.get(["a", "b", "c"]);
-        assert_eq!(a.and_then(Json::string).as_deref(), Some("two"));
-        assert_eq!(b.unwrap().items().map(Json::text).collect::<Vec<_>>(), ["1", r#""x""#, "{}"]);
-        assert!(c.is_none());
     }
 
     #[test]
-    fn nothing_is_cut_out_of_other_values() {
-        for text in ["1", "null", "\"{}\"", "[]", "{}", "[ ]", "{ }"] {
-            let json = Json::parse(text).unwrap();
-            assert_eq!((json.members().count(), json.items().count()), (0, 0), "{text}");
+    fn only_objects_have_members() {
+        for text in ["1", "null", "\"{}\"", "[]", "{}", "[ ]", "{ }", "[1]"] {
+            assert_eq!(Json::parse(text).unwrap().members().count(), 0, "{text}");
         }
-        let json = Json::parse(r#"{"a":null}"#).unwrap();
-        assert!(json.get(["a"])[0].is_none());
-    }
-
-    #[test]
-    fn scalars_are_read() {
-        let parse = |text| Json::parse(text).unwrap();
-        assert_eq!((parse("17").integer(), parse("-1").integer(), parse("1.0").integer()), (Some(17), None, None));
-        assert_eq!((parse("true").flag(), parse("false").flag(), parse("1").flag()), (Some(true), Some(false), None));
-        assert_eq!((parse(r#""a\n""#).string().as_deref(), parse("1").string()), (Some("a\n"), None));
     }
 }

@@ -1,0 +1,67 @@
+//! The saved tasks of the TypeScript layer that this package replaces: one storage entry with a map `session id → task`.
+
+use serde::Deserialize;
+
+use super::record::{ActiveTask, LONGEST_ID, SavedTask};
+use crate::stream::Millis;
+use crate::stream::cursor::EventId;
+
+/// One task of that map.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LegacyEntry {
+    /// The key in the map. Whoever parsed the map sets it.
+    #[serde(skip)]
+    pub session: String,
+    task_id: Option<String>,
+    operation_id: Option<String>,
+    tool_name: Option<String>,
+    last_message_id: Option<String>,
+    /// `startedAt`, which was written as milliseconds or as a date. Whoever parsed the map sets it.
+    #[serde(skip)]
+    pub started: Option<Millis>,
+}
+
+impl LegacyEntry {
+    /// The record that takes the entry's place; `None` where it names no task.
+    #[must_use]
+    pub fn into_record(self, now: Millis) -> Option<SavedTask> {
+        let task = self.task_id.filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;
+        let started = self.started.unwrap_or(now).min(now);
+        let active = ActiveTask {
+            task,
+            session: self.session,
+            operation: self.operation_id.unwrap_or_default(),
+            tool: self.tool_name.unwrap_or_default(),
+            last: self.last_message_id.and_then(|id| id.parse().ok()).unwrap_or(EventId::ZERO),
+            started,
+        };
+        Some(SavedTask { active, unnumbered: 0, saved: started, ..SavedTask::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(json: &str, started: Option<Millis>) -> LegacyEntry {
+        LegacyEntry { session: "s".into(), started, ..serde_json::from_str(json).unwrap() }
+    }
+
+    #[test]
+    fn an_entry_becomes_a_record() {
+        let text = r#"{"taskId":"t1","sessionId":"s","operationId":"o","toolName":"n","lastMessageId":"5-1"}"#;
+        let record = entry(text, Some(70)).into_record(2_000).unwrap();
+        assert_eq!((record.active.task.as_str(), record.saved), ("t1", 70));
+        assert_eq!(record.active.last, "5-1".parse().unwrap());
+        assert_eq!((record.active.operation.as_str(), record.active.tool.as_str()), ("o", "n"));
+    }
+
+    #[test]
+    fn what_an_entry_lacks_has_a_default_but_without_a_task_it_is_dropped() {
+        let record = entry(r#"{"taskId":"t6","operationId":null}"#, None).into_record(2_000).unwrap();
+        assert_eq!((record.active.task.as_str(), record.saved, record.active.last), ("t6", 2_000, EventId::ZERO));
+        assert_eq!(entry(r#"{"taskId":""}"#, None).into_record(0), None);
+        assert_eq!(entry("{}", None).into_record(0), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! The form in which a message travels: a flat object that the browser clones, and that any tab may have made up.
+
+use serde::{Deserialize, Serialize};
+
+use super::message::{Content, EndRecord, Message, Place, Shown};
+use crate::stream::reader::Frame;
+
+/// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
+const VERSION: u32 = 2;
+
+/// A message between tabs. Each kind of content has some of the optional members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Envelope {
+    v: u32,
+    from: String,
+    session: String,
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<Frames>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<EndRecord>,
+}
+
+/// Frames as one text with offsets: an object for each would cost more than the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Frames {
+    /// The data of all frames.
+    text: String,
+    /// Where each frame's data ends, in bytes of UTF-8.
+    ends: Vec<u32>,
+    /// The frames' ids, a line feed after each. A frame without an id has an empty line.
+    ids: String,
+}
+
+impl From<Message> for Envelope {
+    fn from(message: Message) -> Self {
+        let Message { from, session, content } = message;
+        Self { v: VERSION, from, session, ..content.into_envelope() }
+    }
+}
+
+impl Message {
+    /// Reads what another tab posted; `None` for anything else.
+    #[must_use]
+    pub fn open(envelope: Envelope) -> Option<Self> {
+        if envelope.v != VERSION {
+            return None;
+        }
+        let (from, session) = (envelope.from.clone(), envelope.session.clone());
+        Some(Self { from, session, content: Content::of_envelope(envelope)? })
+    }
+}
+
+impl Content {
+    fn into_envelope(self) -> Envelope {
+        let of = |kind: &str| Envelope { kind: kind.to_owned(), ..Envelope::default() };
+        match self {
+            Self::Ask { stream, next } => Envelope { stream, number: Some(next), ..of("ask") },
+            Self::Recall { stream } => Envelope { stream: Some(stream), ..of("recall") },
+            Self::Owner { stream, task, place } => {
+                Envelope { stream: Some(stream), task, place: Some(place), ..of("owner") }
+            }
+            Self::State { to, stream, next, task, frames, place, shown } => Envelope {
+                to: Some(to),
+                stream: Some(stream),
+                number: Some(next),
+                task,
+                frames: Some(Frames::join(&frames)),
+                place: Some(place),
+                shown: Some(shown),
+                ..of("state")
+            },
+            Self::Frames { stream, number, frames } => Envelope {
+                stream: Some(stream),
+                number: Some(number),
+                frames: Some(Frames::join(&frames)),
+                ..of("frames")
+            },
+            Self::Shown { stream, shown } => Envelope { stream: Some(stream), shown: Some(shown), ..of("shown") },
+            Self::Alive { stream } => Envelope { stream: Some(stream), ..of("alive") },
+            Self::End { stream, end } => Envelope { stream: Some(stream), end: Some(end), ..of("end") },
+            Self::Stop { task } => Envelope { task, ..of("stop") },
+        }
+    }
+
+    fn of_envelope(envelope: Envelope) -> Option<Self> {
+        let Envelope { kind, stream, task, to, number, frames, place, shown, end, .. } = envelope;
+        Some(match kind.as_str() {
+            "ask" => Self::Ask { stream, next: number.unwrap_or_default() },
+            "recall" => Self::Recall { stream: stream? },
+            "owner" => Self::Owner { stream: stream?, task, place: place.unwrap_or_default() },
+            "state" => Self::State {
+                to: to?,
+                stream: stream?,
+                next: number?,
+                task,
+                frames: frames?.split()?,
+                place: place?,
+                shown: shown?,
+            },
+            "frames" => Self::Frames { stream: stream?, number: number?, frames: frames?.split()? },
+            "shown" => Self::Shown { stream: stream?, shown: shown? },
+            "alive" => Self::Alive { stream: stream? },
+            "end" => Self::End { stream: stream?, end: end? },
+            "stop" => Self::Stop { task },
+            _ => return None,
+        })
+    }
+}
+
+impl Frames {
+    fn join(frames: &[Frame]) -> Self {
+        let mut joined = Self::default();
+        for (id, data) in frames {
+            joined.text.push_str(data);
+            joined.ends.push(u32::try_from(joined.text.len()).unwrap_or(u32::MAX));
+            joined.ids.push_str(id.as_deref().unwrap_or_default());
+            joined.ids.push('\n');
+        }
+        joined
+    }
+
+    fn split(&self) -> Option<Vec<Frame>> {
+        let mut ids = self.ids.split_terminator('\n');
+        let mut start = 0;
+        let mut frames = Vec::with_capacity(self.ends.len());
+        for end in &self.ends {
+            let end = usize::try_from(*end).ok()?;
+            let (id, data) = (ids.next()?, self.text.get(start..end)?);
+            frames.push(((!id.is_empty()).then(|| id.to_owned()), data.to_owned()));
+            start = end;
+        }
+        let is_whole = start == self.text.len() && ids.next().is_none();
+        is_whole.then_some(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through_json(envelope: &Envelope) -> Option<Message> {
+        Message::open(serde_json::from_str(&serde_json::to_string(envelope).ok()?).ok()?)
+    }
+
+    #[test]
+    fn a_message_is_read_back() {
+        let frames = vec![(Some("1-0".into()), "{\"é\":1}".into()), (None, String::new()), (None, "{}".into())];
+        let place = Place::default();
+        let shown = Shown { retry_at: Some(7), ..Shown::default() };
+        let end = EndRecord { kind: "failed".into(), status: Some(500), ..EndRecord::default() };
+        let (stream, task) = (String::from("a-1"), Some(String::from("t1")));
+        let contents = [
+            Content::Ask { stream: None, next: 0 },
+            Content::Recall { stream: stream.clone() },
+            Content::Owner { stream: stream.clone(), task: task.clone(), place: place.clone() },
+            Content::State {
+                to: "b".into(),
+                stream: stream.clone(),
+                next: 2,
+                task: task.clone(),
+                frames: frames.clone(),
+                place,
+                shown: shown.clone(),
+            },
+            Content::Frames { stream: stream.clone(), number: 3, frames },
+            Content::Shown { stream: stream.clone(), shown },
+            Content::Alive { stream: stream.clone() },
+            Content::End { stream, end },
+            Content::Stop { task },
+        ];
+        for content in contents {
+            let message = Message::new("a", "s", content);
+            assert_eq!(through_json(&Envelope::from(message.clone())), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_message_of_this_version_is_ignored() {
+        let good = Envelope::from(Message::new("a", "s", Content::Stop { task: None }));
+        assert_eq!(Message::open(Envelope { v: VERSION + 1, ..good.clone() }), None);
+        assert_eq!(Message::open(Envelope { kind: "new".into(), ..good }), None);
+        assert_eq!(Message::open(Envelope::default()), None);
+    }
+
+    #[test]
+    fn frames_whose_offsets_do_not_fit_are_refused() {
+        let good = Frames::join(&[(None, "é".into()), (Some("1-0".into()), "{}".into())]);
+        assert!(good.split().is_some());
+        for ends in [vec![1, 4], vec![2], vec![2, 9], vec![4, 2], vec![2, 4, 4]] {
+            assert_eq!(Frames { ends: ends.clone(), ..good.clone() }.split(), None, "{ends:?}");
+        }
+        assert_eq!(Frames { ids: "\n".into(), ..good }.split(), None);
+    }
+}

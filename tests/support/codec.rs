@@ -1,0 +1,49 @@
+//! The JSON that a browser parses for the client, and what it writes: tests keep bodies, records and tab messages as text.
+
+use rejoin::client::io::Millis;
+use rejoin::client::{Client, Entry, Envelope, LegacyEntry, Stored};
+use rejoin::protocol::body::Body;
+use serde_json::Value;
+
+/// The JSON text of an entry or an envelope.
+pub fn text_of<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("it is plain data")
+}
+
+/// The body of an answer; `None` where it is not a JSON object.
+pub fn body(text: &str) -> Option<Body> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let details = value.get("detail").map(Value::to_string);
+    Some(Body { details, ..serde_json::from_value(value).ok()? })
+}
+
+/// A message of another tab; `None` where it has another shape.
+#[allow(dead_code, reason = "the simulation's tabs exchange the structs")]
+pub fn envelope(text: &str) -> Option<Envelope> {
+    serde_json::from_str(text).ok()
+}
+
+/// What the storage holds under a key.
+pub fn stored(client: &Client, key: &str, text: Option<&str>) -> Stored {
+    let Some(text) = text else { return Stored::Nothing };
+    let read =
+        if key == client.legacy_key() { legacy(text).map(Stored::Legacy) } else { entry(text).map(Stored::Entry) };
+    read.unwrap_or(Stored::Unreadable)
+}
+
+/// The entry of a record.
+pub fn entry(text: &str) -> Option<Entry> {
+    serde_json::from_str(text).ok()
+}
+
+/// The entries of the TypeScript layer's map. Values that are not tasks are left out.
+pub fn legacy(text: &str) -> Option<Vec<LegacyEntry>> {
+    let map: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
+    let tasks = map.into_iter().filter_map(|(session, task)| {
+        let started: Option<Millis> = task.get("startedAt").and_then(Value::as_u64);
+        let mut entry: LegacyEntry = serde_json::from_value(task).ok()?;
+        (entry.session, entry.started) = (session, started);
+        Some(entry)
+    });
+    Some(tasks.collect())
+}

@@ -166,15 +166,13 @@ impl Engine {
     /// `getActiveTask`.
     #[wasm_bindgen(js_name = activeTask)]
     pub fn active_task(&self, session: &str) -> Option<String> {
-        self.driver.restore(session);
-        self.driver.with(|client| client.active_task(session).map(write_task))
+        self.driver.saved_task(session).as_ref().map(write_task)
     }
 
     /// `listActiveTasks`.
     #[wasm_bindgen(js_name = activeTasks)]
     pub fn active_tasks(&self) -> String {
-        self.driver.restore_all();
-        self.driver.with(|client| array(&mut client.active_tasks().map(write_task)))
+        array(&mut self.driver.saved_tasks().iter().map(write_task))
     }
 
     /// `setActiveTask`; `false` where the record does not fit.

@@ -8,10 +8,10 @@ use std::cell::{Cell, RefCell};
 
 use super::host::Host;
 use super::news::{News, head};
-use crate::client::Client;
 use crate::client::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Why,
 };
+use crate::client::{ActiveTask, Client};
 
 /// The host counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`] is harmless.
 const LONGEST_WAIT: Millis = 1 << 30;
@@ -93,6 +93,22 @@ impl Driver {
             rest = next;
         }
         self.restore_key(&legacy);
+    }
+
+    /// The saved task of a session, as the storage has it now. A look tells the client nothing and writes nothing.
+    pub fn saved_task(&self, session: &str) -> Option<ActiveTask> {
+        self.read_task(&self.with(|client| client.record_key(session)))
+    }
+
+    /// The same for all saved sessions.
+    pub fn saved_tasks(&self) -> Vec<ActiveTask> {
+        let keys = self.host.keys(&self.with(|client| client.key_prefix().to_owned()));
+        keys.split_terminator('\0').filter_map(|key| self.read_task(key)).collect()
+    }
+
+    fn read_task(&self, key: &str) -> Option<ActiveTask> {
+        let value = self.host.read(key);
+        self.with(|client| client.stored_task(key, value.as_deref(), now(&self.host)))
     }
 
     /// What waits to be told, and forgets it.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::client::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost};
+use crate::client::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost, Request, Why};
 use crate::client::retry::{Backoff, Jitter};
 use crate::persist::{Keys, SavedTask};
 use crate::stream::bytes::decimal;
@@ -30,11 +30,15 @@ pub struct Context {
     pub network: Network,
     /// Whether this backend was ever seen to number its events.
     pub backend_ids: IdsSeen,
+    /// A session was let go whose listeners may hold something of it: a session that is new here may be that one.
+    pub has_forgotten: bool,
     /// The saved tasks by session, as the storage has them.
     pub records: BTreeMap<String, SavedTask>,
     /// The storage keys.
     pub keys: Keys,
     effects: VecDeque<Effect>,
+    /// The sessions of the requests that are out, so that a read finds its session however many there are.
+    routes: BTreeMap<Attempt, String>,
     jitter: Jitter,
     attempts: Attempt,
     streams: u32,
@@ -48,9 +52,11 @@ impl Context {
             now,
             network: Network::Online,
             backend_ids: IdsSeen::No,
+            has_forgotten: false,
             records: BTreeMap::default(),
             keys: Keys::new(&config.storage_key, &config.user_key),
             effects: VecDeque::new(),
+            routes: BTreeMap::default(),
             jitter: Jitter(config.seed),
             attempts: 0,
             streams: 0,
@@ -81,10 +87,29 @@ impl Context {
         }
     }
 
-    /// A name for a new request.
-    pub fn new_attempt(&mut self) -> Attempt {
+    /// Makes a request for a session, and gives its name.
+    pub fn open(&mut self, session: &str, request: Request, why: Why) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
+        self.routes.insert(self.attempts, session.to_owned());
+        self.push(Effect::Open { attempt: self.attempts, request, why });
         self.attempts
+    }
+
+    /// Gives a request up; nothing more is heard of it.
+    pub fn abort(&mut self, attempt: Attempt) {
+        self.routes.remove(&attempt);
+        self.push(Effect::Abort { attempt });
+    }
+
+    /// The session whose request this is, while it is out.
+    #[must_use]
+    pub fn session_of(&self, attempt: Attempt) -> Option<&str> {
+        self.routes.get(&attempt).map(String::as_str)
+    }
+
+    /// A request is over: it was answered, or it failed.
+    pub fn close_route(&mut self, attempt: Attempt) {
+        self.routes.remove(&attempt);
     }
 
     /// A name for a telling of this tab.
@@ -111,7 +136,8 @@ impl Context {
     #[must_use]
     pub fn footprint(&self) -> usize {
         let records = self.records.iter().map(|(session, record)| session.capacity() + record.footprint());
-        self.effects.len() * size_of::<Effect>() + records.sum::<usize>()
+        let routes = self.routes.values().map(|session| size_of::<(Attempt, String)>() + session.capacity());
+        self.effects.len() * size_of::<Effect>() + records.sum::<usize>() + routes.sum::<usize>()
     }
 
     /// When a request may go out: not while offline, not before the last one is long enough ago.
@@ -151,6 +177,18 @@ impl Context {
     #[must_use]
     pub fn is_stopped(&self, session: &str, task: &str) -> bool {
         self.records.get(session).is_some_and(|record| record.forbids(task))
+    }
+
+    /// The record of a session, if its task may be joined: not one that was stopped, nor one whose time is over.
+    #[must_use]
+    pub fn resumable(&self, session: &str) -> Option<&SavedTask> {
+        self.records.get(session).filter(|record| self.is_active(record, self.now))
+    }
+
+    /// Whether a record names a task that may be joined at this time.
+    #[must_use]
+    pub fn is_active(&self, record: &SavedTask, now: Millis) -> bool {
+        record.is_resumable() && !record.is_expired(now.max(self.now), self.config.task_ttl)
     }
 
     /// Up to where a page before this one had delivered a task.

@@ -30,6 +30,12 @@ use crate::tabs::{Content, Message};
 pub use crate::tabs::{Envelope, History};
 use std::collections::BTreeMap;
 
+/// Sessions of which a client knows more than what is saved. Beyond these the one that was used longest ago is let go, if
+/// it is at rest.
+const MOST_SESSIONS: usize = 256;
+/// How long a message whose stream was let go may remain unanswered where the app set nothing, in ms.
+const ORPHAN_PATIENCE: Millis = 45_000;
+
 /// The client.
 ///
 /// ```
@@ -54,14 +60,26 @@ pub struct Client {
     cancellers: BTreeMap<String, Canceller>,
     /// Stops that other tabs have to bring to the server.
     adoptions: Adoptions,
-    /// Saved records that were dropped, by session.
+    /// Saved records that were dropped, by session, and how many of sessions that are not counted apart.
     dropped: BTreeMap<String, u64>,
+    dropped_elsewhere: u64,
+    /// What sessions counted that were let go.
+    retired: Metrics,
+    /// Counts the uses of sessions, to know which was used longest ago.
+    uses: u64,
     /// Messages that wait for their session: for the last rows of the stream before, for its cancelling, or for the
     /// look at what there is to resume.
     queued: BTreeMap<String, (Call, SendRequest)>,
     /// Messages on their way whose stream was let go: their task is still to be saved.
-    orphans: BTreeMap<Attempt, String>,
+    orphans: BTreeMap<Attempt, Orphan>,
     life: Life,
+}
+
+/// A message on its way whose stream was let go.
+#[derive(Debug)]
+struct Orphan {
+    session: String,
+    since: Millis,
 }
 
 /// Whether the client still acts.
@@ -81,6 +99,9 @@ impl Client {
             cancellers: BTreeMap::default(),
             adoptions: Adoptions::default(),
             dropped: BTreeMap::default(),
+            dropped_elsewhere: 0,
+            retired: Metrics::default(),
+            uses: 0,
             queued: BTreeMap::default(),
             orphans: BTreeMap::default(),
             life: Life::Open,
@@ -110,7 +131,7 @@ impl Client {
         }
         let streams = self.sessions.values().filter_map(|session| session.deadline(&self.cx));
         let cancels = self.cancellers.values().filter_map(|canceller| canceller.deadline(&self.cx));
-        streams.chain(cancels).chain(self.adoptions.deadline()).min()
+        streams.chain(cancels).chain(self.adoptions.deadline()).chain(self.orphan_deadline()).min()
     }
 
     fn dispatch(&mut self, input: Input<'_>) {
@@ -126,12 +147,13 @@ impl Client {
             Input::Bytes { attempt, bytes } => {
                 self.route(attempt, |session, cx| session.handle_bytes(bytes, cx), |_, _| {});
             }
-            Input::Ended { attempt } => self.route(attempt, Session::handle_ended, |_, _| {}),
+            Input::Ended { attempt } => self.route_last(attempt, Session::handle_ended, |_, _| {}),
             Input::Answered { attempt, head, body } => self.handle_answered(attempt, &head, body),
             Input::Failed { attempt, failure } => self.handle_failed(attempt, failure),
             Input::Timeout => {
                 self.each(Session::handle_timeout);
                 self.each_canceller(Canceller::handle_timeout);
+                self.give_up_orphans();
                 self.adopt_due();
             }
             Input::Network(network) => {
@@ -239,7 +261,7 @@ impl Client {
         self.give_up_queued(id, OutcomeKind::Superseded);
         let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) else { return };
         if let Some(attempt) = session.detach(&mut self.cx) {
-            self.orphans.insert(attempt, id.to_owned());
+            self.orphans.insert(attempt, Orphan { session: id.to_owned(), since: self.cx.now });
         }
     }
 
@@ -267,16 +289,48 @@ impl Client {
         to_session: impl FnOnce(&mut Session, &mut Context),
         to_canceller: impl FnOnce(&mut Canceller, &mut Context),
     ) {
-        if let Some(session) = self.sessions.values_mut().find(|session| session.is_current(attempt)) {
-            to_session(session, &mut self.cx);
-        } else if let Some(canceller) = self.cancellers.values_mut().find(|canceller| canceller.is_current(attempt)) {
-            to_canceller(canceller, &mut self.cx);
+        let Some(id) = self.cx.session_of(attempt) else { return };
+        let session = self.sessions.get_mut(id).filter(|session| session.is_current(attempt));
+        let canceller = self.cancellers.get_mut(id).filter(|canceller| canceller.is_current(attempt));
+        match (session, canceller) {
+            (Some(session), _) => to_session(session, &mut self.cx),
+            (None, Some(canceller)) => to_canceller(canceller, &mut self.cx),
+            (None, None) => {}
+        }
+    }
+
+    /// The same for what ends a request.
+    fn route_last(
+        &mut self,
+        attempt: Attempt,
+        to_session: impl FnOnce(&mut Session, &mut Context),
+        to_canceller: impl FnOnce(&mut Canceller, &mut Context),
+    ) {
+        self.orphans.remove(&attempt);
+        self.route(attempt, to_session, to_canceller);
+        self.cx.close_route(attempt);
+    }
+
+    fn orphan_deadline(&self) -> Option<Millis> {
+        let first = self.orphans.values().map(|orphan| orphan.since).min()?;
+        Some(first.saturating_add(self.cx.answer_patience(ORPHAN_PATIENCE)))
+    }
+
+    /// Nobody waits for these messages, and no answer will come any more.
+    fn give_up_orphans(&mut self) {
+        let patience = self.cx.answer_patience(ORPHAN_PATIENCE);
+        while let Some((attempt, _)) =
+            self.orphans.iter().find(|(_, orphan)| orphan.since.saturating_add(patience) <= self.cx.now)
+        {
+            let attempt = *attempt;
+            self.orphans.remove(&attempt);
+            self.cx.abort(attempt);
         }
     }
 
     fn handle_opened(&mut self, attempt: Attempt, head: &Head<'_>) {
-        if let Some(session) = self.orphans.remove(&attempt) {
-            return self.save_orphan(attempt, &session, head);
+        if let Some(orphan) = self.orphans.remove(&attempt) {
+            return self.save_orphan(attempt, &orphan.session, head);
         }
         self.route(
             attempt,
@@ -286,7 +340,7 @@ impl Client {
     }
 
     fn save_orphan(&mut self, attempt: Attempt, session: &str, head: &Head<'_>) {
-        self.cx.push(Effect::Abort { attempt });
+        self.cx.abort(attempt);
         let is_busy = self.sessions.get(session).is_some_and(Session::is_live) || self.cancellers.contains_key(session);
         let Some(task) = head.task.filter(|task| !task.is_empty() && !is_busy) else { return };
         let (task, session, started) = (task.to_owned(), session.to_owned(), self.cx.now);
@@ -295,8 +349,7 @@ impl Client {
     }
 
     fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>) {
-        self.orphans.remove(&attempt);
-        self.route(
+        self.route_last(
             attempt,
             |session, cx| session.handle_answered(head, body, cx),
             |canceller, cx| canceller.handle_answered(head, body, cx),
@@ -304,9 +357,8 @@ impl Client {
     }
 
     fn handle_failed(&mut self, attempt: Attempt, failure: Failure) {
-        self.orphans.remove(&attempt);
         let for_canceller = failure.clone();
-        self.route(
+        self.route_last(
             attempt,
             |session, cx| session.handle_failed(failure, cx),
             |canceller, cx| canceller.handle_failed(&for_canceller, cx),
@@ -368,8 +420,11 @@ impl Client {
         self.adoptions.forget(&id);
         self.cx.records.remove(&id);
         self.cx.push(Effect::Remove { key: key.to_owned() });
-        let before = self.dropped.get(&id).copied().unwrap_or_default();
-        self.dropped.insert(id, before + 1);
+        if self.dropped.len() < MOST_SESSIONS || self.dropped.contains_key(&id) {
+            *self.dropped.entry(id).or_default() += 1;
+        } else {
+            self.dropped_elsewhere += 1;
+        }
     }
 
     /// A record that another tab wrote. A stop there ends the stream here.
@@ -447,7 +502,7 @@ impl Client {
 
     /// The rows of a session that wait. Hand in [`Input::Delivered`] when every listener has got them.
     pub fn take_batch(&mut self, session: &str) -> Option<Batch> {
-        self.sessions.get_mut(session)?.take_batch()
+        self.sessions.get_mut(session)?.take_batch(&self.cx)
     }
 
     /// Takes back the buffers of a batch, to be used again.
@@ -483,8 +538,8 @@ impl Client {
                 self.dropped.get(id).copied().unwrap_or_default(),
             ),
             None => (
-                self.sessions.values().fold(Metrics::default(), |sum, session| sum + *session.metrics()),
-                self.dropped.values().sum(),
+                self.sessions.values().fold(self.retired, |sum, session| sum + *session.metrics()),
+                self.dropped.values().sum::<u64>() + self.dropped_elsewhere,
             ),
         };
         Metrics { dropped_records, ..streams }
@@ -505,19 +560,26 @@ impl Client {
         self.sessions.get(session)?.outcome()
     }
 
-    /// The saved task of a session. One that was stopped is none.
+    /// The saved task of a session, as of the last input. One that was stopped or that has expired is none.
     #[must_use]
     pub fn active_task(&self, session: &str) -> Option<&ActiveTask> {
-        self.cx.records.get(session).filter(|record| self.is_active(record)).map(|record| &record.active)
+        self.cx.resumable(session).map(|record| &record.active)
     }
 
-    /// The saved tasks of all sessions.
+    /// The saved tasks of all sessions, as of the last input.
     pub fn active_tasks(&self) -> impl Iterator<Item = &ActiveTask> {
-        self.cx.records.values().filter(|record| self.is_active(record)).map(|record| &record.active)
+        let records = self.cx.records.values().filter(|record| self.cx.is_active(record, self.cx.now));
+        records.map(|record| &record.active)
     }
 
-    fn is_active(&self, record: &SavedTask) -> bool {
-        record.is_resumable() && !record.is_expired(self.cx.now, self.cx.config.task_ttl)
+    /// The task that is saved under a key of the storage, now. A look changes nothing, neither here nor there: what is
+    /// expired or no record is merely not given.
+    #[must_use]
+    pub fn stored_task(&self, key: &str, value: Stored, now: Millis) -> Option<ActiveTask> {
+        let session = self.cx.keys.session_of(key)?;
+        let Stored::Entry(entry) = value else { return None };
+        let record = SavedTask::from_entry(entry, &session).filter(|record| self.cx.is_active(record, now))?;
+        Some(record.active)
     }
 
     /// Saves a task that the app knows of. Drain [`Client::poll`] afterwards.
@@ -587,9 +649,35 @@ impl Client {
 
     fn with_new(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
         if !self.sessions.contains_key(id) {
+            self.make_room();
             self.sessions.insert(id.to_owned(), Session::new(id, &mut self.cx));
         }
-        self.with(id, act);
+        self.uses += 1;
+        let uses = self.uses;
+        self.with(id, |session, cx| {
+            session.last_use = uses;
+            act(session, cx);
+        });
+    }
+
+    /// Lets a session go that nothing misses. What its listeners hold is unknown from then on.
+    fn make_room(&mut self) {
+        if self.sessions.len() < MOST_SESSIONS {
+            return;
+        }
+        let is_wanted = |id: &String| {
+            let is_orphaned = self.orphans.values().any(|orphan| orphan.session == *id);
+            self.cancellers.contains_key(id) || self.queued.contains_key(id) || is_orphaned
+        };
+        let at_rest = self.sessions.iter().filter(|(id, session)| session.is_at_rest() && !is_wanted(id));
+        let Some(id) = at_rest.min_by_key(|(_, session)| session.last_use).map(|(id, _)| id.clone()) else { return };
+        if let Some(session) = self.sessions.remove(&id) {
+            self.retired = self.retired + *session.metrics();
+            self.cx.has_forgotten |= session.has_told();
+            if session.snapshot() != Snapshot::default() {
+                self.cx.push(Effect::Changed { session: id });
+            }
+        }
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Session, &mut Context)) {

@@ -86,9 +86,9 @@ impl Backoff {
         }
     }
 
-    /// The stream sent `retry: ms`.
+    /// The stream sent `retry: ms`: no request goes out earlier after a failure, whatever the app's longest delay is.
     pub fn set_stream_floor(&mut self, ms: Millis) {
-        self.stream_floor = ms.min(self.max);
+        self.stream_floor = ms.min(LONGEST_FLOOR);
     }
 
     /// Failures in a row without progress.
@@ -253,8 +253,11 @@ mod tests {
         assert!(at(backoff.failed(0, 20_000, Budget::Task)) >= 20_000);
         backoff.set_stream_floor(4_000);
         assert!(at(backoff.failed(30_000, 0, Budget::Task)) >= 34_000);
+        backoff.set_stream_floor(120_000);
+        assert!(at(backoff.failed(60_000, 0, Budget::Task)) >= 180_000, "above the longest delay of the app");
         backoff.set_stream_floor(u64::MAX);
-        assert!(at(backoff.failed(60_000, 0, Budget::Task)) <= 60_000 + 30_000 * 5 / 4);
+        let at = at(backoff.failed(60_000, 0, Budget::Task));
+        assert!((LONGEST_FLOOR..=LONGEST_FLOOR * 5 / 4 + 60_000).contains(&at), "{at}");
     }
 
     #[test]

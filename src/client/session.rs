@@ -36,6 +36,9 @@ const GRACE: Millis = 250;
 const SAVE_EVERY: Millis = 250;
 /// So many bytes of rows wait for one frame where a stream is replayed, and not where it is written while it is read.
 const REPLAY: usize = 16 * 1024;
+/// How long rows that were taken may remain unconfirmed, in ms. Handing them out takes no turn of the event loop, so that
+/// beyond this the shell has failed at it.
+const CONFIRM: Millis = 10_000;
 /// Stands for the task of a stream that was let go before its task was known: what is found running is taken for it.
 const UNNAMED: &str = "";
 /// Tasks that a page remembers to have been told.
@@ -221,6 +224,8 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Session {
     id: String,
+    /// Larger than that of any session that was used before it.
+    pub last_use: u64,
     state: State,
     goal: Goal,
     reader: Reader,
@@ -239,6 +244,8 @@ pub struct Session {
     save_at: Option<Millis>,
     last_save: Option<Millis>,
     announced: Option<Urgency>,
+    /// When the first rows were taken that are not confirmed yet.
+    taken_at: Option<Millis>,
     shown: Snapshot,
     sharing: Sharing,
     /// The app forgot the saved task: the present stream is not saved any more.
@@ -253,9 +260,10 @@ impl Session {
     pub fn new(id: &str, cx: &mut Context) -> Self {
         Self {
             id: id.to_owned(),
+            last_use: 0,
             state: State::Idle,
             goal: Goal::default(),
-            reader: Reader::default(),
+            reader: if cx.has_forgotten { Reader::owing_reset() } else { Reader::default() },
             before: None,
             past: VecDeque::new(),
             backoff: cx.backoff(),
@@ -266,6 +274,7 @@ impl Session {
             save_at: None,
             last_save: None,
             announced: None,
+            taken_at: None,
             shown: Snapshot::default(),
             sharing: Sharing::default(),
             is_forgotten: false,
@@ -391,7 +400,7 @@ impl Session {
 
     /// Joins the saved task, or what the session says is running. No stream is live.
     pub fn resume(&mut self, call: Call, cx: &mut Context) {
-        match cx.records.get(&self.id).filter(|saved| saved.is_resumable()).cloned() {
+        match cx.resumable(&self.id).cloned() {
             Some(saved) => {
                 self.begin_join(call, &saved.active.task, None, cx);
                 self.goal.purpose = Purpose::Resume;
@@ -480,6 +489,7 @@ impl Session {
         self.unauthorized = false;
         self.openings = 0;
         self.announced = None;
+        self.taken_at = None;
         self.save_at = None;
         self.record_for_tabs(cx);
         cx.push(Effect::Began { session: self.id.clone() });
@@ -577,10 +587,9 @@ impl Session {
             Ask::Send => Why::Send,
             _ => Why::Resume,
         };
-        let attempt = cx.new_attempt();
         self.backoff.requested(cx.now);
+        let attempt = cx.open(&self.id, request, why);
         self.state = State::Asking { attempt, ask, since: cx.now };
-        cx.push(Effect::Open { attempt, request, why });
     }
 
     fn request(&self, ask: Ask) -> Option<Request> {
@@ -599,7 +608,7 @@ impl Session {
 
     fn abort(&mut self, cx: &mut Context) {
         if let State::Asking { attempt, .. } | State::Reading { attempt, .. } = self.state {
-            cx.push(Effect::Abort { attempt });
+            cx.abort(attempt);
         }
     }
 
@@ -866,9 +875,11 @@ impl Session {
     }
 
     /// Gives the rows that wait.
-    pub fn take_batch(&mut self) -> Option<Batch> {
+    pub fn take_batch(&mut self, cx: &Context) -> Option<Batch> {
         self.announced = None;
-        self.reader.take()
+        let batch = self.reader.take()?;
+        self.taken_at.get_or_insert(cx.now);
+        Some(batch)
     }
 
     /// Takes back the buffers of a batch.
@@ -878,6 +889,7 @@ impl Session {
 
     /// The rows taken last have reached every listener.
     pub fn handle_delivered(&mut self, cx: &mut Context) {
+        self.taken_at = None;
         if self.reader.confirm() == Moved::Yes && self.is_live() {
             self.save_soon(cx);
         }
@@ -934,6 +946,19 @@ impl Session {
         saved.is_some_and(|saved| Some(&saved.task) != self.goal.task.as_ref() && saved.started > self.goal.started)
     }
 
+    /// Whether it can be let go without anything missing it: no stream runs, no call or row waits.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let is_heard_out = self.reader.is_settled() && self.calls.is_empty() && self.sharing.recall_until.is_none();
+        !self.is_live() && is_heard_out
+    }
+
+    /// Whether listeners may hold something of its streams.
+    #[must_use]
+    pub fn has_told(&self) -> bool {
+        self.reader.has_told() || self.before.is_some() || !self.past.is_empty()
+    }
+
     /// Whether rows wait that were not even taken.
     #[must_use]
     pub fn has_untaken_rows(&self) -> bool {
@@ -962,12 +987,15 @@ impl Session {
             State::Following(following) => Some(following.deadline()),
             _ => None,
         };
-        [next, self.save_at, self.sharing.recall_until].into_iter().flatten().min()
+        [next, self.save_at, self.sharing.recall_until, self.confirm_until()].into_iter().flatten().min()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         self.handle_save_due(cx);
+        if self.confirm_until().is_some_and(|until| until <= cx.now) {
+            return self.give_up_delivery(cx);
+        }
         if self.sharing.recall_until.is_some_and(|until| until <= cx.now) {
             self.forget_history();
         }
@@ -981,6 +1009,20 @@ impl Session {
             State::Electing { .. } | State::Following(_) => self.handle_sharing_timeout(cx),
             _ => {}
         }
+    }
+
+    fn confirm_until(&self) -> Option<Millis> {
+        self.taken_at.filter(|_| self.is_live()).map(|taken| taken.saturating_add(CONFIRM))
+    }
+
+    /// Rows were taken and the shell never said that listeners have them. Nothing may follow what is perhaps missing: the
+    /// stream fails, and its task stays saved up to the last rows that were confirmed.
+    fn give_up_delivery(&mut self, cx: &mut Context) {
+        self.abort(cx);
+        self.reader.discard();
+        self.taken_at = None;
+        let message = "Chunks were handed to the page and their delivery was never confirmed.";
+        self.fail(local_error("DELIVERY_FAILED", message, Recovery::Retryable), cx);
     }
 
     fn handle_save_due(&mut self, cx: &mut Context) {

@@ -1,11 +1,11 @@
 //! Drives one client by hand: what goes in, what comes out, on a clock that the test moves.
 
 use crate::codec;
-use rejoin::client::Client;
 use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
     SendRequest, Status, Urgency, Why,
 };
+use rejoin::client::{ActiveTask, Client};
 use rejoin::stream::batch::Batch;
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::encoder;
@@ -202,6 +202,11 @@ impl Harness {
     pub fn stored_at(&mut self, key: &str, text: Option<&str>) {
         let value = codec::stored(&self.client, key, text);
         self.input(Input::Stored { key, value });
+    }
+
+    /// What a getter makes of a key of the storage.
+    pub fn stored_task(&self, key: &str, text: Option<&str>, now: Millis) -> Option<ActiveTask> {
+        self.client.stored_task(key, codec::stored(&self.client, key, text), now)
     }
 
     /// Another tab posted.

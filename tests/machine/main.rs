@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
+mod bounds;
 #[path = "../support/codec.rs"]
 mod codec;
 mod ends;

@@ -5,7 +5,7 @@
 //! memory is the saved record with the time of the stop, so that a reload takes it up again.
 
 use crate::client::context::{Context, Departure};
-use crate::client::io::{Attempt, Call, Effect, Failure, Head, Millis, Network, Request, Why};
+use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, Why};
 use crate::client::retry::{Backoff, Budget, Next, parse_retry_after};
 use crate::client::session::Leftover;
 use crate::persist::{ActiveTask, SavedTask};
@@ -98,7 +98,7 @@ impl Canceller {
 
     fn drop_request(&self, cx: &mut Context) {
         if let State::Asking { attempt, .. } = self.state {
-            cx.push(Effect::Abort { attempt });
+            cx.abort(attempt);
         }
     }
 
@@ -131,7 +131,7 @@ impl Canceller {
     /// The message's stream opened: its task exists.
     pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
         let State::Awaiting { attempt, .. } = self.state else { return };
-        cx.push(Effect::Abort { attempt });
+        cx.abort(attempt);
         match head.task.filter(|task| !task.is_empty()) {
             Some(task) => self.cancel(task.to_owned(), cx),
             None => self.ask(Ask::Look, cx),
@@ -220,7 +220,7 @@ impl Canceller {
             State::Awaiting { attempt, since } | State::Asking { attempt, since, .. }
                 if since.saturating_add(cx.answer_patience(PATIENCE)) <= cx.now =>
             {
-                cx.push(Effect::Abort { attempt });
+                cx.abort(attempt);
                 self.handle_failed(&Failure::Network(String::new()), cx);
             }
             _ => {}
@@ -243,7 +243,7 @@ impl Canceller {
     /// Lets go without forgetting: the record stays, another page goes on.
     pub fn close(&mut self, cx: &mut Context) {
         if let State::Asking { attempt, ask: Ask::Look, .. } = self.state {
-            cx.push(Effect::Abort { attempt });
+            cx.abort(attempt);
         }
         self.give_up(cx);
     }
@@ -265,11 +265,10 @@ impl Canceller {
             (Ask::Cancel, Some(task)) => Request::Cancel { task: task.clone() },
             _ => Request::Session { session: self.session.clone() },
         };
-        let attempt = cx.new_attempt();
         let why = if self.unauthorized { Why::Unauthorized } else { Why::Resume };
         self.backoff.requested(cx.now);
+        let attempt = cx.open(&self.session, request, why);
         self.state = State::Asking { attempt, ask, since: cx.now };
-        cx.push(Effect::Open { attempt, request, why });
     }
 
     fn try_again(&mut self, ask: Ask, floor: Millis, cx: &mut Context) {

@@ -48,7 +48,7 @@ class Table {
       const calls = keysOf(fields);
       const text = textOf(fields, calls.length > 0);
       const keys = [...calls, ...idsOf(fields), message];
-      words.push(roleOf(fields), text === undefined ? 0 : this.#text(text), keys.length);
+      words.push(roleOf(fields), this.#text(text), this.#text(text === "" ? filesOf(fields) : undefined), keys.length);
       for (const key of keys) words.push(this.#key(key));
     }
     return Uint32Array.from(words);
@@ -65,7 +65,8 @@ class Table {
     return piece.length <= whole.length - at ? whole.startsWith(piece, at) : piece.startsWith(whole.slice(at));
   }
 
-  #text(text: string): number {
+  #text(text: string | undefined): number {
+    if (text === undefined) return 0;
     const known = this.#textNumbers.get(text);
     if (known !== undefined) return known;
     this.#textNumbers.set(text, this.#texts.length);
@@ -94,11 +95,15 @@ function roleOf(message: Fields): number {
   }
 }
 
-/** What a message says; undefined where it says nothing. An answer without text is one that is about to begin, unless it calls tools. */
+/**
+ * The text that a message is compared by; undefined where it is compared by its ids alone. A user message without text
+ * holds files only, and is compared by its place. An answer without text is about to begin, unless it calls tools.
+ */
 function textOf(message: Fields, callsTools: boolean): string | undefined {
   const text = plainText(message["content"]) ?? plainText(message["parts"]);
-  if (text === undefined || text === "") return callsTools || message["role"] !== "assistant" ? text || undefined : "";
-  return text;
+  if (text) return text;
+  const isCompared = message["role"] === "user" || (message["role"] === "assistant" && !callsTools);
+  return isCompared ? "" : undefined;
 }
 
 /** Of a string, or of the text parts of a list. */
@@ -106,6 +111,12 @@ function plainText(content: unknown): string | undefined {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return undefined;
   return content.map((part: Fields | null) => (part?.["type"] === "text" ? String(part["text"] ?? "") : "")).join("");
+}
+
+/** What the file parts are, where there are some: not their addresses, which a backend that stores them may change. */
+function filesOf(message: Fields): string | undefined {
+  const files = list(message["parts"]).filter((part) => part["type"] === "file");
+  return files.length > 0 ? JSON.stringify(files.map((part) => [part["mediaType"], part["filename"]])) : undefined;
 }
 
 function idsOf(message: Fields): string[] {

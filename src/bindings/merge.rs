@@ -28,7 +28,7 @@ impl Texts for Table<'_> {
     }
 }
 
-/// Merges two lists of messages, each as role, text or 0, number of keys, keys. Gives the places in the server's list
+/// Merges two lists of messages, each as role, text or 0, files or 0, number of keys, keys. Gives the places in the server's list
 /// that are shown, then those in the local one counted on from the server's length. `lengths`: of the texts, in UTF-16
 /// code units.
 #[wasm_bindgen(js_name = mergeLists)]
@@ -42,10 +42,10 @@ pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, lengths: &
 
 fn read(mut words: &[u32]) -> Vec<Message> {
     let mut messages = Vec::new();
-    while let Some(([role, text, count], rest)) = words.split_first_chunk() {
+    let text = |number: u32| (number != 0).then_some(number);
+    while let Some(([role, says, files, count], rest)) = words.split_first_chunk() {
         let (keys, next) = rest.split_at_checked(*count as usize).unwrap_or((rest, &[]));
-        let text = (*text != 0).then_some(*text);
-        messages.push(Message { role: self::role(*role), text, keys: keys.to_vec() });
+        messages.push(Message { role: self::role(*role), text: text(*says), files: text(*files), keys: keys.to_vec() });
         words = next;
     }
     messages

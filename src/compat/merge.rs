@@ -44,6 +44,8 @@ pub struct Message {
     pub role: Role,
     /// What it says, where it says anything.
     pub text: Option<Text>,
+    /// The files of a user message without text, where the list tells of them.
+    pub files: Option<Text>,
     /// What it is known by.
     pub keys: Vec<Key>,
 }

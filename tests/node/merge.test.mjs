@@ -70,6 +70,18 @@ test('"yes" sent twice stays twice', () => {
   assert.equal(mergeMessages([user("yes")], [user("yes"), user("yes")]).length, 2);
 });
 
+test("a user message without text matches another one without text at its place", () => {
+  const file = (id, name) => ({ id, role: "user", parts: [{ type: "file", mediaType: "image/png", filename: name, url: `data:,${name}` }] });
+  const server = [user("one"), assistant("1"), file("s1", "a.png"), assistant("A cat."), file("s2", "b.png")];
+  same(mergeMessages(server, [file("l1", "a.png"), assistant("A cat."), file("l2", "b.png")]), server);
+  for (const stored of [user("", { id: "s" }), user(null, { id: "s" }), { id: "s", role: "user" }]) {
+    same(mergeMessages([stored], [file("l", "a.png")]), [stored]);
+    same(mergeMessages([stored], [user([{ type: "image" }])]), [stored]);
+  }
+  const third = file("l3", "c.png");
+  same(mergeMessages(server, [file("l1", "a.png"), assistant("A cat."), file("l2", "b.png"), third]), [...server, third]);
+});
+
 test("turns are aligned from the newest back, since the local list may be a window", () => {
   const server = [user("one"), assistant("1"), user("two"), assistant("2"), user("three"), assistant("3")];
   const local = [...copy(server.slice(2)), user("four")];

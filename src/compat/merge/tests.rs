@@ -33,9 +33,13 @@ impl Table {
         *self.keys.entry(key.to_owned()).or_insert(next)
     }
 
-    /// `u` user, `a` assistant, `t` tool, `s` system; then `#key`s; then the text after a colon.
+    /// `u` user, `a` assistant, `t` tool, `s` system; then `#key`s; then the text after a colon, or `+` and its files.
     fn message(&mut self, line: &str) -> Message {
         let (head, text) = line.split_once(':').map_or((line, None), |(head, text)| (head, Some(text)));
+        let (text, files) = match text.and_then(|text| text.strip_prefix('+')) {
+            Some(files) => (Some(""), Some(files)),
+            None => (text, None),
+        };
         let mut parts = head.split('#');
         let role = match parts.next().unwrap() {
             "u" => Role::User,
@@ -43,7 +47,8 @@ impl Table {
             "t" => Role::Tool,
             _ => Role::Other,
         };
-        Message { role, text: text.map(|text| self.text(text)), keys: parts.map(|key| self.key(key)).collect() }
+        let [text, files] = [text, files].map(|text| text.map(|text| self.text(text)));
+        Message { role, text, files, keys: parts.map(|key| self.key(key)).collect() }
     }
 }
 
@@ -104,6 +109,15 @@ fn yes_sent_twice_stays_twice() {
 fn yes_with_another_answer_is_another_yes() {
     let server = ["u:yes", "a:A", "u:yes", "a:B"];
     assert_eq!(merged(&server, &["u:yes", "a:B", "u:yes"]), ["u:yes", "a:A", "u:yes", "a:B", "u:yes"]);
+}
+
+#[test]
+fn a_question_without_text_is_the_one_without_text_at_its_place_unless_the_files_differ() {
+    let server = ["u:hi", "a:Hello", "u:"];
+    assert_eq!(merged(&server, &["u:hi", "a:Hello", "u:+cat"]), server);
+    let server = ["u:+cat", "a:A cat.", "u:+dog"];
+    assert_eq!(merged(&server, &["u:+cat", "a:A cat.", "u:+dog", "u:+owl"]), [server.as_slice(), &["u:+owl"]].concat());
+    assert_eq!(merged(&server, &["u:"]), server);
 }
 
 #[test]

@@ -13,6 +13,14 @@ const ASSISTANT = 1;
 const TOOL = 2;
 const OTHER = 3;
 
+// The numbers of `Response` in src/bindings/merge.rs: of one that is a message, or of those that are parts of one.
+const NO_RESPONSE = 0;
+const MESSAGE = { pending: 1, final: 2 };
+const PART = { pending: 3, final: 4 };
+
+/** What a tool answers whose operation goes on without it, as backends send and store it, and as apps note it (PROTOCOL §7). */
+const PENDING = new Set<unknown>(["operation_started", "operation_pending", "operation_in_progress"]);
+
 type Fields = Record<string, unknown>;
 
 /**
@@ -48,7 +56,7 @@ class Table {
       const calls = keysOf(fields);
       const text = textOf(fields, calls.length > 0);
       const keys = [...calls, ...idsOf(fields), message];
-      words.push(roleOf(fields), this.#text(text), this.#text(text === "" ? filesOf(fields) : undefined), keys.length);
+      words.push(roleOf(fields), responseOf(fields), this.#text(text), this.#text(text === "" ? filesOf(fields) : undefined), keys.length);
       for (const key of keys) words.push(this.#key(key));
     }
     return Uint32Array.from(words);
@@ -124,6 +132,21 @@ function idsOf(message: Fields): string[] {
   return isId(id) ? [`id ${String(id)}`] : [];
 }
 
+function responseOf(message: Fields): number {
+  const parts = list(message["parts"]).filter(isAnsweredPart);
+  if (parts.length > 0) return parts.some((part) => isPending(part, part["output"])) ? PART.pending : PART.final;
+  if (PENDING.has(message["type"])) return MESSAGE.pending;
+  if (message["role"] === "tool") return isPending(message, message["content"]) ? MESSAGE.pending : MESSAGE.final;
+  if (message["type"] === "tool_response") return isPending(message, message["result"]) ? MESSAGE.pending : MESSAGE.final;
+  return NO_RESPONSE;
+}
+
+/** A result that names an operation and has no type of its own is a notice that the operation began. */
+function isPending(holder: Fields, result: unknown): boolean {
+  const { type, operation_id: id, operationId = id } = record(result);
+  return holder["preliminary"] === true || PENDING.has(type) || (type === undefined && isId(operationId));
+}
+
 /** What a message is known by beside its own id. A call and its result are two things. */
 function keysOf(message: Fields): string[] {
   const keys: string[] = [];
@@ -140,11 +163,18 @@ function keysOf(message: Fields): string[] {
 }
 
 function addPart(part: Fields, add: (sort: string, id: unknown) => void): void {
-  const type = part["type"];
-  if (typeof type !== "string" || !(type === "dynamic-tool" || type.startsWith("tool-"))) return;
+  if (!isToolPart(part)) return;
   add("call", part["toolCallId"]);
-  if (String(part["state"]).startsWith("output-")) add("result", part["toolCallId"]);
+  if (isAnsweredPart(part)) add("result", part["toolCallId"]);
   addOperation(record(part["output"]), add);
+}
+
+function isToolPart({ type }: Fields): boolean {
+  return typeof type === "string" && (type === "dynamic-tool" || type.startsWith("tool-"));
+}
+
+function isAnsweredPart(part: Fields): boolean {
+  return isToolPart(part) && String(part["state"]).startsWith("output-");
 }
 
 function addOperation(source: Fields, add: (sort: string, id: unknown) => void): void {

@@ -48,6 +48,35 @@ pub struct Message {
     pub files: Option<Text>,
     /// What it is known by.
     pub keys: Vec<Key>,
+    /// What it tells of the tools that were called.
+    pub response: Option<Response>,
+}
+
+/// The response of a tool, in the form that the list holds it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Whether another one follows it.
+    pub stage: Stage,
+    /// What holds it.
+    pub form: Form,
+}
+
+/// Whether a tool has done its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// An operation that was started goes on, or the response is preliminary.
+    Pending,
+    /// This is its final response.
+    Final,
+}
+
+/// What holds a tool's response. One never takes the place of another of the other form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A message of its own.
+    Message,
+    /// A part of an answer; the stage is that of all such parts of the message.
+    Part,
 }
 
 /// What the texts behind the numbers say.
@@ -67,13 +96,13 @@ pub enum Activity {
     Streaming,
 }
 
-/// What to show: places in the lists that were given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merged {
-    /// Of the server's list.
-    pub server: Vec<usize>,
-    /// Of the local list; to follow the server's.
-    pub local: Vec<usize>,
+/// A message to show, by its place in the list that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the server's list.
+    Server(usize),
+    /// In the local one.
+    Local(usize),
 }
 
 /// The lists under comparison, and what was matched by key.
@@ -88,9 +117,9 @@ struct Lists<'a, T> {
     anchors: Vec<Option<usize>>,
 }
 
-/// Merges two lists.
+/// Merges two lists: what to show, in order.
 #[must_use]
-pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &impl Texts) -> Merged {
+pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &impl Texts) -> Vec<Source> {
     let shown = shown(server, activity);
     let lists = Lists::new(shown.iter().filter_map(|place| server.get(*place)).collect(), local, texts);
     let mut known: Vec<bool> = lists.anchors.iter().map(Option::is_some).collect();
@@ -101,8 +130,10 @@ pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &
             }
         });
     }
-    let local = (0..).zip(known).filter(|(_, known)| !known).map(|(place, _)| place).collect();
-    Merged { server: shown, local }
+    let mut merged: Vec<Source> = shown.into_iter().map(Source::Server).collect();
+    lists.settle(&mut merged);
+    merged.extend((0..).zip(known).filter(|(_, known)| !known).map(|(place, _)| Source::Local(place)));
+    merged
 }
 
 /// "With `activeStream`, all assistant and tool messages after the last user message are dropped from the server's
@@ -124,6 +155,19 @@ impl<'a, T: Texts> Lists<'a, T> {
         Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors }
     }
 
+    /// "A final tool response wins over a pending one, from whichever side, and takes its place": `shown` holds the
+    /// server's messages. Of several local ones the first is final.
+    fn settle(&self, shown: &mut [Source]) {
+        let pairs = (0..).zip(self.local.iter().zip(&self.anchors));
+        for (place, (ours, anchor)) in pairs {
+            let Some(slot) = anchor.and_then(|anchor| shown.get_mut(anchor)) else { continue };
+            let theirs = anchor.and_then(|anchor| self.server.get(anchor)).and_then(|theirs| theirs.response);
+            if matches!(slot, Source::Server(_)) && theirs.zip(ours.response).is_some_and(wins_second) {
+                *slot = Source::Local(place);
+            }
+        }
+    }
+
     /// Whether one of two texts is a prefix of the other.
     fn agree(&self, theirs: Text, ours: Text) -> bool {
         let (last_theirs, last_ours, agreed) = self.compared.get();
@@ -139,6 +183,11 @@ impl<'a, T: Texts> Lists<'a, T> {
     fn texts(&self, theirs: usize, ours: usize) -> Option<(Text, Text)> {
         Some((self.server.get(theirs)?.text?, self.local.get(ours)?.text?))
     }
+}
+
+/// Whether the second of two responses is the final one of the first, which is pending.
+fn wins_second((first, second): (Response, Response)) -> bool {
+    first.form == second.form && (first.stage, second.stage) == (Stage::Pending, Stage::Final)
 }
 
 /// By key, the message of the server that has it. Keys are small numbers, counted up.

@@ -130,7 +130,7 @@ test("messages of an app on the legacy dialect match the server's", () => {
     { type: "tool_response", toolId: "c1", toolName: "search", result: "x" },
     { type: "message", role: "assistant", content: "done" },
   ];
-  same(mergeMessages(server, local), server);
+  same(mergeMessages(server, local), server.with(2, local[4]));
 });
 
 test("a call that the server has is not yet its result", () => {
@@ -150,6 +150,39 @@ test("operations match under both spellings and inside results", () => {
   }
   const other = { type: "operation_started", operationId: "o2" };
   same(mergeMessages(server, [other]), [...server, other]);
+});
+
+test("a final tool response takes the place of the pending one of its call", () => {
+  const pending = { type: "operation_pending", operation_id: "o1", tool_name: "search" };
+  for (const stored of [tool("c1", JSON.stringify(pending)), tool("c1", pending), { ...pending, toolId: "c1" }]) {
+    const server = [user("go"), assistant("", { tool_calls: calls("c1") }), stored, user("next")];
+    const finals = [
+      { type: "tool_response", toolId: "c1", toolName: "search", result: "found" },
+      { type: "tool_response", operationId: "o1", result: { found: 1 } },
+      tool("c1", '{"found": 1}'),
+    ];
+    for (const final of finals) {
+      const settled = server.with(2, final);
+      same(mergeMessages(server, [user("go"), final, user("next")]), settled);
+      same(mergeMessages(server, settled), settled);
+      same(mergeMessages(settled, server), settled);
+    }
+    same(mergeMessages(server, [{ type: "tool_response", toolId: "c1", result: { ...pending, type: "operation_started" } }]), server);
+    same(mergeMessages(server, [{ type: "tool_response", toolId: "c1", result: "half", preliminary: true }]), server);
+  }
+});
+
+test("a UI message with the final output takes the place of the one with the pending output", () => {
+  const answer = (id, ...parts) => ({ id, role: "assistant", parts });
+  const part = (toolCallId, output, more = {}) => ({ type: "dynamic-tool", toolName: "search", toolCallId, state: "output-available", input: {}, output, ...more });
+  const started = { type: "operation_started", operation_id: "o1", task_id: "t2" };
+  const settled = answer("l", part("c0", 0), part("c1", "found"), { type: "text", text: "There it is." });
+  for (const pending of [part("c1", started), part("c1", JSON.stringify(started)), part("c1", "half", { preliminary: true })]) {
+    const server = [user("go"), answer("s", part("c0", 0), pending)];
+    same(mergeMessages(server, [settled]), [server[0], settled]);
+    same(mergeMessages([server[0], settled], [server[1]]), [server[0], settled]);
+    same(mergeMessages(server, [answer("l", part("c0", 0), pending, { type: "text", text: "more" })]), server);
+  }
 });
 
 test("UI messages match by id, by their texts and by their tool parts", () => {

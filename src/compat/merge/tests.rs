@@ -33,7 +33,8 @@ impl Table {
         *self.keys.entry(key.to_owned()).or_insert(next)
     }
 
-    /// `u` user, `a` assistant, `t` tool, `s` system; then `#key`s; then the text after a colon, or `+` and its files.
+    /// `u` user, `a` assistant, `t` tool, `s` system; `?` where a tool's response in it is pending, `!` where it is final;
+    /// then `#key`s; then the text after a colon, or `+` and its files.
     fn message(&mut self, line: &str) -> Message {
         let (head, text) = line.split_once(':').map_or((line, None), |(head, text)| (head, Some(text)));
         let (text, files) = match text.and_then(|text| text.strip_prefix('+')) {
@@ -41,14 +42,21 @@ impl Table {
             None => (text, None),
         };
         let mut parts = head.split('#');
-        let role = match parts.next().unwrap() {
+        let head = parts.next().unwrap();
+        let role = match head.trim_end_matches(['?', '!']) {
             "u" => Role::User,
             "a" => Role::Assistant,
             "t" => Role::Tool,
             _ => Role::Other,
         };
+        let form = if role == Role::Tool { Form::Message } else { Form::Part };
+        let response = match head.chars().last() {
+            Some('?') => Some(Response { stage: Stage::Pending, form }),
+            Some('!') => Some(Response { stage: Stage::Final, form }),
+            _ => None,
+        };
         let [text, files] = [text, files].map(|text| text.map(|text| self.text(text)));
-        Message { role, text, files, keys: parts.map(|key| self.key(key)).collect() }
+        Message { role, text, files, keys: parts.map(|key| self.key(key)).collect(), response }
     }
 }
 
@@ -56,9 +64,11 @@ fn run(server: &[&str], local: &[&str], activity: Activity) -> Vec<String> {
     let mut table = Table::default();
     let ours: Vec<Message> = local.iter().map(|line| table.message(line)).collect();
     let theirs: Vec<Message> = server.iter().map(|line| table.message(line)).collect();
-    let merged = merge(&theirs, &ours, activity, &table);
-    let shown = merged.server.iter().map(|place| server[*place]);
-    shown.chain(merged.local.iter().map(|place| local[*place])).map(str::to_owned).collect()
+    let merged = merge(&theirs, &ours, activity, &table).into_iter().map(|source| match source {
+        Source::Server(place) => server[place],
+        Source::Local(place) => local[place],
+    });
+    merged.map(str::to_owned).collect()
 }
 
 fn merged(server: &[&str], local: &[&str]) -> Vec<String> {
@@ -88,6 +98,27 @@ fn equal_ids_match_whatever_the_texts_say() {
 fn equal_keys_match_anywhere() {
     let server = ["u:go", "a#call1", "t#result1#op1", "u:next"];
     assert_eq!(merged(&server, &["t#result1", "a#call1", "t#op1"]), server);
+}
+
+#[test]
+fn a_final_response_takes_the_place_of_the_pending_one_of_its_call() {
+    let server = ["u:go", "a#call1", "t?#result1#op1", "u:next"];
+    let settled = |with| vec!["u:go", "a#call1", with, "u:next"];
+    assert_eq!(merged(&server, &["t!#result1"]), settled("t!#result1"));
+    assert_eq!(merged(&server, &["t!#op1"]), settled("t!#op1"));
+    assert_eq!(merged(&server, &["t?#result1", "t!#op1#result1", "t!#result1"]), settled("t!#op1#result1"));
+    assert_eq!(merged(&server, &["t?#result1"]), server);
+    let server = ["u:go", "a#call1", "t!#result1"];
+    assert_eq!(merged(&server, &["t?#result1"]), server);
+    assert_eq!(merged(&server, &["t!#result1#own"]), server);
+}
+
+#[test]
+fn a_response_in_an_answer_takes_the_place_of_one_in_an_answer_alone() {
+    let server = ["u:go", "a?#result1"];
+    assert_eq!(merged(&server, &["a!#result1:and more"]), ["u:go", "a!#result1:and more"]);
+    assert_eq!(merged(&server, &["t!#result1"]), server);
+    assert_eq!(merged(&["u:go", "t?#result1"], &["a!#result1:and more"]), ["u:go", "t?#result1"]);
 }
 
 #[test]

@@ -39,8 +39,28 @@ export function mergeMessages<S extends Message, L extends Message = S>(
   const ours = local ?? [];
   const table = new Table();
   const [their, our] = [table.reduce(theirs), table.reduce(ours)];
-  const places = mergeLists(their, our, Boolean(options?.activeStream), table.lengths(), table);
+  const places = mergeLists(their, our, continuedBy(options?.activeStream, theirs), table.lengths(), table);
   return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as S | L);
+}
+
+/**
+ * The places of what the active stream's task found in the server's list and continues: the message that it names, and
+ * the responses to that message's calls. Undefined where no task is writing an answer.
+ */
+function continuedBy(activeStream: unknown, server: readonly unknown[]): Uint32Array | undefined {
+  if (!activeStream || isOperation(activeStream as Fields)) return undefined;
+  const { message_id: id, messageId = id } = activeStream as Fields;
+  const messages = server.map((message) => (typeof message === "object" && message !== null ? message : {}) as Fields);
+  const continued = isId(messageId) ? messages.find((message) => message["id"] === messageId) : undefined;
+  if (!continued) return new Uint32Array();
+  const calls = new Set<unknown>(list(continued["tool_calls"]).map((call) => call["id"]));
+  const isKept = (message: Fields): boolean => message === continued || calls.has(message["tool_call_id"]);
+  return Uint32Array.from(messages.flatMap((message, place) => (isKept(message) ? [place] : [])));
+}
+
+/** Whether the task is an operation's: it gives what is new, and not the answer that began it (PROTOCOL §7). */
+function isOperation({ tool_name: name, toolName = name }: Fields): boolean {
+  return typeof toolName === "string" && toolName !== "" && toolName !== "chat";
 }
 
 /** Gives equal texts and equal ids equal numbers, and answers what the module asks about a text. */

@@ -29,11 +29,18 @@ impl Texts for Table<'_> {
 }
 
 /// Merges two lists of messages, each as role, response, text or 0, files or 0, number of keys, keys. Gives the places of
-/// what is shown: those in the local list are counted on from the server's length. `lengths`: of the texts, in UTF-16
+/// what is shown: those in the local list are counted on from the server's length. `continued`: where
+/// an answer is being written, the places in the server's list of what it continues. `lengths`: of the texts, in UTF-16
 /// code units.
 #[wasm_bindgen(js_name = mergeLists)]
-pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, lengths: &[u32], texts: &TextTable) -> Vec<u32> {
-    let activity = if is_streaming { Activity::Streaming } else { Activity::Idle };
+pub fn merge_lists(
+    server: &[u32],
+    local: &[u32],
+    continued: Option<Vec<usize>>,
+    lengths: &[u32],
+    texts: &TextTable,
+) -> Vec<u32> {
+    let activity = continued.as_deref().map_or(Activity::Idle, |continued| Activity::Answering { continued });
     let server = read(server);
     let merged = merge(&server, &read(local), activity, &Table { texts, lengths });
     let places = merged.into_iter().map(|source| match source {

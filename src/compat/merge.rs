@@ -87,13 +87,16 @@ pub trait Texts {
     fn holds_at(&self, text: Text, at: usize, part: Text) -> bool;
 }
 
-/// Whether a task of the session runs.
+/// Whether a task of the session is writing an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// None does.
+pub enum Activity<'a> {
+    /// None is; an operation may be under way.
     Idle,
-    /// Its answer comes through its stream alone (PROTOCOL §1, "single source of truth").
-    Streaming,
+    /// The answer comes through its stream alone (PROTOCOL §1, "single source of truth").
+    Answering {
+        /// Places in the server's list of what the task found there and continues, which its stream does not give.
+        continued: &'a [usize],
+    },
 }
 
 /// A message to show, by its place in the list that holds it.
@@ -119,7 +122,7 @@ struct Lists<'a, T> {
 
 /// Merges two lists: what to show, in order.
 #[must_use]
-pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &impl Texts) -> Vec<Source> {
+pub fn merge(server: &[Message], local: &[Message], activity: Activity<'_>, texts: &impl Texts) -> Vec<Source> {
     let shown = shown(server, activity);
     let lists = Lists::new(shown.iter().filter_map(|place| server.get(*place)).collect(), local, texts);
     let mut known: Vec<bool> = lists.anchors.iter().map(Option::is_some).collect();
@@ -137,13 +140,17 @@ pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &
 }
 
 /// "With `activeStream`, all assistant and tool messages after the last user message are dropped from the server's
-/// list, even if the backend forgot to."
-fn shown(server: &[Message], activity: Activity) -> Vec<usize> {
-    let complete = match activity {
-        Activity::Idle => server.len(),
-        Activity::Streaming => server.iter().rposition(|message| message.role == Role::User).unwrap_or(0),
+/// list, even if the backend forgot to", but for those that its task continues.
+fn shown(server: &[Message], activity: Activity<'_>) -> Vec<usize> {
+    let (complete, continued) = match activity {
+        Activity::Idle => (server.len(), [].as_slice()),
+        Activity::Answering { continued } => {
+            (server.iter().rposition(|message| message.role == Role::User).unwrap_or(0), continued)
+        }
     };
-    let kept = |place: usize, message: &Message| place < complete || matches!(message.role, Role::User | Role::Other);
+    let kept = |place: usize, message: &Message| {
+        place < complete || matches!(message.role, Role::User | Role::Other) || continued.contains(&place)
+    };
     server.iter().enumerate().filter(|(place, message)| kept(*place, message)).map(|(place, _)| place).collect()
 }
 

@@ -220,6 +220,25 @@ test("with an active stream the server's answer after the last user message is d
   }
 });
 
+test("an operation's active stream drops nothing: its stream does not repeat the answer", () => {
+  const server = [user("go"), assistant("", { tool_calls: calls("c1") }), tool("c1", '{"type":"operation_pending","operation_id":"o1"}'), assistant("It takes a while.")];
+  for (const activeStream of [{ task_id: "t", operation_id: "o1", tool_name: "create_agent" }, { taskId: "t", toolName: "create_agent" }]) {
+    same(mergeMessages(server, [], { activeStream }), server);
+  }
+  for (const tool_name of ["chat", null, undefined, ""]) {
+    same(mergeMessages(server, [], { activeStream: { task_id: "t", tool_name } }), [server[0]]);
+  }
+});
+
+test("an active stream that continues a message keeps it, with the responses to its calls", () => {
+  const begun = assistant("Let me see.", { id: "a1", tool_calls: calls("c1", "c2") });
+  const server = [user("go"), begun, tool("c1", "1"), tool("c2", "2"), assistant("par", { id: "a2" }), tool("c3", "3")];
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "a1" } }), server.slice(0, 4));
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", messageId: "a1" } }), server.slice(0, 4));
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "a2" } }), [server[0], server[4]]);
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "unknown" } }), [server[0]]);
+});
+
 test("with an active stream a local answer is kept although the server has the same one", () => {
   const server = [user("two"), assistant("par", { id: "a" })];
   const local = [assistant("partial", { id: "a" })];

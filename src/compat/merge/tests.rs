@@ -60,7 +60,7 @@ impl Table {
     }
 }
 
-fn run(server: &[&str], local: &[&str], activity: Activity) -> Vec<String> {
+fn run(server: &[&str], local: &[&str], activity: Activity<'_>) -> Vec<String> {
     let mut table = Table::default();
     let ours: Vec<Message> = local.iter().map(|line| table.message(line)).collect();
     let theirs: Vec<Message> = server.iter().map(|line| table.message(line)).collect();
@@ -70,6 +70,9 @@ fn run(server: &[&str], local: &[&str], activity: Activity) -> Vec<String> {
     });
     merged.map(str::to_owned).collect()
 }
+
+/// An answer is being written that continues nothing.
+const ANSWERING: Activity<'_> = Activity::Answering { continued: &[] };
 
 fn merged(server: &[&str], local: &[&str]) -> Vec<String> {
     run(server, local, Activity::Idle)
@@ -271,12 +274,19 @@ fn while_a_task_runs_its_answer_is_not_taken_from_the_server() {
     let server = ["u:one", "a:1", "u:two", "a:par", "t#result1", "s:note"];
     let local = ["u:two", "a:partial", "t#result1"];
     let told = ["u:one", "a:1", "u:two", "s:note", "a:partial", "t#result1"];
-    assert_eq!(run(&server, &local, Activity::Streaming), told);
+    assert_eq!(run(&server, &local, ANSWERING), told);
+}
+
+#[test]
+fn while_a_task_runs_what_it_continues_is_taken_from_the_server() {
+    let server = ["u:one", "a#call1:Let me see.", "t#result1", "a:par"];
+    let shown = ["u:one", "a#call1:Let me see.", "t#result1"];
+    assert_eq!(run(&server, &["t#result1"], Activity::Answering { continued: &[1, 2] }), shown);
 }
 
 #[test]
 fn while_a_task_runs_in_a_session_without_user_message_no_answer_is_taken() {
-    assert_eq!(run(&["a:one", "t#r"], &[], Activity::Streaming), [""; 0]);
+    assert_eq!(run(&["a:one", "t#r"], &[], ANSWERING), [""; 0]);
 }
 
 #[test]

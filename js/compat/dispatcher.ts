@@ -7,7 +7,7 @@ import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
 import { RejoinError } from "../types/errors.js";
 import { memoise } from "./memo.js";
 import { report } from "../types/report.js";
-import { isInterim } from "../message/tool-result.js";
+import { startedOperation } from "../message/tool-result.js";
 import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
@@ -30,6 +30,7 @@ const HANDLERS = [
   "onStreamEnd",
   "onOther",
 ] as const;
+const STREAM_START = 0;
 const TEXT_ENDED = 2;
 
 const INTERIM = 0x100;
@@ -81,24 +82,26 @@ class Dispatcher {
 
   #run(chunks: StreamChunk[]): void {
     const calls = this.#rules.take(this.#reduce(chunks));
-    const blocks = this.#names;
+    const names = this.#names;
     if (this.#names.isFull) this.#names = this.#names.keep(this.#rules.compact());
     for (let at = 0; at < calls.length; at += 3) {
       const head = calls[at] as number;
       const chunk = chunks[calls[at + 1] as number] as StreamChunk;
-      if (head & MADE) this.#call(head ^ MADE, made(head ^ MADE, chunk, blocks.id(calls[at + 2] as number)));
+      if (head & MADE) this.#call(head ^ MADE, made(head ^ MADE, chunk, names.id(calls[at + 2] as number)));
       else this.#call(head, chunk);
     }
   }
 
   #reduce(chunks: StreamChunk[]): Uint32Array {
-    const words = new Uint32Array(2 * chunks.length);
+    const words = new Uint32Array(3 * chunks.length);
     let at = 0;
     for (const chunk of chunks as Fields[]) {
       const kind = kindOf(chunk.type);
       const name = NAMES[kind];
-      words[at++] = kind === TOOL_RESPONSE && isInterim(chunk) ? kind | INTERIM : kind;
+      const operation = kind === TOOL_RESPONSE ? startedOperation(chunk["result"]) : undefined;
+      words[at++] = operation || (kind === TOOL_RESPONSE && chunk["preliminary"] === true) ? kind | INTERIM : kind;
       words[at++] = name === undefined ? 0 : this.#names.number(chunk[name]);
+      words[at++] = operation ? this.#names.number(operation["task_id"] || undefined) : 0;
     }
     return words;
   }
@@ -117,13 +120,18 @@ function isChunk(chunk: unknown): chunk is StreamChunk {
   return typeof chunk === "object" && chunk !== null && typeof (chunk as Fields).type === "string";
 }
 
-/** An end that did not come by itself, at the place in the stream of the chunk that made it due. */
-function made(handler: number, cause: StreamChunk, block: unknown): StreamChunk {
-  const chunk: StreamChunk = handler === TEXT_ENDED ? { type: "text_ended" } : { type: "stream_end" };
-  if (block !== undefined && chunk.type === "text_ended") chunk.blockId = block as string;
+/** A chunk that did not come by itself, at the place in the stream of the one that made it due. */
+function made(handler: number, cause: StreamChunk, id: unknown): StreamChunk {
+  const chunk = bare(handler, id);
   if (cause.eventId !== undefined) chunk.eventId = cause.eventId;
   if (cause.replayed) chunk.replayed = true;
   return chunk;
+}
+
+function bare(handler: number, id: unknown): StreamChunk {
+  if (handler === STREAM_START) return { type: "stream_start", taskId: id as string };
+  if (handler === TEXT_ENDED) return id === undefined ? { type: "text_ended" } : { type: "text_ended", blockId: id as string };
+  return { type: "stream_end" };
 }
 
 /** Ids and their numbers, counted from 1; 0 is no id. */

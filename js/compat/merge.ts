@@ -13,6 +13,14 @@ const ASSISTANT = 1;
 const TOOL = 2;
 const OTHER = 3;
 
+// The numbers of `Response` in src/bindings/merge.rs: of one that is a message, or of those that are parts of one.
+const NO_RESPONSE = 0;
+const MESSAGE = { pending: 1, final: 2 };
+const PART = { pending: 3, final: 4 };
+
+/** What a tool answers whose operation goes on without it, as backends send and store it, and as apps note it (PROTOCOL §7). */
+const PENDING = new Set<unknown>(["operation_started", "operation_pending", "operation_in_progress"]);
+
 type Fields = Record<string, unknown>;
 
 /**
@@ -31,8 +39,28 @@ export function mergeMessages<S extends Message, L extends Message = S>(
   const ours = local ?? [];
   const table = new Table();
   const [their, our] = [table.reduce(theirs), table.reduce(ours)];
-  const places = mergeLists(their, our, Boolean(options?.activeStream), table.lengths(), table);
+  const places = mergeLists(their, our, continuedBy(options?.activeStream, theirs), table.lengths(), table);
   return Array.from(places, (place) => (place < theirs.length ? theirs[place] : ours[place - theirs.length]) as S | L);
+}
+
+/**
+ * The places of what the active stream's task found in the server's list and continues: the message that it names, and
+ * the responses to that message's calls. Undefined where no task is writing an answer.
+ */
+function continuedBy(activeStream: unknown, server: readonly unknown[]): Uint32Array | undefined {
+  if (!activeStream || isOperation(activeStream as Fields)) return undefined;
+  const { message_id: id, messageId = id } = activeStream as Fields;
+  const messages = server.map((message) => (typeof message === "object" && message !== null ? message : {}) as Fields);
+  const continued = isId(messageId) ? messages.find((message) => message["id"] === messageId) : undefined;
+  if (!continued) return new Uint32Array();
+  const calls = new Set<unknown>(list(continued["tool_calls"]).map((call) => call["id"]));
+  const isKept = (message: Fields): boolean => message === continued || calls.has(message["tool_call_id"]);
+  return Uint32Array.from(messages.flatMap((message, place) => (isKept(message) ? [place] : [])));
+}
+
+/** Whether the task is an operation's: it gives what is new, and not the answer that began it (PROTOCOL §7). */
+function isOperation({ tool_name: name, toolName = name }: Fields): boolean {
+  return typeof toolName === "string" && toolName !== "" && toolName !== "chat";
 }
 
 /** Gives equal texts and equal ids equal numbers, and answers what the module asks about a text. */
@@ -48,7 +76,7 @@ class Table {
       const calls = keysOf(fields);
       const text = textOf(fields, calls.length > 0);
       const keys = [...calls, ...idsOf(fields), message];
-      words.push(roleOf(fields), text === undefined ? 0 : this.#text(text), keys.length);
+      words.push(roleOf(fields), responseOf(fields), this.#text(text), this.#text(text === "" ? filesOf(fields) : undefined), keys.length);
       for (const key of keys) words.push(this.#key(key));
     }
     return Uint32Array.from(words);
@@ -65,7 +93,8 @@ class Table {
     return piece.length <= whole.length - at ? whole.startsWith(piece, at) : piece.startsWith(whole.slice(at));
   }
 
-  #text(text: string): number {
+  #text(text: string | undefined): number {
+    if (text === undefined) return 0;
     const known = this.#textNumbers.get(text);
     if (known !== undefined) return known;
     this.#textNumbers.set(text, this.#texts.length);
@@ -94,11 +123,15 @@ function roleOf(message: Fields): number {
   }
 }
 
-/** What a message says; undefined where it says nothing. An answer without text is one that is about to begin, unless it calls tools. */
+/**
+ * The text that a message is compared by; undefined where it is compared by its ids alone. A user message without text
+ * holds files only, and is compared by its place. An answer without text is about to begin, unless it calls tools.
+ */
 function textOf(message: Fields, callsTools: boolean): string | undefined {
   const text = plainText(message["content"]) ?? plainText(message["parts"]);
-  if (text === undefined || text === "") return callsTools || message["role"] !== "assistant" ? text || undefined : "";
-  return text;
+  if (text) return text;
+  const isCompared = message["role"] === "user" || (message["role"] === "assistant" && !callsTools);
+  return isCompared ? "" : undefined;
 }
 
 /** Of a string, or of the text parts of a list. */
@@ -108,9 +141,30 @@ function plainText(content: unknown): string | undefined {
   return content.map((part: Fields | null) => (part?.["type"] === "text" ? String(part["text"] ?? "") : "")).join("");
 }
 
+/** What the file parts are, where there are some: not their addresses, which a backend that stores them may change. */
+function filesOf(message: Fields): string | undefined {
+  const files = list(message["parts"]).filter((part) => part["type"] === "file");
+  return files.length > 0 ? JSON.stringify(files.map((part) => [part["mediaType"], part["filename"]])) : undefined;
+}
+
 function idsOf(message: Fields): string[] {
   const id = message["id"];
   return isId(id) ? [`id ${String(id)}`] : [];
+}
+
+function responseOf(message: Fields): number {
+  const parts = list(message["parts"]).filter(isAnsweredPart);
+  if (parts.length > 0) return parts.some((part) => isPending(part, part["output"])) ? PART.pending : PART.final;
+  if (PENDING.has(message["type"])) return MESSAGE.pending;
+  if (message["role"] === "tool") return isPending(message, message["content"]) ? MESSAGE.pending : MESSAGE.final;
+  if (message["type"] === "tool_response") return isPending(message, message["result"]) ? MESSAGE.pending : MESSAGE.final;
+  return NO_RESPONSE;
+}
+
+/** A result that names an operation and has no type of its own is a notice that the operation began. */
+function isPending(holder: Fields, result: unknown): boolean {
+  const { type, operation_id: id, operationId = id } = record(result);
+  return holder["preliminary"] === true || PENDING.has(type) || (type === undefined && isId(operationId));
 }
 
 /** What a message is known by beside its own id. A call and its result are two things. */
@@ -129,11 +183,18 @@ function keysOf(message: Fields): string[] {
 }
 
 function addPart(part: Fields, add: (sort: string, id: unknown) => void): void {
-  const type = part["type"];
-  if (typeof type !== "string" || !(type === "dynamic-tool" || type.startsWith("tool-"))) return;
+  if (!isToolPart(part)) return;
   add("call", part["toolCallId"]);
-  if (String(part["state"]).startsWith("output-")) add("result", part["toolCallId"]);
+  if (isAnsweredPart(part)) add("result", part["toolCallId"]);
   addOperation(record(part["output"]), add);
+}
+
+function isToolPart({ type }: Fields): boolean {
+  return typeof type === "string" && (type === "dynamic-tool" || type.startsWith("tool-"));
+}
+
+function isAnsweredPart(part: Fields): boolean {
+  return isToolPart(part) && String(part["state"]).startsWith("output-");
 }
 
 function addOperation(source: Fields, add: (sort: string, id: unknown) => void): void {

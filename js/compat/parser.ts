@@ -110,8 +110,9 @@ class Parser {
     }
     this.#state = "open";
     this.#half = "";
-    this.#call();
+    // Before the calls: a callback may throw, or feed what belongs to the next stream.
     this.#lastId = undefined;
+    this.#call();
   }
 
   #requireOpen(): void {

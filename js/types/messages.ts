@@ -226,8 +226,10 @@ export interface Message {
 /** Options of `mergeMessages`. */
 export interface MergeOptions {
   /**
-   * The session's `active_stream`, or whether there is one: while a task runs its answer comes only through its
-   * stream, so assistant and tool messages after the last user message are dropped from the server's list.
+   * The session's `active_stream`, or whether there is one. An answer that is being written comes through its stream
+   * alone, so the assistant and tool messages after the last user message are dropped from the server's list. Two things
+   * are kept: with a `message_id` the message of that id, which the task continues, with the responses to its calls; and
+   * with a `tool_name` other than `chat` everything, because the task is an operation's, which repeats nothing.
    */
   activeStream?: unknown;
 }

@@ -1,4 +1,4 @@
-//! `createStreamEventDispatcher`: one crossing per batch, two words in per chunk, three words out per call to make.
+//! `createStreamEventDispatcher`: one crossing per batch, three words in per chunk, three words out per call to make.
 
 use wasm_bindgen::prelude::*;
 
@@ -32,11 +32,11 @@ impl DispatchRules {
         Self::default()
     }
 
-    /// Takes chunks: kind and flags, name. Gives calls: handler and flags, place of the chunk, name.
+    /// Takes chunks: kind and flags, name, name of the operation's task or 0. Gives calls: handler and flags, place of the chunk, name.
     pub fn take(&mut self, chunks: &[u32]) -> Vec<u32> {
-        let mut calls = Vec::with_capacity(chunks.len() / 2 * 3);
-        for (place, [head, name]) in (0..).zip(chunks.as_chunks().0) {
-            self.dispatcher.take(item(*head, *name), &mut self.actions);
+        let mut calls = Vec::with_capacity(chunks.len());
+        for (place, [head, name, operation]) in (0..).zip(chunks.as_chunks().0) {
+            self.dispatcher.take(item(*head, *name, *operation), &mut self.actions);
             calls.extend(self.actions.drain(..).flat_map(|action| call(action, place)));
         }
         calls
@@ -48,9 +48,13 @@ impl DispatchRules {
     }
 }
 
-fn item(head: u32, name: u32) -> Item {
+fn item(head: u32, name: u32, operation: u32) -> Item {
     let [code, ..] = head.to_le_bytes();
-    let weight = if head & INTERIM == 0 { Weight::Final } else { Weight::Interim };
+    let weight = match (head & INTERIM, operation) {
+        (0, _) => Weight::Final,
+        (_, 0) => Weight::Interim,
+        (_, task) => Weight::Operation(task),
+    };
     Item { kind: Kind::from_code(code), name, weight }
 }
 
@@ -59,5 +63,6 @@ fn call(action: Action, place: u32) -> [u32; 3] {
         Action::Hand(handler) => [handler as u32, place, 0],
         Action::CloseBlock(block) => [Handler::TextEnded as u32 | MADE, place, block],
         Action::EndStream => [Handler::StreamEnd as u32 | MADE, place, 0],
+        Action::StartStream(task) => [Handler::StreamStart as u32 | MADE, place, task],
     }
 }

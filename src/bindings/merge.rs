@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::compat::merge::{Activity, Merged, Message, Role, Text, Texts, merge};
+use crate::compat::merge::{Activity, Form, Message, Response, Role, Source, Stage, Text, Texts, merge};
 
 #[wasm_bindgen]
 extern "C" {
@@ -28,24 +28,40 @@ impl Texts for Table<'_> {
     }
 }
 
-/// Merges two lists of messages, each as role, text or 0, number of keys, keys. Gives the places in the server's list
-/// that are shown, then those in the local one counted on from the server's length. `lengths`: of the texts, in UTF-16
+/// Merges two lists of messages, each as role, response, text or 0, files or 0, number of keys, keys. Gives the places of
+/// what is shown: those in the local list are counted on from the server's length. `continued`: where
+/// an answer is being written, the places in the server's list of what it continues. `lengths`: of the texts, in UTF-16
 /// code units.
 #[wasm_bindgen(js_name = mergeLists)]
-pub fn merge_lists(server: &[u32], local: &[u32], is_streaming: bool, lengths: &[u32], texts: &TextTable) -> Vec<u32> {
-    let activity = if is_streaming { Activity::Streaming } else { Activity::Idle };
+pub fn merge_lists(
+    server: &[u32],
+    local: &[u32],
+    continued: Option<Vec<usize>>,
+    lengths: &[u32],
+    texts: &TextTable,
+) -> Vec<u32> {
+    let activity = continued.as_deref().map_or(Activity::Idle, |continued| Activity::Answering { continued });
     let server = read(server);
-    let Merged { server: shown, local: new } = merge(&server, &read(local), activity, &Table { texts, lengths });
-    let places = shown.into_iter().chain(new.into_iter().map(|place| place + server.len()));
+    let merged = merge(&server, &read(local), activity, &Table { texts, lengths });
+    let places = merged.into_iter().map(|source| match source {
+        Source::Server(place) => place,
+        Source::Local(place) => server.len() + place,
+    });
     places.filter_map(|place| u32::try_from(place).ok()).collect()
 }
 
 fn read(mut words: &[u32]) -> Vec<Message> {
     let mut messages = Vec::new();
-    while let Some(([role, text, count], rest)) = words.split_first_chunk() {
+    let text = |number: u32| (number != 0).then_some(number);
+    while let Some(([role, response, says, files, count], rest)) = words.split_first_chunk() {
         let (keys, next) = rest.split_at_checked(*count as usize).unwrap_or((rest, &[]));
-        let text = (*text != 0).then_some(*text);
-        messages.push(Message { role: self::role(*role), text, keys: keys.to_vec() });
+        messages.push(Message {
+            role: self::role(*role),
+            text: text(*says),
+            files: text(*files),
+            keys: keys.to_vec(),
+            response: self::response(*response),
+        });
         words = next;
     }
     messages
@@ -58,4 +74,15 @@ fn role(code: u32) -> Role {
         2 => Role::Tool,
         _ => Role::Other,
     }
+}
+
+fn response(code: u32) -> Option<Response> {
+    let (stage, form) = match code {
+        1 => (Stage::Pending, Form::Message),
+        2 => (Stage::Final, Form::Message),
+        3 => (Stage::Pending, Form::Part),
+        4 => (Stage::Final, Form::Part),
+        _ => return None,
+    };
+    Some(Response { stage, form })
 }

@@ -12,6 +12,9 @@ pub const UNNAMED: Name = 0;
 /// Ids that are remembered per task; of older ones it is forgotten that they were closed or answered.
 const MEMORY: usize = 8192;
 
+/// Operations that are waited for at once; of more the oldest are forgotten.
+const OPERATIONS: usize = 256;
+
 /// Text blocks that may be open at once; of more the oldest are closed.
 const OPEN_BLOCKS: usize = 1024;
 
@@ -54,6 +57,8 @@ pub enum Weight {
     Final,
     /// `preliminary`, or a result that is `operation_started`.
     Interim,
+    /// A result that is `operation_started` and names the task that the operation runs in.
+    Operation(Name),
 }
 
 /// One chunk, reduced.
@@ -106,6 +111,8 @@ pub enum Action {
     CloseBlock(Name),
     /// Tell `onStreamEnd`, although the chunk is none.
     EndStream,
+    /// Tell `onStreamStart` of this task, whose start did not come.
+    StartStream(Name),
 }
 
 /// The state of one dispatcher.
@@ -119,6 +126,15 @@ pub struct Dispatcher {
     seen: Vec<Seen>,
     /// Open blocks in the order they opened.
     open: Vec<Name>,
+    /// In the order they started.
+    operations: Vec<Operation>,
+}
+
+/// A call whose final response comes in a task of its own (PROTOCOL §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Operation {
+    tool: Name,
+    task: Name,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -219,7 +235,17 @@ impl Dispatcher {
                 push(actions, Action::Hand(Handler::Other));
             }
             _ if self.life == Life::Running => self.take_running(item, actions),
+            Kind::ToolResponse if item.weight == Weight::Final => self.take_operation(item, actions),
             _ => {}
+        }
+    }
+
+    /// The stream of an operation begins with the final response of its call, where no client has given a `stream_start`
+    /// for it. Any other response is dropped, because it comes after the end.
+    fn take_operation(&mut self, item: Item, actions: &mut Vec<Action>) {
+        if let Some(operation) = self.operations.iter().copied().find(|operation| operation.tool == item.name) {
+            self.begin(operation.task, Action::StartStream(operation.task), actions);
+            self.take_running(item, actions);
         }
     }
 
@@ -241,14 +267,18 @@ impl Dispatcher {
 
     /// "Once per task (a `stream_start` of another task starts over)": also after the end, where the same one is dropped.
     fn take_start(&mut self, task: Name, actions: &mut Vec<Action>) {
-        if self.task == Some(task) {
-            return;
+        if self.task != Some(task) {
+            self.begin(task, Action::Hand(Handler::StreamStart), actions);
         }
+    }
+
+    fn begin(&mut self, task: Name, start: Action, actions: &mut Vec<Action>) {
         if self.task.is_some() || self.life == Life::Ended {
             self.start_over(actions);
         }
         self.task = Some(task);
-        push(actions, Action::Hand(Handler::StreamStart));
+        self.operations.retain(|operation| operation.task != task);
+        push(actions, start);
     }
 
     /// A block that was closed and gets text again is a new one: models count their blocks anew in every step.
@@ -291,10 +321,28 @@ impl Dispatcher {
         if self.seen(item.name).answer == Answer::Settled {
             return;
         }
-        if item.weight == Weight::Final && item.name != UNNAMED {
-            self.note(item.name, |seen| seen.answer = Answer::Settled);
+        match item.weight {
+            _ if item.name == UNNAMED => {}
+            Weight::Final => {
+                self.note(item.name, |seen| seen.answer = Answer::Settled);
+                self.operations.retain(|known| known.tool != item.name);
+            }
+            Weight::Operation(task) => self.wait_for(Operation { tool: item.name, task }),
+            Weight::Interim => {}
         }
         push(actions, Action::Hand(Handler::ToolResponse));
+    }
+
+    /// An operation of this very task needs no start of its own.
+    fn wait_for(&mut self, operation: Operation) {
+        if self.task == Some(operation.task) {
+            return;
+        }
+        self.operations.retain(|known| known.tool != operation.tool);
+        if self.operations.len() >= OPERATIONS {
+            self.operations.remove(0);
+        }
+        self.operations.push(operation);
     }
 
     fn take_login(&mut self, actions: &mut Vec<Action>) {
@@ -316,6 +364,7 @@ impl Dispatcher {
         self.task = None;
         self.login = Login::NotAsked;
         self.seen.clear();
+        self.operations.clear();
     }
 
     fn close_blocks(&mut self, actions: &mut Vec<Action>) {
@@ -365,16 +414,16 @@ impl Dispatcher {
     fn used(&self) -> Vec<Name> {
         let noted = (1..).zip(self.seen.iter().skip(1));
         let mut used: Vec<Name> = noted.filter(|(_, seen)| **seen != Seen::default()).map(|(name, _)| name).collect();
-        if let Some(task) = self.task.filter(|task| *task != UNNAMED)
-            && let Err(place) = used.binary_search(&task)
-        {
-            used.insert(place, task);
-        }
+        used.extend(self.task.filter(|task| *task != UNNAMED));
+        used.extend(self.operations.iter().flat_map(|operation| [operation.tool, operation.task]));
+        used.sort_unstable();
+        used.dedup();
         used
     }
 
     fn is_live(&self, name: Name) -> bool {
-        self.task == Some(name) || self.seen(name).block == Block::Open
+        let is_waited_for = |operation: &Operation| operation.tool == name || operation.task == name;
+        self.task == Some(name) || self.seen(name).block == Block::Open || self.operations.iter().any(is_waited_for)
     }
 
     fn renumber(&mut self, kept: &[Name]) {
@@ -385,6 +434,9 @@ impl Dispatcher {
         };
         self.task = self.task.map(renamed);
         self.open.iter_mut().for_each(|block| *block = renamed(*block));
+        self.operations.iter_mut().for_each(|operation| {
+            *operation = Operation { tool: renamed(operation.tool), task: renamed(operation.task) };
+        });
     }
 }
 

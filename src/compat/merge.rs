@@ -44,8 +44,39 @@ pub struct Message {
     pub role: Role,
     /// What it says, where it says anything.
     pub text: Option<Text>,
+    /// The files of a user message without text, where the list tells of them.
+    pub files: Option<Text>,
     /// What it is known by.
     pub keys: Vec<Key>,
+    /// What it tells of the tools that were called.
+    pub response: Option<Response>,
+}
+
+/// The response of a tool, in the form that the list holds it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Whether another one follows it.
+    pub stage: Stage,
+    /// What holds it.
+    pub form: Form,
+}
+
+/// Whether a tool has done its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// An operation that was started goes on, or the response is preliminary.
+    Pending,
+    /// This is its final response.
+    Final,
+}
+
+/// What holds a tool's response. One never takes the place of another of the other form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A message of its own.
+    Message,
+    /// A part of an answer; the stage is that of all such parts of the message.
+    Part,
 }
 
 /// What the texts behind the numbers say.
@@ -56,22 +87,25 @@ pub trait Texts {
     fn holds_at(&self, text: Text, at: usize, part: Text) -> bool;
 }
 
-/// Whether a task of the session runs.
+/// Whether a task of the session is writing an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// None does.
+pub enum Activity<'a> {
+    /// None is; an operation may be under way.
     Idle,
-    /// Its answer comes through its stream alone (PROTOCOL §1, "single source of truth").
-    Streaming,
+    /// The answer comes through its stream alone (PROTOCOL §1, "single source of truth").
+    Answering {
+        /// Places in the server's list of what the task found there and continues, which its stream does not give.
+        continued: &'a [usize],
+    },
 }
 
-/// What to show: places in the lists that were given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merged {
-    /// Of the server's list.
-    pub server: Vec<usize>,
-    /// Of the local list; to follow the server's.
-    pub local: Vec<usize>,
+/// A message to show, by its place in the list that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the server's list.
+    Server(usize),
+    /// In the local one.
+    Local(usize),
 }
 
 /// The lists under comparison, and what was matched by key.
@@ -86,9 +120,9 @@ struct Lists<'a, T> {
     anchors: Vec<Option<usize>>,
 }
 
-/// Merges two lists.
+/// Merges two lists: what to show, in order.
 #[must_use]
-pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &impl Texts) -> Merged {
+pub fn merge(server: &[Message], local: &[Message], activity: Activity<'_>, texts: &impl Texts) -> Vec<Source> {
     let shown = shown(server, activity);
     let lists = Lists::new(shown.iter().filter_map(|place| server.get(*place)).collect(), local, texts);
     let mut known: Vec<bool> = lists.anchors.iter().map(Option::is_some).collect();
@@ -99,18 +133,24 @@ pub fn merge(server: &[Message], local: &[Message], activity: Activity, texts: &
             }
         });
     }
-    let local = (0..).zip(known).filter(|(_, known)| !known).map(|(place, _)| place).collect();
-    Merged { server: shown, local }
+    let mut merged: Vec<Source> = shown.into_iter().map(Source::Server).collect();
+    lists.settle(&mut merged);
+    merged.extend((0..).zip(known).filter(|(_, known)| !known).map(|(place, _)| Source::Local(place)));
+    merged
 }
 
 /// "With `activeStream`, all assistant and tool messages after the last user message are dropped from the server's
-/// list, even if the backend forgot to."
-fn shown(server: &[Message], activity: Activity) -> Vec<usize> {
-    let complete = match activity {
-        Activity::Idle => server.len(),
-        Activity::Streaming => server.iter().rposition(|message| message.role == Role::User).unwrap_or(0),
+/// list, even if the backend forgot to", but for those that its task continues.
+fn shown(server: &[Message], activity: Activity<'_>) -> Vec<usize> {
+    let (complete, continued) = match activity {
+        Activity::Idle => (server.len(), [].as_slice()),
+        Activity::Answering { continued } => {
+            (server.iter().rposition(|message| message.role == Role::User).unwrap_or(0), continued)
+        }
     };
-    let kept = |place: usize, message: &Message| place < complete || matches!(message.role, Role::User | Role::Other);
+    let kept = |place: usize, message: &Message| {
+        place < complete || matches!(message.role, Role::User | Role::Other) || continued.contains(&place)
+    };
     server.iter().enumerate().filter(|(place, message)| kept(*place, message)).map(|(place, _)| place).collect()
 }
 
@@ -120,6 +160,19 @@ impl<'a, T: Texts> Lists<'a, T> {
         let owner = |key: &Key| owners.get(*key as usize).copied().flatten();
         let anchors = local.iter().map(|message| message.keys.iter().find_map(owner)).collect();
         Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors }
+    }
+
+    /// "A final tool response wins over a pending one, from whichever side, and takes its place": `shown` holds the
+    /// server's messages. Of several local ones the first is final.
+    fn settle(&self, shown: &mut [Source]) {
+        let pairs = (0..).zip(self.local.iter().zip(&self.anchors));
+        for (place, (ours, anchor)) in pairs {
+            let Some(slot) = anchor.and_then(|anchor| shown.get_mut(anchor)) else { continue };
+            let theirs = anchor.and_then(|anchor| self.server.get(anchor)).and_then(|theirs| theirs.response);
+            if matches!(slot, Source::Server(_)) && theirs.zip(ours.response).is_some_and(wins_second) {
+                *slot = Source::Local(place);
+            }
+        }
     }
 
     /// Whether one of two texts is a prefix of the other.
@@ -137,6 +190,11 @@ impl<'a, T: Texts> Lists<'a, T> {
     fn texts(&self, theirs: usize, ours: usize) -> Option<(Text, Text)> {
         Some((self.server.get(theirs)?.text?, self.local.get(ours)?.text?))
     }
+}
+
+/// Whether the second of two responses is the final one of the first, which is pending.
+fn wins_second((first, second): (Response, Response)) -> bool {
+    first.form == second.form && (first.stage, second.stage) == (Stage::Pending, Stage::Final)
 }
 
 /// By key, the message of the server that has it. Keys are small numbers, counted up.

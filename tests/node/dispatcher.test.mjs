@@ -116,6 +116,25 @@ test("a started operation and preliminary results are delivered and are not fina
   assert.deepEqual(heard.map(([, chunk]) => chunk), responses);
 });
 
+test("an operation whose stream has no start is heard: its start is made when its response comes", () => {
+  const started = { type: "operation_started", operation_id: "o", task_id: "u", tool_name: "search" };
+  for (const result of [started, JSON.stringify(started)]) {
+    const answer = [start("t"), call("c"), response("c", result), end];
+    const operation = [response("c", "found"), { type: "start", messageId: "m" }, text("There."), end];
+    const heard = run(...answer, text("late"), operation, response("c", "again"), end);
+    assert.deepEqual(names(heard), [
+      "onStreamStart", "onToolCallStart", "onToolResponse", "onStreamEnd",
+      "onStreamStart", "onToolResponse", "onOther", "onTextChunk", "onTextEnded", "onStreamEnd",
+    ]);
+    assert.deepEqual(heard[4][1], { type: "stream_start", taskId: "u" });
+    assert.equal(heard[5][1], operation[0]);
+    assert.deepEqual(run(answer, start("u"), operation).map(([name]) => name), names(heard));
+  }
+  for (const own of [{ ...started, task_id: "t" }, { ...started, task_id: "" }, { ...started, task_id: null }]) {
+    assert.equal(run(start("t"), response("c", own), end, response("c", "found")).length, 3);
+  }
+});
+
 test("a result that only mentions an operation is final", () => {
   for (const result of ['say "operation_started"', '{"a": "operation_started"}', '"\\"operation_started\\""', ["operation_started"], null]) {
     assert.equal(run(response("c", result), response("c", result)).length, 1, JSON.stringify(result));

@@ -70,6 +70,18 @@ test('"yes" sent twice stays twice', () => {
   assert.equal(mergeMessages([user("yes")], [user("yes"), user("yes")]).length, 2);
 });
 
+test("a user message without text matches another one without text at its place", () => {
+  const file = (id, name) => ({ id, role: "user", parts: [{ type: "file", mediaType: "image/png", filename: name, url: `data:,${name}` }] });
+  const server = [user("one"), assistant("1"), file("s1", "a.png"), assistant("A cat."), file("s2", "b.png")];
+  same(mergeMessages(server, [file("l1", "a.png"), assistant("A cat."), file("l2", "b.png")]), server);
+  for (const stored of [user("", { id: "s" }), user(null, { id: "s" }), { id: "s", role: "user" }]) {
+    same(mergeMessages([stored], [file("l", "a.png")]), [stored]);
+    same(mergeMessages([stored], [user([{ type: "image" }])]), [stored]);
+  }
+  const third = file("l3", "c.png");
+  same(mergeMessages(server, [file("l1", "a.png"), assistant("A cat."), file("l2", "b.png"), third]), [...server, third]);
+});
+
 test("turns are aligned from the newest back, since the local list may be a window", () => {
   const server = [user("one"), assistant("1"), user("two"), assistant("2"), user("three"), assistant("3")];
   const local = [...copy(server.slice(2)), user("four")];
@@ -118,7 +130,7 @@ test("messages of an app on the legacy dialect match the server's", () => {
     { type: "tool_response", toolId: "c1", toolName: "search", result: "x" },
     { type: "message", role: "assistant", content: "done" },
   ];
-  same(mergeMessages(server, local), server);
+  same(mergeMessages(server, local), server.with(2, local[4]));
 });
 
 test("a call that the server has is not yet its result", () => {
@@ -138,6 +150,39 @@ test("operations match under both spellings and inside results", () => {
   }
   const other = { type: "operation_started", operationId: "o2" };
   same(mergeMessages(server, [other]), [...server, other]);
+});
+
+test("a final tool response takes the place of the pending one of its call", () => {
+  const pending = { type: "operation_pending", operation_id: "o1", tool_name: "search" };
+  for (const stored of [tool("c1", JSON.stringify(pending)), tool("c1", pending), { ...pending, toolId: "c1" }]) {
+    const server = [user("go"), assistant("", { tool_calls: calls("c1") }), stored, user("next")];
+    const finals = [
+      { type: "tool_response", toolId: "c1", toolName: "search", result: "found" },
+      { type: "tool_response", operationId: "o1", result: { found: 1 } },
+      tool("c1", '{"found": 1}'),
+    ];
+    for (const final of finals) {
+      const settled = server.with(2, final);
+      same(mergeMessages(server, [user("go"), final, user("next")]), settled);
+      same(mergeMessages(server, settled), settled);
+      same(mergeMessages(settled, server), settled);
+    }
+    same(mergeMessages(server, [{ type: "tool_response", toolId: "c1", result: { ...pending, type: "operation_started" } }]), server);
+    same(mergeMessages(server, [{ type: "tool_response", toolId: "c1", result: "half", preliminary: true }]), server);
+  }
+});
+
+test("a UI message with the final output takes the place of the one with the pending output", () => {
+  const answer = (id, ...parts) => ({ id, role: "assistant", parts });
+  const part = (toolCallId, output, more = {}) => ({ type: "dynamic-tool", toolName: "search", toolCallId, state: "output-available", input: {}, output, ...more });
+  const started = { type: "operation_started", operation_id: "o1", task_id: "t2" };
+  const settled = answer("l", part("c0", 0), part("c1", "found"), { type: "text", text: "There it is." });
+  for (const pending of [part("c1", started), part("c1", JSON.stringify(started)), part("c1", "half", { preliminary: true })]) {
+    const server = [user("go"), answer("s", part("c0", 0), pending)];
+    same(mergeMessages(server, [settled]), [server[0], settled]);
+    same(mergeMessages([server[0], settled], [server[1]]), [server[0], settled]);
+    same(mergeMessages(server, [answer("l", part("c0", 0), pending, { type: "text", text: "more" })]), server);
+  }
 });
 
 test("UI messages match by id, by their texts and by their tool parts", () => {
@@ -173,6 +218,25 @@ test("with an active stream the server's answer after the last user message is d
   for (const activeStream of [null, undefined, false]) {
     assert.equal(mergeMessages(server, local, { activeStream }).length, 6);
   }
+});
+
+test("an operation's active stream drops nothing: its stream does not repeat the answer", () => {
+  const server = [user("go"), assistant("", { tool_calls: calls("c1") }), tool("c1", '{"type":"operation_pending","operation_id":"o1"}'), assistant("It takes a while.")];
+  for (const activeStream of [{ task_id: "t", operation_id: "o1", tool_name: "create_agent" }, { taskId: "t", toolName: "create_agent" }]) {
+    same(mergeMessages(server, [], { activeStream }), server);
+  }
+  for (const tool_name of ["chat", null, undefined, ""]) {
+    same(mergeMessages(server, [], { activeStream: { task_id: "t", tool_name } }), [server[0]]);
+  }
+});
+
+test("an active stream that continues a message keeps it, with the responses to its calls", () => {
+  const begun = assistant("Let me see.", { id: "a1", tool_calls: calls("c1", "c2") });
+  const server = [user("go"), begun, tool("c1", "1"), tool("c2", "2"), assistant("par", { id: "a2" }), tool("c3", "3")];
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "a1" } }), server.slice(0, 4));
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", messageId: "a1" } }), server.slice(0, 4));
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "a2" } }), [server[0], server[4]]);
+  same(mergeMessages(server, [], { activeStream: { task_id: "t", message_id: "unknown" } }), [server[0]]);
 });
 
 test("with an active stream a local answer is kept although the server has the same one", () => {

@@ -179,6 +179,48 @@ test("reset with consume takes an unfinished line as ended first", () => {
   ]);
 });
 
+test("after a reset nothing is left of what was fed before, wherever it was cut off", () => {
+  const resets = [{}, { consume: true }];
+  const steps = [": c", ": c\r", "\r\n", "\n", "data: a\r\n", "\r", "id: 1", "x", ...resets];
+  /** What a new parser hears; `consume` ends its last line, if one has begun. */
+  const heardOf = (text, { consume } = {}) => parse(consume && /[^\r\n]$/.test(text) ? `${text}\n` : text);
+  for (let code = 0; code < steps.length ** 4; code++) {
+    const sequence = [1, 10, 100, 1000].map((digit) => steps[Math.floor(code / digit) % 10]);
+    const { heard, parser } = recorder();
+    const expected = [];
+    let text = "";
+    for (const step of sequence) {
+      if (typeof step === "string") {
+        text += step;
+        parser.feed(step);
+      } else {
+        expected.push(...heardOf(text, step));
+        text = "";
+        parser.reset(step);
+      }
+    }
+    assert.deepEqual(heard, [...expected, ...heardOf(text)], JSON.stringify(sequence));
+  }
+});
+
+test("reset forgets the last id whatever the callback does that hears of the consumed line", () => {
+  for (const [act, expected] of [["throw", undefined], ["feed", "2"]]) {
+    const heard = [];
+    const parser = createParser({
+      onEvent: ({ id }) => heard.push(id),
+      onComment: () => {
+        if (act === "throw") throw new Error("no comment");
+        parser.feed("id: 2\n\n");
+      },
+    });
+    parser.feed("id: 1\n\n: cut off");
+    if (act === "throw") assert.throws(() => parser.reset({ consume: true }), /no comment/);
+    else parser.reset({ consume: true });
+    parser.feed("\r\ndata: a\n\n");
+    assert.deepEqual(heard, [expected], act);
+  }
+});
+
 test("what a callback throws comes out of feed; nothing is lost, and nothing told twice", () => {
   const heard = [];
   const parser = createParser({

@@ -2,6 +2,7 @@ use super::*;
 
 const A: Name = 1;
 const B: Name = 2;
+const C: Name = 3;
 
 fn item(kind: Kind, name: Name) -> Item {
     Item { kind, name, weight: Weight::Final }
@@ -164,6 +165,44 @@ fn nothing_comes_after_the_end() {
     }
 }
 
+fn operation(tool: Name, task: Name) -> Item {
+    Item { weight: Weight::Operation(task), ..interim(tool) }
+}
+
+#[test]
+fn an_operation_that_answers_after_the_end_begins_its_own_stream() {
+    let items = [item(Kind::Start, A), operation(C, B), item(Kind::End, UNNAMED)];
+    let mut dispatcher = Dispatcher::default();
+    assert_eq!(
+        feed(&mut dispatcher, &items),
+        [Handler::StreamStart, Handler::ToolResponse, Handler::StreamEnd].map(hand)
+    );
+    assert_eq!(feed(&mut dispatcher, &[item(Kind::Text, A), interim(C), item(Kind::ToolResponse, A)]), []);
+    let response = item(Kind::ToolResponse, C);
+    let items = [response, item(Kind::Start, B), response, item(Kind::Text, A), item(Kind::End, UNNAMED), response];
+    let told = [
+        Action::StartStream(B),
+        hand(Handler::ToolResponse),
+        hand(Handler::TextChunk),
+        Action::CloseBlock(A),
+        hand(Handler::StreamEnd),
+    ];
+    assert_eq!(feed(&mut dispatcher, &items), told);
+}
+
+#[test]
+fn an_operation_whose_start_is_given_begins_with_it() {
+    let items = [operation(C, B), item(Kind::End, UNNAMED), item(Kind::Start, B), item(Kind::ToolResponse, C)];
+    let told = [Handler::ToolResponse, Handler::StreamEnd, Handler::StreamStart, Handler::ToolResponse];
+    assert_eq!(run(&items), told.map(hand));
+}
+
+#[test]
+fn an_operation_of_the_task_itself_is_not_heard_after_its_end() {
+    let items = [item(Kind::Start, A), operation(C, A), item(Kind::End, UNNAMED), item(Kind::ToolResponse, C)];
+    assert_eq!(run(&items), [Handler::StreamStart, Handler::ToolResponse, Handler::StreamEnd].map(hand));
+}
+
 #[test]
 fn a_reset_is_told_and_the_same_task_starts_again() {
     let items = [item(Kind::Start, A), item(Kind::Text, B), item(Kind::Reset, UNNAMED), item(Kind::Start, A)];
@@ -211,7 +250,11 @@ impl Random {
     fn item(&mut self) -> Item {
         let kind = Kind::from_code(self.below(13) as u8);
         let named = matches!(kind, Kind::Start | Kind::Text | Kind::TextEnded | Kind::ToolStart | Kind::ToolResponse);
-        let weight = if self.below(3) == 0 { Weight::Interim } else { Weight::Final };
+        let weight = match self.below(6) {
+            0 => Weight::Interim,
+            1 => Weight::Operation(1 + self.below(3)),
+            _ => Weight::Final,
+        };
         Item { kind, name: if named { self.below(4) } else { UNNAMED }, weight }
     }
 }
@@ -231,7 +274,7 @@ impl Witness {
     fn see(&mut self, item: Item, action: Action) {
         assert!(!self.ended, "nothing after the end: {item:?} {action:?}");
         match action {
-            Action::Hand(Handler::StreamStart) => self.starts += 1,
+            Action::Hand(Handler::StreamStart) | Action::StartStream(_) => self.starts += 1,
             Action::Hand(Handler::TextChunk) if !self.open.contains(&item.name) => self.open.push(item.name),
             Action::Hand(Handler::TextEnded) => self.open.retain(|open| *open != item.name),
             Action::CloseBlock(block) => {
@@ -274,6 +317,16 @@ fn starts_over(item: Item, actions: &[Action], task: &mut Option<Name>, ended: b
             *task = Some(item.name);
             another
         }
+        Kind::ToolResponse if ended && !actions.is_empty() => {
+            assert!(
+                matches!(actions[0], Action::StartStream(begun) if *task != Some(begun)),
+                "an operation's own task"
+            );
+            *task = actions
+                .iter()
+                .find_map(|action| if let Action::StartStream(begun) = action { Some(*begun) } else { None });
+            true
+        }
         _ => false,
     }
 }
@@ -312,18 +365,23 @@ fn compacting_changes_nothing_but_the_numbers() {
         let mut names: Vec<Name> = Vec::new();
         for round in 0..60 {
             let item = random.item();
-            let renamed = Item { name: renamed(&mut names, item.name), ..item };
+            let weight = match item.weight {
+                Weight::Operation(task) => Weight::Operation(renamed(&mut names, task)),
+                weight => weight,
+            };
+            let renamed = Item { name: renamed(&mut names, item.name), weight, ..item };
             let (mut expected, mut actual) = (Vec::new(), Vec::new());
             plain.take(item, &mut expected);
             compacted.take(renamed, &mut actual);
             let original = |name: Name| names.get((name as usize).wrapping_sub(1)).copied().unwrap_or(UNNAMED);
-            let actual: Vec<Action> =
-                actual
-                    .into_iter()
-                    .map(|action| {
-                        if let Action::CloseBlock(name) = action { Action::CloseBlock(original(name)) } else { action }
-                    })
-                    .collect();
+            let actual: Vec<Action> = actual
+                .into_iter()
+                .map(|action| match action {
+                    Action::CloseBlock(name) => Action::CloseBlock(original(name)),
+                    Action::StartStream(name) => Action::StartStream(original(name)),
+                    action => action,
+                })
+                .collect();
             assert_eq!(actual, expected, "seed {seed}, round {round}");
             if random.below(4) == 0 {
                 names = compacted.compact().into_iter().map(original).collect();

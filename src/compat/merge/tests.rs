@@ -33,28 +33,46 @@ impl Table {
         *self.keys.entry(key.to_owned()).or_insert(next)
     }
 
-    /// `u` user, `a` assistant, `t` tool, `s` system; then `#key`s; then the text after a colon.
+    /// `u` user, `a` assistant, `t` tool, `s` system; `?` where a tool's response in it is pending, `!` where it is final;
+    /// then `#key`s; then the text after a colon, or `+` and its files.
     fn message(&mut self, line: &str) -> Message {
         let (head, text) = line.split_once(':').map_or((line, None), |(head, text)| (head, Some(text)));
+        let (text, files) = match text.and_then(|text| text.strip_prefix('+')) {
+            Some(files) => (Some(""), Some(files)),
+            None => (text, None),
+        };
         let mut parts = head.split('#');
-        let role = match parts.next().unwrap() {
+        let head = parts.next().unwrap();
+        let role = match head.trim_end_matches(['?', '!']) {
             "u" => Role::User,
             "a" => Role::Assistant,
             "t" => Role::Tool,
             _ => Role::Other,
         };
-        Message { role, text: text.map(|text| self.text(text)), keys: parts.map(|key| self.key(key)).collect() }
+        let form = if role == Role::Tool { Form::Message } else { Form::Part };
+        let response = match head.chars().last() {
+            Some('?') => Some(Response { stage: Stage::Pending, form }),
+            Some('!') => Some(Response { stage: Stage::Final, form }),
+            _ => None,
+        };
+        let [text, files] = [text, files].map(|text| text.map(|text| self.text(text)));
+        Message { role, text, files, keys: parts.map(|key| self.key(key)).collect(), response }
     }
 }
 
-fn run(server: &[&str], local: &[&str], activity: Activity) -> Vec<String> {
+fn run(server: &[&str], local: &[&str], activity: Activity<'_>) -> Vec<String> {
     let mut table = Table::default();
     let ours: Vec<Message> = local.iter().map(|line| table.message(line)).collect();
     let theirs: Vec<Message> = server.iter().map(|line| table.message(line)).collect();
-    let merged = merge(&theirs, &ours, activity, &table);
-    let shown = merged.server.iter().map(|place| server[*place]);
-    shown.chain(merged.local.iter().map(|place| local[*place])).map(str::to_owned).collect()
+    let merged = merge(&theirs, &ours, activity, &table).into_iter().map(|source| match source {
+        Source::Server(place) => server[place],
+        Source::Local(place) => local[place],
+    });
+    merged.map(str::to_owned).collect()
 }
+
+/// An answer is being written that continues nothing.
+const ANSWERING: Activity<'_> = Activity::Answering { continued: &[] };
 
 fn merged(server: &[&str], local: &[&str]) -> Vec<String> {
     run(server, local, Activity::Idle)
@@ -86,6 +104,27 @@ fn equal_keys_match_anywhere() {
 }
 
 #[test]
+fn a_final_response_takes_the_place_of_the_pending_one_of_its_call() {
+    let server = ["u:go", "a#call1", "t?#result1#op1", "u:next"];
+    let settled = |with| vec!["u:go", "a#call1", with, "u:next"];
+    assert_eq!(merged(&server, &["t!#result1"]), settled("t!#result1"));
+    assert_eq!(merged(&server, &["t!#op1"]), settled("t!#op1"));
+    assert_eq!(merged(&server, &["t?#result1", "t!#op1#result1", "t!#result1"]), settled("t!#op1#result1"));
+    assert_eq!(merged(&server, &["t?#result1"]), server);
+    let server = ["u:go", "a#call1", "t!#result1"];
+    assert_eq!(merged(&server, &["t?#result1"]), server);
+    assert_eq!(merged(&server, &["t!#result1#own"]), server);
+}
+
+#[test]
+fn a_response_in_an_answer_takes_the_place_of_one_in_an_answer_alone() {
+    let server = ["u:go", "a?#result1"];
+    assert_eq!(merged(&server, &["a!#result1:and more"]), ["u:go", "a!#result1:and more"]);
+    assert_eq!(merged(&server, &["t!#result1"]), server);
+    assert_eq!(merged(&["u:go", "t?#result1"], &["a!#result1:and more"]), ["u:go", "t?#result1"]);
+}
+
+#[test]
 fn a_call_is_not_its_result() {
     assert_eq!(merged(&["u:go", "a#call1"], &["u:go", "a#call1", "t#result1"]), ["u:go", "a#call1", "t#result1"]);
 }
@@ -104,6 +143,15 @@ fn yes_sent_twice_stays_twice() {
 fn yes_with_another_answer_is_another_yes() {
     let server = ["u:yes", "a:A", "u:yes", "a:B"];
     assert_eq!(merged(&server, &["u:yes", "a:B", "u:yes"]), ["u:yes", "a:A", "u:yes", "a:B", "u:yes"]);
+}
+
+#[test]
+fn a_question_without_text_is_the_one_without_text_at_its_place_unless_the_files_differ() {
+    let server = ["u:hi", "a:Hello", "u:"];
+    assert_eq!(merged(&server, &["u:hi", "a:Hello", "u:+cat"]), server);
+    let server = ["u:+cat", "a:A cat.", "u:+dog"];
+    assert_eq!(merged(&server, &["u:+cat", "a:A cat.", "u:+dog", "u:+owl"]), [server.as_slice(), &["u:+owl"]].concat());
+    assert_eq!(merged(&server, &["u:"]), server);
 }
 
 #[test]
@@ -226,12 +274,19 @@ fn while_a_task_runs_its_answer_is_not_taken_from_the_server() {
     let server = ["u:one", "a:1", "u:two", "a:par", "t#result1", "s:note"];
     let local = ["u:two", "a:partial", "t#result1"];
     let told = ["u:one", "a:1", "u:two", "s:note", "a:partial", "t#result1"];
-    assert_eq!(run(&server, &local, Activity::Streaming), told);
+    assert_eq!(run(&server, &local, ANSWERING), told);
+}
+
+#[test]
+fn while_a_task_runs_what_it_continues_is_taken_from_the_server() {
+    let server = ["u:one", "a#call1:Let me see.", "t#result1", "a:par"];
+    let shown = ["u:one", "a#call1:Let me see.", "t#result1"];
+    assert_eq!(run(&server, &["t#result1"], Activity::Answering { continued: &[1, 2] }), shown);
 }
 
 #[test]
 fn while_a_task_runs_in_a_session_without_user_message_no_answer_is_taken() {
-    assert_eq!(run(&["a:one", "t#r"], &[], Activity::Streaming), [""; 0]);
+    assert_eq!(run(&["a:one", "t#r"], &[], ANSWERING), [""; 0]);
 }
 
 #[test]

@@ -108,10 +108,15 @@ fn equal_others<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> i
         .map(|(_, ours)| *ours)
 }
 
-/// "A user text with an equal text at its place in the turn."
+/// "A user text with an equal text (an empty one too) at its place in the turn." Without a text it is another question
+/// if both lists tell of its files, and they differ.
 fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> bool {
-    let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| lists.texts(theirs, ours));
-    pair.is_some_and(|(theirs, ours)| theirs == ours)
+    let question = |theirs: usize, ours: usize| Some((*lists.server.get(theirs)?, lists.local.get(ours)?));
+    let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| question(theirs, ours));
+    pair.is_some_and(|(theirs, ours)| {
+        let differ = theirs.files.zip(ours.files).is_some_and(|(theirs, ours)| theirs != ours);
+        theirs.text.is_some() && theirs.text == ours.text && !differ
+    })
 }
 
 /// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one

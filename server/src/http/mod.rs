@@ -28,8 +28,7 @@ use crate::auth::{Auth, Caller};
 use crate::config::Config;
 use crate::error::{ApiError, StoreFailed};
 use crate::metrics::Metrics;
-use crate::reader::Reader;
-use crate::registry::Registry;
+use crate::registry::{Reader, Registry};
 use crate::sse::{self, Outlet, TASK_ID};
 use crate::store::{Lookup, Session, SharedStore, Task};
 

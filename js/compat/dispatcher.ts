@@ -4,6 +4,7 @@
  */
 
 import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
+import { CallFlag, ChunkFlag, Handler, Kind } from "../loader/constants.js";
 import { RejoinError } from "../types/errors.js";
 import { memoise } from "./memo.js";
 import { report } from "../types/report.js";
@@ -11,37 +12,36 @@ import { startedOperation } from "../message/tool-result.js";
 import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-// The numbers of `Kind` in src/dispatch.rs. The kinds before these have no name.
-const NAMES = ["taskId", "blockId", "blockId", "tool_id", "tool_id"] as const;
-const TOOL_RESPONSE = 4;
+/** The member that names what a chunk of a kind is of. */
+const NAMES: Partial<Record<Kind, string>> = {
+  [Kind.Start]: "taskId",
+  [Kind.Text]: "blockId",
+  [Kind.TextEnded]: "blockId",
+  [Kind.ToolStart]: "tool_id",
+  [Kind.ToolResponse]: "tool_id",
+};
 
-/** By the numbers of `Handler` in src/dispatch.rs. */
-const HANDLERS = [
-  "onStreamStart",
-  "onTextChunk",
-  "onTextEnded",
-  "onToolCallStart",
-  "onToolCallUpdate",
-  "onToolResponse",
-  "onLoginNeeded",
-  "onCredentialsNeeded",
-  "onUsage",
-  "onError",
-  "onStreamEnd",
-  "onOther",
-] as const;
-const STREAM_START = 0;
-const TEXT_ENDED = 2;
-
-const INTERIM = 0x100;
-const MADE = 0x100;
+const HANDLERS: Record<Handler, keyof StreamEventHandlers> = {
+  [Handler.StreamStart]: "onStreamStart",
+  [Handler.TextChunk]: "onTextChunk",
+  [Handler.TextEnded]: "onTextEnded",
+  [Handler.ToolCallStart]: "onToolCallStart",
+  [Handler.ToolCallUpdate]: "onToolCallUpdate",
+  [Handler.ToolResponse]: "onToolResponse",
+  [Handler.LoginNeeded]: "onLoginNeeded",
+  [Handler.CredentialsNeeded]: "onCredentialsNeeded",
+  [Handler.Usage]: "onUsage",
+  [Handler.Error]: "onError",
+  [Handler.StreamEnd]: "onStreamEnd",
+  [Handler.Other]: "onOther",
+};
 
 /** Ids known by a number, before it is looked which of them are still needed. */
 const NAMES_AT_FIRST = 256;
 
 type Fields = StreamChunk & Record<string, unknown>;
 
-const kindOf = memoise(kindOfType);
+const kindOf = memoise(kindOfType) as (type: string) => Kind;
 
 /**
  * Makes a function that takes chunks, one or a batch, and calls the handlers with the guarantees of API.md. Handlers
@@ -87,7 +87,7 @@ class Dispatcher {
     for (let at = 0; at < calls.length; at += 3) {
       const head = calls[at] as number;
       const chunk = chunks[calls[at + 1] as number] as StreamChunk;
-      if (head & MADE) this.#call(head ^ MADE, made(head ^ MADE, chunk, names.id(calls[at + 2] as number)));
+      if (head & CallFlag.Made) this.#call(head ^ CallFlag.Made, made(head ^ CallFlag.Made, chunk, names.id(calls[at + 2] as number)));
       else this.#call(head, chunk);
     }
   }
@@ -98,8 +98,8 @@ class Dispatcher {
     for (const chunk of chunks as Fields[]) {
       const kind = kindOf(chunk.type);
       const name = NAMES[kind];
-      const operation = kind === TOOL_RESPONSE ? startedOperation(chunk["result"]) : undefined;
-      words[at++] = operation || (kind === TOOL_RESPONSE && chunk["preliminary"] === true) ? kind | INTERIM : kind;
+      const operation = kind === Kind.ToolResponse ? startedOperation(chunk["result"]) : undefined;
+      words[at++] = operation || (kind === Kind.ToolResponse && chunk["preliminary"] === true) ? kind | ChunkFlag.Interim : kind;
       words[at++] = name === undefined ? 0 : this.#names.number(chunk[name]);
       words[at++] = operation ? this.#names.number(operation["task_id"] || undefined) : 0;
     }
@@ -107,7 +107,7 @@ class Dispatcher {
   }
 
   #call(handler: number, chunk: StreamChunk): void {
-    const name = HANDLERS[handler] as (typeof HANDLERS)[number];
+    const name = HANDLERS[handler as Handler];
     try {
       (this.#handlers as Record<string, ((chunk: StreamChunk) => void) | undefined>)[name]?.(chunk);
     } catch (error) {
@@ -129,8 +129,8 @@ function made(handler: number, cause: StreamChunk, id: unknown): StreamChunk {
 }
 
 function bare(handler: number, id: unknown): StreamChunk {
-  if (handler === STREAM_START) return { type: "stream_start", taskId: id as string };
-  if (handler === TEXT_ENDED) return id === undefined ? { type: "text_ended" } : { type: "text_ended", blockId: id as string };
+  if (handler === Handler.StreamStart) return { type: "stream_start", taskId: id as string };
+  if (handler === Handler.TextEnded) return id === undefined ? { type: "text_ended" } : { type: "text_ended", blockId: id as string };
   return { type: "stream_end" };
 }
 

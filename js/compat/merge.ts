@@ -4,19 +4,9 @@
  */
 
 import { mergeLists } from "../../pkg/rejoin.js";
+import { Answer, Role } from "../loader/constants.js";
 import type { MergeOptions, Message } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
-
-// The numbers of `Role` in src/bindings/merge.rs.
-const USER = 0;
-const ASSISTANT = 1;
-const TOOL = 2;
-const OTHER = 3;
-
-// The numbers of `Response` in src/bindings/merge.rs: of one that is a message, or of those that are parts of one.
-const NO_RESPONSE = 0;
-const MESSAGE = { pending: 1, final: 2 };
-const PART = { pending: 3, final: 4 };
 
 /** What a tool answers whose operation goes on without it, as backends send and store it, and as apps note it (PROTOCOL §7). */
 const PENDING = new Set<unknown>(["operation_started", "operation_pending", "operation_in_progress"]);
@@ -108,18 +98,18 @@ class Table {
   }
 }
 
-function roleOf(message: Fields): number {
+function roleOf(message: Fields): Role {
   switch (message["role"]) {
     case "user":
-      return USER;
+      return Role.User;
     case "assistant":
-      return ASSISTANT;
+      return Role.Assistant;
     case "tool":
-      return TOOL;
+      return Role.Tool;
     case undefined:
-      return keysOf(message).length > 0 ? TOOL : OTHER;
+      return keysOf(message).length > 0 ? Role.Tool : Role.Other;
     default:
-      return OTHER;
+      return Role.Other;
   }
 }
 
@@ -152,13 +142,13 @@ function idsOf(message: Fields): string[] {
   return isId(id) ? [`id ${String(id)}`] : [];
 }
 
-function responseOf(message: Fields): number {
+function responseOf(message: Fields): Answer {
   const parts = list(message["parts"]).filter(isAnsweredPart);
-  if (parts.length > 0) return parts.some((part) => isPending(part, part["output"])) ? PART.pending : PART.final;
-  if (PENDING.has(message["type"])) return MESSAGE.pending;
-  if (message["role"] === "tool") return isPending(message, message["content"]) ? MESSAGE.pending : MESSAGE.final;
-  if (message["type"] === "tool_response") return isPending(message, message["result"]) ? MESSAGE.pending : MESSAGE.final;
-  return NO_RESPONSE;
+  if (parts.length > 0) return parts.some((part) => isPending(part, part["output"])) ? Answer.PendingPart : Answer.FinalPart;
+  if (PENDING.has(message["type"])) return Answer.PendingMessage;
+  if (message["role"] === "tool") return isPending(message, message["content"]) ? Answer.PendingMessage : Answer.FinalMessage;
+  if (message["type"] === "tool_response") return isPending(message, message["result"]) ? Answer.PendingMessage : Answer.FinalMessage;
+  return Answer.None;
 }
 
 /** A result that names an operation and has no type of its own is a notice that the operation began. */

@@ -3,6 +3,7 @@
  * decides by type (src/normalize.rs); the objects are built here, so that every value stays the one that was given.
  */
 
+import { Form } from "../loader/constants.js";
 import { dataStart, formOfError, formOfStart, formOfType } from "../../pkg/rejoin.js";
 import { memoise } from "./memo.js";
 import type { LegacyStreamChunk, StreamChunk } from "../types/index.js";
@@ -14,24 +15,9 @@ export const MAX_RETRIES = 3;
 /** Its first delay, in ms. */
 export const INITIAL_RETRY_DELAY = 1000;
 
-// The numbers of `Form` in src/normalize.rs.
-const NOTHING = 0;
-const LEGACY = 1;
-const NORMAL = 2;
-const STREAM_START = 3;
-const TEXT_CHUNK = 4;
-const TEXT_ENDED = 5;
-const TOOL_INPUT_START = 6;
-const TOOL_CALL_START = 7;
-const TOOL_RESPONSE = 8;
-const ERROR = 9;
-const STREAM_END = 10;
-const START = 11;
-const ANY_ERROR = 12;
-
 type Fields = Record<string, any>;
 
-const formOf = memoise(formOfType);
+const formOf = memoise(formOfType) as (type: string) => Form;
 
 /**
  * The data of one line of an event stream: `"data: x"` and `"data:x"` give `"x"`, any other line null.
@@ -52,7 +38,7 @@ export function parseSSELine(line: string): string | null {
  */
 export function isLegacyStreamChunk(chunk: unknown): chunk is LegacyStreamChunk {
   requireInit();
-  return form(chunk) === LEGACY;
+  return form(chunk) === Form.Legacy;
 }
 
 /**
@@ -64,37 +50,37 @@ export function isLegacyStreamChunk(chunk: unknown): chunk is LegacyStreamChunk 
 export function normalizeStreamChunk(chunk: unknown): StreamChunk | null {
   requireInit();
   const code = form(chunk);
-  return code === NOTHING ? null : build(code, chunk as Fields);
+  return code === Form.Nothing ? null : build(code, chunk as Fields);
 }
 
-function form(chunk: unknown): number {
-  if (typeof chunk !== "object" || chunk === null) return NOTHING;
+function form(chunk: unknown): Form {
+  if (typeof chunk !== "object" || chunk === null) return Form.Nothing;
   const fields = chunk as Fields;
-  if (typeof fields["type"] !== "string") return NOTHING;
+  if (typeof fields["type"] !== "string") return Form.Nothing;
   const code = formOf(fields["type"]);
-  if (code === START) return formOfStart(typeof fields["taskId"] === "string" ? fields["taskId"].length : 0);
-  if (code === ANY_ERROR) return formOfError((fields["message"] ?? fields["content"]) != null, fields["errorText"] != null);
+  if (code === Form.Start) return formOfStart(typeof fields["taskId"] === "string" ? fields["taskId"].length : 0);
+  if (code === Form.AnyError) return formOfError((fields["message"] ?? fields["content"]) != null, fields["errorText"] != null);
   return code;
 }
 
-function build(code: number, chunk: Fields): StreamChunk {
+function build(code: Form, chunk: Fields): StreamChunk {
   switch (code) {
-    case STREAM_START:
+    case Form.StreamStart:
       return { type: "stream_start", taskId: chunk["taskId"] };
-    case TEXT_CHUNK:
+    case Form.TextChunk:
       return { type: "text_chunk", content: chunk["delta"] };
-    case TEXT_ENDED:
+    case Form.TextEnded:
       return { type: "text_ended" };
-    case TOOL_INPUT_START:
+    case Form.ToolInputStart:
       return { type: "tool_call_start", tool_id: chunk["toolCallId"], tool_name: chunk["toolName"], arguments: {} };
-    case TOOL_CALL_START:
+    case Form.ToolCallStart:
       return {
         type: "tool_call_start",
         tool_id: chunk["toolCallId"],
         tool_name: chunk["toolName"],
         arguments: chunk["input"],
       };
-    case TOOL_RESPONSE:
+    case Form.ToolResponse:
       return {
         type: "tool_response",
         tool_id: chunk["toolCallId"],
@@ -102,12 +88,12 @@ function build(code: number, chunk: Fields): StreamChunk {
         result: chunk["output"],
         success: chunk["success"] ?? true,
       };
-    case ERROR:
+    case Form.Error:
       return { type: "error", message: chunk["errorText"], code: chunk["code"], details: chunk["details"] };
-    case STREAM_END:
+    case Form.StreamEnd:
       return { type: "stream_end" };
-    case LEGACY:
-    case NORMAL:
+    case Form.Legacy:
+    case Form.Normal:
     default:
       return chunk as StreamChunk;
   }

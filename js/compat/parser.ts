@@ -4,22 +4,14 @@
  */
 
 import { EventStream } from "../../pkg/rejoin.js";
+import { ParserRow } from "../loader/constants.js";
 import { RejoinError } from "../types/errors.js";
 import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-// The first words of the rows in src/bindings/parser.rs.
-const EVENT = 0;
-const ID = 1;
-const RETRY = 2;
-const COMMENT = 3;
-const UNKNOWN_FIELD = 4;
-const INVALID_RETRY = 5;
-
 /** Crossing in pieces keeps the module's memory small: it never shrinks. In UTF-16 code units, or bytes. */
 const PIECE = 64 * 1024;
 
-const DEFAULT_LIMIT = 16 * 1024 * 1024;
 const LARGEST_LIMIT = 2 ** 32 - 1;
 
 /** What `onError` hears. */
@@ -81,8 +73,8 @@ class Parser {
 
   constructor(options: ParserOptions) {
     this.#options = options;
-    this.#limit = limitOf(options.maxBufferSize);
-    this.#stream = new EventStream(this.#limit);
+    this.#stream = new EventStream(limitOf(options.maxBufferSize));
+    this.#limit = this.#stream.limit;
   }
 
   feed(chunk: string | Uint8Array): void {
@@ -161,17 +153,17 @@ class Parser {
 
   #row(head: number, slice: () => string, number: () => number): () => void {
     switch (head) {
-      case EVENT:
+      case ParserRow.Event:
         return this.#event(slice(), slice());
-      case ID:
+      case ParserRow.Id:
         return this.#id(slice());
-      case RETRY:
+      case ParserRow.Retry:
         return this.#retry(number());
-      case COMMENT:
+      case ParserRow.Comment:
         return this.#comment(slice());
-      case UNKNOWN_FIELD:
+      case ParserRow.UnknownField:
         return this.#error(unknownField(slice(), slice(), slice()));
-      case INVALID_RETRY:
+      case ParserRow.InvalidRetry:
         return this.#error(invalidRetry(slice(), slice()));
       default:
         this.#state = "overflown";
@@ -223,8 +215,8 @@ class Parser {
   }
 }
 
-function limitOf(size: number | undefined): number {
-  if (size === undefined || size === null) return DEFAULT_LIMIT;
+function limitOf(size: number | undefined): number | undefined {
+  if (size === undefined || size === null) return undefined;
   if (typeof size !== "number" || Number.isNaN(size) || size < 0) {
     throw new RangeError("maxBufferSize should be a number of bytes.");
   }

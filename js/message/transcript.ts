@@ -7,7 +7,8 @@
 
 import { ToolCall, present } from "./tool-part.js";
 import { isInterim } from "./tool-result.js";
-import { Sort, readRows } from "../chunks/batch.js";
+import { readRows } from "../chunks/batch.js";
+import { DeltaSort } from "../loader/constants.js";
 import type { Batch, Rows } from "../chunks/batch.js";
 import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "../types/index.js";
 
@@ -118,13 +119,13 @@ export class Transcript implements Rows {
   }
 
   /** @internal */
-  run(sort: Sort, block: string, text: string): void {
+  run(sort: DeltaSort, block: string, text: string): void {
     switch (sort) {
-      case Sort.Legacy:
+      case DeltaSort.Legacy:
         return this.#append(this.#text, UNNAMED, text, NO_FACTS);
-      case Sort.Text:
+      case DeltaSort.Text:
         return this.#append(this.#text, block, text, NO_FACTS);
-      case Sort.Reasoning:
+      case DeltaSort.Reasoning:
         return this.#append(this.#reasoning, block, text, NO_FACTS);
       default:
         return this.#change(this.#tools.get(block), (tool) => tool.append(text));

@@ -6,19 +6,12 @@ import { History } from "./history.js";
 import { guard } from "../types/report.js";
 import { Transcript } from "../message/transcript.js";
 import type { Batch } from "../chunks/batch.js";
+import type { StateRecord } from "../../pkg/rejoin.js";
 import type { RejoinError } from "../types/errors.js";
 import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "../types/index.js";
 
 /** What the core says of a stream. */
-export interface StreamState {
-  status: StreamStatus;
-  taskId?: string;
-  attempt: number;
-  retryAt?: number;
-  error?: RejoinError;
-  /** Whose connection it is: this tab's, or another's. */
-  role: "owner" | "follower";
-}
+export type StreamState = Omit<StateRecord, "error"> & { error?: RejoinError };
 
 /** A listener while it listens. */
 export interface Subscription {

@@ -12,12 +12,13 @@ import {
 import { Channel } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "../types/errors.js";
-import { Host } from "./shell/host.js";
+import { collect, pump } from "./pump.js";
 import { CallQueue } from "./queue.js";
 import { guard } from "../types/report.js";
-import { hasTabs } from "./shell/tabs.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
+import type { ErrorRecord, Notice, OutcomeRecord, StateRecord } from "../../pkg/rejoin.js";
+import type { Batch } from "../chunks/batch.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
@@ -28,25 +29,6 @@ import type {
 export function createChatStreams(options: ChatStreamsOptions = {}): ChatStreams {
   return new Client(options);
 }
-
-/** Mirrors `with_error` in src/bindings/client.rs. */
-interface ErrorRecord {
-  code: string;
-  message: string;
-  status?: number;
-  retryable: boolean;
-  details?: string;
-}
-
-type OutcomeRecord = Omit<StreamOutcome, "error"> & { error?: ErrorRecord };
-type StateRecord = Omit<StreamState, "error"> & { error?: ErrorRecord };
-
-/** Mirrors `notice` in src/bindings/client.rs. */
-type Notice =
-  | { kind: "began" | "changed"; session: string }
-  | { kind: "tasks" }
-  | { kind: "resolve"; calls: number[]; outcome: OutcomeRecord | null }
-  | { kind: "ended"; session: string; outcome: OutcomeRecord };
 
 /** A call of the app that waits for its outcome. */
 interface Call {
@@ -72,9 +54,6 @@ const NO_METRICS: StreamMetrics = {
   droppedRecords: 0,
 };
 
-/** What the core says of a session that it does not know. */
-const IDLE = '{"status":"idle","role":"owner","attempt":0}';
-
 class Client implements ChatStreams {
   readonly #options: ChatStreamsOptions;
   readonly #channels = new Map<string, Channel>();
@@ -91,16 +70,11 @@ class Client implements ChatStreams {
   #opening: Promise<void> | undefined;
   #lastCall = 0;
   #isClosed = false;
-  /** Notices wait in the core. */
-  #isAwake = false;
 
   constructor(options: ChatStreamsOptions) {
     checkOptions(options);
     this.#options = options;
-    this.#delivery = new Delivery(options.delivery ?? "frame", {
-      waiting: (session) => this.#engine?.waiting(session) ?? 0,
-      deliver: (session) => this.#deliver(session),
-    });
+    this.#delivery = new Delivery(options.delivery ?? "frame", (session, flood) => this.#deliver(session, flood));
     if (isInitialised()) this.#makeEngine();
     else if (typeof window === "object") this.#open();
   }
@@ -117,7 +91,8 @@ class Client implements ChatStreams {
       const send: StreamRequest = typeof request === "string" ? { message: request } : request;
       const context = send.context ? JSON.stringify(send.context) : undefined;
       const id = send.messageId ?? randomId();
-      return (engine, call) => engine.start(sessionId, call, send.message, send.isUserMessage === false, context, id);
+      const record = { message: send.message, isUserMessage: send.isUserMessage !== false, context, messageId: id };
+      return (engine, call) => engine.start(sessionId, call, record);
     }) as Promise<StreamOutcome>;
   }
 
@@ -154,7 +129,6 @@ class Client implements ChatStreams {
     if (!this.#engine) return;
     this.#release(sessionId);
     this.#engine.detach(sessionId);
-    this.#drain();
     this.#queue.runNow(sessionId);
   }
 
@@ -199,7 +173,7 @@ class Client implements ChatStreams {
 
   getMetrics(sessionId?: string): StreamMetrics {
     if (sessionId !== undefined) checkId("sessionId", sessionId);
-    return this.#engine ? (JSON.parse(this.#engine.metrics(sessionId)) as StreamMetrics) : { ...NO_METRICS };
+    return this.#engine?.metrics(sessionId) ?? { ...NO_METRICS };
   }
 
   // ---- saved tasks ----
@@ -209,16 +183,16 @@ class Client implements ChatStreams {
     checkTask(task);
     const { taskId, operationId = "", toolName = "", lastMessageId = "", startedAt } = task;
     const record = { taskId, sessionId, operationId, toolName, lastMessageId, startedAt: time(startedAt ?? Date.now()) };
-    this.#whenReady({ session: sessionId, run: (engine) => void engine.setActiveTask(JSON.stringify(record)) });
+    this.#whenReady({ session: sessionId, run: (engine) => void engine.setActiveTask(record) });
   }
 
   getActiveTask(sessionId: string): ActiveTask | null {
     checkId("sessionId", sessionId);
-    return JSON.parse(this.#engine?.activeTask(sessionId) ?? "null") as ActiveTask | null;
+    return this.#engine?.activeTask(sessionId) ?? null;
   }
 
   listActiveTasks(): ActiveTask[] {
-    return JSON.parse(this.#engine?.activeTasks() ?? "[]") as ActiveTask[];
+    return this.#engine?.activeTasks() ?? [];
   }
 
   onActiveTasks(callback: () => void): () => void {
@@ -248,7 +222,6 @@ class Client implements ChatStreams {
     this.#queue.clear();
     for (const channel of this.#channels.values()) channel.interrupt();
     this.#engine?.close();
-    this.#drain();
     this.#abandonJobs(() => true);
   }
 
@@ -278,16 +251,18 @@ class Client implements ChatStreams {
 
   #makeEngine(): void {
     if (this.#isClosed || this.#engine) return;
-    const host = new Host(this.#options, {
-      wake: () => this.#wake(),
+    const engine = new Engine(this.#options, {
+      notify: (notices) => notices.forEach((notice) => this.#handle(notice)),
       deliver: (session, urgency) => this.#delivery.add(session, urgency),
+      pump: (attempt, body) => pump(body, (bytes) => engine.take(attempt, bytes)),
+      collect,
+      call: later,
     });
-    const engine = new Engine(settings(this.#options), this.#options.seed ?? Math.random(), host);
     this.#engine = engine;
-    host.connect(engine);
+    engine.begin();
     for (const session of this.#channels.keys()) engine.watch(session);
     for (const { run } of this.#jobs.splice(0)) run(engine);
-    this.#drain();
+    engine.run();
   }
 
   /** Runs a job now, or in its turn when the core is there. */
@@ -299,7 +274,6 @@ class Client implements ChatStreams {
       return;
     }
     job.run(this.#engine);
-    this.#drain();
   }
 
   /** The core could not be loaded: calls fail, records wait for the next try. */
@@ -337,7 +311,6 @@ class Client implements ChatStreams {
 
   /** A call that joined a stream that runs already: its listener hears first what it has missed, `after` what it knows. */
   #joinLive(id: number, after?: string): void {
-    this.#drain();
     const call = this.#calls.get(id);
     if (!call?.listener || call.subscription) return;
     const channel = this.#channel(call.session);
@@ -374,27 +347,14 @@ class Client implements ChatStreams {
 
   // ---- what the core tells ----
 
-  #wake(): void {
-    if (this.#isAwake) return;
-    this.#isAwake = true;
-    queueMicrotask(() => this.#drain());
-  }
-
-  /** Takes over what the core has decided. Functions of the app are only put into the queue. */
-  #drain(): void {
-    if (!this.#isAwake) return;
-    this.#isAwake = false;
-    const notices = JSON.parse(this.#engine?.takeNotices() ?? "[]") as Notice[];
-    for (const notice of notices) this.#handle(notice);
-  }
-
+  /** Functions of the app are only put into the queue: this runs within a call into the core. */
   #handle(notice: Notice): void {
     switch (notice.kind) {
       case "began":
         this.#channel(notice.session).begin();
         return this.#attachListeners(this.#channel(notice.session));
       case "changed":
-        return this.#handleChanged(this.#channel(notice.session));
+        return this.#handleChanged(this.#channel(notice.session), toState(notice.state));
       case "tasks":
         return this.#touchTasks();
       case "resolve":
@@ -404,9 +364,9 @@ class Client implements ChatStreams {
     }
   }
 
-  #handleChanged(channel: Channel): void {
+  #handleChanged(channel: Channel, state: StreamState): void {
     if (this.#isClosed) return;
-    const isNew = channel.update(toState(JSON.parse(this.#engine?.snapshot(channel.sessionId) ?? IDLE) as StateRecord));
+    const isNew = channel.update(state);
     const { status } = channel;
     const listeners = isNew ? channel.subscriptions() : [];
     this.#queue.add(channel.sessionId, () => channel.tellStatus(listeners, status));
@@ -429,19 +389,26 @@ class Client implements ChatStreams {
     });
   }
 
-  /** Hands out what waits for a session: one crossing, whatever the number of chunks. */
-  #deliver(session: string): void {
-    this.#drain();
-    const places = this.#engine?.takeBatch(session);
-    if (!places || places.length === 0) return;
-    const [words, count, text, length, names, namesLength, others] = places as unknown as [number, number, number, number, number, number, number];
-    const batch = { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength), others };
+  /**
+   * Hands out the rows of a session that are due, unless `flood` bytes of them wait: two calls into the core, whatever
+   * the number of chunks. Gives how many bytes were left to wait.
+   */
+  #deliver(session: string, flood: number): number {
+    const engine = this.#engine;
+    if (!engine) return 0;
+    const { batch, waiting } = dueAt(engine.takeDue(session, flood));
+    if (!batch) return waiting;
     const channel = this.#channel(session);
-    channel.deliver(batch, this.#options.onMalformed?.bind(this.#options));
-    if (this.#isClosed) return;
-    this.#touch(channel);
-    this.#engine?.delivered(session);
-    this.#drain();
+    try {
+      channel.deliver(batch, this.#options.onMalformed?.bind(this.#options));
+    } finally {
+      // Also what could not be handed out is confirmed: the stream would wait for it for ever.
+      if (!this.#isClosed) {
+        this.#touch(channel);
+        engine.delivered(session);
+      }
+    }
+    return 0;
   }
 
   /** Tells the watchers of a snapshot, once for all that changed by then. */
@@ -484,18 +451,17 @@ function unsubscriber(channel: Channel, subscription: Subscription): () => void 
   return () => channel.unsubscribe(subscription);
 }
 
-/** What the core reads of the options, as JSON: members not given are left out, numbers are whole (src/browser/options.rs). */
-function settings({ storageKey, userKey, taskTtlMs, stallTimeoutMs, retry, crossTab }: ChatStreamsOptions): string {
-  const { initialDelayMs, maxDelayMs, maxRetries, windowMs, repost } = retry ?? {};
-  const numbers = { taskTtlMs, stallTimeoutMs, initialDelayMs, maxDelayMs, maxRetries, windowMs };
-  const given = Object.entries(numbers).filter(([, number]) => number != null && !Number.isNaN(number));
-  return JSON.stringify({
-    ...Object.fromEntries(given.map(([name, number]) => [name, Math.min(time(number), Number.MAX_SAFE_INTEGER)])),
-    storageKey: storageKey ?? undefined,
-    userKey: userKey ?? undefined,
-    repost: repost === "never" ? repost : undefined,
-    tab: (crossTab ?? true) && hasTabs() ? randomId() : undefined,
-  });
+/** Reads what `takeDue` answers with: `Due` in src/bindings/client.rs. */
+function dueAt(address: number): { batch?: Batch; waiting: number } {
+  const [words, count, text, length, names, namesLength, others, waiting] = wordsAt(address, 8) as unknown as [number, number, number, number, number, number, number, number];
+  if (count === 0) return { waiting };
+  return { batch: { words: wordsAt(words, count).slice(), text: textAt(text, length), names: textAt(names, namesLength), others }, waiting };
+}
+
+/** Calls a function of the app once the present call into the core has returned. */
+async function later(run: (...given: any[]) => unknown, ...given: unknown[]): Promise<unknown> {
+  await undefined;
+  return run(...given);
 }
 
 function toState({ error, ...state }: StateRecord): StreamState {

@@ -1,5 +1,6 @@
 /** When chunks are handed out: once per animation frame, or as they come. */
 
+import { Urgency } from "../loader/constants.js";
 import { nextTask } from "./task.js";
 
 /** While no frame is drawn (hidden, covered, scrolled away) chunks still arrive this often, in ms. */
@@ -13,19 +14,8 @@ const FLOOD = 16 * 1024;
 /** So long a replay is shown in one piece if it can be, in ms: each frame with a part of it delays the rest by its layout. */
 const LONGEST_HOLD = 100;
 
-/** When chunks are due. Mirrors `Urgency` in src/io.rs. */
-export const enum Urgency {
-  Frame,
-  Soon,
-  Now,
-}
-
-/** Where chunks wait, and who hands them out. */
-export interface Outlet {
-  /** Bytes that wait of a session. */
-  readonly waiting: (session: string) => number;
-  readonly deliver: (session: string) => void;
-}
+/** Hands out the chunks of a session, unless `flood` bytes of them wait; gives how many bytes it left to wait. */
+export type Outlet = (session: string, flood: number) => number;
 
 /** Since when a session is due, how much of it waited before the last frame, and whether more of it is to come. */
 interface Due {
@@ -72,32 +62,36 @@ export class Delivery {
   }
 
   /** Delivers now what is due. */
-  readonly flush = (): void => this.#giveEach([...this.#due.keys()]);
+  readonly flush = (): void => {
+    this.#stopWaiting();
+    for (const session of [...this.#due.keys()]) this.#give(session);
+  };
 
   readonly #takeFrame = (): void => {
-    const due = [...this.#due].filter(([session, due]) => !this.#isFlooded(session, due));
-    this.#giveEach(due.map(([session]) => session));
+    this.#stopWaiting();
+    for (const [session, due] of [...this.#due]) this.#give(session, this.#floodOf(due));
     if (this.#due.size > 0) this.#waitForFrame();
   };
 
-  #isFlooded(session: string, due: Due): boolean {
+  /** So many bytes that wait are still coming fast: they are shown in one piece a little later. */
+  #floodOf(due: Due): number {
     // Nothing is laid out of a hidden page, and its next turn may be a minute away.
-    if (due.isOver || isHidden()) return false;
-    const before = due.bytes;
-    due.bytes = this.#outlet.waiting(session);
-    return due.bytes - before >= FLOOD && performance.now() - due.since < LONGEST_HOLD;
+    const isHeld = !due.isOver && !isHidden() && performance.now() - due.since < LONGEST_HOLD;
+    return isHeld ? due.bytes + FLOOD : Infinity;
   }
 
-  #giveEach(sessions: string[]): void {
-    this.#stopWaiting();
-    for (const session of sessions) this.#give(session);
-  }
-
-  #give(session: string): void {
-    if (!this.#due.delete(session)) return;
+  #give(session: string, flood = Infinity): void {
+    const due = this.#due.get(session);
+    if (!due) return;
+    // What is added from within is due anew.
+    this.#due.delete(session);
     if (this.#due.size === 0) this.#stopWaiting();
+    const last = this.#last;
     this.#last = performance.now();
-    this.#outlet.deliver(session);
+    const waiting = this.#outlet(session, flood);
+    if (waiting === 0) return;
+    this.#last = last;
+    this.#due.set(session, { ...due, bytes: waiting });
   }
 
   #waitForFrame(): void {

@@ -32,6 +32,19 @@ export async function pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8
   }
 }
 
+/** Reads a body to its end, or until there are `most` bytes of it, and gives them as text. */
+export async function collect(body: ReadableStream<Uint8Array>, most: number): Promise<string> {
+  const decoder = new TextDecoder();
+  const parts: string[] = [];
+  let rest = most;
+  await pump(body, (bytes) => {
+    parts.push(decoder.decode(bytes.subarray(0, rest), { stream: true }));
+    rest -= bytes.length;
+    return rest > 0;
+  });
+  return parts.join("") + decoder.decode();
+}
+
 async function addInTurns(inlet: Inlet, bytes: Uint8Array): Promise<void> {
   let began = performance.now();
   for (let at = 0; at < bytes.length && inlet.isOpen; at += SLICE) {

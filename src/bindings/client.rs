@@ -1,66 +1,146 @@
 //! `createChatStreams`: the calls of `js/streams/client.ts` on one side, the [`Driver`] on the other.
 //!
-//! Records, notices and metrics cross as JSON text: they are few, and `JSON.parse` is there anyway. Chunks cross as the
-//! columns of a batch, at most once per delivery (ARCHITECTURE, "The hot path").
+//! Requests, tasks and metrics cross as objects. Rows cross as the columns of a batch, in two calls per delivery
+//! (ARCHITECTURE, "The hot path"): `takeDue` and `delivered`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::browser::driver::{Driver, Notice};
-use crate::browser::host::Host;
-use crate::browser::news::News;
-use crate::browser::options;
-use crate::client::io::{
-    Attempt, Author, Call, Input, Origin, Outcome, OutcomeKind, Recovery, SendRequest, Status, StreamError,
-};
-use crate::client::session::Role;
+use crate::browser::driver::Driver;
+use crate::browser::face::Face;
+use crate::browser::options::Options;
+use crate::client::io::{Attempt, Author, Call, Input, Metrics, SendRequest};
 use crate::persist::ActiveTask;
 use crate::stream::batch::Batch;
-use crate::stream::bytes::decimal;
-use crate::stream::bytes::json::{Json, ObjectWriter, array};
 use crate::stream::cursor::EventId;
 
 /// One client. Every method takes `&self`: JavaScript may call one from within another.
 #[wasm_bindgen]
 pub struct Engine {
-    driver: Driver,
-    /// Taken last: JavaScript looks at it.
+    driver: Rc<Driver>,
+    /// The rows that were taken last: JavaScript looks at them.
     batch: RefCell<Batch>,
+    due: Cell<Due>,
+}
+
+/// Where the rows that are due lie in the memory, until the next call: the descriptors in words, the text and the names
+/// in bytes. `js/loader/memory.ts` reads it word by word.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Due {
+    words: u32,
+    word_count: u32,
+    text: u32,
+    text_length: u32,
+    names: u32,
+    names_length: u32,
+    /// How much of the text is no delta, in UTF-16 code units.
+    others: u32,
+    /// Bytes of rows that were not taken.
+    waiting: u32,
+}
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A message to send. */
+export interface SendRecord {
+  message: string;
+  isUserMessage: boolean;
+  /** JSON text. */
+  context: string | undefined;
+  messageId: string;
+}
+"#;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SendRecord {
+    message: String,
+    is_user_message: bool,
+    context: Option<String>,
+    message_id: String,
+}
+
+/// API.md, `ActiveTask`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskRecord {
+    task_id: String,
+    session_id: String,
+    #[serde(default)]
+    operation_id: String,
+    #[serde(default)]
+    tool_name: String,
+    #[serde(default)]
+    last_message_id: String,
+    #[serde(default)]
+    started_at: f64,
+}
+
+/// API.md, `StreamMetrics`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MetricsRecord {
+    bytes: u64,
+    events: u64,
+    chunks: u64,
+    duplicates: u64,
+    malformed: u64,
+    unknown: u64,
+    reconnects: u64,
+    resets: u64,
+    dropped_records: u64,
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Makes a client of validated options.
+    /// Makes a client of the app's options.
+    ///
+    /// # Errors
+    /// An option is of another type than API.md says.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &str, seed: f64, host: Host) -> Self {
-        Self { driver: Driver::new(options::read(options, seed), host), batch: RefCell::default() }
+    pub fn new(options: JsValue, face: Face) -> Result<Self, JsValue> {
+        let driver = Driver::new(&Options::read(options)?, face);
+        Ok(Self { driver, batch: RefCell::default(), due: Cell::default() })
     }
 
-    /// What the browser tells ([`News`]); answers whether a body is to be streamed.
-    pub fn hear(&self, news: u8, attempt: Attempt, text: &str, bytes: &[u8]) -> bool {
-        News::from_code(news).is_some_and(|news| self.driver.hear(news, attempt, text, bytes))
+    /// From now on the face is called, beginning with what happened while the client was made.
+    pub fn begin(&self) {
+        self.driver.begin();
     }
 
-    /// Bytes of a body that is streamed.
-    pub fn take(&self, attempt: Attempt, bytes: &[u8]) {
-        self.driver.handle(Input::Bytes { attempt, bytes });
+    /// The calls that waited for this client are made. Until now the storage was read once per key.
+    pub fn run(&self) {
+        self.driver.run();
+    }
+
+    /// Takes bytes of a body; answers whether more of it is wanted.
+    pub fn take(&self, attempt: Attempt, bytes: &[u8]) -> bool {
+        self.driver.is_open(attempt) && {
+            self.driver.handle(Input::Bytes { attempt, bytes });
+            self.driver.is_open(attempt)
+        }
     }
 
     /// `startStream`.
+    ///
+    /// # Errors
+    /// The request is none.
     pub fn start(
         &self,
         session: &str,
         call: Call,
-        message: String,
-        assistant: bool,
-        context: Option<String>,
-        message_id: String,
-    ) {
-        let author = if assistant { Author::Assistant } else { Author::User };
+        #[wasm_bindgen(unchecked_param_type = "SendRecord")] request: JsValue,
+    ) -> Result<(), JsValue> {
+        let SendRecord { message, is_user_message, context, message_id } = serde_wasm_bindgen::from_value(request)?;
+        let author = if is_user_message { Author::User } else { Author::Assistant };
         let request = SendRequest { message, author, context, message_id };
         self.driver.restore(session);
         self.driver.handle(Input::Start { session, call, request });
+        Ok(())
     }
 
     /// `reconnectToTask`; `false` where `after` is no cursor, and then nothing was done.
@@ -99,86 +179,53 @@ impl Engine {
         self.driver.close();
     }
 
-    /// How many bytes of chunks wait.
-    pub fn waiting(&self, session: &str) -> usize {
-        self.driver.with(|client| client.waiting(session))
+    /// Takes the rows of a session that are due, unless at least `flood` bytes of them wait. Answers with the address of
+    /// a [`Due`]. Notices that are due with them go to the face before this returns.
+    #[wasm_bindgen(js_name = takeDue)]
+    pub fn take_due(&self, session: &str, flood: f64) -> *const u32 {
+        let waiting = u32::try_from(self.driver.with(|client| client.waiting(session))).unwrap_or(u32::MAX);
+        if f64::from(waiting) >= flood {
+            self.due.set(Due { waiting, ..Due::default() });
+        } else if let Some(batch) = self.driver.apply(|client, _| client.take_batch(session)) {
+            self.due.set(due(&batch));
+            self.batch.replace(batch);
+        } else {
+            self.due.set(Due::default());
+        }
+        self.due.as_ptr().cast()
     }
 
-    /// Takes the chunks that wait. Gives where three views of the memory lie, as address and length each, until the next
-    /// call: the descriptors, in words, the text and the names, in bytes; then how much of them are no deltas (`js/chunks/batch.ts`).
-    /// Empty where none wait.
-    #[wasm_bindgen(js_name = takeBatch)]
-    pub fn take_batch(&self, session: &str) -> Vec<u32> {
-        let Some(batch) = self.driver.apply(|client, _| client.take_batch(session)) else { return Vec::new() };
-        let (words, text, names) = (batch.descriptors(), batch.bytes_of_text(), batch.names());
-        let place = |start: *const u8, length: usize| [start as u32, length as u32];
-        let answer = [
-            place(words.as_ptr().cast(), words.len()),
-            place(text.as_ptr(), text.len()),
-            place(names.as_ptr(), names.len()),
-            [batch.others(), 0],
-        ]
-        .concat();
-        self.batch.replace(batch);
-        answer
-    }
-
-    /// What `takeBatch` gave has reached every listener.
+    /// The rows that `takeDue` gave have reached every listener.
     pub fn delivered(&self, session: &str) {
         self.driver.with(|client| client.recycle(session, self.batch.take()));
         self.driver.handle(Input::Delivered { session });
     }
 
-    /// What happened since the last look, in order: a JSON array.
-    #[wasm_bindgen(js_name = takeNotices)]
-    pub fn take_notices(&self) -> String {
-        array(&mut self.driver.take_notices().into_iter().map(notice))
-    }
-
-    /// Status, task, attempt, retry time, error of a session.
-    pub fn snapshot(&self, session: &str) -> String {
-        let snapshot = self.driver.with(|client| client.snapshot(session));
-        let role = match snapshot.role {
-            Role::Owner => "owner",
-            Role::Follower => "follower",
-        };
-        let state = ObjectWriter::default().text("status", status(snapshot.status)).text("role", role);
-        let state = with_text(state.integer("attempt", snapshot.attempt.into()), "taskId", snapshot.task.as_deref());
-        with_error(state.maybe_integer("retryAt", snapshot.retry_at), snapshot.error.as_ref()).end()
-    }
-
     /// Counters, of one session or of all.
-    pub fn metrics(&self, session: Option<String>) -> String {
+    pub fn metrics(&self, session: Option<String>) -> JsValue {
         let metrics = self.driver.with(|client| client.metrics(session.as_deref()));
-        ObjectWriter::default()
-            .integer("bytes", metrics.bytes)
-            .integer("events", metrics.events)
-            .integer("chunks", metrics.chunks)
-            .integer("duplicates", metrics.duplicates)
-            .integer("malformed", metrics.malformed)
-            .integer("unknown", metrics.unknown)
-            .integer("reconnects", metrics.reconnects)
-            .integer("resets", metrics.resets)
-            .integer("droppedRecords", metrics.dropped_records)
-            .end()
+        serde_wasm_bindgen::to_value(&MetricsRecord::from(metrics)).unwrap_or_default()
     }
 
     /// `getActiveTask`.
     #[wasm_bindgen(js_name = activeTask)]
-    pub fn active_task(&self, session: &str) -> Option<String> {
-        self.driver.saved_task(session).as_ref().map(write_task)
+    pub fn active_task(&self, session: &str) -> JsValue {
+        let task = self.driver.saved_task(session).as_ref().map(TaskRecord::from);
+        serde_wasm_bindgen::to_value(&task).unwrap_or_default()
     }
 
     /// `listActiveTasks`.
     #[wasm_bindgen(js_name = activeTasks)]
-    pub fn active_tasks(&self) -> String {
-        array(&mut self.driver.saved_tasks().iter().map(write_task))
+    pub fn active_tasks(&self) -> JsValue {
+        let tasks: Vec<_> = self.driver.saved_tasks().iter().map(TaskRecord::from).collect();
+        serde_wasm_bindgen::to_value(&tasks).unwrap_or_default()
     }
 
-    /// `setActiveTask`; `false` where the record does not fit.
+    /// `setActiveTask`; `false` where the task is none.
     #[wasm_bindgen(js_name = setActiveTask)]
-    pub fn set_active_task(&self, task: &str) -> bool {
-        let Some(task) = Json::parse(task).and_then(read_task) else { return false };
+    pub fn set_active_task(&self, task: JsValue) -> bool {
+        let task = serde_wasm_bindgen::from_value::<TaskRecord>(task).ok().and_then(TaskRecord::task);
+        let Some(task) = task else { return false };
         self.driver.apply(|client, now| client.set_active_task(task, now));
         true
     }
@@ -200,89 +247,54 @@ impl Engine {
     }
 }
 
-fn notice(notice: Notice) -> String {
-    let head = |kind| ObjectWriter::default().text("kind", kind);
-    let notice = match notice {
-        Notice::Began(session) => head("began").text("session", &session),
-        Notice::Changed(session) => head("changed").text("session", &session),
-        Notice::Resolve(calls, result) => {
-            let calls = array(&mut calls.into_iter().map(|call| decimal::text(call.into())));
-            head("resolve").raw("calls", &calls).raw("outcome", &result.map_or_else(|| "null".into(), outcome))
+#[expect(clippy::cast_possible_truncation, reason = "addresses and lengths have 32 bits here")]
+fn due(batch: &Batch) -> Due {
+    let (words, text, names) = (batch.descriptors(), batch.bytes_of_text(), batch.names());
+    Due {
+        words: words.as_ptr() as u32,
+        word_count: words.len() as u32,
+        text: text.as_ptr() as u32,
+        text_length: text.len() as u32,
+        names: names.as_ptr() as u32,
+        names_length: names.len() as u32,
+        others: batch.others(),
+        waiting: 0,
+    }
+}
+
+impl From<Metrics> for MetricsRecord {
+    fn from(metrics: Metrics) -> Self {
+        let Metrics { bytes, events, chunks, duplicates, malformed, unknown, reconnects, resets, dropped_records } =
+            metrics;
+        Self { bytes, events, chunks, duplicates, malformed, unknown, reconnects, resets, dropped_records }
+    }
+}
+
+impl From<&ActiveTask> for TaskRecord {
+    #[expect(clippy::cast_precision_loss, reason = "a time, which was such a number")]
+    fn from(task: &ActiveTask) -> Self {
+        Self {
+            task_id: task.task.clone(),
+            session_id: task.session.clone(),
+            operation_id: task.operation.clone(),
+            tool_name: task.tool.clone(),
+            last_message_id: task.last.text(),
+            started_at: task.started as f64,
         }
-        Notice::Ended(session, result) => head("ended").text("session", &session).raw("outcome", &outcome(result)),
-        Notice::Tasks => head("tasks"),
-    };
-    notice.end()
-}
-
-fn outcome(outcome: Outcome) -> String {
-    let kind = match outcome.kind {
-        OutcomeKind::Finished => "finished",
-        OutcomeKind::Stopped => "stopped",
-        OutcomeKind::Failed => "failed",
-        OutcomeKind::Expired => "expired",
-        OutcomeKind::Superseded => "superseded",
-    };
-    let record = with_text(ObjectWriter::default().text("kind", kind), "taskId", outcome.task.as_deref());
-    let record = with_text(record, "finishReason", outcome.finish_reason.as_deref());
-    let record = if outcome.origin == Origin::Joined { record.flag("joined", true) } else { record };
-    with_error(record, outcome.error.as_ref()).end()
-}
-
-/// What `js/streams/client.ts` makes a `RejoinError` of.
-fn with_error(record: ObjectWriter, error: Option<&StreamError>) -> ObjectWriter {
-    let Some(error) = error else { return record };
-    let fields = ObjectWriter::default()
-        .text("code", &error.code)
-        .text("message", &error.message)
-        .maybe_integer("status", error.status.map(u64::from))
-        .flag("retryable", error.recovery == Recovery::Retryable);
-    record.raw("error", &with_text(fields, "details", error.details.as_deref()).end())
-}
-
-fn with_text(record: ObjectWriter, name: &str, text: Option<&str>) -> ObjectWriter {
-    match text {
-        Some(text) => record.text(name, text),
-        None => record,
     }
 }
 
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Idle => "idle",
-        Status::Connecting => "connecting",
-        Status::Streaming => "streaming",
-        Status::Stalled => "stalled",
-        Status::Reconnecting => "reconnecting",
-        Status::Completed => "completed",
-        Status::Stopped => "stopped",
-        Status::Error => "error",
+impl TaskRecord {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+    fn task(self) -> Option<ActiveTask> {
+        let last = self.last_message_id;
+        Some(ActiveTask {
+            task: self.task_id,
+            session: self.session_id,
+            operation: self.operation_id,
+            tool: self.tool_name,
+            last: if last.is_empty() { EventId::ZERO } else { last.parse().ok()? },
+            started: self.started_at as u64,
+        })
     }
-}
-
-/// API.md, `ActiveTask`.
-fn write_task(task: &ActiveTask) -> String {
-    ObjectWriter::default()
-        .text("taskId", &task.task)
-        .text("sessionId", &task.session)
-        .text("operationId", &task.operation)
-        .text("toolName", &task.tool)
-        .text("lastMessageId", &task.last.text())
-        .integer("startedAt", task.started)
-        .end()
-}
-
-fn read_task(json: Json<'_>) -> Option<ActiveTask> {
-    let [task, session, operation, tool, last, started] =
-        json.get(["taskId", "sessionId", "operationId", "toolName", "lastMessageId", "startedAt"]);
-    let text = |member: Option<Json<'_>>| member.and_then(Json::string);
-    let last = text(last).unwrap_or_default();
-    Some(ActiveTask {
-        task: text(task)?,
-        session: text(session)?,
-        operation: text(operation).unwrap_or_default(),
-        tool: text(tool).unwrap_or_default(),
-        last: if last.is_empty() { EventId::ZERO } else { EventId::read(last.as_bytes()).ok()? },
-        started: started.and_then(Json::integer).unwrap_or_default(),
-    })
 }

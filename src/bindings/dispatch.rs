@@ -4,11 +4,24 @@ use wasm_bindgen::prelude::*;
 
 use crate::compat::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};
 
-/// Set in the first word of a chunk whose [`Weight`] is interim.
-const INTERIM: u32 = 0x100;
+/// Flags in the first word of a chunk, beside its [`Kind`].
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkFlag {
+    /// The [`Weight`] of the chunk is interim.
+    Interim = 0x100,
+}
 
-/// Set in the handler's word where the shell is to make the chunk.
-const MADE: u32 = 0x100;
+/// Flags in the first word of a call, beside its [`Handler`].
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFlag {
+    /// JavaScript is to make the chunk.
+    Made = 0x100,
+}
+
+const INTERIM: u32 = ChunkFlag::Interim as u32;
+const MADE: u32 = CallFlag::Made as u32;
 
 /// The [`Kind`] of a type, by its number.
 #[wasm_bindgen(js_name = kindOfType)]

@@ -68,21 +68,33 @@ fn read(mut words: &[u32]) -> Vec<Message> {
 }
 
 fn role(code: u32) -> Role {
-    match code {
-        0 => Role::User,
-        1 => Role::Assistant,
-        2 => Role::Tool,
-        _ => Role::Other,
-    }
+    let roles = [Role::User, Role::Assistant, Role::Tool];
+    roles.into_iter().find(|role| *role as u32 == code).unwrap_or(Role::Other)
+}
+
+/// The [`Response`] that a message holds, in one number.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It holds none.
+    None = 0,
+    /// It is one that another takes the place of.
+    PendingMessage = 1,
+    /// It is one that stays.
+    FinalMessage = 2,
+    /// Its parts are, and another takes the place of one.
+    PendingPart = 3,
+    /// Its parts are, and they stay.
+    FinalPart = 4,
 }
 
 fn response(code: u32) -> Option<Response> {
-    let (stage, form) = match code {
-        1 => (Stage::Pending, Form::Message),
-        2 => (Stage::Final, Form::Message),
-        3 => (Stage::Pending, Form::Part),
-        4 => (Stage::Final, Form::Part),
-        _ => return None,
-    };
+    let answers = [
+        (Answer::PendingMessage, Stage::Pending, Form::Message),
+        (Answer::FinalMessage, Stage::Final, Form::Message),
+        (Answer::PendingPart, Stage::Pending, Form::Part),
+        (Answer::FinalPart, Stage::Final, Form::Part),
+    ];
+    let (_, stage, form) = answers.into_iter().find(|(answer, ..)| *answer as u32 == code)?;
     Some(Response { stage, form })
 }

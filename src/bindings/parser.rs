@@ -1,33 +1,38 @@
 //! `createParser`: bytes in; out comes what was found, as rows of numbers and one text that JavaScript cuts by lengths.
 //!
-//! | first word | words that follow | text |
-//! |---|---|---|
-//! | `EVENT` | units of event, data | these |
-//! | `ID` | units | the id |
-//! | `RETRY` | ms | |
-//! | `COMMENT` | units | the comment |
-//! | `UNKNOWN_FIELD` | units of name, value, line | these |
-//! | `INVALID_RETRY` | units of value, line | these |
-//! | `TOO_LARGE` | | |
+//! [`ParserRow`] says which words and texts a row has.
 
 use wasm_bindgen::prelude::*;
 
 use crate::stream::batch::utf16_len;
 use crate::stream::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
 
-const EVENT: u32 = 0;
-const ID: u32 = 1;
-const RETRY: u32 = 2;
-const COMMENT: u32 = 3;
-const UNKNOWN_FIELD: u32 = 4;
-const INVALID_RETRY: u32 = 5;
-const TOO_LARGE: u32 = 6;
+/// What a row is: its first word.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParserRow {
+    /// Units of event and data follow; the text is these.
+    Event = 0,
+    /// Units of the id follow; the text is the id.
+    Id = 1,
+    /// Milliseconds follow.
+    Retry = 2,
+    /// Units of the comment follow; the text is the comment.
+    Comment = 3,
+    /// Units of name, value and line follow; the text is these.
+    UnknownField = 4,
+    /// Units of value and line follow; the text is these.
+    InvalidRetry = 5,
+    /// An event is larger than the limit.
+    TooLarge = 6,
+}
 
 /// An event stream parser, and what it found since it was last asked.
 #[wasm_bindgen]
 pub struct EventStream {
     parser: Parser,
     found: Found,
+    limit: usize,
 }
 
 #[derive(Default)]
@@ -38,17 +43,23 @@ struct Found {
 
 #[wasm_bindgen]
 impl EventStream {
-    /// Accepts events of up to `limit` bytes; 16 MiB where not given.
+    /// Accepts events of up to `limit` bytes, or up to [`DEFAULT_LIMIT`].
     #[wasm_bindgen(constructor)]
     pub fn new(limit: Option<u32>) -> Self {
         let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize);
-        Self { parser: Parser::new(limit), found: Found::default() }
+        Self { parser: Parser::new(limit), found: Found::default(), limit }
+    }
+
+    /// The most bytes of an event that it accepts.
+    #[wasm_bindgen(getter)]
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Takes bytes, gives rows; the text of them is to be fetched next.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u32> {
         if self.parser.feed(bytes, &mut self.found).is_err() {
-            self.found.rows.push(TOO_LARGE);
+            self.found.rows.push(ParserRow::TooLarge as u32);
         }
         std::mem::take(&mut self.found.rows)
     }
@@ -78,8 +89,8 @@ impl EventStream {
 }
 
 impl Found {
-    fn push(&mut self, row: u32, texts: &[&[u8]]) {
-        self.rows.push(row);
+    fn push(&mut self, row: ParserRow, texts: &[&[u8]]) {
+        self.rows.push(row as u32);
         for text in texts {
             let text = String::from_utf8_lossy(text);
             self.rows.push(utf16_len(&text));
@@ -90,26 +101,26 @@ impl Found {
 
 impl Sink for Found {
     fn event(&mut self, event: Event<'_>) {
-        self.push(EVENT, &[event.kind, event.data]);
+        self.push(ParserRow::Event, &[event.kind, event.data]);
     }
 
     fn id(&mut self, id: &[u8]) {
-        self.push(ID, &[id]);
+        self.push(ParserRow::Id, &[id]);
     }
 
     fn retry(&mut self, ms: u64) {
-        self.rows.extend([RETRY, u32::try_from(ms).unwrap_or(u32::MAX)]);
+        self.rows.extend([ParserRow::Retry as u32, u32::try_from(ms).unwrap_or(u32::MAX)]);
     }
 
     fn comment(&mut self, text: &[u8]) {
-        self.push(COMMENT, &[text]);
+        self.push(ParserRow::Comment, &[text]);
     }
 
     fn unknown_field(&mut self, name: &[u8], value: &[u8], line: &[u8]) {
-        self.push(UNKNOWN_FIELD, &[name, value, line]);
+        self.push(ParserRow::UnknownField, &[name, value, line]);
     }
 
     fn invalid_retry(&mut self, value: &[u8], line: &[u8]) {
-        self.push(INVALID_RETRY, &[value, line]);
+        self.push(ParserRow::InvalidRetry, &[value, line]);
     }
 }

@@ -5,70 +5,123 @@
 //! take their place behind those that wait.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::{Rc, Weak};
 
-use super::host::Host;
-use super::news::{News, head};
-use crate::client::io::{
-    Attempt, Call, Config, Effect, Failure, Head, Input, LockMode, Millis, Network, Outcome, Page, Request, Why,
-};
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+
+use super::clock::{Browser, Clock};
+use super::codec;
+use super::face::{self, Face, Notice};
+use super::fetch::{self, Endpoint, Exchange};
+use super::options::Options;
+use super::page::{OnPageEvent, PageEvent, PageEvents};
+use super::storage::Storage;
+use super::tabs::{OnTabEvent, TabEvent, Tabs};
+use super::timer::Timer;
 use crate::client::{ActiveTask, Client};
-
-/// The host counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`] is harmless.
-const LONGEST_WAIT: Millis = 1 << 30;
-
-/// What the TypeScript face is told, in order.
-#[derive(Debug)]
-pub enum Notice {
-    /// A stream of a session begins.
-    Began(String),
-    /// The snapshot of a session changed.
-    Changed(String),
-    /// Calls of the app are done.
-    Resolve(Vec<Call>, Option<Outcome>),
-    /// A stream reached its outcome.
-    Ended(String, Outcome),
-    /// The saved tasks changed, here or in another tab.
-    Tasks,
-}
+use crate::client::io::{Attempt, Effect, Input, LockMode, Millis, Page, Request, Why};
 
 /// One client and what it holds of the outside world. Dropping it lets go of that.
 pub struct Driver {
     client: RefCell<Client>,
-    host: Host,
+    clock: Clock,
+    timer: Timer,
+    storage: Storage,
+    endpoint: Endpoint,
+    /// Gone once the client is closed: it leads to the client, which keeps this driver, a circle that no collector sees
+    /// through, because half of it is WebAssembly.
+    app: RefCell<Option<App>>,
+    exchanges: RefCell<BTreeMap<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
-    /// For when the host's timer is armed.
-    armed: Cell<Option<Millis>>,
-    draining: Cell<bool>,
+    page: RefCell<Option<PageEvents>>,
+    tabs: RefCell<Option<Rc<Tabs>>>,
+    stage: Cell<Stage>,
+    /// Keys that were read since the client was made, while that goes on.
+    fresh: RefCell<BTreeSet<String>>,
+    is_draining: Cell<bool>,
+    this: Weak<Self>,
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.host.close();
-    }
+/// What leads back to the app.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The client in TypeScript.
+    pub face: Face,
+    /// The app's `fetch`, if it gave one.
+    pub fetch: Option<Function>,
+    /// The app's headers: a `HeadersInit`, a function that gives one or a promise of one, or nothing.
+    pub headers: JsValue,
+}
+
+/// How far a client has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It is being made: its notices wait.
+    Making,
+    /// The calls that waited for it are made: what was read of the storage is fresh.
+    Starting,
+    /// It runs.
+    Running,
 }
 
 impl Driver {
     /// Makes a client, and reads what the storage holds for it.
-    #[must_use]
-    pub fn new(config: Config, host: Host) -> Self {
-        let client = RefCell::new(Client::new(config, now(&host)));
-        let (notices, armed, draining) = (RefCell::default(), Cell::default(), Cell::default());
-        let driver = Self { client, host, notices, armed, draining };
+    pub fn new(options: &Options, face: Face) -> Rc<Self> {
+        let clock = Clock::new(Browser);
+        let client = Client::new(options.config(), clock.now());
+        let driver = Rc::new_cyclic(|this| Self {
+            client: RefCell::new(client),
+            clock,
+            timer: Timer::default(),
+            storage: Storage::new(options.backend()),
+            endpoint: options.endpoint(),
+            app: RefCell::new(Some(App { face, fetch: options.fetch(), headers: options.headers() })),
+            exchanges: RefCell::default(),
+            notices: RefCell::default(),
+            page: RefCell::default(),
+            tabs: RefCell::default(),
+            stage: Cell::new(Stage::Making),
+            fresh: RefCell::default(),
+            is_draining: Cell::new(false),
+            this: this.clone(),
+        });
         driver.join_tabs();
         driver.restore_all();
         driver.handle(Input::Restored);
         driver
     }
 
-    /// Tells the client, and carries out what it decides.
+    /// From now on the face gets notices, and the page's events are heard, beginning with what is already so.
+    pub fn begin(&self) {
+        self.stage.set(Stage::Starting);
+        let this = self.this.clone();
+        let handle: OnPageEvent = Rc::new(move |event| {
+            if let Some(driver) = this.upgrade() {
+                driver.handle_page_event(event);
+            }
+        });
+        let page = PageEvents::listen(&handle);
+        self.page.replace(Some(page));
+        self.notify();
+    }
+
+    /// The calls that waited for this client are made: the storage is read afresh from now on.
+    pub fn run(&self) {
+        self.stage.set(Stage::Running);
+        self.fresh.take();
+    }
+
+    /// Hands an input to the client, and carries out what it decides.
     pub fn handle(&self, input: Input<'_>) {
-        self.with(|client| client.handle(input, now(&self.host)));
+        self.with(|client| client.handle(input, self.clock.now()));
         self.settle();
     }
 
     /// Looks at or changes the client; what it decides is carried out afterwards.
     pub fn apply<T>(&self, change: impl FnOnce(&mut Client, Millis) -> T) -> T {
-        let answer = self.with(|client| change(client, now(&self.host)));
+        let answer = self.with(|client| change(client, self.clock.now()));
         self.settle();
         answer
     }
@@ -86,11 +139,8 @@ impl Driver {
     /// The same for all saved sessions.
     pub fn restore_all(&self) {
         let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
-        let keys = self.host.keys(&prefix);
-        let mut rest = keys.as_str();
-        while let Some((key, next)) = rest.split_once('\0') {
-            self.restore_key(key);
-            rest = next;
+        for key in self.storage.keys(&prefix) {
+            self.restore_key(&key);
         }
         self.restore_key(&legacy);
     }
@@ -102,190 +152,249 @@ impl Driver {
 
     /// The same for all saved sessions.
     pub fn saved_tasks(&self) -> Vec<ActiveTask> {
-        let keys = self.host.keys(&self.with(|client| client.key_prefix().to_owned()));
-        keys.split_terminator('\0').filter_map(|key| self.read_task(key)).collect()
+        let keys = self.storage.keys(&self.with(|client| client.key_prefix().to_owned()));
+        keys.iter().filter_map(|key| self.read_task(key)).collect()
     }
 
     fn read_task(&self, key: &str) -> Option<ActiveTask> {
-        let value = self.host.read(key);
-        self.with(|client| client.stored_task(key, value.as_deref(), now(&self.host)))
+        let stored = codec::stored(self.storage.read(key).as_deref());
+        self.with(|client| client.stored_task(key, stored, self.clock.now()))
     }
 
-    /// What waits to be told, and forgets it.
-    pub fn take_notices(&self) -> Vec<Notice> {
-        self.notices.take()
-    }
-
-    /// Lets go of everything: streams, timer, listeners. A message that is on its way is not called back; its request
-    /// gives itself up when it is answered and finds nobody waiting.
+    /// Lets go of everything: streams, timer, listeners, locks. A message that is on its way is not called back; its
+    /// request gives itself up when it is answered and finds nobody waiting.
     pub fn close(&self) {
         self.handle(Input::Close);
-        self.host.close();
+        drop(self.page.take());
+        self.leave_tabs();
+        self.timer.disarm();
+        drop(self.exchanges.take());
+        drop(self.app.take());
     }
 
-    /// What the browser tells; answers whether a body is to be streamed.
-    pub fn hear(&self, news: News, attempt: Attempt, text: &str, bytes: &[u8]) -> bool {
-        let failed = |failure: fn(String) -> Failure| Input::Failed { attempt, failure: failure(text.into()) };
-        self.handle(match news {
-            News::Opened => return self.hear_head(attempt, head(text)),
-            News::Answered => Input::Answered { attempt, head: head(text), body: bytes },
-            News::Ended => Input::Ended { attempt },
-            News::NetworkFailed => failed(Failure::Network),
-            News::HeadersFailed => failed(Failure::Headers),
-            News::UrlInvalid => failed(Failure::InvalidUrl),
-            News::Posted => Input::Tab { message: text },
-            News::Locked => {
-                self.restore(text);
-                Input::Locked { session: text }
-            }
-            News::LockLost => Input::LockLost { session: text },
-            News::LocksRefused => {
-                self.host.leave();
-                Input::Alone
-            }
-            News::Online => Input::Network(Network::Online),
-            News::Offline => Input::Network(Network::Offline),
-            News::Shown => Input::Page(Page::Shown),
-            News::Hidden => Input::Page(Page::Hidden),
-            News::Left => {
-                self.handle(Input::Page(Page::Left));
-                self.host.leave();
-                return false;
-            }
-            News::Returned => {
-                self.catch_up();
-                Input::Page(Page::Returned)
-            }
-            News::KeyChanged => return self.hear_key(text),
-            News::KeysCleared => return self.restore_known(),
-            News::Rang => {
-                self.armed.set(None);
-                let stops = self.with(|client| client.due_stops(now(&self.host)));
-                stops.iter().for_each(|session| self.restore(session));
-                Input::Timeout
-            }
-        });
-        false
-    }
-
-    fn hear_head(&self, attempt: Attempt, head: Head<'_>) -> bool {
-        let is_stream = head.is_event_stream();
-        if is_stream {
-            self.handle(Input::Opened { attempt, head });
+    /// Ends a request with this input; `false` where it had ended already.
+    pub fn end(&self, attempt: Attempt, input: Input<'_>) -> bool {
+        let is_open = self.exchanges.borrow_mut().remove(&attempt).is_some();
+        if is_open {
+            self.handle(input);
         }
-        is_stream
+        is_open
+    }
+
+    /// Whether anybody waits for a request.
+    pub fn is_open(&self, attempt: Attempt) -> bool {
+        self.exchanges.borrow().contains_key(&attempt)
+    }
+
+    /// Where requests go, and how.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What leads back to the app, until the client is closed.
+    pub fn app(&self) -> Option<App> {
+        self.app.borrow().clone()
     }
 
     fn restore_key(&self, key: &str) {
-        let value = self.host.read(key);
-        self.handle(Input::Stored { key, value: value.as_deref() });
+        if self.stage.get() != Stage::Running && !self.fresh.borrow_mut().insert(key.to_owned()) {
+            return;
+        }
+        self.reread_key(key);
     }
 
-    /// The channel is that of the storage keys: the tabs that share records share streams.
-    fn join_tabs(&self) {
-        let name = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned()));
-        if name.is_some_and(|name| !self.host.join(&name)) {
-            self.handle(Input::Alone);
+    fn reread_key(&self, key: &str) {
+        let text = self.storage.read(key);
+        let is_legacy = self.with(|client| key == client.legacy_key());
+        let read = if is_legacy { codec::stored_legacy } else { codec::stored };
+        self.handle(Input::Stored { key, value: read(text.as_deref()) });
+    }
+
+    // ---- the page ----
+
+    fn handle_page_event(&self, event: PageEvent) {
+        match event {
+            PageEvent::Network(network) => self.handle(Input::Network(network)),
+            PageEvent::Page(Page::Left) => {
+                self.handle(Input::Page(Page::Left));
+                // An open channel would keep the page out of the back-forward cache.
+                self.leave_tabs();
+            }
+            PageEvent::Page(Page::Returned) => {
+                self.catch_up();
+                self.handle(Input::Page(Page::Returned));
+            }
+            PageEvent::Page(page) => self.handle(Input::Page(page)),
+            PageEvent::Stored(Some(key)) => self.handle_key(&key),
+            PageEvent::Stored(None) => self.restore_known(),
         }
     }
 
-    fn lock(&self, session: &str, mode: LockMode) {
-        let name = self.with(|client| client.record_key(session));
-        self.host.lock(session, &name, mode == LockMode::Steal);
-    }
-
-    /// An open channel would have kept the page out of the back-forward cache. What other tabs wrote while it was away,
-    /// nobody has told it.
+    /// Nobody has told the page what other tabs wrote while it was away.
     fn catch_up(&self) {
         self.join_tabs();
         self.restore_known();
         self.restore_all();
     }
 
-    fn hear_key(&self, key: &str) -> bool {
+    fn handle_key(&self, key: &str) {
         let is_ours = self.with(|client| key.starts_with(client.key_prefix()) || key == client.legacy_key());
         if is_ours {
-            self.tell(Notice::Tasks);
-            self.restore_key(key);
+            self.add_notice(Notice::Tasks);
+            self.reread_key(key);
         }
-        false
     }
 
-    fn restore_known(&self) -> bool {
+    fn restore_known(&self) {
         let sessions: Vec<_> = self.with(|client| client.recorded_sessions().cloned().collect());
-        self.tell(Notice::Tasks);
+        self.add_notice(Notice::Tasks);
         sessions.iter().for_each(|session| self.restore(session));
-        false
+        self.settle();
     }
 
-    /// Drains the client's effects, then arms the timer, then tells the face. Not entered twice: an input that comes
+    // ---- other tabs ----
+
+    /// The channel is that of the storage keys: the tabs that share records share streams.
+    fn join_tabs(&self) {
+        let Some(name) = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned())) else {
+            return;
+        };
+        let this = self.this.clone();
+        let handle: OnTabEvent = Rc::new(move |event| {
+            if let Some(driver) = this.upgrade() {
+                driver.handle_tab_event(event);
+            }
+        });
+        self.leave_tabs();
+        let tabs = Tabs::join(&name, handle).map(Rc::new);
+        let is_alone = tabs.is_none();
+        self.tabs.replace(tabs);
+        if is_alone {
+            self.handle(Input::Alone);
+        }
+    }
+
+    fn leave_tabs(&self) {
+        let tabs = self.tabs.take();
+        drop(tabs);
+    }
+
+    fn handle_tab_event(&self, event: TabEvent) {
+        match event {
+            TabEvent::Message(message) => {
+                if let Some(message) = codec::envelope(message) {
+                    self.handle(Input::Tab { message });
+                }
+            }
+            TabEvent::Locked(session) => {
+                self.restore(&session);
+                self.handle(Input::Locked { session: &session });
+            }
+            TabEvent::LockLost(session) => self.handle(Input::LockLost { session: &session }),
+            TabEvent::Refused => {
+                self.leave_tabs();
+                self.handle(Input::Alone);
+            }
+        }
+    }
+
+    fn lock(&self, session: &str, mode: LockMode) {
+        let name = self.with(|client| client.record_key(session));
+        self.with_tabs(|tabs| tabs.lock(session, &name, mode));
+    }
+
+    fn with_tabs(&self, act: impl FnOnce(&Tabs)) {
+        let tabs = self.tabs.borrow().clone();
+        if let Some(tabs) = tabs {
+            act(&tabs);
+        }
+    }
+
+    // ---- effects ----
+
+    /// Drains the client's effects, then arms the timer, then notifies the face. Not entered twice: an input that comes
     /// from within finds the loop below still running.
     fn settle(&self) {
-        if self.draining.replace(true) {
+        if self.is_draining.replace(true) {
             return;
         }
         while let Some(effect) = self.with(Client::poll) {
             self.perform(effect);
         }
-        self.draining.set(false);
+        self.is_draining.set(false);
         self.arm();
-        if !self.notices.borrow().is_empty() {
-            self.host.wake();
-        }
+        self.notify();
     }
 
     fn perform(&self, effect: Effect) {
         match effect {
-            Effect::Open { attempt, request, why } => self.open(attempt, &request, why),
-            Effect::Abort { attempt } => self.host.abort(attempt),
+            Effect::Open { attempt, request, why } => self.open(attempt, request, why),
+            Effect::Abort { attempt } => {
+                let exchange = self.exchanges.borrow_mut().remove(&attempt);
+                exchange.iter().for_each(Exchange::abort);
+            }
             Effect::Save { key, value } => {
-                self.host.write(&key, &value);
-                self.tell(Notice::Tasks);
+                if let Some(text) = codec::entry_text(&value) {
+                    self.storage.write(&key, &text);
+                }
+                self.add_notice(Notice::Tasks);
             }
             Effect::Remove { key } => {
-                self.host.remove(&key);
-                self.tell(Notice::Tasks);
+                self.storage.remove(&key);
+                self.add_notice(Notice::Tasks);
             }
             Effect::Lock { session, mode } => self.lock(&session, mode),
-            Effect::Unlock { session } => self.host.unlock(&session),
-            Effect::Post { message } => self.host.post(&message),
-            Effect::Began { session } => self.tell(Notice::Began(session)),
-            Effect::Deliver { session, urgency } => self.host.deliver(&session, urgency as u8),
-            Effect::Changed { session } => self.tell(Notice::Changed(session)),
-            Effect::Resolve { calls, outcome } => self.tell(Notice::Resolve(calls, outcome)),
-            Effect::Ended { session, outcome } => self.tell(Notice::Ended(session, outcome)),
+            Effect::Unlock { session } => self.with_tabs(|tabs| tabs.unlock(&session)),
+            Effect::Post { message } => self.with_tabs(|tabs| tabs.post(&codec::message(&message))),
+            Effect::Began { session } => self.add_notice(Notice::Began(session)),
+            Effect::Deliver { session, urgency } => {
+                if let Some(app) = self.app() {
+                    app.face.deliver(&session, urgency);
+                }
+            }
+            Effect::Changed { session } => self.add_notice(Notice::Changed(session)),
+            Effect::Resolve { calls, outcome } => self.add_notice(Notice::Resolve(calls, outcome)),
+            Effect::Ended { session, outcome } => self.add_notice(Notice::Ended(session, outcome)),
         }
     }
 
-    fn open(&self, attempt: Attempt, request: &Request, why: Why) {
-        let why = match why {
-            Why::Send => "send",
-            Why::Resume => "resume",
-            Why::Unauthorized => "unauthorized",
-        };
-        self.host.open(attempt, request.method(), &request.path(), request.body(), why, request.expects_stream());
+    fn open(&self, attempt: Attempt, request: Request, why: Why) {
+        if let Some(this) = self.this.upgrade() {
+            let exchange = fetch::start(&this, attempt, request, why);
+            self.exchanges.borrow_mut().insert(attempt, exchange);
+        }
     }
 
-    fn tell(&self, notice: Notice) {
+    fn add_notice(&self, notice: Notice) {
         self.notices.borrow_mut().push(notice);
+    }
+
+    /// Sends the notices that wait to the face.
+    fn notify(&self) {
+        if self.stage.get() == Stage::Making || self.notices.borrow().is_empty() {
+            return;
+        }
+        let notices = self.notices.take();
+        if let Some(app) = self.app() {
+            let notices = face::notices(notices, |session| self.with(|client| client.snapshot(session)));
+            app.face.notify(notices);
+        }
     }
 
     fn arm(&self) {
         let deadline = self.with(|client| client.deadline());
-        // A deadline moves on with every read: its timer rings too early, and is armed anew only then.
-        let is_covered = match (self.armed.get(), deadline) {
-            (Some(armed), Some(deadline)) => armed <= deadline,
-            (armed, deadline) => armed == deadline,
-        };
-        if !is_covered {
-            self.armed.set(deadline);
-            let wait = deadline.map(|at| at.saturating_sub(now(&self.host)).min(LONGEST_WAIT));
-            self.host.arm(wait.and_then(|ms| i32::try_from(ms).ok()).unwrap_or(-1));
-        }
+        let this = self.this.clone();
+        self.timer.arm(deadline, self.clock.now(), move || {
+            if let Some(driver) = this.upgrade() {
+                driver.handle_timeout();
+            }
+        });
     }
-}
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
-fn now(host: &Host) -> Millis {
-    host.now() as Millis
+    fn handle_timeout(&self) {
+        self.timer.rang();
+        let stops = self.with(|client| client.due_stops(self.clock.now()));
+        stops.iter().for_each(|session| self.restore(session));
+        self.handle(Input::Timeout);
+    }
 }

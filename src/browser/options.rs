@@ -1,42 +1,120 @@
-//! The options of `createChatStreams` as they cross from JavaScript, and the core's settings they become: every number
-//! clamped to what makes sense, whatever the app gave. `js/streams/arguments.ts` has told the app of wrong types already.
+//! The options of `createChatStreams`, and the core's settings that they become: every number is clamped to what makes
+//! sense, whatever the app gave. `js/streams/arguments.ts` has told the app of wrong types already.
 
+use js_sys::Function;
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::fetch::Endpoint;
+use super::reflect::{function, object, property};
+use super::storage::Backend;
+use super::tabs;
 use crate::client::io::{Config, Millis, Repost};
-use crate::stream::bytes::json::Json;
 
-const DAY: Millis = 86_400_000;
+const DAY: f64 = 86_400_000.0;
 
-/// Reads the settings, of which some may be missing: whole numbers in milliseconds, and texts. `seed` is the jitter's.
-#[must_use]
-pub fn read(json: &str, seed: f64) -> Config {
-    let defaults = Config::default();
-    let [storage_key, user_key, tab, repost, task_ttl, stall_timeout] =
-        members(json, ["storageKey", "userKey", "tab", "repost", "taskTtlMs", "stallTimeoutMs"]);
-    let [initial_delay, max_delay, max_retries, window] =
-        members(json, ["initialDelayMs", "maxDelayMs", "maxRetries", "windowMs"]);
-    Config {
-        storage_key: text(storage_key).unwrap_or(defaults.storage_key),
-        user_key: text(user_key).unwrap_or_default(),
-        task_ttl: number(task_ttl, 1_000, 365 * DAY).unwrap_or(defaults.task_ttl),
-        initial_delay: number(initial_delay, 1, DAY).unwrap_or(defaults.initial_delay),
-        max_delay: number(max_delay, 1, DAY).unwrap_or(defaults.max_delay),
-        max_retries: number(max_retries, 0, 1_000_000).and_then(|retries| u32::try_from(retries).ok()),
-        window: number(window, 0, 365 * DAY).unwrap_or(defaults.window),
-        repost: if repost.is_some() { Repost::Never } else { Repost::SameId },
-        stall_timeout: number(stall_timeout, 10, DAY),
-        seed: seed.to_bits(),
-        tab: text(tab),
+/// The app's options. Numbers are JavaScript's: they may have fractions or be infinite.
+#[derive(Debug)]
+pub struct Options {
+    settings: Settings,
+    /// The app's object, which also has functions and objects that no settings are.
+    given: JsValue,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Settings {
+    base_url: Option<String>,
+    credentials: Option<String>,
+    storage_key: Option<String>,
+    user_key: Option<String>,
+    task_ttl_ms: Option<f64>,
+    stall_timeout_ms: Option<f64>,
+    retry: Option<Retry>,
+    seed: Option<f64>,
+    cross_tab: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Retry {
+    initial_delay_ms: Option<f64>,
+    max_delay_ms: Option<f64>,
+    max_retries: Option<f64>,
+    window_ms: Option<f64>,
+    repost: Option<String>,
+}
+
+impl Options {
+    /// Reads the app's object.
+    ///
+    /// # Errors
+    /// A setting is of another type than API.md says.
+    pub fn read(given: JsValue) -> Result<Self, serde_wasm_bindgen::Error> {
+        Ok(Self { settings: serde_wasm_bindgen::from_value(given.clone())?, given })
+    }
+
+    /// The settings of the core.
+    pub fn config(&self) -> Config {
+        let settings = &self.settings;
+        let none = Retry::default();
+        let retry = settings.retry.as_ref().unwrap_or(&none);
+        let defaults = Config::default();
+        Config {
+            storage_key: settings.storage_key.clone().unwrap_or(defaults.storage_key),
+            user_key: settings.user_key.clone().unwrap_or_default(),
+            task_ttl: time(settings.task_ttl_ms, 1_000.0, 365.0 * DAY).unwrap_or(defaults.task_ttl),
+            initial_delay: time(retry.initial_delay_ms, 1.0, DAY).unwrap_or(defaults.initial_delay),
+            max_delay: time(retry.max_delay_ms, 1.0, DAY).unwrap_or(defaults.max_delay),
+            max_retries: time(retry.max_retries, 0.0, 1e6).and_then(|retries| u32::try_from(retries).ok()),
+            window: time(retry.window_ms, 0.0, 365.0 * DAY).unwrap_or(defaults.window),
+            repost: if retry.repost.as_deref() == Some("never") { Repost::Never } else { Repost::SameId },
+            stall_timeout: time(settings.stall_timeout_ms, 10.0, DAY),
+            seed: settings.seed.unwrap_or_else(js_sys::Math::random).to_bits(),
+            tab: self.shares_tabs().then(random_name),
+        }
+    }
+
+    /// Where requests go, and how.
+    pub fn endpoint(&self) -> Endpoint {
+        let base_url = self.settings.base_url.as_deref().unwrap_or("/api/chat").trim_end_matches('/').into();
+        Endpoint { base_url, credentials: self.settings.credentials.clone() }
+    }
+
+    /// The app's `fetch`, if it gave one.
+    pub fn fetch(&self) -> Option<Function> {
+        function(&self.given, "fetch")
+    }
+
+    /// The app's headers, or a function that gives them.
+    pub fn headers(&self) -> JsValue {
+        property(&self.given, "headers").unwrap_or_default()
+    }
+
+    /// Where saved tasks are kept.
+    pub fn backend(&self) -> Backend {
+        match object(&self.given, "storage") {
+            Some(storage) => Backend::Custom(storage.unchecked_into()),
+            None if property(&self.given, "storage").is_some_and(|name| name == "memory") => Backend::Memory,
+            None => Backend::Local,
+        }
+    }
+
+    fn shares_tabs(&self) -> bool {
+        self.settings.cross_tab.unwrap_or(true) && tabs::are_supported()
     }
 }
 
-fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> [Option<Json<'a>>; N] {
-    Json::parse(json).map_or([None; N], |json| json.get(names))
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]
+fn time(given: Option<f64>, low: f64, high: f64) -> Option<Millis> {
+    let given = given.filter(|number| !number.is_nan())?;
+    // Not by `clamp`, whose panic prints floating point numbers, which costs 3 kB.
+    Some(given.max(low).min(high) as Millis)
 }
 
-fn text(member: Option<Json<'_>>) -> Option<String> {
-    member.and_then(Json::string)
-}
-
-fn number(member: Option<Json<'_>>, low: u64, high: u64) -> Option<u64> {
-    Some(member?.integer()?.max(low).min(high))
+/// A name that no other tab has.
+fn random_name() -> String {
+    let part =
+        || String::from(js_sys::Number::from(js_sys::Math::random()).to_string_with_radix(36).unwrap_or_default());
+    [part(), part()].concat()
 }

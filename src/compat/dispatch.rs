@@ -19,6 +19,7 @@ const OPERATIONS: usize = 256;
 const OPEN_BLOCKS: usize = 1024;
 
 /// What a chunk is to the dispatcher.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -73,6 +74,7 @@ pub struct Item {
 }
 
 /// The handlers, in the order of API.md.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Handler {

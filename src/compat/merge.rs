@@ -25,6 +25,7 @@ pub type Text = u32;
 pub type Key = u32;
 
 /// Who a message is from.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Opens a turn.

@@ -2,6 +2,7 @@
 //! the table). The streaming client carries more than this table; see [`chunk`](crate::stream::chunk).
 
 /// What `normalizeStreamChunk` makes of a chunk.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Form {

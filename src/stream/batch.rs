@@ -19,6 +19,7 @@ use crate::stream::chunk::{
 use crate::stream::cursor::EventId;
 
 /// When a delivery is due.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// By the app's delivery rule.
@@ -29,30 +30,99 @@ pub enum Urgency {
     Now,
 }
 
-const DELTA: u32 = 0;
-const JSON: u32 = 1;
-const MALFORMED: u32 = 2;
-const RESET: u32 = 3;
-const TOOL: u32 = 4;
+/// What a row is: the lowest bits of its first word.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// A delta.
+    Delta = 0,
+    /// A JSON array of chunks.
+    Json = 1,
+    /// A frame that is no chunk.
+    Malformed = 2,
+    /// The mark that everything before is void.
+    Reset = 3,
+    /// A call of a tool, or its result.
+    Tool = 4,
+}
 
-const LEGACY: u32 = 0;
-const TEXT: u32 = 1 << 4;
-const REASONING: u32 = 2 << 4;
-const TOOL_INPUT: u32 = 3 << 4;
+/// What a delta is of: bits of the first word of its row.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaSort {
+    /// Text without a block, of the legacy dialect.
+    Legacy = 0x00,
+    /// Text of a block.
+    Text = 0x10,
+    /// Reasoning.
+    Reasoning = 0x20,
+    /// The input of a tool's call.
+    ToolInput = 0x30,
+}
+
+/// Why a frame is no chunk: bits of the first word of its row.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// It is not JSON.
+    NotJson = 0x00,
+    /// It has no `type` that is a string.
+    NoType = 0x10,
+}
+
+/// How the first word of a row is cut.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowBits {
+    /// Where the length of the event id stands, which is at most 41.
+    IdShift = 16,
+    /// The bits of the [`RowKind`].
+    Kind = 0x00f,
+    /// The bits of the [`DeltaSort`] or the [`Defect`].
+    Sort = 0x0f0,
+    /// The chunk lies at or before the cursor that was saved.
+    Replayed = 0x200,
+}
+
+/// Flags of a delta's row.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaFlag {
+    /// The block is another than that of the delta before.
+    NewBlock = 0x400,
+}
+
+/// Flags of a tool's row.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolFlag {
+    /// It is a result and no call.
+    Output = 0x010,
+    /// The tool is named.
+    Named = 0x400,
+}
+
+const DELTA: u32 = RowKind::Delta as u32;
+const JSON: u32 = RowKind::Json as u32;
+const MALFORMED: u32 = RowKind::Malformed as u32;
+const RESET: u32 = RowKind::Reset as u32;
+const TOOL: u32 = RowKind::Tool as u32;
+
+const LEGACY: u32 = DeltaSort::Legacy as u32;
+const TEXT: u32 = DeltaSort::Text as u32;
+const REASONING: u32 = DeltaSort::Reasoning as u32;
+const TOOL_INPUT: u32 = DeltaSort::ToolInput as u32;
 
 const INPUT: u32 = 0;
-const OUTPUT: u32 = 1 << 4;
+const OUTPUT: u32 = ToolFlag::Output as u32;
 
-/// Where the length of the id stands, which is at most 41.
-const ID: u32 = 16;
-const REPLAYED: u32 = 1 << 9;
-/// The block is another than that of the delta before.
-const NEW_BLOCK: u32 = 1 << 10;
-/// The tool is named.
-const NAMED: u32 = 1 << 10;
+const ID: u32 = RowBits::IdShift as u32;
+const REPLAYED: u32 = RowBits::Replayed as u32;
+const NEW_BLOCK: u32 = DeltaFlag::NewBlock as u32;
+const NAMED: u32 = ToolFlag::Named as u32;
 
-const NOT_JSON: u32 = 0;
-const NO_TYPE: u32 = 1 << 4;
+const NOT_JSON: u32 = Defect::NotJson as u32;
+const NO_TYPE: u32 = Defect::NoType as u32;
 
 /// The first has the name 1.
 const NO_PATTERN: PatternName = 0;

@@ -1,0 +1,82 @@
+//! Records, tab messages and bodies between the values of JavaScript and the structs of the core. The browser parses and
+//! writes the JSON; what it parsed may have any shape.
+
+use js_sys::{Array, Date, JSON, Object, Reflect};
+use serde::de::DeserializeOwned;
+use wasm_bindgen::prelude::*;
+
+use super::reflect::property;
+use crate::client::io::Millis;
+use crate::client::{Entry, Envelope, LegacyEntry, Stored};
+use crate::protocol::body::Body;
+use crate::protocol::request::SendBody;
+
+/// A saved record as the text that the storage keeps; `None` where a number of it is too large for JavaScript.
+pub fn entry_text(entry: &Entry) -> Option<String> {
+    let value = serde_wasm_bindgen::to_value(entry).ok()?;
+    JSON::stringify(&value).ok()?.as_string()
+}
+
+/// What the storage keeps under the key of a record.
+pub fn stored(text: Option<&str>) -> Stored {
+    let Some(text) = text else { return Stored::Nothing };
+    JSON::parse(text).ok().and_then(read).map_or(Stored::Unreadable, Stored::Entry)
+}
+
+/// What the storage keeps under the key of the TypeScript layer: a map from session to task. Values that are no tasks
+/// are left out.
+pub fn stored_legacy(text: Option<&str>) -> Stored {
+    let Some(text) = text else { return Stored::Nothing };
+    let map = JSON::parse(text).ok().and_then(|map| map.dyn_into::<Object>().ok());
+    map.map_or(Stored::Unreadable, |map| {
+        Stored::Legacy(Object::entries(&map).iter().filter_map(legacy_entry).collect())
+    })
+}
+
+fn legacy_entry(member: JsValue) -> Option<LegacyEntry> {
+    let member: Array = member.unchecked_into();
+    let task = member.get(1);
+    let started = property(&task, "startedAt").and_then(|started| time(&started));
+    let mut entry: LegacyEntry = read(task)?;
+    (entry.session, entry.started) = (member.get(0).as_string()?, started);
+    Some(entry)
+}
+
+/// A time that was written as milliseconds or as a date.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+fn time(value: &JsValue) -> Option<Millis> {
+    let ms = value.as_f64().or_else(|| value.as_string().map(|date| Date::parse(&date)))?;
+    (!ms.is_nan()).then_some(ms as Millis)
+}
+
+/// A message to the other tabs as a value that the channel clones.
+pub fn message(envelope: &Envelope) -> JsValue {
+    serde_wasm_bindgen::to_value(envelope).unwrap_or_default()
+}
+
+/// A message of another tab, which may be anything.
+pub fn envelope(message: JsValue) -> Option<Envelope> {
+    read(message)
+}
+
+/// The body of a request as JSON text.
+pub fn body_text(body: &SendBody<'_>) -> JsValue {
+    let value = serde_wasm_bindgen::to_value(body).unwrap_or_default();
+    for (name, json) in &body.json {
+        if let Ok(member) = JSON::parse(json) {
+            let _ = Reflect::set(&value, &(*name).into(), &member);
+        }
+    }
+    JSON::stringify(&value).map(Into::into).unwrap_or_default()
+}
+
+/// The body of an answer; `None` where it is no JSON object.
+pub fn body(text: &str) -> Option<Body> {
+    let value = JSON::parse(text).ok().filter(|value| value.is_object() && !Array::is_array(value))?;
+    let details = property(&value, "detail").and_then(|detail| JSON::stringify(&detail).ok()?.as_string());
+    Some(Body { details, ..read(value)? })
+}
+
+fn read<T: DeserializeOwned>(value: JsValue) -> Option<T> {
+    serde_wasm_bindgen::from_value(value).ok()
+}

@@ -1,0 +1,227 @@
+//! What the shell calls in TypeScript, and the notices that it sends there.
+//!
+//! None of the calls runs code of the app before the call into the WebAssembly has returned, and none of them throws.
+
+use js_sys::{Array, Function, Promise};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::client::io::{Call, Origin, Outcome, OutcomeKind, Recovery, Status, StreamError};
+use crate::client::session::{Role, Snapshot};
+use crate::stream::batch::Urgency;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Made by `js/streams/client.ts` for each client.
+    #[wasm_bindgen(typescript_type = "Face")]
+    #[derive(Clone, Debug)]
+    pub type Face;
+
+    /// Takes an array of notices, in order.
+    #[wasm_bindgen(method)]
+    pub fn notify(this: &Face, notices: JsValue);
+
+    /// Rows of a session wait. This is no notice, because it comes with every batch: this way it costs one string.
+    #[wasm_bindgen(method)]
+    pub fn deliver(this: &Face, session: &str, urgency: Urgency);
+
+    /// Reads a body to its end and hands every part to `Engine.take` until that wants no more. TypeScript reads it,
+    /// because a future for each read is dearer. Rejects where the body breaks or gives something else than bytes.
+    #[wasm_bindgen(method, catch)]
+    pub fn pump(this: &Face, attempt: u32, body: &JsValue) -> Result<Promise, JsValue>;
+
+    /// Gives a body as text, of which at most `most` bytes are read.
+    #[wasm_bindgen(method, catch)]
+    pub fn collect(this: &Face, body: &JsValue, most: f64) -> Result<Promise, JsValue>;
+
+    /// Calls a function of the app once this call into the WebAssembly has returned, so that it may call any method.
+    #[wasm_bindgen(method, catch, variadic)]
+    pub fn call(this: &Face, function: &Function, given: &Array) -> Result<Promise, JsValue>;
+}
+
+/// What happened to a client, for its promises, snapshots and callbacks.
+#[derive(Debug)]
+pub enum Notice {
+    /// A stream of a session begins.
+    Began(String),
+    /// The snapshot of a session changed.
+    Changed(String),
+    /// Calls of the app are done.
+    Resolve(Vec<Call>, Option<Outcome>),
+    /// A stream reached its outcome.
+    Ended(String, Outcome),
+    /// The saved tasks changed, here or in another tab.
+    Tasks,
+}
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `RejoinError` is made of. */
+export interface ErrorRecord {
+  code: string;
+  message: string;
+  status?: number;
+  retryable: boolean;
+  /** JSON text. */
+  details?: string;
+}
+
+/** How a stream ended. */
+export interface OutcomeRecord {
+  kind: "finished" | "stopped" | "failed" | "expired" | "superseded";
+  taskId?: string;
+  finishReason?: string;
+  joined?: true;
+  error?: ErrorRecord;
+}
+
+/** What a stream is doing. */
+export interface StateRecord {
+  status: "idle" | "connecting" | "streaming" | "stalled" | "reconnecting" | "completed" | "stopped" | "error";
+  role: "owner" | "follower";
+  attempt: number;
+  taskId?: string;
+  retryAt?: number;
+  error?: ErrorRecord;
+}
+
+/** What happened to a client. */
+export type Notice =
+  | { kind: "began"; session: string }
+  | { kind: "changed"; session: string; state: StateRecord }
+  | { kind: "tasks" }
+  | { kind: "resolve"; calls: number[]; outcome?: OutcomeRecord }
+  | { kind: "ended"; session: string; outcome: OutcomeRecord };
+
+/** What a client calls. */
+export interface Face {
+  notify(notices: Notice[]): void;
+  deliver(session: string, urgency: number): void;
+  pump(attempt: number, body: ReadableStream<Uint8Array>): Promise<void>;
+  collect(body: ReadableStream<Uint8Array>, most: number): Promise<string>;
+  call(run: (...given: any[]) => unknown, ...given: unknown[]): Promise<unknown>;
+}
+"#;
+
+/// The members of all notices: a flat struct costs a fifth of the code of an enum with data.
+#[derive(Debug, Default, Serialize)]
+struct NoticeRecord {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<OutcomeRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<StateRecord>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutcomeRecord {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorRecord>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StateRecord {
+    status: &'static str,
+    role: &'static str,
+    attempt: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorRecord {
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+}
+
+/// Makes an array of notices; `snapshot` gives what a session shows now.
+pub fn notices(notices: Vec<Notice>, snapshot: impl Fn(&str) -> Snapshot) -> JsValue {
+    let records: Vec<_> = notices.into_iter().map(|notice| record(notice, &snapshot)).collect();
+    serde_wasm_bindgen::to_value(&records).unwrap_or_default()
+}
+
+fn record(notice: Notice, snapshot: impl Fn(&str) -> Snapshot) -> NoticeRecord {
+    let of = |kind, session| NoticeRecord { kind, session, ..NoticeRecord::default() };
+    match notice {
+        Notice::Began(session) => of("began", Some(session)),
+        Notice::Changed(session) => {
+            let state = Some(state(snapshot(&session)));
+            NoticeRecord { state, ..of("changed", Some(session)) }
+        }
+        Notice::Resolve(calls, result) => NoticeRecord { calls, outcome: result.map(outcome), ..of("resolve", None) },
+        Notice::Ended(session, result) => NoticeRecord { outcome: Some(outcome(result)), ..of("ended", Some(session)) },
+        Notice::Tasks => of("tasks", None),
+    }
+}
+
+fn outcome(outcome: Outcome) -> OutcomeRecord {
+    OutcomeRecord {
+        kind: match outcome.kind {
+            OutcomeKind::Finished => "finished",
+            OutcomeKind::Stopped => "stopped",
+            OutcomeKind::Failed => "failed",
+            OutcomeKind::Expired => "expired",
+            OutcomeKind::Superseded => "superseded",
+        },
+        task_id: outcome.task,
+        finish_reason: outcome.finish_reason,
+        joined: (outcome.origin == Origin::Joined).then_some(true),
+        error: outcome.error.map(error),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time of this client's clock, which was such a number")]
+fn state(snapshot: Snapshot) -> StateRecord {
+    StateRecord {
+        status: match snapshot.status {
+            Status::Idle => "idle",
+            Status::Connecting => "connecting",
+            Status::Streaming => "streaming",
+            Status::Stalled => "stalled",
+            Status::Reconnecting => "reconnecting",
+            Status::Completed => "completed",
+            Status::Stopped => "stopped",
+            Status::Error => "error",
+        },
+        role: match snapshot.role {
+            Role::Owner => "owner",
+            Role::Follower => "follower",
+        },
+        attempt: snapshot.attempt,
+        task_id: snapshot.task,
+        retry_at: snapshot.retry_at.map(|at| at as f64),
+        error: snapshot.error.map(error),
+    }
+}
+
+fn error(error: StreamError) -> ErrorRecord {
+    ErrorRecord {
+        code: error.code,
+        message: error.message,
+        status: error.status,
+        retryable: error.recovery == Recovery::Retryable,
+        details: error.details,
+    }
+}

@@ -1,0 +1,261 @@
+//! One HTTP request: the headers of the app, `fetch`, and the answer. TypeScript reads the body of a stream
+//! (`js/streams/pump.ts`); it is started and stopped here.
+
+use std::rc::{Rc, Weak};
+
+use js_sys::{Array, Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{AbortController, DomException, Headers, RequestCache, RequestInit, Url};
+
+use super::codec;
+use super::driver::{App, Driver};
+use super::reflect::{function, message, object, property, text};
+use crate::client::io::{Attempt, Failure, Head, Input, Redirect, Request, Why};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = fetch, catch)]
+    fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+}
+
+/// The most of a body that is read where an event stream was asked for and something else came (an error, a login page).
+const LONGEST_ANSWER: f64 = 65_536.0;
+
+/// Where requests go, and how.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where PROTOCOL §1 is mounted, without a slash at the end.
+    pub base_url: String,
+    /// `credentials` of every request, as `fetch` names them.
+    pub credentials: Option<String>,
+}
+
+/// A request under way.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    controller: Option<AbortController>,
+}
+
+thread_local! {
+    /// One reason for all aborts: a new one is made with the stack of where that was.
+    static ABORTED: JsValue = DomException::new_with_message_and_name("The request is not needed any more.", "AbortError")
+        .map(Into::into)
+        .unwrap_or_default();
+}
+
+impl Exchange {
+    /// Lets go of the connection, which runs abort listeners of the app.
+    pub fn abort(&self) {
+        if let Some(controller) = &self.controller {
+            ABORTED.with(|reason| controller.abort_with_reason(reason));
+        }
+    }
+}
+
+/// Starts a request. The driver learns how it goes under `attempt`, never from within this call.
+pub fn start(driver: &Rc<Driver>, attempt: Attempt, request: Request, why: Why) -> Exchange {
+    let exchange = Exchange { controller: AbortController::new().ok() };
+    let call = Call { driver: Rc::downgrade(driver), attempt, exchange: exchange.clone() };
+    spawn_local(async move {
+        let Err(failure) = call.run(&request, why).await else {
+            // Nobody waits for it any more: the connection is not kept for a body that nobody reads.
+            return call.exchange.abort();
+        };
+        if !call.end(Input::Failed { attempt, failure }) {
+            call.exchange.abort();
+        }
+    });
+    exchange
+}
+
+struct Call {
+    driver: Weak<Driver>,
+    attempt: Attempt,
+    exchange: Exchange,
+}
+
+impl Call {
+    async fn run(&self, request: &Request, why: Why) -> Result<(), Failure> {
+        let attempt = self.attempt;
+        let Some(response) = self.ask(request, why).await? else { return Ok(()) };
+        let Some(driver) = self.driver() else { return Ok(()) };
+        let answer = Answer::of(&response);
+        let body = Reflect::get(&response, &"body".into()).map_err(network)?;
+        let is_stream = request.expects_stream() && answer.head().is_event_stream();
+        if is_stream {
+            driver.handle(Input::Opened { attempt, head: answer.head() });
+        }
+        let Some(App { face, .. }) = driver.app().filter(|_| driver.is_open(attempt)) else { return Ok(()) };
+        drop(driver);
+        if is_stream {
+            if body.is_object() {
+                JsFuture::from(face.pump(attempt, &body).map_err(network)?).await.map_err(network)?;
+            }
+            self.end(Input::Ended { attempt });
+            return Ok(());
+        }
+        let most = if request.expects_stream() { LONGEST_ANSWER } else { f64::INFINITY };
+        let mut text = JsValue::UNDEFINED;
+        if body.is_object() {
+            text = JsFuture::from(face.collect(&body, most).map_err(network)?).await.map_err(network)?;
+        }
+        let body = text.as_string().and_then(|text| codec::body(&text));
+        self.end(Input::Answered { attempt, head: answer.head(), body: body.as_ref() });
+        Ok(())
+    }
+
+    /// Gives nothing where nobody waits any more before it is asked.
+    async fn ask(&self, request: &Request, why: Why) -> Result<Option<JsValue>, Failure> {
+        let Some(driver) = self.driver() else { return Ok(None) };
+        let Some(app) = driver.app() else { return Ok(None) };
+        let url = [driver.endpoint().base_url.as_str(), &request.path()].concat();
+        drop(driver);
+        if app.fetch.is_none() {
+            check(&url)?;
+        }
+        let headers = headers(&app, request, why).await.map_err(|error| Failure::Headers(message(&error)))?;
+        let Some(driver) = self.driver() else { return Ok(None) };
+        let init = self.init(request, &headers, driver.endpoint().credentials.as_deref());
+        drop(driver);
+        let asked = match &app.fetch {
+            Some(fetch) => app.face.call(fetch, &Array::of2(&url.into(), &init)),
+            None => global_fetch(&url, &init),
+        };
+        drop(app);
+        let response = JsFuture::from(asked.map_err(network)?).await.map_err(network)?;
+        is_response(&response).then_some(Some(response)).ok_or_else(no_response)
+    }
+
+    fn init(&self, request: &Request, headers: &Headers, credentials: Option<&str>) -> RequestInit {
+        let init = RequestInit::new();
+        init.set_method(request.method());
+        init.set_headers(headers);
+        // What a cache holds of a stream or of a session is the past.
+        init.set_cache(RequestCache::NoStore);
+        init.set_signal(self.exchange.controller.as_ref().map(AbortController::signal).as_ref());
+        if let Some(body) = request.body() {
+            init.set_body(&codec::body_text(&body));
+        }
+        if let Some(credentials) = credentials {
+            let _ = Reflect::set(&init, &"credentials".into(), &credentials.into());
+        }
+        init
+    }
+
+    /// The driver, while it waits for this request.
+    fn driver(&self) -> Option<Rc<Driver>> {
+        self.driver.upgrade().filter(|driver| driver.is_open(self.attempt))
+    }
+
+    /// Ends the request with this input; `false` where nobody waits for it any more.
+    fn end(&self, input: Input<'_>) -> bool {
+        self.driver.upgrade().is_some_and(|driver| driver.end(self.attempt, input))
+    }
+}
+
+/// Ours first, so that the app's may replace them.
+async fn headers(app: &App, request: &Request, why: Why) -> Result<Headers, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("accept", if request.expects_stream() { "text/event-stream" } else { "application/json" })?;
+    if request.body().is_some() {
+        headers.set("content-type", "application/json")?;
+    }
+    let given = match app.headers.dyn_ref::<Function>() {
+        Some(function) => JsFuture::from(app.face.call(function, &Array::of1(&name(why).into()))?).await?,
+        None => app.headers.clone(),
+    };
+    if given.is_truthy() {
+        let given = Headers::new_with_headers(given.unchecked_ref())?;
+        for pair in Array::from(&given) {
+            let pair: Array = pair.unchecked_into();
+            let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());
+            headers.set(&name.unwrap_or_default(), &value.unwrap_or_default())?;
+        }
+    }
+    Ok(headers)
+}
+
+/// The parts of a [`Head`], owned.
+struct Answer {
+    status: u16,
+    content_type: String,
+    task: Option<String>,
+    retry_after: Option<String>,
+    date: Option<String>,
+    redirect: Redirect,
+}
+
+impl Answer {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+    fn of(response: &JsValue) -> Self {
+        let headers = object(response, "headers").unwrap_or_default();
+        let get = function(&headers, "get");
+        let header = |name: &str| get.as_ref()?.call1(&headers, &name.into()).ok()?.as_string();
+        let is_redirected = property(response, "redirected").is_some_and(|redirected| redirected.is_truthy());
+        Self {
+            status: property(response, "status").and_then(|status| status.as_f64()).unwrap_or_default() as u16,
+            content_type: header("content-type").unwrap_or_default(),
+            task: header("x-task-id"),
+            retry_after: header("retry-after"),
+            date: header("date"),
+            redirect: if is_redirected { Redirect::Followed } else { Redirect::None },
+        }
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            status: self.status,
+            content_type: &self.content_type,
+            task: self.task.as_deref().filter(|task| !task.is_empty()),
+            retry_after: self.retry_after.as_deref().filter(|after| !after.is_empty()),
+            date: self.date.as_deref().filter(|date| !date.is_empty()),
+            redirect: self.redirect,
+        }
+    }
+}
+
+/// An app's `fetch` may give anything; what is not shaped like a response would throw later. The class does not count:
+/// test environments bring responses of another realm.
+fn is_response(given: &JsValue) -> bool {
+    let has_headers = property(given, "headers").is_some_and(|headers| function(&headers, "get").is_some());
+    has_headers && property(given, "status").is_some_and(|status| status.as_f64().is_some())
+}
+
+fn no_response() -> Failure {
+    Failure::Network("The app's fetch gave something else than a Response.".into())
+}
+
+/// `fetch` rejects a bad URL with the same `TypeError` as a network that is down; only one of them is worth a retry.
+fn check(url: &str) -> Result<(), Failure> {
+    let parsed = match base() {
+        Some(base) => Url::new_with_base(url, &base),
+        None => Url::new(url),
+    };
+    let is_usable = |url: &Url| matches!(url.protocol().as_str(), "http:" | "https:") && url.username().is_empty();
+    if parsed.is_ok_and(|url| is_usable(&url)) {
+        return Ok(());
+    }
+    Err(Failure::InvalidUrl([url, " is no URL that can be fetched from here: set baseUrl."].concat()))
+}
+
+fn base() -> Option<String> {
+    let global = js_sys::global();
+    match object(&global, "document") {
+        Some(document) => text(&document, "baseURI"),
+        None => text(&object(&global, "location")?, "href"),
+    }
+}
+
+/// What `headers` of the app are asked for (API.md).
+fn name(why: Why) -> &'static str {
+    match why {
+        Why::Send => "send",
+        Why::Resume => "resume",
+        Why::Unauthorized => "unauthorized",
+    }
+}
+
+fn network(error: JsValue) -> Failure {
+    Failure::Network(message(&error))
+}

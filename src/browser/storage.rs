@@ -1,0 +1,145 @@
+//! Where saved tasks are kept: `localStorage`, a storage of the app, or memory.
+//!
+//! Nothing here fails towards its caller. A storage may throw on each of its methods, at first or later: what it does
+//! not take, or cannot give back, is kept in memory for as long as the page lives.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use gloo_storage::{LocalStorage, Storage as _};
+use wasm_bindgen::prelude::*;
+use web_sys::Window;
+
+use super::reflect::object;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A storage of the browser, or what the app gave as `storage` (API.md, `StorageLike`). Its methods may be code of
+    /// the app: they are called while nothing is borrowed, so they may call the client.
+    #[derive(Clone, Debug)]
+    pub type StorageLike;
+    #[wasm_bindgen(method, structural, catch, js_name = getItem)]
+    fn get_item(this: &StorageLike, key: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, structural, catch, js_name = setItem)]
+    fn set_item(this: &StorageLike, key: &str, text: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch, js_name = removeItem)]
+    fn remove_item(this: &StorageLike, key: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch)]
+    fn key(this: &StorageLike, index: u32) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, structural, catch, getter)]
+    fn length(this: &StorageLike) -> Result<JsValue, JsValue>;
+}
+
+/// So many keys of a storage are looked at, at most: its length may be any number.
+const MOST_KEYS: u32 = 1 << 16;
+
+/// Which storage the app asked for.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// The browser's, which all tabs share.
+    Local,
+    /// None: what is saved ends with the page.
+    Memory,
+    /// The app's own.
+    Custom(StorageLike),
+}
+
+/// What this page did to a key.
+#[derive(Clone, Debug)]
+enum Written {
+    /// The backend took this text, and is believed before this copy. The copy serves while the backend cannot be read.
+    Taken(String),
+    /// The backend refused this text, which wins over what the backend still holds.
+    Refused(String),
+    /// The backend refused to give the key up. What it holds counts as nothing until it is another text than this.
+    Removed(Option<String>),
+}
+
+/// Text by key.
+#[derive(Debug)]
+pub struct Storage {
+    backend: Backend,
+    written: RefCell<BTreeMap<String, Written>>,
+}
+
+impl Storage {
+    /// Opens the storage; nothing is read yet.
+    pub fn new(backend: Backend) -> Self {
+        Self { backend, written: RefCell::default() }
+    }
+
+    /// The text under a key.
+    pub fn read(&self, key: &str) -> Option<String> {
+        let written = self.written.borrow().get(key).cloned();
+        match (written, self.held(key)) {
+            (Some(Written::Refused(text)), _) | (Some(Written::Taken(text)), Err(Unreadable)) => Some(text),
+            (Some(Written::Removed(before)), Ok(held)) => held.filter(|held| Some(held) != before.as_ref()),
+            (_, Ok(held)) => held,
+            (_, Err(Unreadable)) => None,
+        }
+    }
+
+    /// Keeps a text under a key.
+    pub fn write(&self, key: &str, text: &str) {
+        let is_taken = self.reach().is_some_and(|storage| storage.set_item(key, text).is_ok());
+        let written = if is_taken { Written::Taken } else { Written::Refused };
+        self.written.borrow_mut().insert(key.into(), written(text.into()));
+    }
+
+    /// Forgets a key. One that the backend refuses to give up is empty from now on for this page.
+    pub fn remove(&self, key: &str) {
+        let is_removed = self.reach().is_none_or(|storage| storage.remove_item(key).is_ok());
+        let removed = (!is_removed).then(|| Written::Removed(self.held(key).unwrap_or_default()));
+        let mut written = self.written.borrow_mut();
+        match removed {
+            Some(removed) => written.insert(key.into(), removed),
+            None => written.remove(key),
+        };
+    }
+
+    /// The keys that begin so.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        let mut keys: Vec<String> = self.reach().iter().flat_map(enumerate).collect();
+        for (key, written) in &*self.written.borrow() {
+            if !matches!(written, Written::Removed(_)) && !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
+        keys.retain(|key| key.starts_with(prefix));
+        keys
+    }
+
+    fn held(&self, key: &str) -> Result<Option<String>, Unreadable> {
+        let storage = self.reach().ok_or(Unreadable)?;
+        storage.get_item(key).map(|text| text.as_string()).map_err(|_| Unreadable)
+    }
+
+    fn reach(&self) -> Option<StorageLike> {
+        match &self.backend {
+            Backend::Local => local(),
+            Backend::Memory => None,
+            Backend::Custom(storage) => Some(storage.clone()),
+        }
+    }
+}
+
+/// The backend is not there, or it threw.
+struct Unreadable;
+
+/// `localStorage` is looked up anew each time, because a user may forbid it at any moment: reading the property throws
+/// then. Only where that went well is gloo asked for it, which panics otherwise. An emulated window is none to gloo; its
+/// storage is used as it is.
+fn local() -> Option<StorageLike> {
+    let window = object(&js_sys::global(), "window")?;
+    let storage = object(&window, "localStorage")?;
+    if js_sys::global().has_type::<Window>() {
+        return Some(JsValue::from(LocalStorage::raw()).unchecked_into());
+    }
+    Some(storage.unchecked_into())
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+fn enumerate(storage: &StorageLike) -> Vec<String> {
+    let length = storage.length().ok().and_then(|length| length.as_f64()).unwrap_or_default() as u32;
+    (0..length.min(MOST_KEYS)).filter_map(|index| storage.key(index).ok()?.as_string()).collect()
+}

@@ -1,0 +1,216 @@
+//! Web Locks and the channel between the tabs of one browser. A page that lacks one of them keeps to itself.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::{Function, Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{AbortController, BroadcastChannel};
+
+use super::reflect::{Callback, Listener, function, listening, object, property, window};
+use crate::client::io::LockMode;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `navigator.locks`, which web-sys has only as an unstable interface.
+    #[derive(Clone, Debug)]
+    type LockManager;
+    #[wasm_bindgen(method, structural, catch)]
+    fn request(this: &LockManager, name: &str, options: &Object, granted: &Function) -> Result<JsValue, JsValue>;
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum TabEvent {
+    /// Another tab posted a message.
+    Message(JsValue),
+    /// A session's lock is held.
+    Locked(String),
+    /// A session's lock was taken away.
+    LockLost(String),
+    /// The browser grants this page no locks: its storage is forbidden, or its document has no origin.
+    Refused,
+}
+
+/// Where the events go.
+pub type OnTabEvent = Rc<dyn Fn(TabEvent)>;
+
+/// The channel and the locks of one client. Dropping it gives everything back.
+#[derive(Debug)]
+pub struct Tabs {
+    locks: LockManager,
+    channel: BroadcastChannel,
+    _listener: Option<Listener>,
+    claims: Rc<Claims>,
+}
+
+/// The locks that are held or waited for, by session.
+struct Claims {
+    by_session: RefCell<BTreeMap<String, Claim>>,
+    counted: Cell<u32>,
+    handle: OnTabEvent,
+}
+
+#[derive(Debug)]
+struct Claim {
+    /// Tells this claim from an earlier one for the same session.
+    number: u32,
+    stage: Stage,
+    /// A request that steals cannot be aborted (Web Locks §2.3).
+    controller: Option<AbortController>,
+    /// Resolves the promise that holds the lock.
+    release: Function,
+    /// What the browser calls when it grants the lock.
+    _granted: Callback,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Held,
+}
+
+/// Whether this page has locks and channels.
+pub fn are_supported() -> bool {
+    window().is_some_and(|window| locks_of(&window).is_some() && function(&window, "BroadcastChannel").is_some())
+}
+
+fn locks_of(window: &JsValue) -> Option<LockManager> {
+    let locks = object(&object(window, "navigator")?, "locks")?;
+    function(&locks, "request").map(|_| locks.unchecked_into())
+}
+
+impl Tabs {
+    /// Joins the channel `name`; `None` where the browser forbids it.
+    pub fn join(name: &str, handle: OnTabEvent) -> Option<Self> {
+        let locks = locks_of(&window()?)?;
+        let channel = BroadcastChannel::new(name).ok()?;
+        let on_message = handle.clone();
+        let listener = listening(move |event| {
+            if let Some(message) = property(&event, "data") {
+                on_message(TabEvent::Message(message));
+            }
+        });
+        let listener = Listener::new(&channel, "message", listener);
+        let claims = Rc::new(Claims { by_session: RefCell::default(), counted: Cell::default(), handle });
+        Some(Self { locks, channel, _listener: listener, claims })
+    }
+
+    /// Posts a message to the other tabs.
+    pub fn post(&self, message: &JsValue) {
+        let _ = self.channel.post_message(message);
+    }
+
+    /// Asks for a session's lock.
+    pub fn lock(&self, session: &str, name: &str, mode: LockMode) {
+        self.unlock(session);
+        let number = self.claims.next_number();
+        let controller = if mode == LockMode::Wait { AbortController::new().ok() } else { None };
+        let options = lock_options(controller.as_ref(), mode);
+        let mut release = None;
+        let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let Some(release) = release else { return };
+        let granted = self.granted(session, number, held);
+        let callback: Function = granted.as_ref().clone().unchecked_into();
+        let claim = Claim { number, stage: Stage::Waiting, controller, release, _granted: granted };
+        self.claims.by_session.borrow_mut().insert(session.to_owned(), claim);
+        let asked = self.locks.request(name, &options, &callback);
+        spawn_local(watch(self.claims.clone(), session.to_owned(), number, asked));
+    }
+
+    /// Gives a session's lock back, or no longer waits for it.
+    pub fn unlock(&self, session: &str) {
+        drop(self.claims.take(session));
+    }
+
+    /// What the browser calls when it grants the lock, which is held until the promise that this gives is resolved. The
+    /// core learns of it afterwards, because it may give the lock back at once.
+    fn granted(&self, session: &str, number: u32, held: Promise) -> Callback {
+        let (claims, session) = (self.claims.clone(), session.to_owned());
+        Closure::new(move |_lock| {
+            if !claims.hold(&session, number) {
+                return JsValue::UNDEFINED;
+            }
+            let (claims, session) = (claims.clone(), session.clone());
+            spawn_local(async move {
+                if claims.is_current(&session, number) {
+                    (claims.handle)(TabEvent::Locked(session));
+                }
+            });
+            held.clone().into()
+        })
+    }
+}
+
+/// A request that ends while its claim still counts was taken away, or is never granted.
+async fn watch(claims: Rc<Claims>, session: String, number: u32, asked: Result<JsValue, JsValue>) {
+    let is_refused = match asked {
+        Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.is_err(),
+        Err(_) => true,
+    };
+    if !is_refused || !claims.is_current(&session, number) {
+        return;
+    }
+    let stage = claims.take(&session).map(|claim| claim.stage);
+    (claims.handle)(if stage == Some(Stage::Held) { TabEvent::LockLost(session) } else { TabEvent::Refused });
+}
+
+impl Claims {
+    fn next_number(&self) -> u32 {
+        self.counted.set(self.counted.get().wrapping_add(1));
+        self.counted.get()
+    }
+
+    fn is_current(&self, session: &str, number: u32) -> bool {
+        self.by_session.borrow().get(session).is_some_and(|claim| claim.number == number)
+    }
+
+    /// Notes that a lock is granted; `false` where nobody waits for it any more.
+    fn hold(&self, session: &str, number: u32) -> bool {
+        match self.by_session.borrow_mut().get_mut(session) {
+            Some(claim) if claim.number == number => {
+                claim.stage = Stage::Held;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes a claim out before it is dropped: dropping it runs abort listeners.
+    fn take(&self, session: &str) -> Option<Claim> {
+        self.by_session.borrow_mut().remove(session)
+    }
+}
+
+impl std::fmt::Debug for Claims {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.by_session.fmt(formatter)
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        drop(self.claims.by_session.take());
+        self.channel.close();
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = self.release.call0(&JsValue::UNDEFINED);
+        if let Some(controller) = &self.controller {
+            controller.abort();
+        }
+    }
+}
+
+fn lock_options(controller: Option<&AbortController>, mode: LockMode) -> Object {
+    let options = Object::new();
+    let _ = match controller {
+        Some(controller) => Reflect::set(&options, &"signal".into(), &controller.signal()),
+        None => Reflect::set(&options, &"steal".into(), &(mode == LockMode::Steal).into()),
+    };
+    options
+}

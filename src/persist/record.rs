@@ -90,8 +90,7 @@ impl SavedTask {
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
         let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
-        let rest =
-            Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
+        let rest = Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
         (!rest.stops.is_empty()).then_some(rest)
     }
 
@@ -231,8 +230,20 @@ mod tests {
         let members: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_str(&record).unwrap();
         let names: Vec<_> = members.keys().map(String::as_str).collect();
         let all = [
-            "epoch", "last", "message", "operation", "ordinal", "saved", "session", "started", "stopped", "stops",
-            "task", "tool", "unnumbered", "v",
+            "epoch",
+            "last",
+            "message",
+            "operation",
+            "ordinal",
+            "saved",
+            "session",
+            "started",
+            "stopped",
+            "stops",
+            "task",
+            "tool",
+            "unnumbered",
+            "v",
         ];
         assert_eq!(names, all);
     }

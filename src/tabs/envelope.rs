@@ -200,12 +200,8 @@ mod tests {
         let shown = Shown { retry_at: Some(7), ..Shown::default() };
         let end = EndRecord { kind: "failed".into(), status: Some(500), ..EndRecord::default() };
         let (stream, task) = (String::from("a-1"), Some(String::from("t1")));
-        let turn = Aliases {
-            message: Some("m1".into()),
-            task: task.clone(),
-            ordinal: Some(3),
-            text: Some("hi".into()),
-        };
+        let turn =
+            Aliases { message: Some("m1".into()), task: task.clone(), ordinal: Some(3), text: Some("hi".into()) };
         let contents = [
             Content::Ask { stream: None, next: 0, asked: 5, turn: turn.clone() },
             Content::Recall { stream: stream.clone(), asked: 5 },

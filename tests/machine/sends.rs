@@ -1,8 +1,8 @@
 //! Sending a message: once, whatever becomes of the answer (API.md, guarantee 3).
 
 use rejoin::client::io::{
-    Author, Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest, Status,
-    Why,
+    Author, Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest,
+    Status, Why,
 };
 
 use crate::harness::{Harness, S, running};

@@ -256,7 +256,8 @@ impl World {
             _ => return bytes.text(),
         };
         let epoch = bytes.pick(&[self.now, self.now + 1, self.now.saturating_sub(5_000), 0]);
-        let aliases = bytes.pick(&["", r#","message":"m1""#, r#","message":"m2","ordinal":1"#, r#","ordinal":0,"text":"yes""#]);
+        let aliases =
+            bytes.pick(&["", r#","message":"m1""#, r#","message":"m2","ordinal":1"#, r#","ordinal":0,"text":"yes""#]);
         format!(r#"{{"v":2,"from":"a","session":"{session}","epoch":{epoch},{content}{aliases}}}"#)
     }
 

@@ -92,7 +92,8 @@ impl Session {
     }
 
     pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
-        let budget = if self.task().is_some() { Budget::Task } else { Budget::Send };
+        let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
+        let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
             Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },

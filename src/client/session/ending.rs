@@ -5,7 +5,7 @@ use super::state::{Ask, Fate, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::Turn;
+use crate::client::turn::{Identity, Turn};
 use crate::persist::{ActiveTask, SavedTask};
 use crate::stream::error::local_error;
 use crate::stream::reader::Moved;
@@ -129,8 +129,16 @@ impl Session {
     // ---- the outcome ----
 
     pub(super) fn fail(&mut self, error: StreamError, cx: &mut Context) {
-        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.task_name()) };
+        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.awaited_task()) };
         self.conclude(self.named(outcome), Record::Keep, cx);
+    }
+
+    /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
+    fn awaited_task(&self) -> Option<String> {
+        match &self.goal.sending {
+            Some(sending) if sending.turn.compare(self.ledger.turn()) != Identity::Same => None,
+            _ => self.task_name(),
+        }
     }
 
     /// Says whose task it was.

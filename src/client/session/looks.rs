@@ -3,7 +3,7 @@
 use super::Session;
 use super::state::{Ask, Fate, Look, Purpose, Record};
 use crate::client::context::Context;
-use crate::client::io::{Head, Origin, OutcomeKind, Recovery, StreamError};
+use crate::client::io::{Head, Origin, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Identity, Place, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
@@ -82,7 +82,9 @@ impl Session {
         let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         let has_arrived = sending.fate == Fate::Accepted;
-        match sending.turn.locate(view, sending.fate.arrival()) {
+        let place = sending.turn.locate(view, sending.fate.arrival());
+        let place = if place == Place::Unclear { sending.turn.locate_among(view, self.ledger.turn()) } else { place };
+        match place {
             Place::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
             // A session that does not show its messages, and runs a task after one was taken, runs that one's.
             place if has_arrived && (view.newest().is_none() || place == Place::Unclear) => {
@@ -108,11 +110,21 @@ impl Session {
             sending.fate = Fate::Accepted;
             sending.turn.name_ordinal(ordinal);
         }
+        if let Some(outcome) = self.followed_answer() {
+            return self.conclude(outcome, Record::Keep, cx);
+        }
         match self.running(view, cx) {
             Some(active) if question == view.newest() => self.join_sent(&Turn::of_task(&active.task_id), cx),
             _ if view.has_answer(None, question) => self.finish_from_history(view, question, cx),
             _ => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
         }
+    }
+
+    /// How the message of this page was answered, if another tab's stream that was followed turns out to be its answer.
+    fn followed_answer(&mut self) -> Option<Outcome> {
+        let outcome = self.goal.followed.take()?;
+        let sending = self.goal.sending.as_ref()?;
+        (sending.turn.compare(self.ledger.turn()) == Identity::Same).then_some(outcome)
     }
 
     /// A session refused the message because this turn runs: it is the message's own where an earlier try arrived.

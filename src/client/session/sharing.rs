@@ -154,6 +154,11 @@ impl Session {
         self.election.is_owner() && self.owner.is_on()
     }
 
+    /// Whether this is surely the turn whose answer is given here.
+    fn is_present(&self, turn: &Turn) -> bool {
+        self.ledger.turn().compare(turn) == Identity::Same
+    }
+
     fn place(&self) -> Place {
         let reader = self.ledger.reader();
         Place::new(reader.received(), reader.trail_hash())
@@ -350,7 +355,7 @@ impl Session {
         if !self.may_answer(epoch, cx) {
             return;
         }
-        if self.ledger.turn().compare(&turn) == Identity::Same {
+        if self.is_present(&turn) {
             self.learn(&turn, cx);
         }
         if stream == Some(self.owner.stream()) && next == self.owner.next() {
@@ -396,6 +401,7 @@ impl Session {
     fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
         self.ledger.roll().forget();
         let continues = self.ledger.continues(turn, place.read());
+        let is_present = self.is_present(turn);
         match &mut self.state {
             State::Following(follower) if continues => {
                 follower.go_over(owner, stream.clone(), cx.now);
@@ -406,7 +412,7 @@ impl Session {
                 // Who takes over before it knows the task does not answer this; its first frames are asked about.
                 self.post_recall(stream, cx);
             }
-            State::Over(_) if self.ledger.turn().compare(turn) == Identity::Same => {}
+            State::Over(_) if is_present => {}
             State::Idle | State::Over(_) if self.listens => self.post_recall(stream, cx),
             _ => {}
         }
@@ -419,8 +425,10 @@ impl Session {
         match &self.state {
             State::Electing { ask: Ask::Send, .. } if self.fate() == Fate::Unsent => self.refuse_send(&turn, cx),
             State::Following(follower) if follower.has(&told.stream, told.next) => return,
+            // It was followed to its end already.
+            State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
             State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
-            State::Over(_) if self.ledger.turn().compare(&turn) == Identity::Same => return,
+            State::Over(_) if self.is_present(&turn) => return,
             State::Idle | State::Over(_) if self.listens => self.begin_stream(cx),
             _ => return,
         }
@@ -449,8 +457,7 @@ impl Session {
 
     /// Reads a stream from its beginning, as its owner tells it.
     fn begin_followed(&mut self, mut turn: Turn, frames: Vec<Frame>, cx: &mut Context) {
-        let identity = self.ledger.turn().compare(&turn);
-        if identity == Identity::Same {
+        if self.is_present(&turn) {
             turn.learn(self.ledger.turn());
         } else if self.task().is_some() && self.goal.purpose == Purpose::Outcome {
             let outcome = bare_outcome(OutcomeKind::Superseded, self.task_name());
@@ -524,6 +531,7 @@ impl Session {
     fn end_followed(&mut self, outcome: Outcome, cx: &mut Context) {
         let sending = self.goal.sending.as_ref();
         if sending.is_some_and(|sending| sending.turn.compare(self.ledger.turn()) != Identity::Same) {
+            self.goal.followed = Some(outcome);
             self.announce(cx);
             return self.ask(Ask::Look(Look::Sent), cx);
         }

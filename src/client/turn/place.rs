@@ -72,6 +72,19 @@ impl Turn {
         }
     }
 
+    /// The same, where another tab's stream was followed since the message was sent: what ran meanwhile, with just its
+    /// text, is its answer.
+    #[must_use]
+    pub fn locate_among(&self, view: &SessionView, followed: &Self) -> Place {
+        let questions = view.questions();
+        let at = followed.ordinal().and_then(|ordinal| usize::try_from(ordinal).ok());
+        let stored = at.and_then(|at| questions.get(at)).filter(|stored| stored.text.is_some());
+        match (stored, self.question(), followed.ordinal()) {
+            (Some(stored), Some(question), Some(ordinal)) if question.is_alike(stored) => Place::At(ordinal),
+            _ => Place::Unclear,
+        }
+    }
+
     /// The turn that a session's running task answers. Its ordinal is known where a single user message can be meant.
     #[must_use]
     pub fn running(task: &str, view: &SessionView) -> Self {
@@ -94,8 +107,10 @@ impl Question {
     fn locate(&self, questions: &[StoredQuestion<'_>], runs: bool, arrival: Arrival) -> Place {
         let floor = self.floor.filter(|floor| *floor <= count(questions));
         let first = floor.unwrap_or_default();
-        let mut alike =
-            (first..).zip(questions.iter().skip(first as usize)).filter(|(_, stored)| self.is_alike(stored)).map(|(at, _)| at);
+        let mut alike = (first..)
+            .zip(questions.iter().skip(first as usize))
+            .filter(|(_, stored)| self.is_alike(stored))
+            .map(|(at, _)| at);
         if floor.is_some() {
             return alike.next().map_or(Place::Absent, Place::At);
         }

@@ -6,7 +6,7 @@ use crate::client::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome,
 use crate::client::retry::{Backoff, Jitter};
 use crate::persist::{Keys, SavedTask};
 use crate::stream::bytes::decimal;
-use crate::stream::reader::{IdsSeen, Position};
+use crate::stream::reader::IdsSeen;
 use crate::tabs::{Content, Message};
 use std::collections::BTreeMap;
 
@@ -112,16 +112,16 @@ impl Context {
         self.routes.remove(&attempt);
     }
 
-    /// A name for a telling of this tab.
+    /// A name for a broadcast of this tab.
     pub fn new_stream(&mut self) -> String {
         self.streams = self.streams.wrapping_add(1);
         [self.config.tab.as_deref().unwrap_or_default(), "-", &decimal::text(self.streams.into())].concat()
     }
 
     /// Tells the other tabs, if this one takes part.
-    pub fn post(&mut self, session: &str, content: Content) {
+    pub fn post(&mut self, session: &str, epoch: u64, content: Content) {
         if let Some(tab) = &self.config.tab {
-            let message = Message::new(tab, session, content).into();
+            let message = Message::new(tab, session, epoch, content).into();
             self.push(Effect::Post { message });
         }
     }
@@ -189,13 +189,6 @@ impl Context {
     #[must_use]
     pub fn is_active(&self, record: &SavedTask, now: Millis) -> bool {
         record.is_resumable() && !record.is_expired(now.max(self.now), self.config.task_ttl)
-    }
-
-    /// Up to where a page before this one had delivered a task.
-    #[must_use]
-    pub fn saved_position(&self, session: &str, task: &str) -> Position {
-        let saved = self.records.get(session).filter(|saved| saved.active.task == task);
-        saved.map_or_else(Position::default, |saved| Position { last: saved.active.last, unnumbered: saved.unnumbered })
     }
 
     /// Keeps a record and writes it to the storage. Stops that the record before it remembers stay remembered.

@@ -17,6 +17,7 @@ use crate::stream::cursor::EventId;
 pub use crate::stream::error::{Recovery, StreamError};
 pub use crate::stream::metrics::Metrics;
 use crate::tabs::Envelope;
+pub use crate::tabs::LockMode;
 
 /// Names one request, so that an answer that comes after its time is known as such. Never used twice.
 pub type Attempt = u32;
@@ -270,15 +271,6 @@ pub enum Effect {
         /// How.
         outcome: Outcome,
     },
-}
-
-/// How a lock is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockMode {
-    /// In turn.
-    Wait,
-    /// At once, from whoever has it; takes the place of a request that waits.
-    Steal,
 }
 
 /// How a stream ended for the app (API.md, `StreamOutcome`).

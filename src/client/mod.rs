@@ -11,6 +11,7 @@ pub mod io;
 mod outcome;
 pub mod retry;
 pub mod session;
+pub mod turn;
 
 use crate::client::cancel::adoption::Adoptions;
 use crate::client::cancel::canceller::Canceller;
@@ -240,7 +241,7 @@ impl Client {
             self.cancellers.insert(id.to_owned(), canceller);
         }
         if let Some(canceller) = self.cancellers.get_mut(id) {
-            self.cx.post(id, Content::Stop { task: canceller.task().map(str::to_owned) });
+            self.cx.post(id, 0, Content::Stop { task: canceller.task().map(str::to_owned) });
             canceller.attach(call, &mut self.cx);
         }
     }
@@ -438,7 +439,7 @@ impl Client {
         let task = saved.active.task.clone();
         self.cx.records.insert(id.to_owned(), saved);
         let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
-        if let Some(session) = session.filter(|session| is_stop && session.task() == Some(task.as_str())) {
+        if let Some(session) = session.filter(|session| is_stop && session.is_of(&task)) {
             session.stopped_elsewhere(&mut self.cx);
         }
     }
@@ -673,7 +674,7 @@ impl Client {
         let Some(id) = at_rest.min_by_key(|(_, session)| session.last_use).map(|(id, _)| id.clone()) else { return };
         if let Some(session) = self.sessions.remove(&id) {
             self.retired = self.retired + *session.metrics();
-            self.cx.has_forgotten |= session.has_told();
+            self.cx.has_forgotten |= session.has_given();
             if session.snapshot() != Snapshot::default() {
                 self.cx.push(Effect::Changed { session: id });
             }

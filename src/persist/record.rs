@@ -38,6 +38,12 @@ pub struct ActiveTask {
 pub struct SavedTask {
     /// The task. Its id is empty while only a stop of a task yet unknown is remembered.
     pub active: ActiveTask,
+    /// The id of the user message that the task answers, where this browser sent it.
+    pub message: Option<String>,
+    /// The place of that message among the user messages of the session, from 0.
+    pub ordinal: Option<u64>,
+    /// The ownership that wrote this; 0 where tabs don't share.
+    pub epoch: u64,
     /// Events delivered since `active.last` that had no id (backends without ids).
     pub unnumbered: u64,
     /// When this was written.
@@ -84,7 +90,7 @@ impl SavedTask {
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
         let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
-        let rest = Self { active, unnumbered: 0, stopped: None, ..self.clone() };
+        let rest = Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
         (!rest.stops.is_empty()).then_some(rest)
     }
 
@@ -108,6 +114,9 @@ impl SavedTask {
             last: self.active.last.text(),
             unnumbered: self.unnumbered,
             started: self.active.started,
+            message: self.message.clone(),
+            ordinal: self.ordinal,
+            epoch: self.epoch,
             saved: self.saved,
             stopped: self.stopped,
             stops: self.stops.clone(),
@@ -120,6 +129,7 @@ impl SavedTask {
         let is_valid = entry.v == VERSION
             && entry.session == session
             && entry.task.len() <= LONGEST_ID
+            && entry.message.as_ref().is_none_or(|message| message.len() <= LONGEST_ID)
             && (!entry.task.is_empty() || entry.stopped.is_some() || !entry.stops.is_empty())
             && entry.stops.len() <= MOST_STOPS;
         let active = ActiveTask {
@@ -130,8 +140,8 @@ impl SavedTask {
             last: entry.last.parse().ok()?,
             started: entry.started,
         };
-        let Entry { unnumbered, saved, stopped, stops, .. } = entry;
-        is_valid.then_some(Self { active, unnumbered, saved, stopped, stops })
+        let Entry { message, ordinal, epoch, unnumbered, saved, stopped, stops, .. } = entry;
+        is_valid.then_some(Self { active, message, ordinal, epoch, unnumbered, saved, stopped, stops })
     }
 }
 
@@ -150,6 +160,12 @@ pub struct Entry {
     last: String,
     #[serde(default)]
     unnumbered: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ordinal: Option<u64>,
+    #[serde(default)]
+    epoch: u64,
     started: Millis,
     saved: Millis,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -193,6 +209,9 @@ mod tests {
                 last: "17-3".parse().unwrap(),
                 started: 5,
             },
+            message: Some("m-1".into()),
+            ordinal: Some(4),
+            epoch: 6,
             unnumbered: 2,
             saved: 9,
             stopped: Some(8),
@@ -210,8 +229,22 @@ mod tests {
         let record = text(&saved());
         let members: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_str(&record).unwrap();
         let names: Vec<_> = members.keys().map(String::as_str).collect();
-        let all =
-            ["last", "operation", "saved", "session", "started", "stopped", "stops", "task", "tool", "unnumbered", "v"];
+        let all = [
+            "epoch",
+            "last",
+            "message",
+            "operation",
+            "ordinal",
+            "saved",
+            "session",
+            "started",
+            "stopped",
+            "stops",
+            "task",
+            "tool",
+            "unnumbered",
+            "v",
+        ];
         assert_eq!(names, all);
     }
 

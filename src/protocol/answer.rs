@@ -5,9 +5,6 @@
 use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
 use crate::protocol::lenient::Record;
-use crate::protocol::request::SendRequest;
-use crate::protocol::time::{parse_http_date, parse_iso8601};
-use crate::stream::Millis;
 use crate::stream::bytes::decimal;
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
@@ -113,37 +110,48 @@ impl ActiveStream {
     }
 }
 
-/// How a message that was sent before can be recognised in a session.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent<'a> {
-    /// The message.
-    pub request: &'a SendRequest,
-    /// How long ago it was sent first.
-    pub age: Millis,
-}
-
 /// A user message of a session, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question(usize);
 
-/// Clock and network slack when a stored message's age is compared with a send's.
-const AGE_SLACK: Millis = 2_000;
+/// What a session stores of a user message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredQuestion<'a> {
+    /// Its id; a base backend has none.
+    pub id: Option<&'a str>,
+    /// Its text, where it is one.
+    pub text: Option<&'a str>,
+    /// The task that answers it, where the backend says so.
+    pub task: Option<&'a str>,
+    /// Whether an answer, or a part of one, follows it.
+    pub is_answered: bool,
+}
+
+impl<'a> StoredQuestion<'a> {
+    fn read(message: &'a MessageBody, next: Option<&MessageBody>) -> Self {
+        Self {
+            id: message.id.as_deref(),
+            text: message.content.as_deref(),
+            task: message.task_id.as_deref(),
+            is_answered: next.is_some_and(|next| !next.is("user")),
+        }
+    }
+}
 
 impl SessionView {
-    /// The user message that was sent: known by its id, or, where the backend gave it an id of its own, by its text and
-    /// by being no older than the send. Another tab may have sent one since.
+    /// The user messages, oldest first.
     #[must_use]
-    pub fn find_sent(&self, sent: Sent<'_>, server_date: Option<&str>, now: Millis) -> Option<Question> {
-        let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
-        let is_recent = |message: &MessageBody| {
-            let created = message.created_at.as_deref().and_then(parse_iso8601);
-            created.is_some_and(|at| server_now.saturating_sub(at) <= sent.age + AGE_SLACK)
-        };
-        let is_sent = |message: &MessageBody| {
-            message.id.as_deref() == Some(sent.request.message_id.as_str())
-                || (is_recent(message) && message.content.as_deref() == Some(sent.request.message.as_str()))
-        };
-        self.messages.iter().rposition(|message| message.is("user") && is_sent(message)).map(Question)
+    pub fn questions(&self) -> Vec<StoredQuestion<'_>> {
+        let places = self.messages.iter().enumerate().filter(|(_, message)| message.is("user"));
+        places.map(|(at, message)| StoredQuestion::read(message, self.messages.get(at + 1))).collect()
+    }
+
+    /// The user message of this ordinal.
+    #[must_use]
+    pub fn question(&self, ordinal: u64) -> Option<Question> {
+        let ordinal = usize::try_from(ordinal).ok()?;
+        let mut places = self.messages.iter().enumerate().filter(|(_, message)| message.is("user"));
+        places.nth(ordinal).map(|(at, _)| Question(at))
     }
 
     /// The newest user message.
@@ -246,7 +254,6 @@ impl ToolCallBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::request::Author;
 
     /// As the browser parses it.
     fn body(text: &str) -> Option<Body> {
@@ -295,38 +302,12 @@ mod tests {
         read_session(body(&format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#)).as_ref()).unwrap()
     }
 
-    fn request(message: &str, id: &str) -> SendRequest {
-        SendRequest { message: message.into(), author: Author::User, context: None, message_id: id.into() }
-    }
-
     #[test]
     fn an_active_stream_is_read_also_when_only_its_task_is_given() {
         let view = read_session(body(r#"{"active_stream":{"task_id":"t1","extra":[]}}"#).as_ref()).unwrap();
         assert_eq!(view.active.unwrap().task_id, "t1");
         assert!(read_session(body(r#"{"active_stream":null}"#).as_ref()).unwrap().active.is_none());
         assert!(read_session(body("<html>").as_ref()).is_none());
-    }
-
-    #[test]
-    fn a_sent_message_is_known_by_its_id() {
-        let view = session(r#"{"role":"user","id":"m1","content":"yes"}"#);
-        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
-        assert_eq!(sent("m1"), view.newest());
-        assert_eq!(sent("m2"), None);
-    }
-
-    #[test]
-    fn without_ids_a_sent_message_is_known_by_text_and_age() {
-        let view = session(r#"{"role":"user","id":17,"content":"yes","created_at":"1994-11-06T08:49:37Z"}"#);
-        let request = request("yes", "m2");
-        let sent = |seconds_later: u64, age| {
-            view.find_sent(Sent { request: &request, age }, None, 784_111_777_000 + seconds_later * 1_000).is_some()
-        };
-        assert!(sent(3, 3_000));
-        assert!(!sent(60, 3_000), "that is the earlier yes");
-        let date = Some("Sun, 06 Nov 1994 08:49:38 GMT");
-        let by_server = view.find_sent(Sent { request: &request, age: 1_000 }, date, 0);
-        assert_eq!(by_server, Some(Question(0)), "the server's clock is the judge");
     }
 
     #[test]
@@ -353,11 +334,20 @@ mod tests {
             r#"{"role":"user","id":"m1"},{"role":"assistant","content":"first"},{"role":"user","id":"m2"},
             {"role":"assistant","content":"second"}"#,
         );
-        let sent = |id| view.find_sent(Sent { request: &request("yes", id), age: 0 }, None, 0);
-        let told = |id| view.answer_frames(None, sent(id)).concat();
-        assert!(told("m1").contains("first") && !told("m1").contains("second"));
-        assert!(told("m2").contains("second") && !told("m2").contains("first"));
-        assert_ne!(sent("m1"), view.newest());
+        let told = |ordinal| view.answer_frames(None, view.question(ordinal)).concat();
+        assert!(told(0).contains("first") && !told(0).contains("second"));
+        assert!(told(1).contains("second") && !told(1).contains("first"));
+        assert_eq!((view.question(1), view.question(2)), (view.newest(), None));
+    }
+
+    #[test]
+    fn user_messages_are_read_with_what_follows_them() {
+        let view = session(
+            r#"{"role":"user","id":"m1","content":"a","task_id":"t1"},{"role":"assistant"},{"role":"user"},{"role":"user","content":7}"#,
+        );
+        let read: Vec<_> = view.questions().iter().map(|stored| (stored.id, stored.text, stored.is_answered)).collect();
+        assert_eq!(read, [(Some("m1"), Some("a"), true), (None, None, false), (None, None, false)]);
+        assert_eq!(view.questions()[0].task, Some("t1"));
     }
 
     #[test]

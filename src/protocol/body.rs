@@ -67,8 +67,6 @@ pub struct MessageBody {
     pub tool_call_id: Text,
     /// The tool's name.
     pub name: Text,
-    /// ISO 8601.
-    pub created_at: Text,
 }
 
 /// One call of a tool.

@@ -240,6 +240,12 @@ impl Reader {
         self.cursor == EventId::ZERO && self.trail.count() == 0
     }
 
+    /// Whether nothing was ever received, here or by a page before this one as far as is known.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.is_cold() && self.saved_position() == Position::default()
+    }
+
     /// What is safe to save: delivered by this page, or by one before it.
     #[must_use]
     pub fn saved_position(&self) -> Position {
@@ -258,10 +264,26 @@ impl Reader {
         self.has_given
     }
 
-    /// Whether listeners hold something of this task that a new telling must void.
+    /// Whether a reset waits that listeners were not given yet.
     #[must_use]
-    pub fn has_told(&self) -> bool {
-        self.has_given || self.owes_reset
+    pub fn owes_reset(&self) -> bool {
+        self.owes_reset
+    }
+
+    /// What listeners hold is void; they hear of it before the first row.
+    pub fn owe_reset(&mut self) {
+        self.owes_reset = true;
+        self.batch.push_reset();
+    }
+
+    /// The task that the `start` among these frames names.
+    #[must_use]
+    pub fn named_task(frames: &[Frame]) -> Option<String> {
+        let chunks = frames.iter().filter_map(|(_, data)| chunk::decode(data).ok());
+        chunks.map(|chunk| chunk.signal()).find_map(|signal| match signal {
+            Signal::Start { task: Some(task), .. } if !task.is_empty() => Some(task.into_owned()),
+            _ => None,
+        })
     }
 
     /// Whether everything received has been delivered.
@@ -307,11 +329,9 @@ impl Reader {
         heard
     }
 
-    /// Puts frames in as if they had been received; for an answer that only the session's history still has. It cannot be
-    /// told which part of it was given before: where any was, all of it but the end is replayed.
-    pub fn feed_stored(&mut self, frames: &[String], metrics: &mut Metrics) {
-        let is_known = self.has_told() || self.saved_position() > Position::default();
-        let age = if is_known { Age::Replayed } else { Age::Fresh };
+    /// Puts frames in as if they had been received, all of this age but the end, which is fresh. For an answer that only
+    /// the session's history still has.
+    pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
             let age = if matches!(chunk.signal(), Signal::Finish { .. }) { Age::Fresh } else { age };

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{Content, EndRecord, Message, Place, Shown};
+use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, State};
+use crate::stream::Millis;
 use crate::stream::reader::Frame;
 
 /// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
@@ -15,11 +16,20 @@ pub struct Envelope {
     v: u32,
     from: String,
     session: String,
+    epoch: u64,
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordinal: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<Millis>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,8 +58,8 @@ struct Frames {
 
 impl From<Message> for Envelope {
     fn from(message: Message) -> Self {
-        let Message { from, session, content } = message;
-        Self { v: VERSION, from, session, ..content.into_envelope() }
+        let Message { from, session, epoch, content } = message;
+        Self { v: VERSION, from, session, epoch, ..content.into_envelope() }
     }
 }
 
@@ -60,8 +70,25 @@ impl Message {
         if envelope.v != VERSION {
             return None;
         }
-        let (from, session) = (envelope.from.clone(), envelope.session.clone());
-        Some(Self { from, session, content: Content::of_envelope(envelope)? })
+        let (from, session, epoch) = (envelope.from.clone(), envelope.session.clone(), envelope.epoch);
+        Some(Self { from, session, epoch, content: Content::of_envelope(envelope)? })
+    }
+}
+
+impl Envelope {
+    fn with_turn(self, turn: Aliases) -> Self {
+        let Aliases { message, task, ordinal, text } = turn;
+        Self { message, task, ordinal, text, ..self }
+    }
+
+    /// The names of a turn. A task without a name is none.
+    fn turn(&self) -> Aliases {
+        Aliases {
+            message: self.message.clone(),
+            task: self.task.clone().filter(|task| !task.is_empty()),
+            ordinal: self.ordinal,
+            text: self.text.clone(),
+        }
     }
 }
 
@@ -69,21 +96,27 @@ impl Content {
     fn into_envelope(self) -> Envelope {
         let of = |kind: &str| Envelope { kind: kind.to_owned(), ..Envelope::default() };
         match self {
-            Self::Ask { stream, next } => Envelope { stream, number: Some(next), ..of("ask") },
-            Self::Recall { stream } => Envelope { stream: Some(stream), ..of("recall") },
-            Self::Owner { stream, task, place } => {
-                Envelope { stream: Some(stream), task, place: Some(place), ..of("owner") }
+            Self::Ask { stream, next, asked, turn } => {
+                Envelope { stream, number: Some(next), asked: Some(asked), ..of("ask") }.with_turn(turn)
             }
-            Self::State { to, stream, next, task, frames, place, shown } => Envelope {
-                to: Some(to),
-                stream: Some(stream),
-                number: Some(next),
-                task,
-                frames: Some(Frames::join(&frames)),
-                place: Some(place),
-                shown: Some(shown),
-                ..of("state")
-            },
+            Self::Recall { stream, asked } => Envelope { stream: Some(stream), asked: Some(asked), ..of("recall") },
+            Self::Owner { stream, turn, place } => {
+                Envelope { stream: Some(stream), place: Some(place), ..of("owner") }.with_turn(turn)
+            }
+            Self::State(state) => {
+                let State { to, asked, stream, next, turn, frames, place, shown } = *state;
+                let envelope = Envelope {
+                    to: Some(to),
+                    asked: Some(asked),
+                    stream: Some(stream),
+                    number: Some(next),
+                    frames: Some(Frames::join(&frames)),
+                    place: Some(place),
+                    shown: Some(shown),
+                    ..of("state")
+                };
+                envelope.with_turn(turn)
+            }
             Self::Frames { stream, number, frames } => Envelope {
                 stream: Some(stream),
                 number: Some(number),
@@ -98,20 +131,23 @@ impl Content {
     }
 
     fn of_envelope(envelope: Envelope) -> Option<Self> {
-        let Envelope { kind, stream, task, to, number, frames, place, shown, end, .. } = envelope;
+        let turn = envelope.turn();
+        let Envelope { kind, stream, task, asked, to, number, frames, place, shown, end, .. } = envelope;
+        let asked = asked.unwrap_or_default();
         Some(match kind.as_str() {
-            "ask" => Self::Ask { stream, next: number.unwrap_or_default() },
-            "recall" => Self::Recall { stream: stream? },
-            "owner" => Self::Owner { stream: stream?, task, place: place.unwrap_or_default() },
-            "state" => Self::State {
+            "ask" => Self::Ask { stream, next: number.unwrap_or_default(), asked, turn },
+            "recall" => Self::Recall { stream: stream?, asked },
+            "owner" => Self::Owner { stream: stream?, turn, place: place.unwrap_or_default() },
+            "state" => Self::State(Box::new(State {
                 to: to?,
+                asked,
                 stream: stream?,
                 next: number?,
-                task,
+                turn,
                 frames: frames?.split()?,
                 place: place?,
                 shown: shown?,
-            },
+            })),
             "frames" => Self::Frames { stream: stream?, number: number?, frames: frames?.split()? },
             "shown" => Self::Shown { stream: stream?, shown: shown? },
             "alive" => Self::Alive { stream: stream? },
@@ -164,19 +200,22 @@ mod tests {
         let shown = Shown { retry_at: Some(7), ..Shown::default() };
         let end = EndRecord { kind: "failed".into(), status: Some(500), ..EndRecord::default() };
         let (stream, task) = (String::from("a-1"), Some(String::from("t1")));
+        let turn =
+            Aliases { message: Some("m1".into()), task: task.clone(), ordinal: Some(3), text: Some("hi".into()) };
         let contents = [
-            Content::Ask { stream: None, next: 0 },
-            Content::Recall { stream: stream.clone() },
-            Content::Owner { stream: stream.clone(), task: task.clone(), place: place.clone() },
-            Content::State {
+            Content::Ask { stream: None, next: 0, asked: 5, turn: turn.clone() },
+            Content::Recall { stream: stream.clone(), asked: 5 },
+            Content::Owner { stream: stream.clone(), turn: turn.clone(), place: place.clone() },
+            Content::State(Box::new(State {
                 to: "b".into(),
+                asked: 5,
                 stream: stream.clone(),
                 next: 2,
-                task: task.clone(),
+                turn,
                 frames: frames.clone(),
                 place,
                 shown: shown.clone(),
-            },
+            })),
             Content::Frames { stream: stream.clone(), number: 3, frames },
             Content::Shown { stream: stream.clone(), shown },
             Content::Alive { stream: stream.clone() },
@@ -184,14 +223,14 @@ mod tests {
             Content::Stop { task },
         ];
         for content in contents {
-            let message = Message::new("a", "s", content);
+            let message = Message::new("a", "s", 7, content);
             assert_eq!(through_json(&Envelope::from(message.clone())), Some(message));
         }
     }
 
     #[test]
     fn what_is_not_a_message_of_this_version_is_ignored() {
-        let good = Envelope::from(Message::new("a", "s", Content::Stop { task: None }));
+        let good = Envelope::from(Message::new("a", "s", 7, Content::Stop { task: None }));
         assert_eq!(Message::open(Envelope { v: VERSION + 1, ..good.clone() }), None);
         assert_eq!(Message::open(Envelope { kind: "new".into(), ..good }), None);
         assert_eq!(Message::open(Envelope::default()), None);

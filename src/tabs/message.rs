@@ -20,8 +20,23 @@ pub struct Message {
     pub from: String,
     /// The session that it is about.
     pub session: String,
+    /// The newest epoch that the tab knows of; in what only an owner says, that of its ownership.
+    pub epoch: u64,
     /// What it says.
     pub content: Content,
+}
+
+/// The names by which a turn is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases {
+    /// The id of its user message.
+    pub message: Option<String>,
+    /// Its task.
+    pub task: Option<String>,
+    /// The place of its user message among those of the session, from 0.
+    pub ordinal: Option<u64>,
+    /// The text of its user message.
+    pub text: Option<String>,
 }
 
 /// What a message says. `stream` names one owner's telling of one task; numbers of messages count within it.
@@ -33,38 +48,29 @@ pub enum Content {
         stream: Option<String>,
         /// The message it waits for.
         next: u64,
+        /// When it asks, by its own clock. The answer repeats it.
+        asked: Millis,
+        /// The turn of a message that the asker sent and whose answer it may not give; else nothing.
+        turn: Aliases,
     },
     /// What did this telling give? Also answered when it is over: a short one may be before anyone has asked.
     Recall {
         /// The stream.
         stream: String,
+        /// When it asks, by its own clock. The answer repeats it.
+        asked: Millis,
     },
     /// This tab streams the session from now on, and stands here.
     Owner {
         /// Its stream.
         stream: String,
-        /// The task, once known.
-        task: Option<String>,
+        /// The turn that it gives.
+        turn: Aliases,
         /// Where it stands.
         place: Place,
     },
     /// All that a late follower needs.
-    State {
-        /// For whom.
-        to: String,
-        /// The stream.
-        stream: String,
-        /// The number of the next message.
-        next: u64,
-        /// The task, once known.
-        task: Option<String>,
-        /// What the stream gave so far, adjacent deltas merged.
-        frames: Vec<Frame>,
-        /// Where it stands.
-        place: Place,
-        /// What the owner shows.
-        shown: Shown,
-    },
+    State(Box<State>),
     /// More frames.
     Frames {
         /// The stream.
@@ -98,6 +104,27 @@ pub enum Content {
         /// The task, where it is known.
         task: Option<String>,
     },
+}
+
+/// What a broadcast gave so far, for a tab that asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// For whom.
+    pub to: String,
+    /// When it was asked for, by the clock of the tab that asked.
+    pub asked: Millis,
+    /// The stream.
+    pub stream: String,
+    /// The number of the next message.
+    pub next: u64,
+    /// The turn that it gives.
+    pub turn: Aliases,
+    /// What the stream gave so far, adjacent deltas merged.
+    pub frames: Vec<Frame>,
+    /// Where it stands.
+    pub place: Place,
+    /// What the owner shows.
+    pub shown: Shown,
 }
 
 /// A place in a log, as text that every JavaScript keeps exactly.
@@ -172,8 +199,8 @@ pub struct EndRecord {
 impl Message {
     /// A message of this version.
     #[must_use]
-    pub fn new(from: &str, session: &str, content: Content) -> Self {
-        Self { from: from.to_owned(), session: session.to_owned(), content }
+    pub fn new(from: &str, session: &str, epoch: u64, content: Content) -> Self {
+        Self { from: from.to_owned(), session: session.to_owned(), epoch, content }
     }
 }
 

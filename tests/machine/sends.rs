@@ -1,13 +1,18 @@
 //! Sending a message: once, whatever becomes of the answer (API.md, guarantee 3).
 
 use rejoin::client::io::{
-    Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, Status, Why,
+    Author, Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest,
+    Status, Why,
 };
 
 use crate::harness::{Harness, S, running};
 
 const BUSY: &str = r#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
 const EMPTY: &str = r#"{"id":"s","messages":[],"active_stream":null}"#;
+
+fn session(messages: &str) -> String {
+    format!(r#"{{"messages":[{messages}],"active_stream":null}}"#)
+}
 
 #[test]
 fn a_message_is_posted_with_its_id() {
@@ -69,15 +74,80 @@ fn a_message_that_was_answered_meanwhile_is_finished_with_its_text() {
 
 #[test]
 fn an_older_message_of_the_same_text_is_not_taken_for_the_lost_one() {
+    let session = session(r#"{"role":"user","id":7,"content":"yes"},{"role":"assistant","content":"older"}"#);
     let mut harness = Harness::default();
+    harness.resume();
+    harness.answer(200, &session);
     harness.start("yes");
+    harness.pass(1_000);
     harness.fail();
     harness.pass_until_asked();
-    let messages = r#"{"role":"user","id":7,"content":"yes","created_at":"1970-01-01T00:00:01Z"},
-        {"role":"assistant","content":"older"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session);
     harness.pass_until_asked();
     assert!(harness.is_send());
+}
+
+#[test]
+fn a_message_is_known_by_its_text_behind_the_messages_that_were_there_before_it() {
+    let older = r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#;
+    let ours = r#"{"role":"user","content":"yes"},{"role":"assistant","content":"newer"}"#;
+    let mut harness = Harness::default();
+    harness.resume();
+    harness.answer(200, &session(older));
+    let call = harness.start("yes");
+    harness.pass(1_000);
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(200, &session(&format!("{older},{ours}")));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!(harness.text.contains("newer") && !harness.text.contains("older"));
+}
+
+#[test]
+fn where_nothing_tells_two_equal_texts_apart_a_message_is_neither_sent_again_nor_taken_for_answered() {
+    let older = r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#;
+    let mut harness = Harness::default();
+    let call = harness.start("yes");
+    harness.fail();
+    for _ in 0..3 {
+        harness.pass_until_asked();
+        assert!(harness.is_look() && harness.is_pending(call));
+        harness.answer(200, &session(older));
+    }
+    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Failed, "MESSAGE_LOST"));
+    assert!(harness.text.is_empty());
+}
+
+#[test]
+fn a_running_message_of_just_this_text_is_the_lost_one_and_is_not_sent_again() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.fail();
+    harness.pass_until_asked();
+    let older = r#"{"role":"user","content":"hi"},{"role":"assistant","content":"older"}"#;
+    let messages = format!(r#"{older},{{"role":"user","content":"hi"}}"#);
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":{{"task_id":"t1"}}}}"#));
+    harness.pass(1_000);
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+}
+
+#[test]
+fn a_message_that_is_stored_behind_its_context_is_known_too() {
+    let mut harness = Harness::default();
+    let request = SendRequest {
+        message: "hi".into(),
+        author: Author::User,
+        context: Some(r#"{"url":"u","content":"c"}"#.into()),
+        message_id: "m1".into(),
+    };
+    harness.input(Input::Start { session: S, call: 1, request });
+    harness.fail();
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user","content":"Page: u\nc\n\nhi"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":{{"task_id":"t1"}}}}"#));
+    harness.pass(1_000);
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use crate::harness::{Harness, S, running};
 
 const EMPTY: &str = r#"{"messages":[],"active_stream":null}"#;
 
+const NO_SESSION: &str = r#"{"detail":"Session not found"}"#;
+
 fn html(status: u16) -> Head<'static> {
     Head { status, content_type: "text/html", ..Head::default() }
 }
@@ -166,15 +168,29 @@ fn a_message_of_which_not_even_the_session_is_known_is_sent_again_unless_it_was_
     harness.start("hi");
     harness.fail();
     harness.pass_until_asked();
-    harness.answer(404, "");
+    harness.answer(404, NO_SESSION);
     harness.pass_until_asked();
     assert!(harness.is_send());
     harness.open(None);
     harness.bytes(b":");
     harness.cut();
-    harness.answer(404, "");
+    harness.answer(404, NO_SESSION);
     harness.pass_until_asked();
     assert!(harness.is_look());
+}
+
+#[test]
+fn a_404_that_is_not_the_backends_is_no_proof_that_a_message_never_arrived() {
+    let mut harness = Harness::default();
+    let call = harness.start("hi");
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer_with(html(404), "<h1>Not Found</h1>");
+    harness.pass_until_asked();
+    assert!(harness.is_look() && harness.is_pending(call));
+    harness.answer(200, r#"{"messages":[{"role":"user","content":"hi"}],"active_stream":{"task_id":"t1"}}"#);
+    harness.pass(1_000);
+    assert_eq!(harness.joined().unwrap().0, "t1");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
 #[test]
 fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
     let mut harness = follower();
-    let owner = r#"{"v":2,"from":"n","session":"s","kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}"#;
+    let owner = r#"{"v":2,"from":"n","session":"s","epoch":9007199254740991,"kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}"#;
     harness.receive(owner);
     // A takeover without a task has nothing to tell: it leaves the recall unanswered (`answer_tab`, `has_telling`).
     harness.posted.clear();
@@ -248,14 +248,14 @@ fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
 #[test]
 fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
     let mut harness = follower();
-    harness.receive(&state("old", "old-1", "t0"));
+    harness.receive(&state("old", "old-1", "t0").replace(r#""asked":9007199254740991"#, r#""asked":7"#));
     assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t1"));
 }
 
 #[test]
 fn a_follower_goes_along_with_a_tab_that_begins_to_tell() {
     let mut harness = follower();
-    let owner = r#"{"v":2,"from":"new","session":"s","kind":"owner","stream":"new-1","task":"t2",
+    let owner = r#"{"v":2,"from":"new","session":"s","epoch":9007199254740991,"kind":"owner","stream":"new-1","task":"t2",
         "place":{"last":"0-0","unnumbered":0,"hash":"0"}}"#;
     harness.receive(owner);
     harness.receive(&state("new", "new-1", "t2"));
@@ -314,7 +314,7 @@ fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_t
     harness.deliver();
     assert_eq!(harness.outcome(call).unwrap().task.as_deref(), Some("t1"));
     harness.posted.clear();
-    let owner = r#"{"v":2,"from":"b","session":"s","kind":"owner","stream":"b-1","task":"t1",
+    let owner = r#"{"v":2,"from":"b","session":"s","epoch":9007199254740991,"kind":"owner","stream":"b-1","task":"t1",
         "place":{"last":"0-0","unnumbered":0,"hash":"0"}}"#;
     harness.receive(owner);
     assert!(harness.posted.is_empty(), "{:?}", harness.posted);
@@ -398,7 +398,7 @@ fn hear_state(harness: &mut Harness) {
 /// What an owner answers to tab "a", with nothing told yet.
 fn state(from: &str, stream: &str, task: &str) -> String {
     format!(
-        r#"{{"v":2,"from":"{from}","session":"s","kind":"state","to":"a","stream":"{stream}","number":0,"task":"{task}",
+        r#"{{"v":2,"from":"{from}","session":"s","epoch":9007199254740991,"kind":"state","to":"a","asked":9007199254740991,"stream":"{stream}","number":0,"task":"{task}",
         "frames":{{}},"place":{{"last":"0-0","unnumbered":0,"hash":"0"}},"shown":{{"status":"streaming","patience":3000}}}}"#
     )
 }
@@ -406,7 +406,7 @@ fn state(from: &str, stream: &str, task: &str) -> String {
 /// A message with frames.
 fn frames(from: &str, stream: &str, number: u64) -> String {
     format!(
-        r#"{{"v":2,"from":"{from}","session":"s","kind":"frames","stream":"{stream}","number":{number},"frames":{{}}}}"#
+        r#"{{"v":2,"from":"{from}","session":"s","epoch":9007199254740991,"kind":"frames","stream":"{stream}","number":{number},"frames":{{}}}}"#
     )
 }
 

@@ -240,7 +240,8 @@ impl World {
             0 => format!(r#""kind":"ask","stream":"{stream}","number":{number}"#),
             1 => format!(r#""kind":"owner","stream":"{stream}","task":"{task}","place":{place}"#),
             2..=3 => format!(
-                r#""kind":"state","to":"{TAB}","stream":"{stream}","number":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
+                r#""kind":"state","to":"{TAB}","asked":{},"stream":"{stream}","number":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
+                self.now.saturating_sub(bytes.pick(&[0, 0, 0, 5_000])),
                 self.frames_told(bytes)
             ),
             4..=5 => {
@@ -254,7 +255,10 @@ impl World {
             8 => format!(r#""kind":"stop","task":"{task}""#),
             _ => return bytes.text(),
         };
-        format!(r#"{{"v":2,"from":"a","session":"{session}",{content}}}"#)
+        let epoch = bytes.pick(&[self.now, self.now + 1, self.now.saturating_sub(5_000), 0]);
+        let aliases =
+            bytes.pick(&["", r#","message":"m1""#, r#","message":"m2","ordinal":1"#, r#","ordinal":0,"text":"yes""#]);
+        format!(r#"{{"v":2,"from":"a","session":"{session}","epoch":{epoch},{content}{aliases}}}"#)
     }
 
     fn frames_told(&mut self, bytes: &mut Bytes<'_>) -> String {
@@ -494,7 +498,7 @@ impl World {
         let stopped = bytes.pick(&[None, Some(self.now), Some(u64::MAX)]);
         let stops = bytes.pick(&[0, 0, 1, 20]);
         let stops = (0..stops).map(|at| (bytes.pick(TASKS).to_owned(), at)).collect();
-        codec::text_of(&SavedTask { active, unnumbered, saved, stopped, stops }.to_entry())
+        codec::text_of(&SavedTask { active, unnumbered, saved, stopped, stops, ..SavedTask::default() }.to_entry())
     }
 
     /// Usually forward, sometimes back.

@@ -8,6 +8,7 @@ use crate::client::context::{Context, Departure};
 use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, Why};
 use crate::client::retry::{Backoff, Budget, Next, parse_retry_after};
 use crate::client::session::Leftover;
+use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
 use crate::protocol::answer::{read_error, read_session};
 use crate::protocol::body::Body;
@@ -291,9 +292,10 @@ impl Canceller {
         let stopped = known.stopped.or(Some(cx.now));
         let started = if known.active.started == 0 { cx.now } else { known.active.started };
         let task = self.task.clone().unwrap_or_default();
-        let is_same = known.active.task == task;
-        let active = ActiveTask { task, session: self.session.clone(), started, ..known.active };
-        let unnumbered = if is_same { known.unnumbered } else { 0 };
-        cx.save(SavedTask { active, unnumbered, saved: cx.now, stopped, stops: Vec::new() });
+        let active = ActiveTask { task: task.clone(), session: self.session.clone(), started, ..known.active.clone() };
+        let stop = SavedTask { active, epoch: known.epoch, saved: cx.now, stopped, ..SavedTask::default() };
+        let is_same = Turn::recorded(&known).is_of(&task);
+        let SavedTask { message, ordinal, unnumbered, .. } = known;
+        cx.save(if is_same { SavedTask { message, ordinal, unnumbered, ..stop } } else { stop });
     }
 }

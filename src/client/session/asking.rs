@@ -1,0 +1,111 @@
+//! Which request goes out, and when one is tried again.
+
+use super::Session;
+use super::state::{Ask, Fate, Look, State};
+use crate::client::context::{Context, Departure};
+use crate::client::io::{Attempt, Millis, Recovery, Replay, Request, StreamError, Why};
+use crate::client::retry::{Budget, Next};
+use crate::stream::error::local_error;
+use crate::stream::reader::IdsSeen;
+
+impl Session {
+    /// Asks as soon as it may.
+    pub(super) fn ask(&mut self, ask: Ask, cx: &mut Context) {
+        if self.must_elect(cx) {
+            self.elect(ask, cx);
+            return self.show(cx);
+        }
+        match cx.departure(&self.backoff) {
+            Departure::Now => self.open(ask, cx),
+            Departure::Later(until) => self.state = State::Waiting { ask, until },
+        }
+        self.show(cx);
+    }
+
+    fn open(&mut self, ask: Ask, cx: &mut Context) {
+        let Some(request) = self.request(ask) else {
+            return self.fail(local_error("TASK_NOT_FOUND", "No task is known.", Recovery::Retryable), cx);
+        };
+        let why = match ask {
+            _ if self.unauthorized => Why::Unauthorized,
+            Ask::Send => Why::Send,
+            _ => Why::Resume,
+        };
+        self.backoff.requested(cx.now);
+        let attempt = cx.open(&self.id, request, why);
+        self.state = State::Asking { attempt, ask, since: cx.now };
+    }
+
+    fn request(&self, ask: Ask) -> Option<Request> {
+        let session = self.id.clone();
+        let task = self.task_name();
+        Some(match ask {
+            Ask::Send => Request::Send { session, request: self.goal.sending.as_ref()?.request.clone() },
+            Ask::Look(_) => Request::Session { session },
+            Ask::Verify => Request::Task { task: task? },
+            Ask::Join => {
+                let reader = self.ledger.reader();
+                let replay = if reader.is_cold() { Replay::Compact } else { Replay::Exact };
+                Request::Join { task: task?, after: reader.cursor(), replay }
+            }
+        })
+    }
+
+    pub(super) fn abort(&mut self, cx: &mut Context) {
+        if let State::Asking { attempt, .. } | State::Reading { attempt, .. } = self.state {
+            cx.abort(attempt);
+        }
+    }
+
+    /// Whether an input of this attempt still counts.
+    #[must_use]
+    pub fn is_current(&self, answered: Attempt) -> bool {
+        matches!(self.state, State::Asking { attempt, .. } | State::Reading { attempt, .. } if attempt == answered)
+    }
+
+    pub(super) fn asked(&self) -> Option<Ask> {
+        match self.state {
+            State::Asking { ask, .. } => Some(ask),
+            _ => None,
+        }
+    }
+
+    /// What is asked of the server to go on with the present turn, where no other tab gives it.
+    pub(super) fn ask_to_go_on(&self) -> Ask {
+        if self.task().is_some() { Ask::Join } else { Ask::Look(Look::Sent) }
+    }
+
+    /// A message has no answer. Where the backend tells repeats it is repeated; elsewhere the session is looked at first.
+    pub(super) fn unanswered(&mut self, cause: StreamError, floor: Millis, cx: &mut Context) {
+        let refused = cause.status == Some(429);
+        if let Some(sending) = self.goal.sending.as_mut().filter(|sending| !refused && sending.fate == Fate::Unsent) {
+            sending.fate = Fate::Unknown;
+            cx.settle_unknown_stop(&self.id);
+        }
+        let surely_repeatable = refused && self.fate() == Fate::Unsent;
+        let ask = if surely_repeatable || self.may_repeat_blindly(cx) { Ask::Send } else { Ask::Look(Look::Sent) };
+        self.try_again(ask, cause, floor, cx);
+    }
+
+    fn may_repeat_blindly(&self, cx: &Context) -> bool {
+        cx.backend_ids == IdsSeen::Yes && cx.may_repost() && self.fate() != Fate::Accepted
+    }
+
+    pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
+        let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
+        let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
+        match self.backoff.failed(cx.now, floor, budget) {
+            Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
+            Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },
+        }
+    }
+
+    /// Goes on at once where only our own patience, not the server's wish, makes it wait.
+    pub(super) fn hurry(&mut self, cx: &mut Context) {
+        if let State::Waiting { ask, until } = self.state
+            && until.is_none_or(|_| !self.backoff.is_held_by_server(cx.now))
+        {
+            self.ask(ask, cx);
+        }
+    }
+}

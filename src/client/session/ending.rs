@@ -1,0 +1,201 @@
+//! Deliveries, saves, and the outcome that a stream ends with.
+
+use super::Session;
+use super::state::{Ask, Fate, Record, State};
+use crate::client::context::Context;
+use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
+use crate::client::outcome::bare_outcome;
+use crate::client::turn::{Identity, Turn};
+use crate::persist::{ActiveTask, SavedTask};
+use crate::stream::error::local_error;
+use crate::stream::reader::Moved;
+
+/// Least time between two saves of a moving cursor, in ms.
+const SAVE_EVERY: Millis = 250;
+/// So many bytes of rows wait for one frame where a stream is replayed, and not where it is written while it is read.
+const REPLAY: usize = 16 * 1024;
+/// How long rows that were taken may remain unconfirmed, in ms. Handing them out takes no turn of the event loop, so that
+/// beyond this the shell has failed at it.
+const CONFIRM: Millis = 10_000;
+
+impl Session {
+    // ---- deliveries ----
+
+    /// Says once that rows wait; again when they should wait no longer.
+    pub(super) fn announce(&mut self, cx: &mut Context) {
+        let Some(pending) = self.ledger.reader().pending() else { return };
+        let urgency = if self.is_draining() { pending.max(self.urgency_of_end()) } else { pending };
+        if self.announced < Some(urgency) {
+            self.announced = Some(urgency);
+            cx.push(Effect::Deliver { session: self.id.clone(), urgency });
+        }
+    }
+
+    /// Nothing follows: no frame is gained by waiting for one where nothing of the answer came before, or where it is a replay
+    /// that was to be shown with what comes next.
+    fn urgency_of_end(&self) -> Urgency {
+        let reader = self.ledger.reader();
+        match reader.waiting() {
+            REPLAY.. => Urgency::Soon,
+            _ if !reader.has_given() => Urgency::Now,
+            _ => Urgency::Frame,
+        }
+    }
+
+    /// The rows taken last have reached every listener.
+    pub fn handle_delivered(&mut self, cx: &mut Context) {
+        self.taken_at = None;
+        if self.ledger.confirm() == Moved::Yes && self.is_live() {
+            self.save_soon(cx);
+        }
+        self.settle(cx);
+        self.handle_save_due(cx);
+        self.show(cx);
+    }
+
+    /// Until when rows that were taken are to be confirmed.
+    pub(super) fn confirm_until(&self) -> Option<Millis> {
+        self.taken_at.filter(|_| self.is_live()).map(|taken| taken.saturating_add(CONFIRM))
+    }
+
+    /// Rows were taken and the shell never said that listeners have them. Nothing may follow what is perhaps missing: the
+    /// stream fails, and its task stays saved up to the last rows that were confirmed.
+    pub(super) fn give_up_delivery(&mut self, cx: &mut Context) {
+        self.abort(cx);
+        self.ledger.discard();
+        self.taken_at = None;
+        let message = "Chunks were handed to the page and their delivery was never confirmed.";
+        self.fail(local_error("DELIVERY_FAILED", message, Recovery::Retryable), cx);
+    }
+
+    // ---- saves ----
+
+    pub(super) fn remember(&mut self, cx: &mut Context) {
+        self.save_at = Some(cx.now);
+        self.save(cx);
+    }
+
+    /// Saves the delivered position, if there is a task to save.
+    pub(super) fn save(&mut self, cx: &mut Context) {
+        self.save_at = None;
+        let Some(task) = self.task_name().filter(|_| self.is_saved(cx)) else { return };
+        let position = self.ledger.reader().saved_position();
+        let active = ActiveTask {
+            task,
+            session: self.id.clone(),
+            operation: self.goal.operation.clone(),
+            tool: self.goal.tool.clone(),
+            last: position.last,
+            started: self.goal.started,
+        };
+        let turn = self.ledger.turn();
+        self.last_save = Some(cx.now);
+        cx.save(SavedTask {
+            active,
+            message: turn.message().map(str::to_owned),
+            ordinal: turn.ordinal(),
+            epoch: self.election.epoch(),
+            unnumbered: position.unnumbered,
+            saved: cx.now,
+            ..SavedTask::default()
+        });
+    }
+
+    /// A follower leaves the record to the owner, and so does an owner whose epoch is over.
+    fn is_saved(&self, cx: &Context) -> bool {
+        let is_guest = matches!(self.state, State::Following(_) | State::Electing { .. });
+        let newest = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
+        let is_over = self.is_shared(cx) && self.election.epoch() < newest;
+        self.is_live() && !self.is_forgotten && !is_guest && !is_over
+    }
+
+    fn save_soon(&mut self, cx: &Context) {
+        let soonest = self.last_save.map_or(cx.now, |last| last.saturating_add(SAVE_EVERY));
+        self.save_at.get_or_insert(soonest.max(cx.now));
+    }
+
+    pub(super) fn handle_save_due(&mut self, cx: &mut Context) {
+        if self.save_at.is_some_and(|at| at <= cx.now) {
+            self.save(cx);
+        }
+    }
+
+    pub(super) fn save_if_moved(&mut self, cx: &mut Context) {
+        if self.save_at.is_some() {
+            self.save(cx);
+        }
+    }
+
+    // ---- the outcome ----
+
+    pub(super) fn fail(&mut self, error: StreamError, cx: &mut Context) {
+        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.awaited_task()) };
+        self.conclude(self.named(outcome), Record::Keep, cx);
+    }
+
+    /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
+    fn awaited_task(&self) -> Option<String> {
+        match &self.goal.sending {
+            Some(sending) if sending.turn.compare(self.ledger.turn()) != Identity::Same => None,
+            _ => self.task_name(),
+        }
+    }
+
+    /// Says whose task it was.
+    pub(super) fn named(&self, outcome: Outcome) -> Outcome {
+        Outcome { origin: self.goal.origin, ..outcome }
+    }
+
+    /// Nothing is asked any more; the outcome is announced when the last row was delivered.
+    pub(super) fn conclude(&mut self, outcome: Outcome, record: Record, cx: &mut Context) {
+        if record == Record::Keep {
+            self.save(cx);
+        }
+        if self.fate() == Fate::Unknown || self.asked() == Some(Ask::Send) {
+            self.ledger.roll().forget();
+        }
+        self.save_at = None;
+        self.share_end(&outcome, cx);
+        self.state = State::Draining { outcome, record };
+        self.announce(cx);
+        self.settle(cx);
+        self.show(cx);
+    }
+
+    fn settle(&mut self, cx: &mut Context) {
+        if self.ledger.reader().is_settled() {
+            self.settle_now(cx);
+        }
+    }
+
+    /// Announces the outcome of a stream that is draining.
+    pub fn settle_now(&mut self, cx: &mut Context) {
+        let State::Draining { outcome, record } = &self.state else { return };
+        let (outcome, record) = (outcome.clone(), *record);
+        if record == Record::Drop && !self.is_overtaken(cx) {
+            cx.remove(&self.id);
+        }
+        self.end_broadcast(cx);
+        self.state = State::Over(outcome.clone());
+        self.unlock(cx);
+        self.show(cx);
+        cx.resolve(&mut self.calls, Some(outcome.clone()));
+        cx.push(Effect::Ended { session: self.id.clone(), outcome });
+    }
+
+    /// Whether the record is that of a later task, which another tab began while this one slept.
+    fn is_overtaken(&self, cx: &Context) -> bool {
+        let Some(saved) = cx.records.get(&self.id) else { return false };
+        let is_ours = self.task().is_some_and(|task| Turn::recorded(saved).is_of(task));
+        !is_ours && saved.active.started > self.goal.started
+    }
+
+    /// There was nothing to resume.
+    pub(super) fn nothing_to_resume(&mut self, cx: &mut Context) {
+        self.ledger.discard();
+        cx.resolve(&mut self.calls, None);
+        self.state = State::Idle;
+        self.unlock(cx);
+        self.show(cx);
+    }
+}

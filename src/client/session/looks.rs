@@ -1,0 +1,221 @@
+//! What a look at the session shows: a task to resume, a message whose answer was lost, a task whose record is gone.
+
+use super::Session;
+use super::state::{Ask, Fate, Look, Purpose, Record};
+use crate::client::context::Context;
+use crate::client::io::{Head, Origin, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::outcome::bare_outcome;
+use crate::client::turn::{Identity, Place, Start, Turn};
+use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
+use crate::protocol::body::Body;
+use crate::stream::error::local_error;
+
+impl Session {
+    pub(super) fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
+        let view = read_session(body).filter(|_| head.status == 200);
+        if let Some(view) = &view {
+            self.ledger.roll().look(view);
+            self.ledger.look(view);
+        }
+        match (view, look) {
+            (Some(view), Look::Resume) => self.resume_what_runs(&view, cx),
+            (Some(view), Look::Busy) => self.join_what_runs(&view, cx),
+            (Some(view), Look::Sent) => self.find_sent(&view, cx),
+            (Some(view), Look::Lost) => self.find_lost(&view, cx),
+            (None, look) if matches!(head.status, 404 | 410) => self.handle_no_session(look, head, body, cx),
+            (None, _) if head.status == 200 => self.fail(not_a_session(head), cx),
+            (None, _) => self.fail(read_error(head, body), cx),
+        }
+    }
+
+    /// A server may make its sessions with their first message. But only the backend's own JSON says that there is no
+    /// session: a proxy's 404 is no proof that a message never arrived.
+    fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
+        match look {
+            Look::Resume => self.nothing_to_resume(cx),
+            Look::Lost => self.expire(cx),
+            Look::Sent if body.is_some_and(|body| body.detail.is_some()) => self.find_sent(&SessionView::default(), cx),
+            Look::Sent => self.try_again(Ask::Look(Look::Sent), read_error(head, body), 0, cx),
+            Look::Busy => self.fail(read_error(head, body), cx),
+        }
+    }
+
+    fn resume_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
+        match self.running(view, cx).cloned() {
+            Some(active) => {
+                self.goal.operation = active.operation_id.unwrap_or_default();
+                self.goal.tool = active.tool_name.unwrap_or_default();
+                self.join(Turn::running(&active.task_id, view), cx);
+            }
+            None => self.nothing_to_resume(cx),
+        }
+    }
+
+    fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
+        match self.running(view, cx) {
+            Some(active) => self.join_busy(Turn::running(&active.task_id, view), cx),
+            None => self.send_again(cx),
+        }
+    }
+
+    /// The task that runs, unless the app stopped it: that one is not joined for any reason.
+    fn running<'a>(&self, view: &'a SessionView, cx: &Context) -> Option<&'a ActiveStream> {
+        view.active.as_ref().filter(|active| !cx.is_stopped(&self.id, &active.task_id))
+    }
+
+    /// Goes on with a turn that the session shows. Where it is not surely the present one, listeners start over.
+    pub(super) fn join(&mut self, turn: Turn, cx: &mut Context) {
+        if self.ledger.turn().compare(&turn) == Identity::Same {
+            self.ledger.learn(&turn, cx.records.get(&self.id));
+        } else {
+            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            // Those who followed the other turn hear that this is another one.
+            self.tell_anew(cx);
+        }
+        self.remember(cx);
+        self.backoff.progressed();
+        self.ask(Ask::Join, cx);
+    }
+
+    /// What became of a message whose answer was lost before it told its task?
+    fn find_sent(&mut self, view: &SessionView, cx: &mut Context) {
+        let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
+        let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
+        let has_arrived = sending.fate == Fate::Accepted;
+        let place = sending.turn.locate(view, sending.fate.arrival());
+        let place = if place == Place::Unclear { sending.turn.locate_among(view, self.ledger.turn()) } else { place };
+        match place {
+            Place::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
+            // A session that does not show its messages, and runs a task after one was taken, runs that one's.
+            place if has_arrived && (view.newest().is_none() || place == Place::Unclear) => {
+                match self.running(view, cx) {
+                    Some(active) => self.join_sent(&Turn::of_task(&active.task_id), cx),
+                    None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+                }
+            }
+            Place::Absent if !has_arrived && cx.may_repost() => self.ask(Ask::Send, cx),
+            Place::Absent if !has_arrived => self.fail(no_trace, cx),
+            Place::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            Place::Unclear => {
+                self.ledger.roll().forget();
+                self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx);
+            }
+        }
+    }
+
+    /// The session has the message of this page.
+    fn go_on_with_sent(&mut self, ordinal: u64, view: &SessionView, no_trace: StreamError, cx: &mut Context) {
+        let question = view.question(ordinal);
+        if let Some(sending) = &mut self.goal.sending {
+            sending.fate = Fate::Accepted;
+            sending.turn.name_ordinal(ordinal);
+        }
+        if let Some(outcome) = self.followed_answer() {
+            return self.conclude(outcome, Record::Keep, cx);
+        }
+        match self.running(view, cx) {
+            Some(active) if question == view.newest() => self.join_sent(&Turn::of_task(&active.task_id), cx),
+            _ if view.has_answer(None, question) => self.finish_from_history(view, question, cx),
+            _ => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+        }
+    }
+
+    /// How the message of this page was answered, if another tab's stream that was followed turns out to be its answer.
+    fn followed_answer(&mut self) -> Option<Outcome> {
+        let outcome = self.goal.followed.take()?;
+        let sending = self.goal.sending.as_ref()?;
+        (sending.turn.compare(self.ledger.turn()) == Identity::Same).then_some(outcome)
+    }
+
+    /// A session refused the message because this turn runs: it is the message's own where an earlier try arrived.
+    pub(super) fn join_busy(&mut self, turn: Turn, cx: &mut Context) {
+        match self.goal.origin {
+            Origin::Own => self.join_sent(&turn, cx),
+            Origin::Joined => {
+                self.goal.sending = None;
+                self.join(turn, cx);
+            }
+        }
+    }
+
+    /// This task answers the message of this page.
+    pub(super) fn join_sent(&mut self, task: &Turn, cx: &mut Context) {
+        let Some(sending) = &mut self.goal.sending else { return self.join(task.clone(), cx) };
+        sending.turn.learn(task);
+        let turn = sending.turn.clone();
+        self.join(turn, cx);
+    }
+
+    /// What became of a task whose record the server no longer has?
+    fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
+        let running = self.running(view, cx).map(|active| active.task_id.clone());
+        let is_ours = running.as_deref().is_some_and(|running| self.is_of(running));
+        let ours = self.task();
+        let question = self.question_of_lost(view);
+        match running {
+            Some(_) if is_ours => {
+                let cause = local_error("TASK_NOT_FOUND", "The task is not there yet.", Recovery::Retryable);
+                self.try_again(Ask::Join, cause, 0, cx);
+            }
+            Some(running) if self.goal.purpose == Purpose::Resume && !self.ledger.reader().has_rows() => {
+                self.join(Turn::running(&running, view), cx);
+            }
+            Some(_) if !view.has_named_answer(ours) => self.expire(cx),
+            None if !view.has_named_answer(ours) && !question.is_some_and(|at| view.has_answer(ours, Some(at))) => {
+                self.expire(cx);
+            }
+            _ => self.finish_from_history(view, question, cx),
+        }
+    }
+
+    /// The user message whose answer is looked for. Whoever sent it knows it among later ones; a page that only joined
+    /// takes the newest, unless it knows better.
+    fn question_of_lost(&self, view: &SessionView) -> Option<Question> {
+        let known = || self.ledger.turn().ordinal().and_then(|ordinal| view.question(ordinal));
+        let Some(sending) = &self.goal.sending else { return known().or_else(|| view.newest()) };
+        match sending.turn.locate(view, sending.fate.arrival()) {
+            Place::At(ordinal) => view.question(ordinal),
+            Place::Unclear if sending.fate == Fate::Accepted => view.newest(),
+            Place::Absent | Place::Unclear => None,
+        }
+    }
+
+    fn finish_from_history(&mut self, view: &SessionView, question: Option<Question>, cx: &mut Context) {
+        let mut turn = self.turn_of_history();
+        if turn.task().is_none()
+            && let Some(task) = view.answering_task(question)
+        {
+            turn.learn(&Turn::of_task(&task));
+        }
+        if self.ledger.turn().compare(&turn) == Identity::Same {
+            self.ledger.learn(&turn, cx.records.get(&self.id));
+        } else {
+            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+        }
+        let frames = view.answer_frames(self.task(), question);
+        self.ledger.give_history(&frames);
+        self.tell_anew(cx);
+        self.share_history(&frames);
+        self.conclude(self.named(bare_outcome(OutcomeKind::Finished, self.task_name())), Record::Drop, cx);
+    }
+
+    /// The turn whose answer the history has: that of the message of this page, or else the present one.
+    fn turn_of_history(&self) -> Turn {
+        let present = self.ledger.turn();
+        let Some(sending) = &self.goal.sending else { return present.clone() };
+        let mut turn = sending.turn.clone();
+        if turn.compare(present) == Identity::Same {
+            turn.learn(present);
+        }
+        turn
+    }
+
+    pub(super) fn expire(&mut self, cx: &mut Context) {
+        self.conclude(self.named(bare_outcome(OutcomeKind::Expired, self.task_name())), Record::Drop, cx);
+    }
+}
+
+fn not_a_session(head: &Head<'_>) -> StreamError {
+    let message = "The answer is no session; is the base URL right?";
+    StreamError { status: Some(head.status), ..local_error("INVALID_RESPONSE", message, Recovery::Permanent) }
+}

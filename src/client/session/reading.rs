@@ -1,0 +1,184 @@
+//! A response that is read: its opening, its bytes, its end.
+
+use super::Session;
+use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
+use crate::client::context::Context;
+use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::turn::Turn;
+use crate::stream::error::local_error;
+use crate::stream::reader::{End, Heard, IdsSeen, Verdict};
+
+/// Silence that is taken for a dead connection where no heartbeat was announced and no option given, in ms.
+pub(super) const STALL: Millis = 45_000;
+
+impl Session {
+    /// The streaming request is answered by an event stream.
+    pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
+        let State::Asking { attempt, ask, .. } = self.state else { return };
+        if ask == Ask::Send {
+            cx.settle_unknown_stop(&self.id);
+        }
+        self.unauthorized = false;
+        if let Some(task) = head.task.filter(|task| !task.is_empty()) {
+            self.learn(&Turn::of_task(task), cx);
+        }
+        if self.must_elect(cx) {
+            return self.hand_over(cx);
+        }
+        if self.openings > 0 {
+            self.ledger.metrics_mut().reconnects += 1;
+        }
+        self.openings += 1;
+        self.state = State::Reading { attempt, body: Body::new(cx.now, cx.config.stall_timeout.unwrap_or(STALL)) };
+        self.ledger.open();
+        self.announce_broadcast(cx);
+        self.announce(cx);
+        self.show(cx);
+    }
+
+    /// More is known of the present turn, and so of what is saved.
+    pub(super) fn learn(&mut self, turn: &Turn, cx: &mut Context) {
+        let had_task = self.task().is_some();
+        self.ledger.learn(turn, cx.records.get(&self.id));
+        if !had_task && self.task().is_some() {
+            self.remember(cx);
+        }
+    }
+
+    /// Bytes of the stream.
+    pub fn handle_bytes(&mut self, bytes: &[u8], cx: &mut Context) {
+        let State::Reading { body, .. } = &mut self.state else { return };
+        body.heard_bytes(cx.now);
+        if body.is_healthy(cx.now) {
+            self.backoff.progressed();
+        }
+        self.accept();
+        let mut heard = self.ledger.give_bytes(bytes);
+        self.take_notes(&heard, cx);
+        self.share(&mut heard, cx);
+        self.follow(heard.verdict, cx);
+        self.announce(cx);
+        self.show(cx);
+    }
+
+    /// The message arrived: a good answer came.
+    pub(super) fn accept(&mut self) {
+        let is_news = |fate: Fate| fate != Fate::Accepted;
+        if let Some(sending) = self.goal.sending.as_mut().filter(|sending| is_news(sending.fate)) {
+            sending.fate = Fate::Accepted;
+            self.ledger.roll().add();
+        }
+    }
+
+    fn take_notes(&mut self, heard: &Heard, cx: &mut Context) {
+        if heard.ids == IdsSeen::Yes {
+            cx.backend_ids = IdsSeen::Yes;
+        }
+        if heard.news > 0 {
+            self.backoff.progressed();
+        }
+        if let Some(ms) = heard.retry {
+            self.backoff.set_stream_floor(ms);
+        }
+        if let (State::Reading { body, .. }, Some(heartbeat)) = (&mut self.state, heard.heartbeat) {
+            body.heard_heartbeat(heartbeat, cx.config.stall_timeout, cx.now);
+            self.share_shown(cx);
+        }
+        if let Some(task) = heard.task.as_deref().filter(|task| !self.is_of(task)) {
+            self.ledger.name_task(task);
+            self.remember(cx);
+        }
+    }
+
+    fn follow(&mut self, verdict: Verdict, cx: &mut Context) {
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::ResponseDone => {
+                self.abort(cx);
+                self.cut(local_error("STREAM_CUT", "The response ended before the task.", Recovery::Retryable), cx);
+            }
+            Verdict::TaskEnded(end) => {
+                self.abort(cx);
+                self.conclude(self.outcome_of(end), Record::Drop, cx);
+            }
+            Verdict::Broken => {
+                self.abort(cx);
+                self.start_over(cx);
+                let message = "The server lost a part of the answer.";
+                self.cut(local_error("STREAM_BROKEN", message, Recovery::Retryable), cx);
+            }
+            Verdict::TooLarge => {
+                self.abort(cx);
+                let message = "An event of the stream is larger than the limit.";
+                self.fail(local_error("EVENT_TOO_LARGE", message, Recovery::Permanent), cx);
+            }
+        }
+    }
+
+    pub(super) fn outcome_of(&self, end: End) -> Outcome {
+        let (kind, finish_reason, error) = match end {
+            End::Finish { reason } => (OutcomeKind::Finished, reason, None),
+            End::Abort => (OutcomeKind::Stopped, None, None),
+            End::Error(error) => (OutcomeKind::Failed, None, Some(error)),
+        };
+        Outcome { kind, task: self.task_name(), finish_reason, origin: self.goal.origin, error }
+    }
+
+    /// What was received is not the answer: listeners and followers start over.
+    pub(super) fn start_over(&mut self, cx: &mut Context) {
+        self.ledger.start_over();
+        self.tell_anew(cx);
+    }
+
+    /// The stream reached its end of file.
+    pub fn handle_ended(&mut self, cx: &mut Context) {
+        self.cut(local_error("STREAM_CUT", "The connection ended before the task.", Recovery::Retryable), cx);
+        self.show(cx);
+    }
+
+    /// A request ended without an answer, or the stream broke.
+    pub fn handle_failed(&mut self, failure: Failure, cx: &mut Context) {
+        let (error, ask) = (failure.into_error(), self.asked());
+        match ask {
+            None => self.cut(error, cx),
+            Some(_) if error.recovery == Recovery::Permanent => self.fail(error, cx),
+            Some(Ask::Send) if error.code == "HEADERS_FAILED" => self.fail(error, cx),
+            Some(Ask::Send) => self.unanswered(error, 0, cx),
+            Some(ask) => self.try_again(ask, error, 0, cx),
+        }
+        self.show(cx);
+    }
+
+    /// A response is over and the task is not.
+    fn cut(&mut self, cause: StreamError, cx: &mut Context) {
+        let gave = match &self.state {
+            State::Reading { body, .. } => body.bytes,
+            _ => BodyBytes::Some,
+        };
+        if self.task().is_some() {
+            self.try_again(Ask::Join, cause, 0, cx);
+        } else if gave == BodyBytes::None {
+            self.unanswered(cause, 0, cx);
+        } else {
+            self.try_again(Ask::Look(Look::Sent), cause, 0, cx);
+        }
+    }
+
+    /// The connection is taken for dead.
+    pub(super) fn rejoin_now(&mut self, cx: &mut Context) {
+        self.abort(cx);
+        self.cut(local_error("STREAM_STALLED", "The connection went silent.", Recovery::Retryable), cx);
+        self.hurry(cx);
+        self.show(cx);
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> StreamError {
+        match self {
+            Self::Network(message) => local_error("NETWORK_ERROR", &message, Recovery::Retryable),
+            Self::Headers(message) => local_error("HEADERS_FAILED", &message, Recovery::Retryable),
+            Self::InvalidUrl(message) => local_error("INVALID_URL", &message, Recovery::Permanent),
+        }
+    }
+}

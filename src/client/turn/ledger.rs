@@ -1,0 +1,304 @@
+//! What the listeners of a session hold, and the only way to give them rows.
+//!
+//! A ledger has one present turn and the reader of its answer. Rows come from the network, from another tab or from the
+//! session's history; each of them goes through [`Ledger`], which knows what listeners were given before.
+//!
+//! When a stream begins, its turn is compared with the turn whose rows the listeners hold:
+//! - `Same`: they are reset, and what was delivered before is flagged as replayed;
+//! - `Different`: the rows follow those of the turn before;
+//! - `Unknown`: they are reset, and nothing is flagged. A missing or a doubled text is worse than a reset.
+
+use std::collections::VecDeque;
+
+use crate::client::turn::identity::{Identity, Turn};
+use crate::client::turn::place::{Arrival, Place, Roll};
+use crate::persist::SavedTask;
+use crate::protocol::answer::SessionView;
+use crate::stream::batch::{Age, Batch};
+use crate::stream::cursor::EventId;
+use crate::stream::metrics::Metrics;
+use crate::stream::reader::{Frame, Heard, Moved, Position, Reader, Recording};
+
+/// Turns of which the ledger remembers up to where they were delivered.
+const MOST_DELIVERED: usize = 16;
+
+/// How a stream begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With a message of this page, which nobody can have been given an answer of.
+    Sent,
+    /// With a turn that exists already.
+    #[default]
+    Joined,
+    /// With a turn that is not known well enough yet; it will be when its first rows come.
+    Unsettled,
+}
+
+/// What the listeners of a session hold.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    turn: Turn,
+    start: Start,
+    reader: Reader,
+    recording: Recording,
+    /// Whether listeners were given rows of the present turn.
+    gave: Gave,
+    /// The turn before the present one whose rows listeners hold.
+    held: Option<Turn>,
+    /// A reset of what is held was counted and not delivered.
+    owes: bool,
+    /// Up to where turns before the present one were delivered, oldest first.
+    delivered: VecDeque<(Turn, Position)>,
+    roll: Roll,
+    metrics: Metrics,
+}
+
+/// Whether listeners were given something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gave {
+    #[default]
+    Nothing,
+    Rows,
+}
+
+impl Ledger {
+    /// The ledger of a session that was let go: its listeners may hold something that nobody remembers.
+    #[must_use]
+    pub fn of_forgotten() -> Self {
+        Self { held: Some(Turn::default()), ..Self::default() }
+    }
+
+    /// Whether listeners may hold something.
+    #[must_use]
+    pub fn has_given(&self) -> bool {
+        self.gave == Gave::Rows || self.held.is_some() || !self.delivered.is_empty()
+    }
+
+    // ---- turns ----
+
+    /// The present turn.
+    #[must_use]
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// The reader of the present turn's answer, to be asked only.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// How many user messages the session is known to have.
+    pub fn roll(&mut self) -> &mut Roll {
+        &mut self.roll
+    }
+
+    /// The counters of all turns.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The counters, to count what is no event.
+    pub fn metrics_mut(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
+
+    /// A stream of this turn begins. `record` is what is saved of the session.
+    pub fn begin(&mut self, turn: Turn, start: Start, record: Option<&SavedTask>) {
+        self.set_aside();
+        self.turn = turn;
+        self.start = start;
+        self.gave = Gave::Nothing;
+        self.renew(Reader::default());
+        if start == Start::Joined {
+            self.settle(record);
+        }
+    }
+
+    /// A stream of this turn begins behind an event that the app has.
+    pub fn begin_after(&mut self, turn: Turn, after: EventId, record: Option<&SavedTask>) {
+        self.begin(turn, Start::Sent, record);
+        let mark = self.delivered_before(record);
+        self.renew(Reader::new(after, mark));
+    }
+
+    /// More is known of the present turn. Where nothing was read of it yet, it is compared again.
+    pub fn learn(&mut self, turn: &Turn, record: Option<&SavedTask>) {
+        let before = self.turn.clone();
+        self.turn.learn(turn);
+        let is_new = self.turn != before && self.start != Start::Unsettled;
+        if is_new && self.gave == Gave::Nothing && self.reader.is_untouched() {
+            self.settle(record);
+        }
+    }
+
+    /// The stream itself names its task.
+    pub fn name_task(&mut self, task: &str) {
+        self.turn.name_task(task);
+    }
+
+    /// The present turn is found in the session.
+    pub fn name_ordinal(&mut self, ordinal: u64) {
+        self.turn.name_ordinal(ordinal);
+    }
+
+    /// The session was looked at: turns whose place was not known learn it.
+    pub fn look(&mut self, view: &SessionView) {
+        if self.gave == Gave::Rows {
+            find(&mut self.turn, view);
+        }
+        self.held.iter_mut().for_each(|turn| find(turn, view));
+        self.delivered.iter_mut().for_each(|(turn, _)| find(turn, view));
+    }
+
+    /// Whether a stream goes on with the present turn's answer exactly where this ledger has it.
+    #[must_use]
+    pub fn continues(&self, turn: &Turn, place: Option<(Position, u64)>) -> bool {
+        let stands_here = place == Some((self.reader.received(), self.reader.trail_hash()));
+        stands_here && self.turn.compare(turn) == Identity::Same
+    }
+
+    fn set_aside(&mut self) {
+        if self.gave == Gave::Rows {
+            self.held = Some(self.turn.clone());
+        }
+        self.owes = self.reader.owes_reset();
+        let position = self.reader.saved_position();
+        if self.gave == Gave::Nothing && position == Position::default() {
+            return;
+        }
+        let turn = std::mem::take(&mut self.turn);
+        self.delivered.retain(|(before, _)| before.compare(&turn) != Identity::Same);
+        self.delivered.push_back((turn, position));
+        if self.delivered.len() > MOST_DELIVERED {
+            self.delivered.pop_front();
+        }
+    }
+
+    /// Compares the present turn with what listeners hold, and makes its reader ready.
+    fn settle(&mut self, record: Option<&SavedTask>) {
+        let identity = self.held.as_ref().map(|held| self.turn.compare(held));
+        let is_void = match identity {
+            None | Some(Identity::Different) => false,
+            Some(Identity::Same) => true,
+            Some(Identity::Unknown) => self.start != Start::Sent,
+        };
+        let mark = self.delivered_before(record);
+        self.renew(Reader::new(EventId::ZERO, mark));
+        if is_void {
+            self.reader.owe_reset();
+            self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
+        }
+    }
+
+    /// Up to where this turn was delivered, by an earlier stream of this page or by a page before it.
+    fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
+        let here = self.delivered.iter().find(|(turn, _)| turn.compare(&self.turn) == Identity::Same);
+        let saved = record.filter(|record| Turn::recorded(record).compare(&self.turn) == Identity::Same);
+        let saved = saved.map(|record| Position { last: record.active.last, unnumbered: record.unnumbered });
+        here.map(|(_, position)| *position).max(saved).unwrap_or_default()
+    }
+
+    fn renew(&mut self, reader: Reader) {
+        self.reader = reader;
+        self.reader.set_recording(self.recording);
+    }
+
+    // ---- rows come ----
+
+    /// A response begins.
+    pub fn open(&mut self) {
+        self.reader.open();
+    }
+
+    /// Bytes from the network.
+    pub fn give_bytes(&mut self, bytes: &[u8]) -> Heard {
+        self.reader.feed(bytes, &mut self.metrics)
+    }
+
+    /// Frames from another tab.
+    pub fn give_broadcast(&mut self, frames: &[Frame], record: Option<&SavedTask>) -> Heard {
+        if self.start == Start::Unsettled && !frames.is_empty() {
+            if let Some(task) = Reader::named_task(frames) {
+                self.turn.name_task(&task);
+            }
+            self.start = Start::Joined;
+            self.settle(record);
+        }
+        self.reader.feed_frames(frames, &mut self.metrics)
+    }
+
+    /// Frames of another tab were merged: they stand for all events up to this position.
+    pub fn stand_at(&mut self, position: Position, hash: u64) {
+        self.reader.stand_at(position, hash);
+    }
+
+    /// An answer that only the session's history still has. It cannot be told which part of it was given before: where
+    /// any was, all of it but the end is replayed.
+    pub fn give_history(&mut self, frames: &[String]) {
+        let is_known = self.gave == Gave::Rows || self.reader.saved_position() > Position::default();
+        let age = if is_known { Age::Replayed } else { Age::Fresh };
+        self.reader.feed_stored(frames, age, &mut self.metrics);
+    }
+
+    /// What was received is not the answer: it starts over, and listeners are reset.
+    pub fn start_over(&mut self) {
+        self.reader.start_over(&mut self.metrics);
+    }
+
+    /// Whether frames are handed out for other tabs.
+    pub fn set_recording(&mut self, recording: Recording) {
+        self.recording = recording;
+        self.reader.set_recording(recording);
+    }
+
+    // ---- rows go ----
+
+    /// Gives the rows that wait.
+    pub fn take(&mut self) -> Option<Batch> {
+        let is_reset = self.reader.owes_reset();
+        let batch = self.reader.take()?;
+        if is_reset {
+            self.held = None;
+            self.owes = false;
+            self.gave = Gave::Nothing;
+        }
+        if self.reader.has_given() {
+            self.gave = Gave::Rows;
+        }
+        Some(batch)
+    }
+
+    /// The rows taken last have reached every listener.
+    pub fn confirm(&mut self) -> Moved {
+        self.reader.confirm()
+    }
+
+    /// Rows that wait are not delivered any more.
+    pub fn discard(&mut self) {
+        self.reader.discard();
+    }
+
+    /// Takes back the buffers of a batch.
+    pub fn recycle(&mut self, batch: Batch) {
+        self.reader.recycle(batch);
+    }
+
+    /// Bytes that it holds on to.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let delivered = self.delivered.iter().map(|(turn, _)| turn.footprint() + size_of::<(Turn, Position)>());
+        let turns = self.turn.footprint() + self.held.as_ref().map_or(0, Turn::footprint);
+        self.reader.footprint() + turns + delivered.sum::<usize>()
+    }
+}
+
+/// Listeners hold rows of this turn, so that its message arrived.
+fn find(turn: &mut Turn, view: &SessionView) {
+    if turn.ordinal().is_none()
+        && let Place::At(ordinal) = turn.locate(view, Arrival::Certain)
+    {
+        turn.name_ordinal(ordinal);
+    }
+}

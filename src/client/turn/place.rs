@@ -1,0 +1,143 @@
+//! Where a session has the user message of a turn.
+//!
+//! A backend that keeps the ids of messages is asked for the id. Another one (PROTOCOL §7) has texts and their order
+//! only. There a message is known by its text and by its place behind the user messages that were known before it was
+//! sent. No clock takes part: neither this device's nor the server's says which of two equal texts was sent.
+
+use crate::client::turn::identity::{Question, Turn, Wording};
+use crate::protocol::answer::{SessionView, StoredQuestion};
+
+/// What is known of a message's way to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It arrived: a byte of a good answer came back.
+    Certain,
+    /// Its answer was lost, or it was not sent.
+    Uncertain,
+}
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There, counted in user messages from 0.
+    At(u64),
+    /// Not there.
+    Absent,
+    /// A message of the same text is there, and nothing says whether it is this one.
+    Unclear,
+}
+
+/// How many user messages a session is known to have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Roll(Option<u64>);
+
+impl Roll {
+    /// The session was looked at.
+    pub fn look(&mut self, view: &SessionView) {
+        self.0 = Some(count(&view.questions()));
+    }
+
+    /// A message of this page arrived.
+    pub fn add(&mut self) {
+        self.0 = self.0.map(|known| known + 1);
+    }
+
+    /// Messages may have come that this page does not know of: another tab's, or one whose fate it did not learn.
+    pub fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// How many there are at least before the next message of this page.
+    #[must_use]
+    pub fn floor(self) -> Option<u64> {
+        self.0
+    }
+}
+
+impl Turn {
+    /// Where the session has this turn's user message.
+    #[must_use]
+    pub fn locate(&self, view: &SessionView, arrival: Arrival) -> Place {
+        let questions = view.questions();
+        if let Some(at) = self.message().and_then(|id| questions.iter().position(|stored| stored.id == Some(id))) {
+            return Place::At(at as u64);
+        }
+        if let Some(at) = self.task().and_then(|task| questions.iter().position(|stored| stored.task == Some(task))) {
+            return Place::At(at as u64);
+        }
+        match (self.ordinal(), self.question()) {
+            (Some(ordinal), _) if ordinal < count(&questions) => Place::At(ordinal),
+            (_, Some(question)) => question.locate(&questions, view.active.is_some(), arrival),
+            _ => Place::Unclear,
+        }
+    }
+
+    /// The same, where another tab's stream was followed since the message was sent: what ran meanwhile, with just its
+    /// text, is its answer.
+    #[must_use]
+    pub fn locate_among(&self, view: &SessionView, followed: &Self) -> Place {
+        let questions = view.questions();
+        let at = followed.ordinal().and_then(|ordinal| usize::try_from(ordinal).ok());
+        let stored = at.and_then(|at| questions.get(at)).filter(|stored| stored.text.is_some());
+        match (stored, self.question(), followed.ordinal()) {
+            (Some(stored), Some(question), Some(ordinal)) if question.is_alike(stored) => Place::At(ordinal),
+            _ => Place::Unclear,
+        }
+    }
+
+    /// The turn that a session's running task answers. Its ordinal is known where a single user message can be meant.
+    #[must_use]
+    pub fn running(task: &str, view: &SessionView) -> Self {
+        let mut turn = Self::of_task(task);
+        let questions = view.questions();
+        let named = questions.iter().position(|stored| stored.task == Some(task));
+        let newest = questions.len().checked_sub(1);
+        let is_single = |newest: &usize| {
+            let waiting = questions.iter().enumerate().filter(|(_, stored)| !stored.is_answered);
+            waiting.into_iter().all(|(at, _)| at == *newest)
+        };
+        if let Some(at) = named.or_else(|| newest.filter(is_single)) {
+            turn.name_ordinal(at as u64);
+        }
+        turn
+    }
+}
+
+impl Question {
+    fn locate(&self, questions: &[StoredQuestion<'_>], runs: bool, arrival: Arrival) -> Place {
+        let floor = self.floor.filter(|floor| *floor <= count(questions));
+        let first = floor.unwrap_or_default();
+        let mut alike = (first..)
+            .zip(questions.iter().skip(first as usize))
+            .filter(|(_, stored)| self.is_alike(stored))
+            .map(|(at, _)| at);
+        if floor.is_some() {
+            return alike.next().map_or(Place::Absent, Place::At);
+        }
+        let Some(last) = alike.last() else { return Place::Absent };
+        let is_newest = last + 1 == count(questions);
+        match arrival {
+            Arrival::Certain => Place::At(last),
+            // What runs answers the newest message; that a message of just this text runs is no accident.
+            Arrival::Uncertain if is_newest && runs => Place::At(last),
+            Arrival::Uncertain => Place::Unclear,
+        }
+    }
+
+    /// A backend that names the tasks of its messages keeps their ids too: there a text says nothing. A message whose
+    /// text is not given may be any.
+    fn is_alike(&self, stored: &StoredQuestion<'_>) -> bool {
+        if stored.task.is_some() && stored.id.is_some() {
+            return false;
+        }
+        let Some(text) = stored.text else { return true };
+        match self.wording {
+            Wording::Exact => text == self.text,
+            Wording::Prefixed => text.ends_with(&self.text),
+        }
+    }
+}
+
+fn count(questions: &[StoredQuestion<'_>]) -> u64 {
+    questions.len() as u64
+}

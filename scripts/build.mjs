@@ -31,7 +31,7 @@ const passes = [
 
 /** Builds the package into dist/. */
 export async function build() {
-  await step("glue", { inputs: [...rustInputs, "js/loader/bytes.wat", "scripts/build.mjs"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm", "js/loader/constants.ts"] }, glue);
+  await step("glue", { inputs: [...rustInputs, "js/loader/bytes.wat", "scripts/build.mjs", "scripts/glue/src"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm", "js/loader/constants.ts"] }, glue);
   await step("modules", { inputs: ["js", "pkg", "scripts/build.mjs", "package-lock.json"], outputs: entries.map((name) => `dist/${name}.js`) }, modules);
   await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: entries.map((name) => `dist/${name}.d.ts`) }, types);
 }
@@ -39,8 +39,7 @@ export async function build() {
 function glue() {
   run("cargo", ["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--package", "rejoin"]);
   const built = join(targetDir, "wasm32-unknown-unknown/wasm/rejoin.wasm");
-  // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
-  run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", "pkg", "--out-name", "rejoin"]);
+  run("cargo", ["run", "--quiet", "--profile", "test", "--package", "rejoin-glue", "--", built, "pkg"]);
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
   rmSync(join(root, "pkg/rejoin_bg.wasm"));
   optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));

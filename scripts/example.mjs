@@ -24,7 +24,7 @@ else {
 async function main() {
   await setupBuild();
   await build();
-  const program = buildServer();
+  const program = await buildServer();
   await install();
   const server = await startServer(program);
   console.log(`rejoin-server listens on ${server.url}`);

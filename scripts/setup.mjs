@@ -5,18 +5,22 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, chromedriver, firefox, geckodriver, miniBrowser } from "./lib/browser.mjs";
-import { found, output, root, run } from "./lib/run.mjs";
+import { found, output, root, run, succeed } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const WASM = "wasm32-unknown-unknown";
 
 /** What turns the sources into the package and the demo. */
 export async function setupBuild() {
+  setupRust();
+  await nodeModules();
+}
+
+/** What compiles Rust, for this machine and for WebAssembly. */
+export function setupRust() {
   need("cargo", "Install Rust with rustup (https://rustup.rs).");
   need("cc", "Install a C compiler, e.g. the package build-essential.", "build-essential");
   wasmTarget();
-  wasmBindgen();
-  await nodeModules();
 }
 
 /** Suites that drive Firefox. */
@@ -26,13 +30,18 @@ const IN_FIREFOX = ["wasm", "tabs"];
 export async function setupTests(suites = IN_FIREFOX) {
   await setupBuild();
   components();
-  if (!found("wasm-pack")) run("cargo", ["install", "wasm-pack", "--locked"]);
+  if (suites.includes("wasm")) setupWasmPack();
   if (!chromium()) install("chromium");
   if (!chromedriver()) install("chromium-driver");
   if (!found("redis-server")) install("redis-server");
   if (!found("valgrind")) install("valgrind");
   if (suites.some((suite) => IN_FIREFOX.includes(suite))) setupFirefox();
   if (suites.includes("webkit")) setupWebKit();
+}
+
+function setupWasmPack() {
+  wasmBindgen();
+  if (!found("wasm-pack")) run("cargo", ["install", "wasm-pack", "--locked"]);
 }
 
 function setupFirefox() {
@@ -67,8 +76,9 @@ function wasmTarget() {
 }
 
 /**
- * The program has to be of the very version of the crate: their format is private to each release. Not `--locked`: its
- * lock file may name versions that a mirror of the registry does not have yet.
+ * `wasm-pack test` runs its tests with wasm-bindgen's program, which has to be of the same exact version as the crate:
+ * their format is private to each release. Not `--locked`: its lock file may name versions that a mirror of the registry
+ * does not have yet.
  */
 function wasmBindgen() {
   const [, wanted] = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(readFileSync(join(root, "Cargo.lock"), "utf8")) ?? [];
@@ -81,10 +91,11 @@ function components() {
   if (!found("cargo-fmt")) run("rustup", ["component", "add", "rustfmt"]);
 }
 
-async function nodeModules() {
-  await step("node-modules", { inputs: ["package-lock.json"], outputs: ["node_modules/.package-lock.json"] }, () => {
-    run("npm", ["ci", "--no-audit", "--no-fund"]);
-  });
+/** The packages of the npm registry that building and testing use. */
+export async function nodeModules() {
+  await step("node-modules", { inputs: ["package-lock.json"], outputs: ["node_modules/.package-lock.json"] }, () =>
+    succeed("npm", ["ci", "--no-audit", "--no-fund"]),
+  );
 }
 
 function install(...packages) {

@@ -8,12 +8,13 @@ import { startControl, withdraw } from "./lib/control.mjs";
 import { buildDemo, buildServer } from "./lib/products.mjs";
 import { root } from "./lib/run.mjs";
 import { Supervisor } from "./lib/supervisor.mjs";
-import { setupBuild } from "./setup.mjs";
+import { nodeModules, setupRust } from "./setup.mjs";
 
-await setupBuild();
+setupRust();
+const [server] = await Promise.all([buildServer(), nodeModules()]);
 await build();
 await buildDemo();
-await serve(buildServer(), process.argv.slice(2));
+await serve(server, process.argv.slice(2));
 
 /** In the foreground: its output is ours, and so is its end. Beside it the control of the demo's fault lab. */
 async function serve(program, given) {

@@ -33,8 +33,8 @@ const suites = {
   demo: () => buildDemo(),
   types: () => checkDemo(),
   reference: () => run(process.execPath, ["scripts/reference/build.mjs", "--check"]),
-  server: () => {
-    process.env.REJOIN_SERVER = buildServer();
+  server: async () => {
+    process.env.REJOIN_SERVER = await buildServer();
   },
   size: () => held("over budget", checkSizes()),
   instructions: () => held("slower than benches/instructions.json", checkInstructions()),

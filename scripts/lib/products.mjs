@@ -3,15 +3,15 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { root, run, targetDir } from "./run.mjs";
+import { root, run, succeed, targetDir } from "./run.mjs";
 import { step } from "./step.mjs";
 
 /**
- * Builds the server; gives its path. In the profile of the tests, so that `npm start` and `npm test` compile nothing twice.
+ * Builds the server, and the tool that writes the package's glue; gives the server's path. In the profile of the tests, so that `npm start` and `npm test` compile nothing twice.
  * Cargo itself knows when there is nothing to do.
  */
-export function buildServer() {
-  run("cargo", ["build", "--package", "rejoin-server", "--profile", "test"]);
+export async function buildServer() {
+  await succeed("cargo", ["build", "--package", "rejoin-server", "--package", "rejoin-glue", "--profile", "test"]);
   return join(targetDir, "debug/rejoin-server");
 }
 

@@ -31,6 +31,18 @@ export function run(command, args = [], options = {}) {
   if (child.status !== 0) throw new CommandFailed([command, ...args].join(" "), child.status ?? child.signal);
 }
 
+/** The same beside other work. */
+export function succeed(command, args = [], options = {}) {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { cwd: root, stdio: "inherit", ...options });
+    child.on("error", failed);
+    child.on("close", (code, signal) => {
+      if (code === 0) done();
+      else failed(new CommandFailed([command, ...args].join(" "), code ?? signal));
+    });
+  });
+}
+
 /** The standard output of a command, trimmed; `undefined` when it fails or does not exist. */
 export function output(command, args = [], options = {}) {
   const child = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 64 << 20, stdio: ["ignore", "pipe", "ignore"], ...options });

@@ -1,6 +1,108 @@
-//! What a seed decides: the backend, what people do and when, what the network and the server do to each request.
+//! What a seed decides: the backend and its quirks, the browser's clock and storage, what people do and when, what the network
+//! does to each request.
+
+use std::sync::OnceLock;
 
 use rejoin::client::retry::Jitter;
+
+/// Dimensions that the machine does not stand yet, and why. They are drawn for every seed and left out unless
+/// `REJOIN_HARSH=1`.
+pub const NOT_YET: &[(Switch, &str)] = &[
+    (
+        Switch::StaleRecords,
+        "a task that an earlier stream gave is given again behind a reset that voids the answer after it",
+    ),
+    (
+        Switch::ShortLog,
+        "a replay that begins mid-part is counted as if it were whole: new rows are flagged as replayed",
+    ),
+    (
+        Switch::WrongClock,
+        "a message is recognised by its date and the device's clock: it is called lost, or sent twice",
+    ),
+    (Switch::SetClock, "the same, by a clock that is set while a message is on its way"),
+    (
+        Switch::EqualTexts,
+        "an equal earlier text is taken for the message: it finishes with another answer, or is not sent",
+    ),
+    (Switch::SharedAges, "frames that were merged for tabs count as one each: new rows are flagged as replayed"),
+    (
+        Switch::TwoTasks,
+        "a stream without a name goes on with the other task; the reset of one answer voids another one",
+    ),
+    (
+        Switch::Conflict,
+        "a 409 after a try of unknown fate is taken for the message's own task until event ids were seen",
+    ),
+    (Switch::HistoryVerdict, "an answer in the history is taken for finished; its task's status is not asked for"),
+    (Switch::Dateless, "a message is recognised by its id or its date: without both it is called lost, or sent twice"),
+    (
+        Switch::Proxy,
+        "a 404 of a proxy is taken for the backend's: sent twice, expired, finished though it was interrupted",
+    ),
+    (
+        Switch::NamelessTabs,
+        "who takes over a stream without a name is followed by tabs that were given all of it before",
+    ),
+];
+
+/// A dimension of the simulation that may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Several tabs on a backend whose streams do not name their task.
+    NamelessTabs,
+    /// The ages of rows are judged where tabs share the stream of a backend without event ids.
+    SharedAges,
+    /// Messages of different turns may have equal texts on a backend that does not keep their ids.
+    EqualTexts,
+    /// A base backend runs two tasks of a session at once where its streams have no name, or tabs share them.
+    TwoTasks,
+    /// A message that is answered 409, after a try whose fate is unknown, does not finish with another's answer.
+    Conflict,
+    /// What the history shows of a task that was cancelled or interrupted is not `finished`.
+    HistoryVerdict,
+    /// Messages of a session without ids and dates.
+    Dateless,
+    /// The wall clock of the browser is wrong, and the server's dates are compared with it.
+    WrongClock,
+    /// The browser's clock is coarse.
+    CoarseClock,
+    /// The wall clock is set back or forward while pages live.
+    SetClock,
+    /// The computer sleeps.
+    Sleep,
+    /// Reading and writing fail now and then.
+    Storage,
+    /// Removing fails, too: records of tasks that are over come back.
+    StaleRecords,
+    /// A lock is taken away without another tab's taking it.
+    LostLocks,
+    /// The backend restarts.
+    Restart,
+    /// `start` names its task, then a second one names none.
+    TwoStarts,
+    /// The log keeps its newest entries only and tells nobody.
+    ShortLog,
+    /// A tool's operation goes on in a task of its own.
+    Operations,
+    /// `finish` is written before the task is marked completed.
+    LateMark,
+    /// The answer in progress is stored while it is written.
+    Progress,
+    /// A proxy answers instead of the backend, in HTML.
+    Proxy,
+    /// Tokens of all answers look alike.
+    Alike,
+}
+
+impl Switch {
+    /// Whether this dimension takes part in this process.
+    pub fn is_on(self) -> bool {
+        static HARSH: OnceLock<bool> = OnceLock::new();
+        let is_harsh = *HARSH.get_or_init(|| std::env::var_os("REJOIN_HARSH").is_some());
+        is_harsh || NOT_YET.iter().all(|(switch, _)| *switch != self)
+    }
+}
 
 /// The backend of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +111,107 @@ pub enum Backend {
     Ours,
     /// The base part of PROTOCOL only.
     Base,
+}
+
+/// How a stream says which task it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// Its `start` does.
+    Named,
+    /// Its `start` does; a second one, with no task, follows.
+    TwoStarts,
+    /// It does not: the task is found through the session.
+    Nameless,
+}
+
+/// What a session shows of an answer that is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing until it has ended.
+    Hidden,
+    /// What was written by the last full second, unless it is the last message.
+    ShownUnlessLast,
+    /// The same, always.
+    Shown,
+}
+
+/// How a backend differs from a tidy one (PROTOCOL §7).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quirks {
+    pub naming: Naming,
+    /// It answers 409 while a task runs; the other kind lets two run.
+    pub refuses_second_message: bool,
+    /// Messages have a date.
+    pub has_dates: bool,
+    /// Entries that a log keeps.
+    pub log_limit: Option<usize>,
+    /// Some answers leave an operation behind.
+    pub has_operations: bool,
+    /// From the `finish` to the mark that the task is completed, in ms.
+    pub late_mark: u64,
+    pub progress: Progress,
+    /// Tokens of all answers look alike but for the last.
+    pub is_alike: bool,
+}
+
+impl Quirks {
+    const TIDY: Self = Self {
+        naming: Naming::Named,
+        refuses_second_message: true,
+        has_dates: true,
+        log_limit: None,
+        has_operations: false,
+        late_mark: 0,
+        progress: Progress::Hidden,
+        is_alike: false,
+    };
+
+    fn draw(backend: Backend, tabs: usize, dice: &mut Jitter) -> Self {
+        let profile = dice.below(2);
+        let mut quirks = Self {
+            naming: [Naming::Named, Naming::Nameless, Naming::TwoStarts][profile as usize],
+            refuses_second_message: dice.below(1) == 0,
+            has_dates: dice.below(1) == 0,
+            log_limit: [None, None, Some(40), Some(12)][dice.below(3) as usize],
+            has_operations: dice.below(2) == 0,
+            late_mark: [0, 50, 2_000][dice.below(2) as usize],
+            progress: [Progress::Hidden, Progress::ShownUnlessLast, Progress::Shown][dice.below(2) as usize],
+            is_alike: dice.below(3) == 0,
+        };
+        quirks.is_alike &= Switch::Alike.is_on();
+        if backend == Backend::Ours {
+            return Self { is_alike: quirks.is_alike, ..Self::TIDY };
+        }
+        let is_copilot = quirks.naming == Naming::TwoStarts;
+        if quirks.naming == Naming::Nameless && tabs > 1 && !Switch::NamelessTabs.is_on() {
+            quirks.naming = Naming::Named;
+        }
+        if is_copilot && !Switch::TwoStarts.is_on() {
+            quirks.naming = Naming::Named;
+        }
+        quirks.refuses_second_message &= !is_copilot;
+        let is_entangled = quirks.naming == Naming::Nameless || tabs > 1;
+        quirks.refuses_second_message |= is_entangled && !Switch::TwoTasks.is_on();
+        quirks.has_dates |= !Switch::Dateless.is_on();
+        quirks.log_limit = quirks.log_limit.filter(|_| is_copilot && Switch::ShortLog.is_on());
+        quirks.has_operations &= is_copilot && Switch::Operations.is_on();
+        if !is_copilot || !Switch::LateMark.is_on() {
+            quirks.late_mark = 0;
+        }
+        if !is_copilot || !Switch::Progress.is_on() {
+            quirks.progress = Progress::Hidden;
+        }
+        quirks
+    }
+}
+
+/// The browser's clock, beside the time that passes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WallClock {
+    /// By how much it is wrong at first, in ms.
+    pub offset: i64,
+    /// It ticks only this often, in ms.
+    pub grain: u64,
 }
 
 /// Something that a person or the world does to the page or the server.
@@ -31,6 +234,8 @@ pub enum Deed {
     LoseTask,
     /// The record and the log of a task that has ended vanish.
     Expire,
+    /// Every connection breaks, what runs is interrupted, and nobody answers for so many ms.
+    Restart(u64),
     /// The tab opens, if it is not open, and resumes.
     Open,
     /// The tab closes as tabs do.
@@ -41,6 +246,12 @@ pub enum Deed {
     Freeze,
     /// All that waited runs.
     Thaw,
+    /// The browser takes the session's lock away from whoever holds it.
+    LoseLock,
+    /// Nothing in the browser runs for so many ms, and its connections die.
+    Sleep(u64),
+    /// The wall clock is set, by so many ms.
+    SetClock(i64),
 }
 
 /// When and where something is done.
@@ -71,28 +282,34 @@ pub enum Fault {
     SilentAfter(usize),
     /// A bare `[DONE]` after so many events.
     DoneAfter(usize),
-    /// The replay is told twice, or from the start in spite of the cursor.
+    /// The replay is given twice, or from the start in spite of the cursor.
     Replays,
     /// A status instead.
     Status(u16),
     /// A status with `Retry-After`, in seconds.
     Busy(u16, u64),
+    /// It never arrives, and a proxy answers with a page.
+    Proxy(u16),
+    /// It arrives, and a proxy answers with a page all the same.
+    ProxyBehind(u16),
 }
 
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub backend: Backend,
+    pub quirks: Quirks,
     /// Tabs of the browser; one alone takes no part in sharing.
     pub tabs: usize,
     /// Of every so many messages between tabs one is lost; 0 for none.
     pub losses: u64,
+    /// Of every so many operations of the storage one fails; 0 for none.
+    pub storage_losses: u64,
+    pub clock: WallClock,
+    /// The server's date comes with its answers.
+    pub shows_date: bool,
     /// Sessions that its pages show.
     pub sessions: usize,
-    /// A base backend that answers 409 while a task runs; the other kind lets two run.
-    pub refuses_second_message: bool,
-    /// A base backend whose streams do not say which task they tell: it is found through the session.
-    pub is_nameless: bool,
     pub deeds: Vec<PlannedDeed>,
     pub faults: Vec<Fault>,
     /// Tokens of each answer, and the ms between two.
@@ -102,45 +319,50 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the ages of rows are judged.
+    pub fn judges_ages(&self) -> bool {
+        let is_shared = self.backend == Backend::Base && self.tabs > 1;
+        !is_shared || Switch::SharedAges.is_on()
+    }
+
+    /// Whether some messages have equal texts.
+    pub fn has_equal_texts(&self) -> bool {
+        self.backend == Backend::Ours || Switch::EqualTexts.is_on()
+    }
+
     pub fn new(seed: u64) -> Self {
         let mut dice = Jitter(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0xABCD);
         let backend = if dice.below(2) == 0 { Backend::Ours } else { Backend::Base };
         let tabs = [1, 1, 2, 3][dice.below(3) as usize];
         let losses = [0, 0, 30][dice.below(2) as usize];
         let sessions = [1, 1, 1, 2][dice.below(3) as usize];
-        let is_nameless = backend == Backend::Base && tabs == 1 && dice.below(2) == 0;
-        let refuses_second_message = is_nameless || dice.below(1) == 0;
-        let mut deeds: Vec<PlannedDeed> =
-            (0..sessions).map(|session| PlannedDeed { at: 0, tab: 0, session, deed: Deed::Start }).collect();
-        for tab in 1..tabs {
-            deeds.push(PlannedDeed { at: dice.below(20_000), tab, session: 0, deed: Deed::Open });
-        }
-        let span = [2_000, 20_000, 90_000][dice.below(2) as usize];
-        for _ in 0..dice.below(12) {
-            let tab = dice.below(tabs as u64 - 1) as usize;
-            let session = dice.below(sessions as u64 - 1) as usize;
-            let deed = if tabs > 1 && dice.below(2) == 0 { tab_deed(&mut dice) } else { deed(&mut dice) };
-            deeds.push(PlannedDeed { at: dice.below(span), tab, session, deed });
-        }
-        deeds.sort_by_key(|planned| planned.at);
+        let quirks = Quirks::draw(backend, tabs, &mut dice);
+        let storage_losses = [0, 0, 0, 4, 20][dice.below(4) as usize];
+        let offset = [0, 0, 0, 70_000, -70_000, 86_400_000][dice.below(5) as usize];
+        let grain = [1, 1, 1, 16, 100][dice.below(4) as usize];
+        let clock = WallClock {
+            offset: if Switch::WrongClock.is_on() { offset } else { 0 },
+            grain: if Switch::CoarseClock.is_on() { grain } else { 1 },
+        };
+        let shows_date = dice.below(1) == 0;
+        let deeds = draw_deeds(tabs, sessions, &mut dice);
         let trouble = dice.below(12);
         let faults = (0..trouble).map(|_| fault(&mut dice)).collect();
-        let tokens = 1 + dice.below(60) as usize;
-        let pace = [0, 1, 20, 300, 2_000][dice.below(4) as usize];
-        let heartbeat = [1_000, 5_000, 15_000][dice.below(2) as usize];
         Self {
             seed,
             backend,
+            quirks,
             tabs,
             losses,
+            storage_losses: if Switch::Storage.is_on() { storage_losses } else { 0 },
+            clock,
+            shows_date,
             sessions,
-            refuses_second_message,
-            is_nameless,
             deeds,
             faults,
-            tokens,
-            pace,
-            heartbeat,
+            tokens: 1 + dice.below(60) as usize,
+            pace: [0, 1, 20, 300, 2_000][dice.below(4) as usize],
+            heartbeat: [1_000, 5_000, 15_000][dice.below(2) as usize],
         }
     }
 
@@ -165,12 +387,69 @@ impl Plan {
         if self.tokens > 1 {
             plans.push(Self { tokens: self.tokens / 2, ..self.clone() });
         }
+        plans.extend(self.tidier().into_iter().filter(|plan| !plan.is_as_tidy_as(self)));
         plans
+    }
+
+    /// The same with one thing each as it should be.
+    fn tidier(&self) -> Vec<Self> {
+        let quirks = &self.quirks;
+        let tidy = |quirks| Self { quirks, ..self.clone() };
+        vec![
+            Self { losses: 0, ..self.clone() },
+            Self { storage_losses: 0, ..self.clone() },
+            Self { clock: WallClock { offset: 0, grain: 1 }, ..self.clone() },
+            Self { shows_date: false, ..self.clone() },
+            tidy(Quirks { log_limit: None, ..quirks.clone() }),
+            tidy(Quirks { has_operations: false, ..quirks.clone() }),
+            tidy(Quirks { late_mark: 0, ..quirks.clone() }),
+            tidy(Quirks { progress: Progress::Hidden, ..quirks.clone() }),
+            tidy(Quirks { is_alike: false, ..quirks.clone() }),
+            tidy(Quirks { has_dates: true, ..quirks.clone() }),
+            tidy(Quirks { naming: Naming::Named, ..quirks.clone() }),
+        ]
+    }
+
+    fn is_as_tidy_as(&self, other: &Self) -> bool {
+        self.quirks == other.quirks
+            && self.clock == other.clock
+            && (self.losses, self.storage_losses, self.shows_date)
+                == (other.losses, other.storage_losses, other.shows_date)
+    }
+}
+
+fn draw_deeds(tabs: usize, sessions: usize, dice: &mut Jitter) -> Vec<PlannedDeed> {
+    let mut deeds: Vec<PlannedDeed> =
+        (0..sessions).map(|session| PlannedDeed { at: 0, tab: 0, session, deed: Deed::Start }).collect();
+    for tab in 1..tabs {
+        deeds.push(PlannedDeed { at: dice.below(20_000), tab, session: 0, deed: Deed::Open });
+    }
+    let span = [2_000, 20_000, 90_000][dice.below(2) as usize];
+    for _ in 0..dice.below(12) {
+        let tab = dice.below(tabs as u64 - 1) as usize;
+        let session = dice.below(sessions as u64 - 1) as usize;
+        let drawn = if tabs > 1 && dice.below(2) == 0 { tab_deed(dice) } else { deed(dice) };
+        let at = dice.below(span);
+        if is_on(&drawn) {
+            deeds.push(PlannedDeed { at, tab, session, deed: drawn });
+        }
+    }
+    deeds.sort_by_key(|planned| planned.at);
+    deeds
+}
+
+fn is_on(deed: &Deed) -> bool {
+    match deed {
+        Deed::Restart(_) => Switch::Restart.is_on(),
+        Deed::LoseLock => Switch::LostLocks.is_on(),
+        Deed::Sleep(_) => Switch::Sleep.is_on(),
+        Deed::SetClock(_) => Switch::SetClock.is_on(),
+        _ => true,
     }
 }
 
 fn deed(dice: &mut Jitter) -> Deed {
-    match dice.below(23) {
+    match dice.below(27) {
         0..=3 => Deed::Start,
         4..=5 => Deed::Stop,
         6..=7 => Deed::Detach,
@@ -184,16 +463,21 @@ fn deed(dice: &mut Jitter) -> Deed {
         18 => Deed::Online,
         19..=20 => Deed::Trim,
         21 => Deed::LoseTask,
+        22 => Deed::Restart([100, 3_000, 20_000][dice.below(2) as usize]),
+        23 => Deed::LoseLock,
+        24 => Deed::Sleep([5_000, 60_000, 400_000][dice.below(2) as usize]),
+        25 => Deed::SetClock([-3_600_000, -5_000, 5_000, 600_000][dice.below(3) as usize]),
         _ => Deed::Expire,
     }
 }
 
 fn tab_deed(dice: &mut Jitter) -> Deed {
-    match dice.below(7) {
+    match dice.below(8) {
         0..=1 => Deed::Open,
         2 => Deed::Close,
         3..=4 => Deed::Crash,
         5 => Deed::Freeze,
+        6 if Switch::LostLocks.is_on() => Deed::LoseLock,
         _ => Deed::Thaw,
     }
 }
@@ -201,7 +485,7 @@ fn tab_deed(dice: &mut Jitter) -> Deed {
 fn fault(dice: &mut Jitter) -> Fault {
     let bytes = [3, 40, 300, 3_000][dice.below(3) as usize];
     let bytes = dice.below(bytes) as usize;
-    match dice.below(22) {
+    match dice.below(24) {
         0..=2 => Fault::None,
         3 => Fault::RequestLost,
         4 => Fault::AnswerLost,
@@ -214,6 +498,13 @@ fn fault(dice: &mut Jitter) -> Fault {
         18 => Fault::Status([500, 502, 503, 408, 425][dice.below(4) as usize]),
         19 => Fault::Busy(429, dice.below(8)),
         20 => Fault::Busy(503, dice.below(3)),
+        21 if Switch::Proxy.is_on() => Fault::Proxy(proxy_status(dice)),
+        22 if Switch::Proxy.is_on() => Fault::ProxyBehind(proxy_status(dice)),
+        21..=22 => Fault::None,
         _ => Fault::Status(401),
     }
+}
+
+fn proxy_status(dice: &mut Jitter) -> u16 {
+    [404, 404, 502, 504][dice.below(3) as usize]
 }

@@ -1,16 +1,23 @@
 //! Reads a batch's columns as the JavaScript side does, as far as the simulation needs it.
 
 use rejoin::stream::batch::Batch;
-use rejoin::stream::cursor::EventId;
 use serde_json::Value;
 
 /// One row as a listener sees it.
 #[derive(Debug)]
 pub enum Row {
-    /// A piece of the answer's text.
-    Text { text: String, id: Option<EventId>, replayed: bool },
+    /// A piece of the answer's text, of this block.
+    Text { text: String, block: String, is_replayed: bool },
+    /// A tool's result, by its call.
+    Output { call: String, is_replayed: bool },
+    /// `stream_start`, and the task that it names.
+    Start { task: Option<String>, is_replayed: bool },
+    /// A chunk of a type that nobody knows, with its name.
+    Unknown { name: String, is_replayed: bool },
+    /// The end of a task.
+    End,
     /// Another chunk.
-    Chunk { kind: String, task: Option<String>, id: Option<EventId>, replayed: bool },
+    Other,
     /// Everything before is void.
     Reset,
     /// A frame that is no chunk.
@@ -20,7 +27,8 @@ pub enum Row {
 pub fn read(batch: &Batch) -> Vec<Row> {
     let text: Vec<u16> = batch.text().encode_utf16().collect();
     let names: Vec<u16> = str::from_utf8(batch.names()).unwrap().encode_utf16().collect();
-    let mut reader = Reader { text: &text, names: &names, words: batch.descriptors().iter().copied() };
+    let words = batch.descriptors().iter().copied();
+    let mut reader = Reader { text: &text, names: &names, words, block: String::new() };
     let mut rows = Vec::new();
     while let Some(head) = reader.words.next() {
         reader.read_row(head, &mut rows);
@@ -32,19 +40,23 @@ struct Reader<'a, I> {
     text: &'a [u16],
     names: &'a [u16],
     words: I,
+    /// Of the delta before.
+    block: String,
 }
 
 impl<I: Iterator<Item = u32>> Reader<'_, I> {
     fn read_row(&mut self, head: u32, rows: &mut Vec<Row>) {
+        let is_replayed = head & (1 << 9) != 0;
         match head & 15 {
             0 => {
-                self.skip_names(head >> 10 & 1);
-                let id = self.id(head);
+                if head & (1 << 10) != 0 {
+                    self.block = self.name();
+                }
+                self.skip_id(head);
                 let text = self.slice();
-                let replayed = head & (1 << 9) != 0;
                 rows.push(match head & 0xf0 {
-                    0x00 | 0x10 => Row::Text { text, id, replayed },
-                    _ => Row::Chunk { kind: "delta".into(), task: None, id, replayed },
+                    0x00 | 0x10 => Row::Text { text, block: self.block.clone(), is_replayed },
+                    _ => Row::Other,
                 });
             }
             1 => {
@@ -57,24 +69,26 @@ impl<I: Iterator<Item = u32>> Reader<'_, I> {
                 rows.push(Row::Malformed);
             }
             4 => {
-                self.skip_names(1 + (head >> 10 & 1));
-                let id = self.id(head);
+                let call = self.name();
+                if head & (1 << 10) != 0 {
+                    self.name();
+                }
+                self.skip_id(head);
                 self.slice();
-                rows.push(Row::Chunk { kind: "tool".into(), task: None, id, replayed: head & (1 << 9) != 0 });
+                let is_output = head & 0xf0 == 0x10;
+                rows.push(if is_output { Row::Output { call, is_replayed } } else { Row::Other });
             }
             _ => rows.push(Row::Reset),
         }
     }
 
-    fn skip_names(&mut self, count: u32) {
-        for _ in 0..count {
-            let length = self.length();
-            cut(&mut self.names, length);
-        }
+    fn name(&mut self) -> String {
+        let length = self.length();
+        cut(&mut self.names, length)
     }
 
-    fn id(&mut self, head: u32) -> Option<EventId> {
-        (head >> 16 > 0).then(|| cut(&mut self.names, (head >> 16) as usize).parse().unwrap())
+    fn skip_id(&mut self, head: u32) {
+        cut(&mut self.names, (head >> 16) as usize);
     }
 
     fn slice(&mut self) -> String {
@@ -94,10 +108,14 @@ fn cut(text: &mut &[u16], length: usize) -> String {
 }
 
 fn chunk(value: &Value) -> Row {
-    let id = value["eventId"].as_str().map(|id| id.parse().unwrap());
-    let replayed = value["replayed"] == true;
-    match value["type"].as_str().unwrap() {
-        "text_chunk" => Row::Text { text: value["content"].as_str().unwrap().into(), id, replayed },
-        kind => Row::Chunk { kind: kind.into(), task: value["taskId"].as_str().map(str::to_owned), id, replayed },
+    let is_replayed = value["replayed"] == true;
+    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    match text("type").as_str() {
+        "text_chunk" => Row::Text { text: text("content"), block: text("blockId"), is_replayed },
+        "tool_response" => Row::Output { call: text("tool_id"), is_replayed },
+        "stream_start" => Row::Start { task: value["taskId"].as_str().map(str::to_owned), is_replayed },
+        "brand-new" => Row::Unknown { name: text("name"), is_replayed },
+        "stream_end" | "error" | "abort" => Row::End,
+        _ => Row::Other,
     }
 }

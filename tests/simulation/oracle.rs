@@ -1,0 +1,268 @@
+//! What a listener holds of a session's answers, judged by what the simulated backend wrote. It knows nothing of what the
+//! machine believes: where a piece of text comes from stands in the text itself.
+//!
+//! A listener that hears everything collects answers. A new one begins with a `stream_start`, after an end, and with a
+//! stream of the page; `stream_reset` voids the last one that holds anything. What must hold of them:
+//! - each is the answer of one task, from its first token on, nothing missing and nothing twice;
+//! - no answer that is not void is given again, unless `stream_start` says which task's it is and all of it is `replayed`;
+//! - a piece is fresh once in the life of a page, and `replayed` only if it was given before, here or elsewhere.
+
+use std::collections::BTreeSet;
+
+use crate::backend::{Mark, Server, Token};
+use crate::rows::Row;
+
+/// Pieces of a session's answers that any page of the browser was ever given.
+pub type Given = BTreeSet<Mark>;
+
+/// One answer, as the listener holds it.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    rows: u32,
+    pub text: String,
+    /// What the text is made of, where tokens tell.
+    pub tokens: Vec<Token>,
+    /// The task that its `stream_start` named.
+    pub named: Option<String>,
+    pub has_ended: bool,
+    /// It begins in the middle, as the log did.
+    pub is_cut: bool,
+}
+
+impl Answer {
+    fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+}
+
+/// A saved position, as a page found it when it was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    pub task: usize,
+    /// So many of its frames were delivered.
+    pub frames: usize,
+}
+
+/// What a listener holds of one session, and its complaints.
+#[derive(Debug, Default)]
+pub struct Listener {
+    pub answers: Vec<Answer>,
+    /// A stream of the page began and gave nothing yet.
+    pub begins: bool,
+    fresh: BTreeSet<Mark>,
+    /// What the page found saved, as long as nobody saved another task since.
+    pub saved: Option<Saved>,
+    /// Resets that voided nothing, or the answer to something else.
+    pub needless_resets: u32,
+    pub replayed: u32,
+    /// What the last reset voided.
+    voided: Option<Answer>,
+    owes_verdict: bool,
+    ages: Ages,
+}
+
+/// Whether the ages of rows are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ages {
+    #[default]
+    Judged,
+    Ignored,
+}
+
+impl Listener {
+    /// Of a page that found this saved.
+    pub fn of(saved: Option<Saved>, ages: Ages) -> Self {
+        Self { saved, ages, ..Self::default() }
+    }
+
+    /// Takes a row; a complaint is a broken guarantee.
+    pub fn take(&mut self, row: &Row, server: &Server, given: &mut Given) -> Step {
+        match row {
+            Row::Reset => return self.reset(),
+            Row::Start { task, .. } => self.start(task.as_deref())?,
+            _ => self.begin_if_due(),
+        }
+        if let Some(last) = self.answers.last_mut() {
+            last.rows += 1;
+            last.has_ended |= matches!(row, Row::End);
+        }
+        match row {
+            Row::Start { task, is_replayed } => {
+                let mark = task.as_deref().and_then(|task| mark_of_start(task, server));
+                self.check_age(mark, Age { is_replayed: *is_replayed, is_lenient: true }, server, given)
+            }
+            Row::Text { text, block, is_replayed } => {
+                let age = Age { is_replayed: *is_replayed, is_lenient: !block.starts_with('b') };
+                self.take_text(text, age, server, given)
+            }
+            Row::Output { call: name, is_replayed } | Row::Unknown { name, is_replayed } => {
+                let age = Age { is_replayed: *is_replayed, is_lenient: false };
+                self.check_age(server.mark_of_name(name), age, server, given)
+            }
+            Row::Reset | Row::End | Row::Other | Row::Malformed => Ok(()),
+        }
+    }
+
+    /// The answer that was given last.
+    pub fn last(&self) -> Option<&Answer> {
+        self.answers.last()
+    }
+
+    fn reset(&mut self) -> Step {
+        let mut last = self.answers.pop().unwrap_or_default();
+        while last.is_empty() && !self.answers.is_empty() {
+            last = self.answers.pop().unwrap_or_default();
+        }
+        if last.is_empty() {
+            self.needless_resets += 1;
+        } else {
+            self.owes_verdict = true;
+        }
+        self.voided = Some(last);
+        self.answers.push(Answer::default());
+        self.begins = false;
+        Ok(())
+    }
+
+    fn begin_if_due(&mut self) {
+        let is_over = self.last().is_none_or(|last| last.has_ended);
+        if core::mem::take(&mut self.begins) && self.last().is_some_and(|last| !last.is_empty()) || is_over {
+            self.answers.push(Answer::default());
+        }
+    }
+
+    fn start(&mut self, task: Option<&str>) -> Step {
+        let Some(task) = task.filter(|task| !task.is_empty()) else { return Err("a stream_start of no task".into()) };
+        let is_new = core::mem::take(&mut self.begins);
+        match self.answers.last_mut() {
+            Some(last) if !last.is_empty() && last.named.as_deref() == Some(task) => {
+                return Err(format!("{task} starts again, and what was given of it is not void"));
+            }
+            // Its name may come after its first rows.
+            Some(last) if last.is_empty() || (last.named.is_none() && !last.has_ended && !is_new) => {
+                last.named = Some(task.to_owned());
+            }
+            _ => self.answers.push(Answer { named: Some(task.to_owned()), ..Answer::default() }),
+        }
+        Ok(())
+    }
+
+    /// Adds a text to the last answer.
+    fn take_text(&mut self, text: &str, age: Age, server: &Server, given: &mut Given) -> Step {
+        if server.quirks.is_alike {
+            return self.take_alike(text, age, server);
+        }
+        let tokens = server.read_tokens(text).ok_or_else(|| format!("no answer says {text:?}"))?;
+        let Some(first) = tokens.first() else { return Ok(()) };
+        if self.last().is_some_and(|last| last.text.is_empty()) {
+            self.check_beginning(*first, age, server)?;
+        }
+        let last = self.answers.last_mut().ok_or("text without an answer")?;
+        last.text.push_str(text);
+        for token in &tokens {
+            last.check_next(*token, server)?;
+            last.tokens.push(*token);
+        }
+        let marks: Vec<Mark> = tokens.iter().filter_map(|token| server.mark_of(*token)).collect();
+        self.check_age(marks.last().copied(), age, server, given)?;
+        given.extend(marks);
+        Ok(())
+    }
+
+    /// Where tokens do not say whose they are, the text is all there is to judge.
+    fn take_alike(&mut self, text: &str, age: Age, server: &Server) -> Step {
+        let last = self.answers.last_mut().ok_or("text without an answer")?;
+        last.text.push_str(text);
+        let is_beginning = server.tasks.iter().any(|task| task.whole_text().starts_with(&last.text));
+        let is_left =
+            server.quirks.log_limit.is_some() && server.tasks.iter().any(|task| task.whole_text().contains(&last.text));
+        let is_turn = age.is_lenient && server.quirks.has_operations;
+        let is_some = is_beginning || is_left || is_turn;
+        if is_some { Ok(()) } else { Err(format!("no answer begins {:?}", last.text)) }
+    }
+
+    fn check_beginning(&mut self, first: Token, age: Age, server: &Server) -> Step {
+        if core::mem::take(&mut self.owes_verdict) {
+            let voided = self.voided.take().unwrap_or_default();
+            let is_same = voided.tokens.last().is_some_and(|token| token.task == first.task)
+                || voided.named.as_deref() == Some(server.tasks[first.task].id.as_str());
+            self.needless_resets += u32::from(!is_same);
+        }
+        let is_of = |answer: &Answer| answer.tokens.first().is_some_and(|token| token.task == first.task);
+        let is_announced = self.last().is_some_and(|last| last.named.is_some());
+        let (_, before) = self.answers.split_last().ok_or("no answer")?;
+        let is_doubled = if is_announced && age.is_replayed {
+            before.iter().rev().find(|answer| !answer.text.is_empty()).is_some_and(is_of)
+        } else {
+            before.iter().any(is_of)
+        };
+        if is_doubled { Err(format!("the answer of task {} is given twice", first.task)) } else { Ok(()) }
+    }
+
+    /// Fresh once, and replayed only what was given before.
+    fn check_age(&mut self, mark: Option<Mark>, age: Age, server: &Server, given: &mut Given) -> Step {
+        let Some(mark) = mark else { return Ok(()) };
+        let is_known = !given.insert(mark);
+        if self.ages == Ages::Ignored {
+            return Ok(());
+        }
+        if age.is_replayed {
+            self.replayed += 1;
+            let is_right = is_known || age.is_lenient;
+            return if is_right { Ok(()) } else { Err(format!("{mark:?} is flagged as replayed and is new")) };
+        }
+        let is_saved = self.saved.is_some_and(|saved| saved.task == mark.task && mark.frame < saved.frames);
+        if is_saved && server.quirks.log_limit.is_none() {
+            return Err(format!("{mark:?} was delivered before the reload and is not flagged"));
+        }
+        if self.fresh.insert(mark) { Ok(()) } else { Err(format!("{mark:?} is fresh twice")) }
+    }
+}
+
+type Step = Result<(), String>;
+
+/// What a row says of its age.
+#[derive(Clone, Copy, Debug)]
+struct Age {
+    is_replayed: bool,
+    /// It comes from the session's history, or from the client itself: `replayed` where any of the answer was given before.
+    is_lenient: bool,
+}
+
+/// A start that the client makes where the stream has none is no frame of a log.
+fn mark_of_start(task: &str, server: &Server) -> Option<Mark> {
+    let at = server.find(task)?;
+    let is_in_log = server.tasks[at].frames.first().is_some_and(|(_, frame)| frame.contains("\"taskId\":\"task"));
+    is_in_log.then_some(Mark { task: at, frame: 0 })
+}
+
+impl Answer {
+    /// A token follows the one before it; the first of an operation may follow the last of the chat.
+    fn check_next(&mut self, token: Token, server: &Server) -> Step {
+        let Some(last) = self.tokens.last() else {
+            let is_cut_log = server.quirks.log_limit.is_some();
+            self.is_cut = token.place > 0;
+            return if token.place == 0 || is_cut_log {
+                Ok(())
+            } else {
+                Err(format!("an answer begins with {token:?}"))
+            };
+        };
+        let follows = last.task == token.task && last.place + 1 == token.place;
+        let is_next_part =
+            server.quirks.has_operations && token.place == 0 && last.place + 1 == server.tasks[last.task].tokens.len();
+        if follows || is_next_part { Ok(()) } else { Err(format!("{token:?} follows {last:?}")) }
+    }
+
+    /// Whether it is all of a task's answer.
+    pub fn is_whole(&self, task: usize, server: &Server) -> bool {
+        if server.quirks.is_alike {
+            let turn = server.turn_text(task);
+            return self.text == turn || self.text == server.tasks[task].whole_text();
+        }
+        let count = server.tasks[task].tokens.len();
+        let own = self.tokens.iter().filter(|token| token.task == task);
+        let (own_count, newest) = own.fold((0, None), |(count, _), token| (count + 1, Some(token.place)));
+        newest == count.checked_sub(1) && (own_count == count || self.is_cut)
+    }
+}

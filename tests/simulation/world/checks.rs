@@ -1,0 +1,242 @@
+//! What must hold, whatever happens: judged by what the server and people did, not by what the machine believes.
+
+use rejoin::client::io::{Millis, Origin, Outcome, OutcomeKind};
+
+use super::tabs::TabLife;
+use super::{Step, World};
+use crate::backend::task::is_silent;
+use crate::page::{Page, Promise, SESSIONS};
+use crate::plan::{Backend, Deed, Fault, Switch};
+
+const LEAST_GAP: Millis = 250;
+/// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
+const SPARE: usize = 24 * 1024;
+
+impl World {
+    // ---- after each input ----
+
+    /// What an app sees never changes without its being told.
+    pub(super) fn check_shown(&mut self) -> Step {
+        let Page { client, views, .. } = &mut self.tab.page;
+        for (session, view) in views.iter_mut().enumerate() {
+            let now = client.snapshot(SESSIONS[session]);
+            if now != view.shown && !self.changed[session] {
+                return Err(format!("nobody was told of {now:?}"));
+            }
+            view.shown = now;
+        }
+        Ok(())
+    }
+
+    /// What a page holds on to goes by what its streams gave, and not by how often they were cut, stopped, begun.
+    pub(super) fn check_footprint(&self) -> Step {
+        let held = self.tab.page.client.footprint();
+        let waiting: usize = self.tab.page.views.iter().map(|view| view.waiting).sum();
+        let largest = self.lanes.iter().map(|lane| lane.server.largest());
+        let copies = if self.plan.tabs > 1 { 8 } else { 4 };
+        let most = self.plan.sessions * SPARE + 8 * waiting + copies * largest.sum::<usize>();
+        if held <= most { Ok(()) } else { Err(format!("{held} bytes are held, {most} are enough")) }
+    }
+
+    // ---- requests ----
+
+    /// By a coarse clock a pause may be shorter than it looks.
+    pub(super) fn check_gap(&mut self) -> Step {
+        let now = self.now;
+        let least = LEAST_GAP.saturating_sub(self.plan.clock.grain - 1);
+        let has_jumped = self.plan.deeds.iter().any(|planned| matches!(planned.deed, Deed::SetClock(_)));
+        match self.view().last_request.replace(now) {
+            Some(last) if now < last + least && !has_jumped => Err(format!("asked again after {} ms", now - last)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A message starts one task.
+    pub(super) fn check_posts(&mut self, message_id: &str) -> Step {
+        let turns = self.lane().posts.entry(message_id.to_owned()).or_default();
+        *turns += 1;
+        if *turns > 1 { Err(format!("message {message_id} ran twice")) } else { Ok(()) }
+    }
+
+    // ---- what is saved ----
+
+    /// What is saved was delivered.
+    pub(super) fn check_save(&mut self, key: &str, text: &str) -> Step {
+        self.session = self.session_of_key(key).ok_or("a record of no session")?;
+        if text.contains("message ") {
+            return Err(format!("what was said is saved: {text}"));
+        }
+        // Where the log is cut or texts tell nothing, a count cannot be compared.
+        let quirks = &self.plan.quirks;
+        let is_vague = quirks.log_limit.is_some() || quirks.is_alike;
+        let Some(saved) = self.saved_in(self.session, text).filter(|_| !is_vague) else { return Ok(()) };
+        let lane = &self.lanes[self.session];
+        let task = &lane.server.tasks[saved.task];
+        let is_given = |frame: usize| lane.given.iter().any(|mark| (mark.task, mark.frame) == (saved.task, frame));
+        let marked = task.tokens.iter().chain(task.named.values()).copied();
+        let ahead = marked.filter(|frame| *frame < saved.frames).find(|frame| !is_given(*frame));
+        ahead.map_or(Ok(()), |frame| {
+            debug_assert!(!is_silent(&task.frames[frame].1));
+            Err(format!("saved {saved:?}, but frame {frame} was not delivered"))
+        })
+    }
+
+    // ---- outcomes ----
+
+    pub(super) fn check_outcome(&mut self, promise: &Promise, outcome: Option<&Outcome>) -> Step {
+        let name = match outcome {
+            None => "None".to_owned(),
+            Some(outcome) if outcome.origin == Origin::Joined => "Joined".to_owned(),
+            Some(outcome) => format!("{:?}", outcome.kind),
+        };
+        *self.seen.outcomes.entry(name).or_default() += 1;
+        match (promise, outcome) {
+            (Promise::Start(_), None) => Err("a start came to nothing".into()),
+            (Promise::Stop, Some(_)) => Err("a stop has an outcome".into()),
+            (_, Some(outcome)) => match outcome.kind {
+                OutcomeKind::Finished => self.check_finished(promise, outcome),
+                OutcomeKind::Failed => self.check_failed(promise, outcome),
+                OutcomeKind::Expired => self.check_expired(outcome),
+                OutcomeKind::Stopped | OutcomeKind::Superseded => Ok(()),
+            },
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// The listener holds all of an answer that has really ended, and it is the answer to this message. Of what a base
+    /// backend lost, what it stored is all there is, and nobody can tell.
+    fn check_finished(&self, promise: &Promise, outcome: &Outcome) -> Step {
+        let server = self.server();
+        let listener = &self.tab.page.views[self.session].listener;
+        let last = listener.last().ok_or("finished without an answer")?;
+        let is_all_of = |at: &usize| {
+            let task = &server.tasks[*at];
+            match task.lost_at {
+                Some(lost_at) if self.plan.backend == Backend::Base => last.text == task.stored_text(lost_at),
+                Some(_) => false,
+                None => last.is_whole(*at, server) && task.has_ended(self.now),
+            }
+        };
+        let at = (0..server.tasks.len()).rev().find(is_all_of);
+        let at = at.ok_or_else(|| format!("finished with half an answer: {:?}", last.text))?;
+        let task = &server.tasks[at];
+        let has_failed = task.cancelled || task.failed;
+        if has_failed && !task.gone && Switch::HistoryVerdict.is_on() {
+            return Err("finished, but the task was cancelled or interrupted".into());
+        }
+        let of = task.message().map(|message| message.message_id.as_str());
+        match promise {
+            Promise::Start(message_id) if outcome.origin == Origin::Own => {
+                let is_untold = self.plan.quirks.is_alike || !Switch::Conflict.is_on();
+                let is_own = of == Some(message_id) || self.is_turn_of(at, message_id) || is_untold;
+                if is_own { Ok(()) } else { Err(format!("{message_id} finished with the answer to {of:?}")) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a task belongs to the turn of a message, as an operation does.
+    fn is_turn_of(&self, at: usize, message_id: &str) -> bool {
+        use crate::backend::task::Cause;
+        let Cause::Operation { of } = self.server().tasks[at].cause else { return false };
+        self.server().task_of(message_id) == Some(of)
+    }
+
+    fn check_failed(&self, promise: &Promise, outcome: &Outcome) -> Step {
+        let error = outcome.error.as_ref().ok_or("failed without an error")?;
+        let server = self.server();
+        let known = outcome.task.as_deref().and_then(|id| server.find(id)).map(|at| &server.tasks[at]);
+        let sent = if let Promise::Start(message_id) = promise { server.task_of(message_id) } else { None };
+        match error.code.as_str() {
+            "UNAUTHORIZED" | "TASK_RUNNING" => Ok(()),
+            "INTERRUPTED" | "TASK_FAILED" if server.tasks.iter().any(|task| task.failed) => Ok(()),
+            "MESSAGE_LOST" if sent.is_some_and(|at| server.tasks[at].lost_at.is_none()) => {
+                Err("a message is called lost that was answered".into())
+            }
+            _ if known.is_none_or(|task| task.gone || task.failed) || self.has_slept_through() => Ok(()),
+            code => Err(format!("failed with {code} though the task is there")),
+        }
+    }
+
+    /// A window for tries may pass while a computer sleeps, or by a clock that is set.
+    fn has_slept_through(&self) -> bool {
+        self.plan.deeds.iter().any(|planned| matches!(planned.deed, Deed::SetClock(600_000..) | Deed::Sleep(400_000..)))
+    }
+
+    fn check_expired(&self, outcome: &Outcome) -> Step {
+        let server = self.server();
+        let task = outcome.task.as_deref().and_then(|id| server.find(id)).map(|at| &server.tasks[at]);
+        if task.is_some_and(|task| !task.gone) { Err("expired, but it is there".into()) } else { Ok(()) }
+    }
+
+    // ---- stops ----
+
+    /// What was stopped is not shown any more, by the page or by the one that is loaded after it.
+    pub(super) fn check_not_stopped(&self) -> Step {
+        let lane = &self.lanes[self.session];
+        let last = self.tab.page.views[self.session].listener.last();
+        let Some(token) = last.and_then(|last| last.tokens.last()) else { return Ok(()) };
+        let message = lane.server.tasks[token.task].message();
+        let is_stopped = lane.stopped_tasks.contains(&token.task)
+            || message.is_some_and(|message| lane.stopped_messages.contains(&message.message_id));
+        let is_remembered = self.plan.tabs == 1 && self.plan.storage_losses == 0;
+        if is_stopped && is_remembered { Err(format!("{token:?} of an answer that was stopped")) } else { Ok(()) }
+    }
+
+    // ---- the end ----
+
+    pub(super) fn check_the_end(&mut self) -> Step {
+        for (at, tab) in self.all_tabs().filter(|(_, tab)| tab.life == TabLife::Open) {
+            for session in SESSIONS {
+                let snapshot = tab.page.client.snapshot(session);
+                if let Some((_, promise)) = tab.page.pending.iter().next() {
+                    return Err(format!("tab {at}: {promise:?} is never kept; {snapshot:?}"));
+                }
+                if tab.page.client.is_live(session) {
+                    return Err(format!("tab {at} is still live: {snapshot:?}"));
+                }
+            }
+        }
+        self.check_stops()
+    }
+
+    fn check_stops(&self) -> Step {
+        // A tab that died over a stop leaves it to the next page that loads. Without a cancel the record is all there is.
+        if self.plan.tabs > 1 || self.plan.storage_losses > 0 || !self.can_cancel() {
+            return Ok(());
+        }
+        for lane in &self.lanes {
+            let of_messages = lane.stopped_messages.iter().filter_map(|message| lane.server.task_of(message));
+            let mut stopped = lane.stopped_tasks.iter().copied().chain(of_messages);
+            let runs_on = |at: &usize| !lane.server.tasks[*at].cancelled && lane.server.tasks[*at].runs(self.now);
+            if let Some(at) = stopped.find(runs_on) {
+                return Err(format!("task {at} was stopped and runs on"));
+            }
+        }
+        let leftover = self.storage.values().find(|text| text.contains("\"stopped\""));
+        leftover.map_or(Ok(()), |text| Err(format!("a stop is left: {text}")))
+    }
+
+    /// Whether every cancel is carried out in the end. A refused one is not repeated.
+    fn can_cancel(&self) -> bool {
+        let is_refused =
+            |fault: &Fault| matches!(fault, Fault::Status(401) | Fault::Proxy(404) | Fault::ProxyBehind(404));
+        self.plan.backend == Backend::Ours && !self.plan.faults.iter().any(is_refused) && !self.has_slept_through()
+    }
+
+    // ---- counting ----
+
+    pub(super) fn account_page(&mut self) {
+        let metrics = self.tab.page.client.metrics(None);
+        self.seen.reconnects += metrics.reconnects;
+        self.seen.duplicates += metrics.duplicates;
+        self.seen.resets += metrics.resets;
+        self.seen.unknown += metrics.unknown;
+        self.seen.malformed += metrics.malformed;
+        let is_named = self.plan.quirks.naming != crate::plan::Naming::Nameless;
+        for view in &self.tab.page.views {
+            self.seen.replayed += u64::from(view.listener.replayed);
+            self.seen.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };
+        }
+    }
+}

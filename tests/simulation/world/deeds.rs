@@ -1,0 +1,256 @@
+//! What people and the world do to pages and to the server.
+
+use rejoin::client::io::{Attempt, Author, Input, Millis, Network, Page as PageLife, SendRequest};
+
+use super::tabs::{Tab, TabLife};
+use super::{Event, Step, World};
+use crate::page::{Promise, SESSIONS};
+use crate::plan::Deed;
+
+impl World {
+    pub(super) fn deed(&mut self, deed: Deed) -> Step {
+        let session = SESSIONS[self.session];
+        self.note(|| format!("== {deed:?} {session}"));
+        match deed {
+            Deed::Open | Deed::Close | Deed::Crash | Deed::Freeze | Deed::Thaw | Deed::Reload => {
+                self.change_life(&deed)
+            }
+            Deed::Start | Deed::Stop | Deed::Detach | Deed::Resume => self.call(&deed),
+            Deed::Hide => self.input(Input::Page(PageLife::Hidden)),
+            Deed::Show => self.input(Input::Page(PageLife::Shown)),
+            Deed::Leave => {
+                self.input(Input::Page(PageLife::Left))?;
+                self.clear_tab_messages();
+                self.tab.away = true;
+                Ok(())
+            }
+            Deed::Return => {
+                self.tab.away = false;
+                self.input(Input::Page(PageLife::Returned))
+            }
+            Deed::Offline => self.offline(),
+            Deed::Online => {
+                self.online = true;
+                self.tell_network(Network::Online)
+            }
+            other => {
+                self.befall(&other);
+                Ok(())
+            }
+        }
+    }
+
+    /// What no page is told.
+    fn befall(&mut self, deed: &Deed) {
+        let now = self.now;
+        match deed {
+            Deed::Trim => self.lane().server.trim(now),
+            Deed::LoseTask => {
+                if let Some(lost) = self.lane().server.lose(now) {
+                    self.break_conns_of(lost);
+                }
+            }
+            Deed::Expire => self.lane().server.expire(now),
+            Deed::Restart(downtime) => self.restart(*downtime),
+            Deed::LoseLock => self.lose_lock(),
+            Deed::Sleep(ms) => self.sleep(*ms),
+            Deed::SetClock(by) => self.set_clock(*by),
+            _ => {}
+        }
+    }
+
+    // ---- the life of a tab ----
+
+    fn change_life(&mut self, deed: &Deed) -> Step {
+        match deed {
+            Deed::Open if self.tab.life == TabLife::Closed => self.reload(),
+            Deed::Reload => self.reload(),
+            Deed::Close if self.tab.life == TabLife::Open => {
+                self.input(Input::Page(PageLife::Left))?;
+                self.end_tab();
+                Ok(())
+            }
+            Deed::Close | Deed::Crash => {
+                self.end_tab();
+                Ok(())
+            }
+            Deed::Freeze => {
+                self.tab.life = TabLife::Frozen;
+                Ok(())
+            }
+            Deed::Thaw => self.thaw(),
+            _ => Ok(()),
+        }
+    }
+
+    fn reload(&mut self) -> Step {
+        self.seen.reloads += 1;
+        self.account_page();
+        self.clear_page();
+        let nothing_saved = vec![None; self.plan.sessions];
+        self.tab = Tab::new(&self.plan, self.order, self.now, self.wall, &nothing_saved, TabLife::Open);
+        for key in self.storage.keys().cloned().collect::<Vec<_>>() {
+            let found = self.read(&key);
+            if let Some(session) = self.session_of_key(&key) {
+                let saved = found.as_deref().and_then(|text| self.saved_in(session, text));
+                self.tab.page.views[session].listener.saved = saved;
+            }
+            self.stored(&key, found.as_deref())?;
+        }
+        self.input(Input::Restored)?;
+        if !self.online {
+            self.input(Input::Network(Network::Offline))?;
+        }
+        for (number, session) in SESSIONS.iter().enumerate().take(self.plan.sessions) {
+            self.session = number;
+            let call = self.promise(Promise::Resume);
+            self.input(Input::Resume { session, call })?;
+        }
+        Ok(())
+    }
+
+    fn end_tab(&mut self) {
+        self.account_page();
+        self.clear_page();
+        self.tab = Tab::closed(&self.plan, self.now);
+    }
+
+    fn thaw(&mut self) -> Step {
+        if self.tab.life != TabLife::Frozen {
+            return Ok(());
+        }
+        self.tab.life = TabLife::Open;
+        for event in std::mem::take(&mut self.tab.frozen) {
+            self.happen(event)?;
+        }
+        Ok(())
+    }
+
+    // ---- calls of the app ----
+
+    fn call(&mut self, deed: &Deed) -> Step {
+        let session = SESSIONS[self.session];
+        match deed {
+            Deed::Start => self.start(),
+            Deed::Stop => self.stop(),
+            Deed::Detach => {
+                self.orphan();
+                self.input(Input::Detach { session })
+            }
+            _ => {
+                self.restore()?;
+                let call = self.promise(Promise::Resume);
+                self.input(Input::Resume { session, call })
+            }
+        }
+    }
+
+    fn start(&mut self) -> Step {
+        let session = SESSIONS[self.session];
+        let number = self.calls + 1;
+        let message_id = format!("m{number}");
+        let call = self.promise(Promise::Start(message_id.clone()));
+        let is_equal = number.is_multiple_of(3) && self.plan.has_equal_texts();
+        let message = if is_equal { "yes".to_owned() } else { format!("message {number}") };
+        let context = number.is_multiple_of(2).then(|| format!(r#"{{"url":"u","content":"{number}"}}"#));
+        let request = SendRequest { message, author: Author::User, context, message_id };
+        self.input(Input::Start { session, call, request })
+    }
+
+    /// Whoever stops means the message that waits for its answer, or the answer that is being shown.
+    fn stop(&mut self) -> Step {
+        self.restore()?;
+        let session = self.session;
+        let waits = |(of, _): &&(usize, Promise)| *of == session;
+        let pending: Vec<Promise> =
+            self.tab.page.pending.values().filter(waits).map(|(_, promise)| promise.clone()).collect();
+        let shown =
+            self.view().listener.last().filter(|last| !last.has_ended).and_then(|last| last.tokens.last().copied());
+        let is_live = pending.iter().any(|promise| *promise != Promise::Stop);
+        let lane = self.lane();
+        lane.stopped_tasks.extend(shown.filter(|_| is_live).map(|token| token.task));
+        for promise in pending {
+            if let Promise::Start(message_id) = promise {
+                lane.stopped_messages.insert(message_id);
+            }
+        }
+        self.orphan();
+        self.view().silenced = true;
+        let call = self.promise(Promise::Stop);
+        self.input(Input::Stop { session: SESSIONS[session], call })
+    }
+
+    /// Messages on their way may stay open behind a stream that is let go.
+    fn orphan(&mut self) {
+        let view = self.view();
+        view.orphans.extend(view.open.iter().copied());
+    }
+
+    // ---- the network as a whole ----
+
+    /// A page in the cache has left the channel.
+    fn clear_tab_messages(&mut self) {
+        let acting = self.acting;
+        self.queue.retain(|_, (tab, event)| *tab != acting || !matches!(event, Event::Tab(_) | Event::Locked(_)));
+    }
+
+    fn offline(&mut self) -> Step {
+        self.online = false;
+        for (tab, attempt) in self.conns.keys().copied().collect::<Vec<_>>() {
+            self.conns.remove(&(tab, attempt));
+            if self.dice.below(1) == 0 {
+                self.schedule_for(tab, self.now + 5, Event::Failed(attempt));
+            }
+        }
+        self.tell_network(Network::Offline)
+    }
+
+    fn tell_network(&mut self, network: Network) -> Step {
+        let acting = self.acting;
+        for tab in 0..self.plan.tabs {
+            self.turn_to(tab);
+            if self.tab.life == TabLife::Open {
+                self.input(Input::Network(network))?;
+            }
+        }
+        self.turn_to(acting);
+        Ok(())
+    }
+
+    fn break_conns_of(&mut self, task: usize) {
+        let broken: Vec<(usize, Attempt)> =
+            self.conns.iter().filter(|(_, conn)| conn.is_of(self.session, task)).map(|(key, _)| *key).collect();
+        for (tab, attempt) in broken {
+            self.conns.remove(&(tab, attempt));
+            self.schedule_for(tab, self.now + 5, Event::Ended(attempt));
+        }
+    }
+
+    fn restart(&mut self, downtime: Millis) {
+        let now = self.now;
+        self.lanes.iter_mut().for_each(|lane| lane.server.restart(now, downtime));
+        for (tab, attempt) in std::mem::take(&mut self.conns).into_keys() {
+            self.schedule_for(tab, now + 5, Event::Failed(attempt));
+        }
+    }
+
+    /// Nothing runs in any tab, and connections die; that they did comes out when the computer wakes up, or never.
+    fn sleep(&mut self, ms: Millis) {
+        let wakes = self.now + ms;
+        for (tab, attempt) in std::mem::take(&mut self.conns).into_keys() {
+            if self.dice.below(1) == 0 {
+                self.schedule_for(tab, wakes, Event::Failed(attempt));
+            }
+        }
+        let mut sleepers: Vec<usize> = Vec::new();
+        let others = self.tabs.iter_mut().enumerate().filter_map(|(at, tab)| Some((at, tab.as_mut()?)));
+        for (at, tab) in others.chain([(self.acting, &mut self.tab)]) {
+            if tab.life == TabLife::Open {
+                tab.life = TabLife::Frozen;
+                sleepers.push(at);
+            }
+        }
+        sleepers.sort_unstable();
+        sleepers.into_iter().for_each(|tab| self.schedule_for(tab, wakes, Event::Deed(0, Deed::Thaw)));
+    }
+}

@@ -159,6 +159,15 @@ impl Ledger {
         stands_here && self.turn.compare(turn) == Identity::Same
     }
 
+    /// The present turn follows another one within one stream. Its `stream_start` parts their rows; where its task is
+    /// not known there is none, and a reset does.
+    pub fn part(&mut self) {
+        if self.turn.task().is_none() && self.held.is_some() && !self.reader.owes_reset() {
+            self.reader.owe_reset();
+            self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
+        }
+    }
+
     fn set_aside(&mut self) {
         if self.gave == Gave::Rows {
             self.held = Some(self.turn.clone());

@@ -63,11 +63,13 @@ impl Session {
     /// 409: the session is busy. Ours, where an earlier try may have arrived at a backend that cannot tell a repeat;
     /// otherwise another message's, which is joined instead of sending.
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
-        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No;
+        let turn = read_error_task(body).map(|task| Turn::of_task(&task));
+        let is_other = turn.as_ref().zip(self.goal.other.as_ref()).is_some_and(|(turn, other)| turn.is_same(other));
+        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_other;
         self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
-        match read_error_task(body) {
-            Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
-            Some(task) => self.join_busy(Turn::of_task(&task), cx),
+        match turn {
+            Some(turn) if turn.task().is_some_and(|task| cx.is_stopped(&self.id, task)) => self.send_again(cx),
+            Some(turn) => self.join_busy(turn, cx),
             None => self.open_look(Look::Busy, cx),
         }
     }

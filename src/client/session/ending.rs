@@ -5,7 +5,7 @@ use super::state::{Ask, Fate, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::{Identity, Turn};
+use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
 use crate::stream::error::local_error;
 use crate::stream::reader::Moved;
@@ -136,7 +136,7 @@ impl Session {
     /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
     fn awaited_task(&self) -> Option<String> {
         match &self.goal.sending {
-            Some(sending) if sending.turn.compare(self.ledger.turn()) != Identity::Same => None,
+            Some(sending) if !sending.turn.is_same(self.ledger.turn()) => None,
             _ => self.task_name(),
         }
     }

@@ -5,7 +5,7 @@ use super::state::{Ask, Fate, Look, Purpose, Record};
 use crate::client::context::Context;
 use crate::client::io::{Head, Origin, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::{Identity, Place, Start, Turn};
+use crate::client::turn::{Place, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
@@ -65,7 +65,7 @@ impl Session {
 
     /// Goes on with a turn that the session shows. Where it is not surely the present one, listeners start over.
     pub(super) fn join(&mut self, turn: Turn, cx: &mut Context) {
-        if self.ledger.turn().compare(&turn) == Identity::Same {
+        if self.ledger.turn().is_same(&turn) {
             self.ledger.learn(&turn, cx.records.get(&self.id));
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
@@ -93,7 +93,10 @@ impl Session {
                     None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
                 }
             }
-            Place::Absent if !has_arrived && cx.may_repost() => self.ask(Ask::Send, cx),
+            Place::Absent if !has_arrived && cx.may_repost() => {
+                self.goal.other = self.running(view, cx).map(|active| Turn::running(&active.task_id, view));
+                self.ask(Ask::Send, cx);
+            }
             Place::Absent if !has_arrived => self.fail(no_trace, cx),
             Place::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
             Place::Unclear => {
@@ -124,7 +127,7 @@ impl Session {
     fn followed_answer(&mut self) -> Option<Outcome> {
         let outcome = self.goal.followed.take()?;
         let sending = self.goal.sending.as_ref()?;
-        (sending.turn.compare(self.ledger.turn()) == Identity::Same).then_some(outcome)
+        sending.turn.is_same(self.ledger.turn()).then_some(outcome)
     }
 
     /// A session refused the message because this turn runs: it is the message's own where an earlier try arrived.
@@ -187,10 +190,11 @@ impl Session {
         {
             turn.learn(&Turn::of_task(&task));
         }
-        if self.ledger.turn().compare(&turn) == Identity::Same {
+        if self.ledger.turn().is_same(&turn) {
             self.ledger.learn(&turn, cx.records.get(&self.id));
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.ledger.part();
         }
         let frames = view.answer_frames(self.task(), question);
         self.ledger.give_history(&frames);
@@ -204,7 +208,7 @@ impl Session {
         let present = self.ledger.turn();
         let Some(sending) = &self.goal.sending else { return present.clone() };
         let mut turn = sending.turn.clone();
-        if turn.compare(present) == Identity::Same {
+        if turn.is_same(present) {
             turn.learn(present);
         }
         turn

@@ -10,7 +10,7 @@ use super::state::{Ask, Exposure, Fate, Look, Purpose, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, Status, StreamError};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::{Identity, Start, Turn};
+use crate::client::turn::{Start, Turn};
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
 use crate::stream::reader::{Frame, Heard, Recording, Verdict};
@@ -156,7 +156,7 @@ impl Session {
 
     /// Whether this is surely the turn whose answer is given here.
     fn is_present(&self, turn: &Turn) -> bool {
-        self.ledger.turn().compare(turn) == Identity::Same
+        self.ledger.turn().is_same(turn)
     }
 
     fn place(&self) -> Place {
@@ -530,7 +530,7 @@ impl Session {
     /// The stream of another tab is over. It is the end of a message of this page only where it answers that message.
     fn end_followed(&mut self, outcome: Outcome, cx: &mut Context) {
         let sending = self.goal.sending.as_ref();
-        if sending.is_some_and(|sending| sending.turn.compare(self.ledger.turn()) != Identity::Same) {
+        if sending.is_some_and(|sending| !sending.turn.is_same(self.ledger.turn())) {
             self.goal.followed = Some(outcome);
             self.announce(cx);
             return self.ask(Ask::Look(Look::Sent), cx);

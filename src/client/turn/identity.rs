@@ -119,7 +119,13 @@ impl Turn {
     /// Whether this is the turn of a task. A task that is not known yet is none.
     #[must_use]
     pub fn is_of(&self, task: &str) -> bool {
-        self.compare(&Self::of_task(task)) == Identity::Same
+        self.is_same(&Self::of_task(task))
+    }
+
+    /// Whether two turns are surely the same one.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.compare(other) == Identity::Same
     }
 
     /// Whether two turns are the same one. The strongest alias that both have decides: two tasks are two answers, also

@@ -145,18 +145,31 @@ impl Ledger {
 
     /// The session was looked at: turns whose place was not known learn it.
     pub fn look(&mut self, view: &SessionView) {
-        if self.gave == Gave::Rows {
-            find(&mut self.turn, view);
+        let present = Some(&mut self.turn).filter(|_| self.gave == Gave::Rows);
+        let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
+        let running = view.active.as_ref().map(|active| Turn::running(&active.task_id, view));
+        for turn in present.into_iter().chain(&mut self.held).chain(delivered) {
+            find(turn, view);
+            if let Some(running) = running.as_ref().filter(|running| turn.is_same(running)) {
+                turn.learn(running);
+            }
         }
-        self.held.iter_mut().for_each(|turn| find(turn, view));
-        self.delivered.iter_mut().for_each(|(turn, _)| find(turn, view));
     }
 
     /// Whether a stream goes on with the present turn's answer exactly where this ledger has it.
     #[must_use]
     pub fn continues(&self, turn: &Turn, place: Option<(Position, u64)>) -> bool {
         let stands_here = place == Some((self.reader.received(), self.reader.trail_hash()));
-        stands_here && self.turn.compare(turn) == Identity::Same
+        stands_here && self.turn.is_same(turn)
+    }
+
+    /// The present turn follows another one within one stream. Its `stream_start` parts their rows; where its task is
+    /// not known there is none, and a reset does.
+    pub fn part(&mut self) {
+        if self.turn.task().is_none() && self.held.is_some() && !self.reader.owes_reset() {
+            self.reader.owe_reset();
+            self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
+        }
     }
 
     fn set_aside(&mut self) {
@@ -169,7 +182,7 @@ impl Ledger {
             return;
         }
         let turn = std::mem::take(&mut self.turn);
-        self.delivered.retain(|(before, _)| before.compare(&turn) != Identity::Same);
+        self.delivered.retain(|(before, _)| !before.is_same(&turn));
         self.delivered.push_back((turn, position));
         if self.delivered.len() > MOST_DELIVERED {
             self.delivered.pop_front();
@@ -194,8 +207,8 @@ impl Ledger {
 
     /// Up to where this turn was delivered, by an earlier stream of this page or by a page before it.
     fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
-        let here = self.delivered.iter().find(|(turn, _)| turn.compare(&self.turn) == Identity::Same);
-        let saved = record.filter(|record| Turn::recorded(record).compare(&self.turn) == Identity::Same);
+        let here = self.delivered.iter().find(|(turn, _)| turn.is_same(&self.turn));
+        let saved = record.filter(|record| Turn::recorded(record).is_same(&self.turn));
         let saved = saved.map(|record| Position { last: record.active.last, unnumbered: record.unnumbered });
         here.map(|(_, position)| *position).max(saved).unwrap_or_default()
     }

@@ -8,7 +8,7 @@ import type { StreamChunk, StreamListenerObject, StreamOutcome, StreamStatus } f
 
 /** What an answer needs of its surroundings. */
 export interface AnswerOptions {
-  /** The parser knows `reset-step`, and holds nothing in its first step that is not of this answer. */
+  /** The parser may know `reset-step`, and holds nothing in its first step that is not of this answer. */
   canTakeBack: boolean;
   /** The reader lets go. */
   signal: AbortSignal | undefined;
@@ -30,6 +30,8 @@ export class Answer {
   #end: End | undefined;
   /** What ends an answer was heard. */
   #isFinished = false;
+  /** Whether the parser passed over a `reset-step`. */
+  #wasPassedOver = (): boolean => false;
   #tell!: { begin: (hasBegun: boolean) => void; fail: (error: unknown) => void };
   /** Lets a pull go on. */
   #wake: () => void = () => {};
@@ -87,10 +89,18 @@ export class Answer {
     for (const chunk of chunks) {
       if (this.#end) return;
       // A parser keeps nothing of a notice.
-      const news = chunk["transient"] === true ? chunk : this.#given.take(chunk);
+      const news = chunk["transient"] === true ? chunk : this.#compare(chunk);
       if (news === DIFFERS) return this.#giveUp();
       if (news) this.#waiting.push(news);
     }
+  }
+
+  /** What is new in a chunk. Where another answer begins, what is shown is taken back first, if that is possible. */
+  #compare(chunk: Fields): Fields | undefined | typeof DIFFERS {
+    const news = this.#given.take(chunk);
+    if (news !== DIFFERS || !this.#options.canTakeBack || !this.#given.isOneStep) return news;
+    this.#waiting.push({ type: "reset-step" }, ...this.#given.takeBack());
+    return this.#given.take(chunk);
   }
 
   /** The stream starts over. */
@@ -98,19 +108,12 @@ export class Answer {
     if (this.#end) return;
     this.#isFinished = false;
     this.#writer.reset();
-    if (this.#options.canTakeBack && this.#given.isOneStep) {
-      this.#waiting.push({ type: "reset-step" });
-      this.#given.clear();
-      this.#wake();
-    } else {
-      this.#given.restart();
-    }
+    this.#given.restart();
   }
 
   /** What was shown is void, and the AI SDK has no way to take it back but a resume. */
   #giveUp(): void {
-    const sentence = "The stream started over with another answer than the one that is shown: resume it to show that one.";
-    this.#letGo({ kind: "failed", error: new RejoinError("STREAM_RESET", sentence, { retryable: true }) });
+    this.#letGo({ kind: "failed", error: startedOver() });
   }
 
   readonly #abort = (): void => {
@@ -133,11 +136,32 @@ export class Answer {
 
   /** One chunk per call: what waits here is not lost when the stream fails, as what waits in a stream is. */
   async #pull(controller: ReadableStreamDefaultController<Fields>): Promise<void> {
+    if (this.#wasPassedOver()) {
+      this.#giveUp();
+      return controller.error(startedOver());
+    }
     while (this.#waiting.length === 0 && !this.#end) await new Promise<void>((done) => void (this.#wake = done));
     const chunk = this.#waiting.shift();
-    if (chunk) controller.enqueue(chunk);
+    if (chunk?.["type"] === "reset-step") controller.enqueue(this.#resetStep());
+    else if (chunk) controller.enqueue(chunk);
     else if (this.#end?.kind === "failed") controller.error(this.#end.error);
     else controller.close();
+  }
+
+  /**
+   * Parsers before 7.0.70 do not know `reset-step` and pass it over: they would show what is void beside what counts. One
+   * that knows it reads the chunk's type once; one that does not reads it again, to see whether the chunk is a data part.
+   * A parser asks for the next chunk when it is through with this one.
+   */
+  #resetStep(): Fields {
+    let reads = 0;
+    this.#wasPassedOver = () => reads > 1;
+    return {
+      get type() {
+        reads++;
+        return "reset-step";
+      },
+    };
   }
 
   #errorOf(outcome: StreamOutcome): unknown {
@@ -164,6 +188,11 @@ export class Answer {
 
 function abortError(sentence: string): DOMException {
   return new DOMException(sentence, "AbortError");
+}
+
+function startedOver(): RejoinError {
+  const sentence = "The stream started over with another answer than the one that is shown: resume it to show that one.";
+  return new RejoinError("STREAM_RESET", sentence, { retryable: true });
 }
 
 function notSent(): RejoinError {

@@ -37,8 +37,6 @@ const LASTING = ["login_needed", "need_login", "credentials_needed"];
 /** Turns the chunks of one answer; `take` gives what a chunk becomes, in order. */
 export class ChunkWriter {
   readonly #major: Major;
-  /** Whether the parser may be one that forgets open blocks when a step finishes. */
-  readonly #closesAtStepEnd: boolean;
   readonly #known: readonly KnownCall[];
   readonly #open = { text: new Set<string>(), reasoning: new Set<string>() };
   readonly #calls = new Map<string, Call>();
@@ -53,7 +51,6 @@ export class ChunkWriter {
   /** `target`: the parser's major. Not given: chunks that those of 5, 6 and 7 survive, in the words of 7. */
   constructor(target: Major | undefined, known: readonly KnownCall[] = []) {
     this.#major = target ?? 7;
-    this.#closesAtStepEnd = target !== 7;
     this.#known = known;
     this.#forget();
   }
@@ -131,7 +128,8 @@ export class ChunkWriter {
         this.#step++;
         return this.#addPart(chunk);
       case "finish-step":
-        if (this.#closesAtStepEnd) this.#closeBlocks();
+        // Parsers before 7.0.79 forget the open blocks when a step finishes, and throw at what comes of them.
+        this.#closeBlocks();
         return this.#give(chunk);
       case "reset-step":
         return this.#resetStep(chunk);

@@ -57,11 +57,22 @@ export class Given {
     return !this.#parts.some(({ type }, place) => place > 0 && type === "start-step");
   }
 
-  /** A reader took back what it was given of the one step. */
-  clear(): void {
+  /** The reader takes back what it was given of the one step; gives what of it has come again. */
+  takeBack(): Fields[] {
+    const again = this.#again;
     this.#hasOpenStep ||= this.#parts[0]?.["type"] === "start-step";
     this.#chunks = this.#chunks.filter(({ type }) => type === "start");
     this.restart();
+    return again.map((chunk) => this.take(chunk)).filter((chunk) => typeof chunk === "object");
+  }
+
+  /** What has come again so far, and was held back. */
+  get #again(): Fields[] {
+    const whole = this.#chunks.slice(0, this.#at);
+    const known = this.#chunks[this.#at];
+    if (!known || this.#offset === 0) return whole;
+    const [name] = DELTAS[known["type"] as string] as readonly [string, string];
+    return [...whole, { ...known, [name]: (known[name] as string).slice(0, this.#offset) }];
   }
 
   get #parts(): Fields[] {
@@ -73,14 +84,15 @@ export class Given {
     const text = chunk[name] as string;
     const rest = (known[name] as string).slice(this.#offset);
     if (text.length < rest.length) {
+      if (!rest.startsWith(text)) return DIFFERS;
       this.#offset += text.length;
-      return rest.startsWith(text) ? undefined : DIFFERS;
+      return undefined;
     }
-    if (!text.startsWith(rest)) return DIFFERS;
+    const isLast = this.#at === this.#chunks.length - 1;
+    if (!text.startsWith(rest) || (text.length > rest.length && !isLast)) return DIFFERS;
     this.#at++;
     this.#offset = 0;
-    if (text.length === rest.length) return undefined;
-    return this.isBehind ? DIFFERS : this.#add({ ...chunk, [name]: text.slice(rest.length) });
+    return text.length === rest.length ? undefined : this.#add({ ...chunk, [name]: text.slice(rest.length) });
   }
 
   #add(chunk: Fields): Fields | undefined {

@@ -30,9 +30,9 @@ export interface RejoinChatTransportOptions<Message extends UIMessage = UIMessag
    */
   prepare?: (options: SendMessagesOptions<Message>) => string | StreamRequest | Promise<string | StreamRequest>;
   /**
-   * The major of the package `ai`. Not given: chunks that 5, 6 and 7 all get through, in the words of 7; what an older one
-   * does not know it passes over. Given: what this major does not know becomes data parts (`data-custom`), and with 7 an
-   * answer that starts over takes back what it had shown.
+   * The major of the package `ai`, from its first minor on. Not given: chunks that 5, 6 and 7 all get through, in the words
+   * of 7; what an older one does not know it passes over. Given: what this major does not know becomes data parts
+   * (`data-custom`), and with 7, from 7.0.70 on, another answer of the same step takes back what was shown.
    */
   target?: 5 | 6 | 7;
 }

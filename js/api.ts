@@ -1,4 +1,4 @@
-/** What both `rejoin` and `rejoin/slim` offer. */
+/** Exports the API that `rejoin` and `rejoin/slim` share. */
 
 export * from "./types/index.js";
 export { RejoinError, type RejoinErrorInit } from "./types/errors.js";

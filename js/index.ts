@@ -1,6 +1,6 @@
 /**
- * Chat streams that survive everything. The WebAssembly is inlined; nothing is decoded, and nothing of the page touched,
- * before `init()` or a client asks for it.
+ * Chat streams that survive cuts, reloads, restarts and tabs, with the WebAssembly inlined. Importing this module neither
+ * decodes it nor uses anything of the page; that happens when `init()` or a client needs it.
  *
  * @packageDocumentation
  */

@@ -1,5 +1,6 @@
 /**
- * The same as `rejoin` without the WebAssembly: call `init(source)` with the URL or bytes of `rejoin/client.wasm` first.
+ * The same API as `rejoin`, without the WebAssembly. Call `init(source)` first, with the URL or the bytes of
+ * `rejoin/client.wasm`.
  *
  * @packageDocumentation
  */

@@ -1,8 +1,8 @@
 /**
- * Chunks of the streaming client → chunks that a parser of the AI SDK takes, whatever comes: it throws at a delta without
- * its start, at a result without its call, at an answer without its question. Each gets here what it lacks.
+ * Converts chunks of the streaming client into chunks that a parser of the AI SDK accepts. Such a parser throws at a delta
+ * without its start, at a result without its call, and at an approval without its request, so the missing chunks are added.
  *
- * What the AI SDK has no type for becomes data: `data-<type>`, with the chunk's members as `data`.
+ * Chunks for which the AI SDK has no type become `data-<type>`, with the chunk's fields as `data`.
  */
 
 import { fit, isKnownType } from "./shapes.js";
@@ -10,55 +10,58 @@ import { errorText, isInterim } from "../message/tool-result.js";
 import type { Fields, Major } from "./shapes.js";
 import type { StreamChunk } from "../types/index.js";
 
-/** A tool call as the parser knows it. */
+/** What the parser knows about a tool call. */
 interface Call {
   readonly isDynamic: boolean;
   state: "streaming" | "available" | "settled";
-  /** Counts steps. */
+  /** The number of the step in which the call began. */
   step: number;
 }
 
-/** What the parser knows before the first chunk: tool calls of the message that the answer goes on with. */
+/** A tool call that the parser knows before the first chunk, because the answer continues its message. */
 export interface KnownCall {
   id: string;
   isDynamic: boolean;
   approvalId?: string | undefined;
 }
 
-/** What kinds of blocks are called on the wire. */
+/** The kinds of blocks, as chunk types begin with them. */
 type BlockKind = "text" | "reasoning";
 
-/** Members that the streaming client added. */
+/** The fields that the streaming client has added. */
 const OWN_MEMBERS = ["type", "eventId", "replayed", "unknown"];
 
-/** Of the legacy dialect: to be shown in the message. The others of it that the AI SDK does not know are notices. */
+/**
+ * The legacy chunks that become data parts of the message. Other chunks that the AI SDK does not know become transient data.
+ */
 const LASTING = ["login_needed", "need_login", "credentials_needed"];
 
-/** Turns the chunks of one answer; `take` gives what a chunk becomes, in order. */
+/** Converts the chunks of one answer. */
 export class ChunkWriter {
   readonly #major: Major;
-  /** Whether the parser may be one that forgets open blocks when a step finishes. */
-  readonly #closesAtStepEnd: boolean;
   readonly #known: readonly KnownCall[];
+  /** The ids of the open blocks. */
   readonly #open = { text: new Set<string>(), reasoning: new Set<string>() };
   readonly #calls = new Map<string, Call>();
   readonly #approvals = new Set<string>();
   #out: Fields[] = [];
   #isStarted = false;
-  /** The text block of the legacy dialect, which has one at a time and no name for it. */
+  /** The id that stands for the open text block of the legacy dialect, which has only one at a time and gives it no id. */
   #unnamed: string | undefined;
   #unnamedBlocks = 0;
   #step = 0;
 
-  /** `target`: the parser's major. Not given: chunks that those of 5, 6 and 7 survive, in the words of 7. */
+  /**
+   * `target` is the major of the parser. Without it the chunks are those of 7, and parsers of 5 and 6 ignore what they do
+   * not know.
+   */
   constructor(target: Major | undefined, known: readonly KnownCall[] = []) {
     this.#major = target ?? 7;
-    this.#closesAtStepEnd = target !== 7;
     this.#known = known;
     this.#forget();
   }
 
-  /** What the next chunk becomes. */
+  /** Returns the chunks that the next chunk becomes, in order. */
   take(chunk: StreamChunk): Fields[] {
     this.#out = [];
     const fields = chunk as unknown as Fields;
@@ -68,14 +71,14 @@ export class ChunkWriter {
     return this.#out;
   }
 
-  /** The answer is over: what closes its blocks. */
+  /** Returns the chunks that close the open blocks at the end of the answer. */
   end(): Fields[] {
     this.#out = [];
     this.#closeBlocks();
     return this.#out;
   }
 
-  /** The answer starts over; the parser is told that by someone else. */
+  /** Forgets the answer, which starts over. The caller informs the parser. */
   reset(): void {
     this.#isStarted = false;
     this.#open.text.clear();
@@ -97,7 +100,7 @@ export class ChunkWriter {
 
   // ---- the message ----
 
-  /** Once, and first: a later one under another id would make some parsers forget all that they were given. */
+  /** Writes `start` once, as the first chunk. A second one under another id would make some parsers forget the message. */
   #start({ messageId, messageMetadata }: Fields): void {
     if (!this.#isStarted) this.#give({ type: "start", messageId, messageMetadata });
     else if (messageMetadata !== undefined) this.#give({ type: "message-metadata", messageMetadata });
@@ -131,7 +134,8 @@ export class ChunkWriter {
         this.#step++;
         return this.#addPart(chunk);
       case "finish-step":
-        if (this.#closesAtStepEnd) this.#closeBlocks();
+        // Parsers before 7.0.79 forget open blocks when a step finishes, and throw at their later chunks.
+        this.#closeBlocks();
         return this.#give(chunk);
       case "reset-step":
         return this.#resetStep(chunk);
@@ -142,7 +146,7 @@ export class ChunkWriter {
         this.#closeBlocks();
         return this.#give(chunk);
       case "error":
-        // What it says is the stream's outcome, which fails the reader with its code.
+        // The outcome of the stream has the error, with which the reader fails.
         return this.#closeBlocks();
       default:
         return this.#takeTool(chunk);
@@ -164,7 +168,7 @@ export class ChunkWriter {
     this.#give({ ...chunk, type: `${kind}-start`, id });
   }
 
-  /** A block that was never opened had no text: its start is not told by the streaming client. */
+  /** Closes a block. The streaming client delivers no `text-start`, so a block without text is opened here first. */
   #close(kind: BlockKind, id: unknown, chunk: Fields): void {
     if (typeof id !== "string") return;
     this.#openBlock(kind, id, {});
@@ -185,7 +189,7 @@ export class ChunkWriter {
     return this.#unnamed;
   }
 
-  /** The unnamed block ends where another part begins, so that text after a tool call stands after it. */
+  /** Closes the block without an id before another part begins, so that later text comes after that part. */
   #closeUnnamed(): void {
     if (this.#unnamed !== undefined && this.#open.text.has(this.#unnamed)) this.#close("text", this.#unnamed, {});
   }
@@ -255,7 +259,7 @@ export class ChunkWriter {
     this.#give(chunk);
   }
 
-  /** What a tool gave; after the final result no other is taken. */
+  /** Writes the result of a tool, unless its final result was written before. */
   #settle(id: unknown, source: Fields, chunk: Fields): void {
     if (typeof id !== "string") return this.#notify(source);
     const call = this.#introduce(id, source);
@@ -264,7 +268,9 @@ export class ChunkWriter {
     this.#give({ ...chunk, toolName: nameOf(source), dynamic: call.isDynamic || undefined });
   }
 
-  /** A call that nothing was told of: as one whose input is not known, which runs no tool of the app. */
+  /**
+   * Returns a call, and writes its start if it is not known yet. The start has no input, so that it runs no tool of the app.
+   */
   #introduce(id: string, source: Fields): Call {
     const known = this.#calls.get(id);
     if (known) return known;
@@ -276,7 +282,7 @@ export class ChunkWriter {
 
   // ---- steps and parts ----
 
-  /** A parser that has no such chunk keeps what it was given; what comes stands after it. */
+  /** Writes `reset-step`. A parser of a major without that chunk keeps the step, and shows what follows after it. */
   #resetStep(chunk: Fields): void {
     this.#closeBlocks();
     for (const [id, call] of this.#calls) if (call.step === this.#step) this.#calls.delete(id);
@@ -291,7 +297,7 @@ export class ChunkWriter {
     this.#addPart(type.startsWith("data-") && chunk["data"] === undefined ? { ...chunk, data: null } : chunk);
   }
 
-  /** Told to `onData`, but no part of the message. What was told before a reload is not told again. */
+  /** Writes transient data, which reaches `onData` but not the message. A replayed chunk has reached it before the reload. */
   #notify(chunk: Fields): void {
     if (!chunk["replayed"]) this.#give({ ...asData(chunk), transient: true });
   }
@@ -301,7 +307,7 @@ export class ChunkWriter {
     this.#give(chunk);
   }
 
-  /** A chunk that the target does not have is data; one that lacks what it needs is a notice. */
+  /** Writes a chunk. One that the target does not have becomes data, and one that lacks a required field transient data. */
   #give(chunk: Fields): void {
     const fitting = fit(chunk, this.#major);
     if (fitting) return void this.#out.push(fitting);
@@ -311,7 +317,7 @@ export class ChunkWriter {
   }
 }
 
-/** A call that has come further is not taken back. */
+/** Returns whether `state` comes before `known`. A call never returns to an earlier state. */
 function isBefore(state: Call["state"], known: Call["state"]): boolean {
   return known === "settled" || (state === "streaming" && known === "available");
 }
@@ -321,7 +327,7 @@ function asData(chunk: Fields): Fields {
   return { type: `data-${String(chunk["type"])}`, data };
 }
 
-/** The tool's name, in either dialect. */
+/** Returns the tool's name from a chunk of either dialect. */
 function nameOf({ tool_name, toolName }: Fields): string {
   const name = tool_name ?? toolName;
   return typeof name === "string" ? name : "unknown";

@@ -1,5 +1,5 @@
 /**
- * A transport for the AI SDK's `useChat`: one stream per answer, whatever happens to the connections below it.
+ * A transport for the AI SDK's `useChat`, which sees one stream per answer, whatever happens to the connections.
  *
  * @packageDocumentation
  */
@@ -12,42 +12,42 @@ import type { KnownCall } from "./chunks.js";
 import type { Fields } from "./shapes.js";
 import type { ChatStreams, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
 
-/** What `useChat` sends: the chat's id, its messages, why, and the options of the call. */
+/** The arguments of `sendMessages`: the chat's id, its messages, the reason of the call and its options. */
 export type SendMessagesOptions<Message extends UIMessage = UIMessage> = Parameters<ChatTransport<Message>["sendMessages"]>[0];
 
-/** For what `useChat` asks when it resumes. */
+/** The arguments of `reconnectToStream`. */
 export type ReconnectToStreamOptions<Message extends UIMessage = UIMessage> = Parameters<
   ChatTransport<Message>["reconnectToStream"]
 >[0];
 
-/** Options of `RejoinChatTransport`. */
+/** The options of `RejoinChatTransport`. */
 export interface RejoinChatTransportOptions<Message extends UIMessage = UIMessage> {
-  /** The client whose streams are shown. It stays the app's: the transport never closes it. */
+  /** The client. The transport never closes it. */
   streams: ChatStreams;
   /**
-   * Makes the request out of what `useChat` sends. Not given: the text of the last message, which has to be the user's.
-   * A request without a `messageId` gets that of the user message, or a fresh one where an answer is asked for anew.
+   * Creates the request from the arguments of `sendMessages`. By default it is the text of the last message, which has to be the
+   * user's. A request without a `messageId` gets the id of that message, or a new id if an answer is to be generated again.
    */
   prepare?: (options: SendMessagesOptions<Message>) => string | StreamRequest | Promise<string | StreamRequest>;
   /**
-   * The major of the package `ai`. Not given: chunks that 5, 6 and 7 all get through, in the words of 7; what an older one
-   * does not know it passes over. Given: what this major does not know becomes data parts (`data-custom`), and with 7 an
-   * answer that starts over takes back what it had shown.
+   * The major of the package `ai`; any of its minors will do. With a target, chunks that the major does not know become data
+   * parts such as `data-custom`. Without one, the chunks are those of 7, and 5 and 6 ignore what they do not know. With target 7
+   * and `ai` 7.0.70 or later, an answer that starts over differently replaces what is shown of its first step.
    */
   target?: 5 | 6 | 7;
 }
 
 /**
- * A `ChatTransport` for `ai` 5, 6 and 7. The chat's id is the session's.
+ * A `ChatTransport` for `ai` 5, 6 and 7. The id of a chat is the id of its session.
  *
- * `useChat`'s `stop()` lets go of the answer in this tab, and the task goes on; `transport.stop(chatId)` cancels it on
- * the server. A failure reaches `useChat` as the `RejoinError` that it is, with its `code`.
+ * The `stop()` of `useChat` detaches this tab from the answer, and the task goes on. `transport.stop(chatId)` cancels the task
+ * on the backend. `useChat` receives failures as `RejoinError`s with their codes.
  */
 export class RejoinChatTransport<Message extends UIMessage = UIMessage> implements ChatTransport<Message> {
-  /** Told to the AI SDK: a resumed answer comes from its beginning, so what is shown of it is built anew. */
+  /** Tells the AI SDK that a resumed answer comes from its beginning, so that it builds the message again. */
   readonly resumeStreamIsReplay = true;
   readonly #options: RejoinChatTransportOptions<Message>;
-  /** Answers that are being read, by chat. */
+  /** The answers that are being read, by chat id. */
   readonly #answers = new Map<string, Set<Answer>>();
 
   constructor(options: RejoinChatTransportOptions<Message>) {
@@ -56,9 +56,9 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   }
 
   /**
-   * Sends the last message and gives its answer, once the server has taken it.
+   * Sends the last message. Resolves with its answer once the backend has accepted the message.
    *
-   * @throws {RejoinError} With the code of the failure, where there is no answer; an `AbortError` after `abortSignal`
+   * @throws {RejoinError} if there is no answer, with the code of the failure; an `AbortError` after `abortSignal`
    */
   async sendMessages(options: SendMessagesOptions<Message>): Promise<ReadableStream<UIMessageChunk>> {
     const { chatId, messages, abortSignal } = options;
@@ -73,9 +73,9 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   }
 
   /**
-   * Gives the answer that the session's task is writing, from its beginning; null where none is.
+   * Resolves with the answer that the session's task is writing, from its beginning, or with null if there is none.
    *
-   * @throws {RejoinError} With the code of the failure, where it can't be had; an `AbortError` after `abortSignal`
+   * @throws {RejoinError} if that cannot be found out, with the code of the failure; an `AbortError` after `abortSignal`
    */
   async reconnectToStream(options: ReconnectToStreamOptions<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const { chatId, abortSignal } = options;
@@ -83,12 +83,12 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     return this.#read(chatId, abortSignal, [], (listener) => this.#options.streams.resumeSession(chatId, listener));
   }
 
-  /** Cancels the chat's task on the server: `useChat` is ready again, and no tab resumes the answer. */
+  /** Cancels the chat's task on the backend. `useChat` is ready again, and no tab resumes the answer. */
   stop(chatId: string): Promise<void> {
     return this.#options.streams.stopStream(chatId);
   }
 
-  /** Resolves when it is known whether there is an answer. */
+  /** Opens a stream of the client and resolves once it is known whether there is an answer. */
   async #read(
     chatId: string,
     signal: AbortSignal | undefined,
@@ -99,7 +99,7 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     const answer: Answer = new Answer(new ChunkWriter(this.#options.target, known), {
       canTakeBack: this.#options.target === 7 && known.length === 0,
       signal,
-      letGo: () => {
+      onDetach: () => {
         answers.delete(answer);
         if (answers.size === 0) this.#options.streams.detachStream(chatId);
       },
@@ -145,7 +145,7 @@ function checkOptions(options: unknown): void {
   }
 }
 
-/** The text that is sent where the app does not say what. */
+/** Returns the text that is sent by default. */
 function textOf(message: UIMessage | undefined): string {
   if (message?.role !== "user") {
     throw new RejoinError("INVALID_ARGUMENT", "The last message is not the user's: say with `prepare` what to send.");
@@ -154,8 +154,8 @@ function textOf(message: UIMessage | undefined): string {
 }
 
 /**
- * The id of the user message, by which a repeat is known. An answer that is asked for anew, or for a message that was
- * edited (`useChat` then names it), is no repeat: undefined, and the client makes a fresh one.
+ * Returns the id of the user message, by which the backend recognises a repeat. Returns undefined for a regeneration and for an
+ * edited message, which `useChat` names: they are no repeats, so the client creates a new id.
  */
 function sentId({ trigger, messageId, messages }: SendMessagesOptions): string | undefined {
   const last = messages.at(-1);
@@ -163,7 +163,7 @@ function sentId({ trigger, messageId, messages }: SendMessagesOptions): string |
   return isRepeat || last?.role !== "user" ? undefined : last.id || undefined;
 }
 
-/** The tool calls of a message of the assistant, with which its answer goes on. */
+/** Returns the tool calls of an assistant message that the answer continues. */
 function callsOf(message: UIMessage | undefined): KnownCall[] {
   if (message?.role !== "assistant") return [];
   return (message.parts as unknown as Fields[])

@@ -1,17 +1,17 @@
-/** What chunks of the AI SDK's UI message stream look like to its majors 5 to 7, as data. */
+/** Tables of the chunks of the AI SDK's UI message stream, as its majors 5 to 7 accept them. */
 
 /** A major of the package `ai`. */
 export type Major = 5 | 6 | 7;
 
 export type Fields = Record<string, unknown>;
 
-/** One type of chunk. */
+/** The shape of one type of chunk. */
 interface Shape {
-  /** The first major that has it. */
+  /** The first major that has the type. */
   readonly since: Major;
-  /** Members without which it says nothing. */
+  /** The fields that a chunk of this type must have. */
   readonly required: readonly string[];
-  /** Members that it may have, by the first major that takes them. */
+  /** The fields that it may have, by the first major that accepts them. */
   readonly optional: Partial<Record<Major, readonly string[]>>;
 }
 
@@ -74,14 +74,17 @@ const SHAPES = new Map<string, Shape>(
   }),
 );
 
-/** `data-<name>` */
+/** The shape of every `data-<name>`. */
 const DATA = shape(5, "data", { 5: "id transient" });
 
 const isText = (value: unknown): boolean => typeof value === "string";
 const isFlag = (value: unknown): boolean => typeof value === "boolean";
 const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** By member, whatever the type: what a parser of the AI SDK takes. A member not listed here may be anything. */
+/**
+ * Checks the values of fields as the parsers of the AI SDK do, whatever the type. A field that is not listed may have any
+ * value.
+ */
 const VALUES: Record<string, (value: unknown) => boolean> = {
   id: isText,
   delta: isText,
@@ -113,13 +116,13 @@ const VALUES: Record<string, (value: unknown) => boolean> = {
   parts: (value) => Array.isArray(value) && value.every((part) => isObject(part) && isText(part["type"])),
 };
 
-/** Why a model stopped, as every major names it; majors differ in one more each. */
+/** The finish reasons that all majors have. Some majors have one more. */
 const FINISH_REASONS = ["stop", "length", "content-filter", "tool-calls", "error", "other"];
 const OWN_FINISH_REASON: Record<Major, string | undefined> = { 5: "unknown", 6: undefined, 7: "interrupted" };
 
 /**
- * The chunk with the members that `major` takes, and no others. Undefined where the major has no such type, or what the
- * type needs is missing or of another kind.
+ * Returns the chunk with only the fields that `major` accepts. Returns undefined if the major does not have the type, or if a
+ * required field is missing or has a value of another kind.
  */
 export function fit(chunk: Fields, major: Major): Fields | undefined {
   const type = chunk["type"] as string;
@@ -135,7 +138,7 @@ export function fit(chunk: Fields, major: Major): Fields | undefined {
   return fitting;
 }
 
-/** Whether any major has chunks of this type. */
+/** Returns whether any major has chunks of this type. */
 export function isKnownType(type: string): boolean {
   return SHAPES.has(type) || type.startsWith("data-");
 }

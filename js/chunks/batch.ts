@@ -1,52 +1,54 @@
 /**
- * Reads the columns in which chunks come out of the WebAssembly module; src/stream/batch.rs has their table.
+ * Reads batches, in which the WebAssembly module hands over chunks (`src/stream/batch.rs` describes the layout).
  *
- * The hot path: two texts per batch, cut by lengths; every object is a literal, so that each kind of chunk has one hidden
- * class, and a member that a chunk does not have is absent, not `undefined`. Whoever needs no objects makes none.
+ * This is the hot path. A batch has two texts, which are cut by lengths. Every chunk is an object literal, so that the engine
+ * has one hidden class for each kind of chunk. A property that a chunk does not have is absent and not `undefined`. A reader
+ * that needs no objects uses `readRows`, which creates none for deltas.
  */
 
 import { Defect, DeltaFlag, DeltaSort, RowBits, RowKind, ToolFlag } from "../loader/constants.js";
 import type { MalformedFrame, StreamChunk } from "../types/index.js";
 
-/** Rows as they came, in the order of the stream. */
+/** Rows in the order of the stream, in the layout of the module. */
 export interface Batch {
+  /** For each row its kind and flags, followed by lengths. */
   readonly words: Uint32Array;
-  /** What they say. */
+  /** The texts of all rows, one after the other. */
   readonly text: string;
-  /** The blocks and event ids of deltas. */
+  /** The block ids, event ids and names of all rows, one after the other. */
   readonly names: string;
-  /** How long what it holds beside deltas is, in code units: much of it is of no use for long. */
+  /** The length of the text of all rows that are not deltas, in UTF-16 code units. A history drops much of that text early. */
   readonly others: number;
 }
 
-/** Hears what a batch holds. */
+/** Receives the content of a batch from `readRows`. */
 export interface Rows {
-  /** Adjacent deltas of one block; `block` is empty where it has no name. */
+  /** Receives the text of adjacent deltas of one block. `block` is empty if the block has no id. */
   run(sort: DeltaSort, block: string, text: string): void;
-  /** Any other chunk; `{type: "stream_reset"}` where everything before became void. */
+  /** Receives any other chunk. It is `{type: "stream_reset"}` if all rows before are void. */
   chunk(chunk: StreamChunk): void;
 }
 
 const REASONS: Record<Defect, MalformedFrame["reason"]> = { [Defect.NotJson]: "not JSON", [Defect.NoType]: "no string type" };
 
-/** Whether everything before it became void: nothing that did is left to stand before the mark. */
+/** Returns whether the batch voids everything before it. The module puts a reset only at the beginning of a batch. */
 export function hasReset({ words }: Batch): boolean {
   return ((words[0] ?? RowKind.Delta) & RowBits.Kind) === RowKind.Reset;
 }
 
-/** Makes the chunks of a batch; `{type: "stream_reset"}` where everything before became void. */
+/** Returns all chunks of a batch. A reset is the chunk `{type: "stream_reset"}`. */
 export function chunksOf(batch: Batch): StreamChunk[] {
   return new ChunkReader(batch).take(Infinity);
 }
 
-/** Makes the chunks of a batch as they are asked for, so that those of before may be forgotten. */
+/** Creates the chunks of a batch on demand, so that earlier ones can be collected before later ones exist. */
 export class ChunkReader {
   readonly #batch: Batch;
   #block = "";
   #at = 0;
   #name = 0;
   #word = 0;
-  /** Of a JSON array, and how many of them were given. */
+  /** The chunks of the last JSON array, and how many of them `next` has returned. */
   #parsed: StreamChunk[] = [];
   #given = 0;
 
@@ -54,7 +56,7 @@ export class ChunkReader {
     this.#batch = batch;
   }
 
-  /** The next ones, `most` at most; none at the end. */
+  /** Returns the next chunks, up to `most` of them. The list is empty at the end. */
   take(most: number): StreamChunk[] {
     const chunks: StreamChunk[] = [];
     while (chunks.length < most) {
@@ -65,7 +67,7 @@ export class ChunkReader {
     return chunks;
   }
 
-  /** The next one; `undefined` at the end. */
+  /** Returns the next chunk, or undefined at the end. */
   next(): StreamChunk | undefined {
     if (this.#given < this.#parsed.length) return this.#parsed[this.#given++];
     const { words, text, names } = this.#batch;
@@ -99,7 +101,7 @@ export class ChunkReader {
   }
 }
 
-/** Tells of a batch without making objects of its deltas. */
+/** Passes the content of a batch to `rows` without creating objects for its deltas. */
 export function readRows(batch: Batch, rows: Rows): void {
   const { words, text, names } = batch;
   const length = words.length;
@@ -137,7 +139,7 @@ export function readRows(batch: Batch, rows: Rows): void {
   }
 }
 
-/** The frames of a batch that are no chunk. */
+/** Returns the events of a batch whose data is not a chunk. */
 export function malformedOf({ words, text }: Batch): MalformedFrame[] {
   const malformed: MalformedFrame[] = [];
   let at = 0;
@@ -154,7 +156,7 @@ export function malformedOf({ words, text }: Batch): MalformedFrame[] {
   return malformed;
 }
 
-/** Whether a row is a delta of the same sort and block as the one before. */
+/** Returns whether a row is a delta of the same sort and the same block as the one before. */
 function continues(head: number, before: number): boolean {
   return (head & (RowBits.Kind | RowBits.Sort | DeltaFlag.NewBlock)) === (before & (RowBits.Kind | RowBits.Sort));
 }
@@ -163,7 +165,9 @@ function arrayAt(text: string, at: number, length: number): StreamChunk[] {
   return JSON.parse(text.slice(at, at + length)) as StreamChunk[];
 }
 
-/** A tool's row, whose lengths stand at `word`, its payload at `at`, its names at `name`. */
+/**
+ * Creates the chunk of a tool's row. `word` is the place of its lengths, `at` that of its payload, `name` that of its names.
+ */
 function toolAt({ words, text, names }: Batch, head: number, word: number, at: number, name: number): StreamChunk {
   let end = name + (words[word] as number);
   const tool_id = names.slice(name, end);
@@ -189,7 +193,7 @@ function tool(head: number, tool_id: string, tool_name: string | undefined, payl
   return { type: "tool_response", tool_id, tool_name, result: payload, success: true };
 }
 
-/** Also what is replayed is made with all its members at once: one more would be kept apart from the others. */
+/** Creates the chunk of a delta as one literal. A property that is added later would give it another hidden class. */
 function delta(head: number, content: string, block: string, eventId: string | undefined): StreamChunk {
   const sort = head & RowBits.Sort;
   if (eventId === undefined) return unnumbered(head, content, block);
@@ -219,7 +223,7 @@ function replayed(sort: DeltaSort, content: string, block: string, eventId: stri
   }
 }
 
-/** Of a backend that numbers nothing. */
+/** Creates the chunk of a delta whose event has no id. */
 function unnumbered(head: number, content: string, block: string): StreamChunk {
   const chunk = bare(head & RowBits.Sort, content, block);
   if (head & RowBits.Replayed) chunk.replayed = true;

@@ -1,13 +1,13 @@
-/** Event ids as the app sees them: `ms-seq`, two unsigned 64-bit integers (PROTOCOL §1), never compared as text. */
+/** Compares event ids. They have the form `ms-seq`, with two unsigned 64-bit integers (PROTOCOL §1). */
 
-/** Whether the event `id` comes after the one that `cursor` names. */
+/** Returns whether the event `id` comes after the event `cursor`. */
 export function isAfter(id: string, cursor: string): boolean {
   const [ms, seq] = parts(id);
   const [otherMs, otherSeq] = parts(cursor);
   return ms === otherMs ? seq > otherSeq : ms > otherMs;
 }
 
-/** The core hands on no id of another shape, and takes no cursor of another. */
+/** Splits an id into its two integers. The core checks the form of all ids and cursors before. */
 function parts(id: string): [ms: bigint, seq: bigint] {
   const [ms = "0", seq = "0"] = id.split("-");
   return [BigInt(ms), BigInt(seq)];

@@ -1,6 +1,7 @@
 /**
- * `createStreamEventDispatcher`: hands chunks to the handlers of an app. Which handler hears of what is decided in
- * src/dispatch.rs; here ids become numbers, and handlers are called when the module's call is over.
+ * Implements `createStreamEventDispatcher`, which passes chunks to the handlers of an app. The rules that choose the handlers
+ * are in `src/compat/dispatch.rs`. This file replaces ids by numbers for them, and calls the handlers after the call into the
+ * module.
  */
 
 import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
@@ -12,7 +13,7 @@ import { startedOperation } from "../message/tool-result.js";
 import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-/** The member that names what a chunk of a kind is of. */
+/** For each kind of chunk that concerns a task, a block or a call, the field with its id. */
 const NAMES: Partial<Record<Kind, string>> = {
   [Kind.Start]: "taskId",
   [Kind.Text]: "blockId",
@@ -36,7 +37,7 @@ const HANDLERS: Record<Handler, keyof StreamEventHandlers> = {
   [Handler.Other]: "onOther",
 };
 
-/** Ids known by a number, before it is looked which of them are still needed. */
+/** The number of ids that a dispatcher keeps before it checks which of them it still needs. */
 const NAMES_AT_FIRST = 256;
 
 type Fields = StreamChunk & Record<string, unknown>;
@@ -44,8 +45,8 @@ type Fields = StreamChunk & Record<string, unknown>;
 const kindOf = memoise(kindOfType) as (type: string) => Kind;
 
 /**
- * Makes a function that takes chunks, one or a batch, and calls the handlers with the guarantees of API.md. Handlers
- * are looked up at each call and may dispatch: what they dispatch comes after what waits already.
+ * Creates a function that takes one chunk or several and calls the handlers, with the guarantees of API.md. It looks up the
+ * handlers at each call. A handler may dispatch chunks, which are handled after those that wait already.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
@@ -120,7 +121,7 @@ function isChunk(chunk: unknown): chunk is StreamChunk {
   return typeof chunk === "object" && chunk !== null && typeof (chunk as Fields).type === "string";
 }
 
-/** A chunk that did not come by itself, at the place in the stream of the one that made it due. */
+/** Creates a chunk that the stream lacks, with the event id of the chunk that shows that it is missing. */
 function made(handler: number, cause: StreamChunk, id: unknown): StreamChunk {
   const chunk = bare(handler, id);
   if (cause.eventId !== undefined) chunk.eventId = cause.eventId;
@@ -134,7 +135,7 @@ function bare(handler: number, id: unknown): StreamChunk {
   return { type: "stream_end" };
 }
 
-/** Ids and their numbers, counted from 1; 0 is no id. */
+/** Ids and their numbers, which count from 1. A chunk without an id has the number 0. */
 class Names {
   readonly #ids: unknown[] = [undefined];
   readonly #numbers = new Map<unknown, number>([

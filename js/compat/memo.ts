@@ -1,9 +1,9 @@
-/** Remembers what the WebAssembly module answers for a chunk's type, so that the same few words cross once. */
+/** Caches what the WebAssembly module answers for a chunk's type, so that each type crosses the boundary only once. */
 
-/** More types than any dialect has; what lies beyond is asked anew. */
+/** The size of the cache. It is larger than any dialect; types beyond it cross the boundary each time. */
 const MOST = 256;
 
-/** `answer`, asked once per type. */
+/** Returns a function that calls `answer` once per type. */
 export function memoise(answer: (type: string) => number): (type: string) => number {
   const known = new Map<string, number>();
   return (type) => known.get(type) ?? remember(known, type, answer(type));

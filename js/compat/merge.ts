@@ -1,6 +1,6 @@
 /**
- * `mergeMessages`: what a message is known by. Which ones match is decided in src/merge.rs, on numbers that stand for
- * ids and texts, so that neither leaves JavaScript and messages keep their identity.
+ * Implements `mergeMessages`. The rules are in `src/compat/merge.rs`. This file extracts from each message what they compare,
+ * and replaces ids and texts by numbers, so that both stay in JavaScript.
  */
 
 import { mergeLists } from "../../pkg/rejoin.js";
@@ -8,14 +8,14 @@ import { Answer, Role } from "../loader/constants.js";
 import type { MergeOptions, Message } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-/** What a tool answers whose operation goes on without it, as backends send and store it, and as apps note it (PROTOCOL §7). */
+/** The types of results and messages which say that an operation still runs (PROTOCOL §7). */
 const PENDING = new Set<unknown>(["operation_started", "operation_pending", "operation_in_progress"]);
 
 type Fields = Record<string, unknown>;
 
 /**
- * The server's messages in order, then those local ones that it does not have yet. Both lists may hold messages of the
- * server's shape, of an app on the legacy dialect, and the AI SDK's `UIMessage`s, also mixed.
+ * Returns the server's messages in order, followed by the local ones that the server does not have yet. Both lists may mix
+ * messages of the server's shape, of an app on the legacy dialect, and the AI SDK's `UIMessage`s. The result has the same objects.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
@@ -34,8 +34,8 @@ export function mergeMessages<S extends Message, L extends Message = S>(
 }
 
 /**
- * The places of what the active stream's task found in the server's list and continues: the message that it names, and
- * the responses to that message's calls. Undefined where no task is writing an answer.
+ * Returns the places of the server's messages that the active task continues: the one whose id it names, and the responses to
+ * that message's calls. Returns undefined if no task writes an answer.
  */
 function continuedBy(activeStream: unknown, server: readonly unknown[]): Uint32Array | undefined {
   if (!activeStream || isOperation(activeStream as Fields)) return undefined;
@@ -48,12 +48,12 @@ function continuedBy(activeStream: unknown, server: readonly unknown[]): Uint32A
   return Uint32Array.from(messages.flatMap((message, place) => (isKept(message) ? [place] : [])));
 }
 
-/** Whether the task is an operation's: it gives what is new, and not the answer that began it (PROTOCOL §7). */
+/** Returns whether the active task is an operation, whose stream does not repeat the answer that started it (PROTOCOL §7). */
 function isOperation({ tool_name: name, toolName = name }: Fields): boolean {
   return typeof toolName === "string" && toolName !== "" && toolName !== "chat";
 }
 
-/** Gives equal texts and equal ids equal numbers, and answers what the module asks about a text. */
+/** Assigns equal numbers to equal texts and equal ids, and answers the module's questions about texts. */
 class Table {
   readonly #texts: string[] = [""];
   readonly #textNumbers = new Map<string, number>();
@@ -76,7 +76,7 @@ class Table {
     return Uint32Array.from(this.#texts, (text) => text.length);
   }
 
-  /** Whether `text` holds `part` at `at`, as far as the shorter of the two goes. */
+  /** Returns whether `text` continues at `at` with `part`, compared up to the end of the shorter one. */
   holdsAt(text: number, at: number, part: number): boolean {
     const whole = this.#texts[text] as string;
     const piece = this.#texts[part] as string;
@@ -114,8 +114,8 @@ function roleOf(message: Fields): Role {
 }
 
 /**
- * The text that a message is compared by; undefined where it is compared by its ids alone. A user message without text
- * holds files only, and is compared by its place. An answer without text is about to begin, unless it calls tools.
+ * Returns the text by which a message is compared, or undefined if only its ids count. A user message without text has only
+ * files and is compared by its place. An answer without text is about to begin, unless it calls tools.
  */
 function textOf(message: Fields, callsTools: boolean): string | undefined {
   const text = plainText(message["content"]) ?? plainText(message["parts"]);
@@ -124,14 +124,14 @@ function textOf(message: Fields, callsTools: boolean): string | undefined {
   return isCompared ? "" : undefined;
 }
 
-/** Of a string, or of the text parts of a list. */
+/** Returns a string itself, or the joined texts of a list of parts. */
 function plainText(content: unknown): string | undefined {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return undefined;
   return content.map((part: Fields | null) => (part?.["type"] === "text" ? String(part["text"] ?? "") : "")).join("");
 }
 
-/** What the file parts are, where there are some: not their addresses, which a backend that stores them may change. */
+/** Describes the file parts, if there are any. It leaves out their URLs, which change when a backend stores the files. */
 function filesOf(message: Fields): string | undefined {
   const files = list(message["parts"]).filter((part) => part["type"] === "file");
   return files.length > 0 ? JSON.stringify(files.map((part) => [part["mediaType"], part["filename"]])) : undefined;
@@ -142,6 +142,7 @@ function idsOf(message: Fields): string[] {
   return isId(id) ? [`id ${String(id)}`] : [];
 }
 
+/** Returns the number that says whether a message has a tool response, in which form, and whether it is final. */
 function responseOf(message: Fields): Answer {
   const parts = list(message["parts"]).filter(isAnsweredPart);
   if (parts.length > 0) return parts.some((part) => isPending(part, part["output"])) ? Answer.PendingPart : Answer.FinalPart;
@@ -151,13 +152,13 @@ function responseOf(message: Fields): Answer {
   return Answer.None;
 }
 
-/** A result that names an operation and has no type of its own is a notice that the operation began. */
+/** Returns whether another response follows. A result that names an operation but has no type only says that it began. */
 function isPending(holder: Fields, result: unknown): boolean {
   const { type, operation_id: id, operationId = id } = record(result);
   return holder["preliminary"] === true || PENDING.has(type) || (type === undefined && isId(operationId));
 }
 
-/** What a message is known by beside its own id. A call and its result are two things. */
+/** Returns the ids of the calls, results and operations of a message. A call and its result are different things. */
 function keysOf(message: Fields): string[] {
   const keys: string[] = [];
   const add = (sort: string, id: unknown): void => {
@@ -192,12 +193,12 @@ function addOperation(source: Fields, add: (sort: string, id: unknown) => void):
   add("operation", source["operationId"]);
 }
 
-/** The server stores a tool's result as JSON text in its message's content. */
+/** Returns the content of a tool message, in which the server stores the result as JSON text. */
 function contentOf(message: Fields): Fields {
   return message["role"] === "tool" ? record(message["content"]) : {};
 }
 
-/** An object, or the one that a JSON text with an operation in it holds. */
+/** Returns an object itself, or parses a JSON text that may name an operation. */
 function record(value: unknown): Fields {
   if (typeof value === "object" && value !== null) return value as Fields;
   if (typeof value !== "string" || !value.includes('"operation')) return {};

@@ -1,6 +1,7 @@
 /**
- * The utilities that turn one frame into one chunk, under the names of the TypeScript layer they replace. The module
- * decides by type (src/normalize.rs); the objects are built here, so that every value stays the one that was given.
+ * The utilities that turn the data of one event into one chunk. They have the names of the TypeScript layer that the package
+ * replaces. The WebAssembly module decides by the type (`src/compat/normalize.rs`); the objects are built here, so that values
+ * keep their identity.
  */
 
 import { Form } from "../loader/constants.js";
@@ -9,10 +10,10 @@ import { memoise } from "./memo.js";
 import type { LegacyStreamChunk, StreamChunk } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-/** Tries again of the TypeScript layer, for apps that count their own. */
+/** The number of retries of the TypeScript layer that this package replaces, for apps that retry by themselves. */
 export const MAX_RETRIES = 3;
 
-/** Its first delay, in ms. */
+/** The first delay of those retries, in milliseconds. */
 export const INITIAL_RETRY_DELAY = 1000;
 
 type Fields = Record<string, any>;
@@ -20,7 +21,7 @@ type Fields = Record<string, any>;
 const formOf = memoise(formOfType) as (type: string) => Form;
 
 /**
- * The data of one line of an event stream: `"data: x"` and `"data:x"` give `"x"`, any other line null.
+ * Returns the data of one line of an event stream: `"x"` for `"data: x"` and `"data:x"`, and null for any other line.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
@@ -32,7 +33,7 @@ export function parseSSELine(line: string): string | null {
 }
 
 /**
- * Whether a chunk is of the legacy dialect and passes through `normalizeStreamChunk` unchanged.
+ * Returns whether a chunk is of the legacy dialect, which `normalizeStreamChunk` returns unchanged.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
@@ -42,8 +43,8 @@ export function isLegacyStreamChunk(chunk: unknown): chunk is LegacyStreamChunk 
 }
 
 /**
- * A frame of either dialect as a chunk, exactly by the table of PROTOCOL §3. Null for what the table does not have:
- * frames that say nothing by themselves, unknown types, and anything that is no chunk.
+ * Converts a parsed chunk of either dialect by the table of PROTOCOL §3. Returns null for chunks that the table turns into
+ * nothing, for types that it does not list, and for anything that is not a chunk.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */

@@ -1,6 +1,6 @@
 /**
- * `createParser`: the event stream parser of the package in the shape of eventsource-parser. The module frames
- * (src/sse/parser.rs) and gives rows (src/bindings/parser.rs); callbacks are called here, when its call is over.
+ * Implements `createParser`, an event stream parser with the interface of eventsource-parser. The WebAssembly module parses
+ * (`src/stream/sse/parser.rs`) and returns rows (`src/bindings/parser.rs`). This file calls the callbacks after that call.
  */
 
 import { EventStream } from "../../pkg/rejoin.js";
@@ -9,20 +9,23 @@ import { RejoinError } from "../types/errors.js";
 import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 
-/** Crossing in pieces keeps the module's memory small: it never shrinks. In UTF-16 code units, or bytes. */
+/**
+ * The largest piece that crosses into the module at once, in UTF-16 code units or bytes. The memory of the module never
+ * shrinks, so that large pieces would cost it for good.
+ */
 const PIECE = 64 * 1024;
 
 const LARGEST_LIMIT = 2 ** 32 - 1;
 
-/** What `onError` hears. */
+/** The error that `onError` receives. */
 export class ParseError extends Error implements ParseErrorLike {
-  /** What was met; `max-buffer-size-exceeded` is terminal until `reset()`. */
+  /** The kind of error. After `max-buffer-size-exceeded` the parser takes nothing more until `reset()`. */
   readonly type: ParseErrorType;
-  /** The name of an unknown field. */
+  /** The name of the unknown field. */
   declare readonly field?: string;
-  /** The value of an unknown field, or of an invalid `retry`. */
+  /** The value of the unknown field or of the invalid `retry`. */
   declare readonly value?: string;
-  /** The whole line. */
+  /** The whole line with that field. */
   declare readonly line?: string;
 
   constructor(message: string, facts: { type: ParseErrorType; field?: string; value?: string; line?: string }) {
@@ -37,11 +40,11 @@ export class ParseError extends Error implements ParseErrorLike {
 Object.defineProperty(ParseError.prototype, "name", { value: "ParseError", configurable: true, writable: true });
 
 /**
- * Makes a parser (PROTOCOL §4).
+ * Creates a parser (PROTOCOL §4).
  *
- * Callbacks run inside `feed`, in the order of the stream, and may call any method: what they feed comes after what
- * waits already; a `reset` discards that. What a callback throws comes out of `feed`; what waits is not lost, the next
- * `feed` or `end` goes on with it.
+ * Callbacks run inside `feed`, in the order of the stream, and may call any method. What they feed is handled after the
+ * callbacks that wait already; `reset` discards those. What a callback throws comes out of `feed`. The callbacks that wait then
+ * are not lost: the next `feed` or `end` continues with them.
  *
  * @throws {RejoinError} `NOT_INITIALISED`
  */
@@ -66,7 +69,7 @@ class Parser {
   readonly #limit: number;
   #state: State = "open";
   #lastId: string | undefined;
-  /** The first half of a surrogate pair whose other half is to come. */
+  /** The first half of a surrogate pair at the end of the last text, until its other half follows. */
   #half = "";
   #calls: Array<() => void> = [];
   #isCalling = false;
@@ -134,13 +137,13 @@ class Parser {
     }
   }
 
-  /** A half that stays alone is U+FFFD, as in any encoder. */
+  /** Feeds a half that stays alone, which the encoder turns into U+FFFD. */
   #feedHalf(): void {
     if (this.#half !== "") this.#collect(this.#stream.feedText(this.#half));
     this.#half = "";
   }
 
-  /** Turns rows into calls to make. */
+  /** Turns rows into calls of callbacks. */
   #collect(rows: Uint32Array): void {
     if (rows.length === 0 || this.#state === "overflown") return;
     const text = this.#stream.text();
@@ -194,7 +197,7 @@ class Parser {
     return () => this.#options.onError?.(error);
   }
 
-  /** Makes the calls that wait. From inside a callback it makes none: the outer call goes on with them. */
+  /** Runs the calls that wait. Inside of a callback it does nothing, because the outer call continues with them. */
   #call(): void {
     if (this.#isCalling) return;
     this.#isCalling = true;
@@ -223,7 +226,7 @@ function limitOf(size: number | undefined): number | undefined {
   return Math.min(Math.floor(size), LARGEST_LIMIT);
 }
 
-/** Never between the halves of a surrogate pair. */
+/** Returns the end of the next piece, which is never between the halves of a surrogate pair. */
 function pieceEnd(text: string, at: number, end: number): number {
   const next = at + PIECE;
   if (next >= end) return end;

@@ -1,34 +1,43 @@
-/** Bytes that travel in a module as text (scripts/build.mjs, `textOf`). */
+/** Unpacks the WebAssembly that the build inlines into a JavaScript module as text (`textOf` in scripts/build.mjs). */
 
-/** What the build makes of a file. All of it is printable ASCII, so no page's character set can spoil it. */
+/** A file as text. It consists of printable ASCII only, so that a page with another character set cannot corrupt it. */
 export interface PackedBytes {
-  /** Bytes in hexadecimal, the most frequent first. */
+  /** All 256 byte values in hexadecimal, the most frequent first. The place of a byte in this list is its rank. */
   readonly table: string;
-  /** The characters that stand for a byte: of the first rank, or of the next one for each `escape` before them. */
+  /**
+   * The characters for the bytes of the first ranks, in order. With one `escape` before it, a character means a byte of the
+   * next ranks, with two one of those after them, and so on.
+   */
   readonly plain: string;
+  /** The character that comes before those of later ranks. */
   readonly escape: string;
+  /** The bytes of the file in these characters. */
   readonly text: string;
-  /** bytes.wat, in base64. */
+  /** The compiled bytes.wat in base64. */
   readonly reader: string;
 }
 
-/** What bytes.wat exports. */
+/** The exports of bytes.wat. */
 interface Reader {
   read(from: number, end: number, escape: number): number;
 }
 
-/** Characters of ASCII. */
+/** The number of ASCII characters, and so the size of a table that gives each of them a meaning. */
 const PAGE = 128;
-/** Where the text lies, after the meanings of its characters. */
+/** The address of the text, which follows the tables. */
 const TEXT = 1024;
-/** A page of WebAssembly's memory. */
+/** The size of a page of WebAssembly memory, in bytes. */
 const MEMORY_PAGE = 65_536;
 
-/** @throws what the engine says where it may not compile, as under a Content-Security-Policy */
+/**
+ * Returns the bytes of a packed file.
+ *
+ * @throws the error of the engine if it may not compile WebAssembly, for example because of a Content-Security-Policy
+ */
 export function unpack({ table, plain, escape, text, reader }: PackedBytes): Uint8Array<ArrayBuffer> {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((TEXT + text.length) / MEMORY_PAGE) });
   const bytes = new Uint8Array(memory.buffer);
-  // What a character stands for, on a page of its own for each number of escapes before it.
+  // There is one table of meanings for each number of escapes before a character.
   for (let rank = 0; rank < 256; rank++) {
     const page = Math.floor(rank / plain.length) * PAGE;
     bytes[page + plain.charCodeAt(rank % plain.length)] = Number.parseInt(table.slice(2 * rank, 2 * rank + 2), 16);

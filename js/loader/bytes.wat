@@ -1,6 +1,7 @@
-;; Reads packed bytes where they lie (bytes.ts, `unpack`): the meanings of characters from address 0 on, in pages of 128, and the
-;; text from `from` to `end`. The bytes take the text's place, for there are never more of them. Answers where they end.
-;; In JavaScript the same loop runs a page's first time in the interpreter, which took half of `init`.
+;; Unpacks bytes in place (`unpack` in bytes.ts). The tables with the meanings of characters begin at address 0 and have 128
+;; entries each; the text is between `from` and `end`. The bytes overwrite the text, because there are never more of them.
+;; Returns the address after the last byte. This is WebAssembly because JavaScript would run the loop in its interpreter when
+;; a page loads, which took half the time of `init`.
 (module
   (import "" "memory" (memory 1))
   (func (export "read") (param $from i32) (param $end i32) (param $escape i32) (result i32)

@@ -1,3 +1,6 @@
-/** What a bundler makes of the file: with Vite's `?url`, or an asset rule, the URL to give to `init` of `rejoin/slim`. */
+/**
+ * The URL of the file, which a bundler provides (Vite with `?url`, others with an asset rule). Pass it to `init` of
+ * `rejoin/slim`.
+ */
 declare const source: string;
 export default source;

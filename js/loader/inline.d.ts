@@ -1,4 +1,4 @@
-/** The build inlines the WebAssembly as text. */
+/** Declares the import of `client.wasm`, which the build replaces with the packed bytes. */
 declare module "*/client.wasm" {
   const packed: import("./bytes.js").PackedBytes;
   export default packed;

@@ -1,30 +1,31 @@
-// Loads the WebAssembly part once, from wherever it comes, and says in plain words why it could not.
+/** Loads the WebAssembly once, from any kind of source, and explains why if it cannot. */
 
 import { imports, link } from "../../pkg/rejoin.js";
 import { readMemoryOf } from "./memory.js";
 import { RejoinError } from "../types/errors.js";
 
-/** Where the WebAssembly may come from. */
+/** A source of the WebAssembly: its URL, a response, its bytes or a compiled module. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
 let bundled: (() => BufferSource) | undefined;
 let loading: Promise<void> | undefined;
 let loaded = false;
 
-/** What `init()` without a source uses: the entry point with the bytes inlined sets it. Decoded only when it is asked for. */
+/** Sets the source that `init()` uses by default. The entry point with the inlined bytes calls it; `init()` decodes them. */
 export function bundle(decode: () => BufferSource): void {
   bundled = decode;
 }
 
 /**
- * Makes the package ready. Memoised: call it anywhere, any number of times, at once; after a failure the next call tries again.
+ * Loads the WebAssembly. You may call it anywhere and any number of times, because it loads only once. After a failure the next
+ * call tries again.
  *
- * @param source only `rejoin/slim` needs one, in the first call that succeeds
+ * @param source where the WebAssembly comes from; only `rejoin/slim` needs it, in the first call that succeeds
  * @throws {RejoinError} `UNSUPPORTED`, `CSP_BLOCKED`, `NOT_INITIALISED` (no source), `INVALID_WASM`, `NETWORK`
  */
 export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
   if (loaded) return Promise.resolve();
-  // Not memoised: a client of rejoin/slim that is made first asks for what only a later init(source) can give.
+  // This failure is not remembered: a client of rejoin/slim may exist before the app calls init(source).
   if (source === undefined && !bundled && !loading) return Promise.reject(noSource());
   loading ??= start(source).catch((error: unknown) => {
     loading = undefined;
@@ -34,7 +35,7 @@ export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
 }
 
 /**
- * The same without waiting, for tests and workers. Engines may refuse to compile on the main thread.
+ * Loads the WebAssembly synchronously, for tests and workers. Some engines refuse to do this on the main thread.
  *
  * @throws {RejoinError} as `init`
  */
@@ -51,12 +52,16 @@ export function initSync(source?: BufferSource | WebAssembly.Module): void {
   loaded = true;
 }
 
-/** @throws {RejoinError} `NOT_INITIALISED` unless `init` has succeeded */
+/**
+ * Checks that `init` has succeeded.
+ *
+ * @throws {RejoinError} `NOT_INITIALISED` if it has not
+ */
 export function requireInit(): void {
   if (!loaded) throw new RejoinError("NOT_INITIALISED", "Call and await init() before this function: the WebAssembly is not loaded yet.");
 }
 
-/** Whether `init` has succeeded. */
+/** Returns whether `init` has succeeded. */
 export function isInitialised(): boolean {
   return loaded;
 }
@@ -66,13 +71,13 @@ async function start(source: WasmSource | Promise<WasmSource> | undefined): Prom
   const chosen = source == null ? builtIn() : await given(source);
   const found = isLocation(chosen) ? await download(chosen) : chosen;
   const instance = isResponse(found) ? await received(found) : await instantiated(found);
-  // `initSync` may have been there first.
+  // `initSync` may have finished in the meantime.
   if (loaded) return;
   readMemoryOf(link(instance));
   loaded = true;
 }
 
-/** A source may be on its way, as `fetch(url)` is. */
+/** Waits for a source that is a promise, such as `fetch(url)`. */
 async function given(source: WasmSource | Promise<WasmSource>): Promise<WasmSource> {
   try {
     return await source;
@@ -86,8 +91,8 @@ async function received(response: Response): Promise<WebAssembly.Instance> {
 }
 
 /**
- * Compiled while it arrives, which is also how engines keep what they have optimised for the next visit. It works on a
- * copy: from the bytes of the response itself is told why it failed.
+ * Compiles a response while it arrives. Engines cache the optimised code of such modules for the next visit. It returns
+ * undefined on failure; it reads a clone, so that the caller can still find the cause in the bytes of the response.
  */
 async function streamed(response: Response): Promise<WebAssembly.Instance | undefined> {
   if (!canStream(response)) return undefined;
@@ -140,7 +145,7 @@ function isLocation(source: WasmSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
 
-/** By its shape, because test environments bring their own `Response`. */
+/** Recognises a response by its methods, because test environments have a `Response` class of their own. */
 function isResponse(source: WasmSource): source is Response {
   return typeof (source as Response).arrayBuffer === "function";
 }
@@ -153,14 +158,17 @@ async function download(location: string | URL): Promise<BufferSource | Response
   }
 }
 
-/** Node's `fetch` does not read `file:` URLs, which is what `import.meta.resolve("rejoin/client.wasm")` gives there. */
+/**
+ * Reads a `file:` URL, which is what `import.meta.resolve("rejoin/client.wasm")` returns in Node. Node's `fetch` does not
+ * read those.
+ */
 function localFile(location: string | URL): BufferSource | undefined {
   if (!String(location).startsWith("file:")) return undefined;
   const { process } = globalThis as { process?: { getBuiltinModule?(id: "node:fs"): FileSystem } };
   return process?.getBuiltinModule?.("node:fs").readFileSync(new URL(location));
 }
 
-/** The one thing of Node's that is used, found without an import that bundlers would follow. */
+/** The part of Node's `fs` that is used. It is found without an import, because bundlers would follow that. */
 interface FileSystem {
   readFileSync(path: URL): Uint8Array<ArrayBuffer>;
 }

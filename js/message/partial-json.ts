@@ -1,20 +1,20 @@
 /**
- * JSON text that is still growing, read as far as it goes: open strings, arrays and objects count as closed, a literal
- * that has begun counts as complete, a key without its value not at all.
+ * Parses JSON text that is still growing. Open strings, arrays and objects count as closed, the beginning of a literal counts
+ * as the literal, and a key without a value is left out.
  *
- * Each character is looked at once, so that a text in any number of pieces costs O(n); a `value` costs what its open
- * containers hold, since those are copied: a value that was handed out never changes.
+ * The parser reads each character once, so that a text of n characters costs O(n) however it is cut. Reading `value` copies
+ * the open containers, and so costs as much as they hold. A value never changes after it was returned.
  */
 
 type Container = Record<string, unknown> | unknown[];
 
 interface Level {
   readonly value: Container;
-  /** Of the member that is being read; unused in an array. */
+  /** The key of the member that is being read. An array does not use it. */
   key: string;
 }
 
-/** What may come next. */
+/** The state of the parser, named after what it expects next. */
 type Mode = "value" | "item or end" | "key" | "key or end" | "colon" | "comma or end" | "string" | "scalar" | "done" | "broken";
 
 const LITERALS = new Map<string, unknown>([
@@ -29,29 +29,30 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
 const SPECIAL = /["\\\u0000-\u001f]/g;
 const DELIMITER = /[,\]}\s]/g;
 
-/** Reads one text. */
+/** Parses one text. */
 export class PartialJson {
   #mode: Mode = "value";
   #root: unknown;
   readonly #levels: Level[] = [];
-  /** Of the string, number or literal that is being read. */
+  /** The text so far of the string, number or literal that is being read. */
   #token = "";
   #isKey = false;
-  /** An escape that is not complete yet, with its backslash. */
+  /** The text so far of an incomplete escape sequence, with its backslash. */
   #escape = "";
+  /** The last UTF-16 code unit of the string that is being read. */
   #lastUnit = 0;
 
-  /** Whether the text cannot become JSON any more; `value` stays what it was before. */
+  /** Whether the text can no longer become JSON. `value` keeps what was valid before. */
   get isBroken(): boolean {
     return this.#mode === "broken";
   }
 
-  /** Appends text. */
+  /** Parses the next piece of the text. */
   push(text: string): void {
     for (let at = 0; at < text.length && this.#mode !== "broken"; ) at = this.#read(text, at);
   }
 
-  /** What the text says so far; undefined where it says nothing yet. */
+  /** The value of the text so far, or undefined if there is none yet. */
   get value(): unknown {
     let value = this.#open();
     for (let depth = this.#levels.length - 1; depth >= 0; depth--) value = withChild(this.#levels[depth] as Level, value);
@@ -66,7 +67,7 @@ export class PartialJson {
     return this.#readToken(char) ? at + 1 : at;
   }
 
-  /** Whether the character was used; it is not where a number or literal begins with it. */
+  /** Returns whether it consumed the character. The first one of a number or literal is left for `#readScalar`. */
   #readToken(char: string): boolean {
     switch (this.#mode) {
       case "item or end":
@@ -119,7 +120,7 @@ export class PartialJson {
     return true;
   }
 
-  /** A value is complete. */
+  /** Stores a complete value in its container, or as the result. */
   #put(value: unknown): void {
     const level = this.#levels.at(-1);
     if (level) setChild(level, value);
@@ -185,7 +186,7 @@ export class PartialJson {
     return token;
   }
 
-  /** The value that is being read and is no container. */
+  /** Returns the string, number or literal that is being read, as far as it is known. */
   #open(): unknown {
     if (this.#mode === "string" && !this.#isKey) return isHighSurrogate(this.#lastUnit) ? this.#token.slice(0, -1) : this.#token;
     if (this.#mode === "scalar") return scalarSoFar(this.#token);
@@ -193,7 +194,7 @@ export class PartialJson {
   }
 }
 
-/** The index of the next match, or the length of the text. */
+/** Returns the index of the next match, or the length of the text if there is none. */
 function find(pattern: RegExp, text: string, from: number): number {
   pattern.lastIndex = from;
   return pattern.exec(text)?.index ?? text.length;
@@ -218,7 +219,7 @@ function withChild(level: Level, child: unknown): Container {
 function setChild(level: Level, child: unknown): void {
   if (Array.isArray(level.value)) level.value.push(child);
   else if (level.key !== "__proto__") level.value[level.key] = child;
-  // As JSON.parse does it: an own property, and no change of the prototype.
+  // Like JSON.parse, this creates an own property and does not change the prototype.
   else Object.defineProperty(level.value, level.key, { value: child, writable: true, enumerable: true, configurable: true });
 }
 

@@ -1,4 +1,4 @@
-/** One tool call of a message: what chunks tell of it, and the part it shows as. */
+/** Builds the part of one tool call from its chunks. */
 
 import { PartialJson } from "./partial-json.js";
 import { errorText } from "./tool-result.js";
@@ -6,16 +6,16 @@ import type { DynamicToolUIPart, ToolUIPart } from "../types/index.js";
 
 type Fields = Record<string, unknown>;
 
-/** Most calls tell nothing beside their name, input and output. */
+/** Shared by all calls without further fields, which are most of them. */
 const NO_FACTS: Fields = {};
 
-/** Grows with its chunks; `part` is the same object until something changed. */
+/** A tool call of a message. `part` is the same object until a chunk changes it. */
 export class ToolCall {
   readonly id: string;
   #name: string;
   #isDynamic: boolean;
   #state = "input-streaming";
-  /** What the part carries beside its name, id, state and input. */
+  /** The fields of the part beside its name, id, state and input. */
   #facts: Fields = NO_FACTS;
   #input: unknown;
   #raw = "";
@@ -29,12 +29,12 @@ export class ToolCall {
     this.#isDynamic = isDynamic;
   }
 
-  /** The call, as it is now. */
+  /** The current part. */
   get part(): ToolUIPart | DynamicToolUIPart {
     return (this.#part ??= this.#build());
   }
 
-  /** `tool_call_start`: of a call whose input is to be streamed, or with its input. */
+  /** Takes a `tool_call_start`, which either has the input or announces that it will be streamed. */
   start(chunk: Fields): void {
     if (typeof chunk["tool_name"] === "string") this.#name = chunk["tool_name"];
     this.#describe(chunk, "callProviderMetadata");
@@ -42,7 +42,7 @@ export class ToolCall {
     else this.#setInput(chunk["arguments"]);
   }
 
-  /** `tool-input-delta`. */
+  /** Takes the text of a `tool-input-delta`. */
   append(delta: string): void {
     if (this.#state !== "input-streaming" || delta === "") return;
     this.#raw += delta;
@@ -51,7 +51,7 @@ export class ToolCall {
     this.#part = undefined;
   }
 
-  /** `tool_response`. */
+  /** Takes a `tool_response`. */
   respond(chunk: Fields, isFinal: boolean): void {
     this.#describe(chunk, "resultProviderMetadata");
     if (chunk["success"] === false) return this.#settle("output-error", { errorText: errorText(chunk["result"]) });
@@ -59,20 +59,20 @@ export class ToolCall {
     this.#settle("output-available", isFinal ? { output } : { output, preliminary: true });
   }
 
-  /** `tool-input-error`, `tool-output-error`. */
+  /** Takes a `tool-input-error` or a `tool-output-error`. */
   fail(chunk: Fields): void {
     if ("input" in chunk) this.#setInput(chunk["input"]);
     this.#describe(chunk, "resultProviderMetadata");
     this.#settle("output-error", { errorText: String(chunk["errorText"] ?? "") });
   }
 
-  /** `tool-output-denied`. */
+  /** Takes a `tool-output-denied`. */
   deny(): void {
     const asked = this.#facts["approval"] as Fields | undefined;
     this.#settle("output-denied", asked ? { approval: { ...asked, approved: false } } : {});
   }
 
-  /** `tool-approval-request`. */
+  /** Takes a `tool-approval-request`. */
   ask(chunk: Fields): void {
     const { approvalId, approvalDescriptor, inputSchemaInput, reason, isAutomatic, signature } = chunk;
     const approval = present({
@@ -86,7 +86,7 @@ export class ToolCall {
     this.#settle("approval-requested", { approval });
   }
 
-  /** `tool-approval-response`. */
+  /** Takes a `tool-approval-response`. */
   answer(chunk: Fields): void {
     this.#describe(chunk, "callProviderMetadata");
     const { approvalId, approved, reason } = chunk;
@@ -129,7 +129,7 @@ export class ToolCall {
     return part as unknown as ToolUIPart;
   }
 
-  /** Whoever does not look at a growing input does not pay for it. */
+  /** Adds the input as a getter, so that a growing input is parsed only if someone reads it. */
   #addGrowingInput(part: Fields): void {
     const raw = this.#raw;
     Object.assign(part, present({ rawInput: raw || undefined, inputEncoding: this.#encoding }));
@@ -150,7 +150,7 @@ function withoutResult({ output: _, errorText: __, preliminary: ___, ...kept }: 
   return kept;
 }
 
-/** A member whose value is made when it is read first. */
+/** Describes a property whose value is computed when it is first read. */
 function lazy(make: () => unknown): PropertyDescriptor {
   let value: unknown;
   let isMade = false;
@@ -162,7 +162,7 @@ function lazy(make: () => unknown): PropertyDescriptor {
   return { get, enumerable: true, configurable: true };
 }
 
-/** Without the members that are missing. */
+/** Returns the fields without those that are undefined or null. */
 export function present(fields: Fields): Fields {
   const kept: Fields = {};
   for (const name of Object.keys(fields)) if (fields[name] !== undefined && fields[name] !== null) kept[name] = fields[name];

@@ -1,8 +1,9 @@
 /**
- * Chunks → one message in the AI SDK's `UIMessage` shape. Both dialects; never throws, whatever the chunks do.
+ * Builds one message in the AI SDK's `UIMessage` shape from the chunks of either dialect. It never throws, even for chunks that
+ * break the protocol.
  *
- * Each chunk costs what it brings. `message` is put together when it is asked for: parts that did not change are the
- * same objects as before, and so is the message.
+ * The cost of a chunk depends on its own size only. `message` is assembled when it is read. Parts that have not changed are the
+ * same objects as before, and so is a message that has not changed.
  */
 
 import { ToolCall, present } from "./tool-part.js";
@@ -14,12 +15,12 @@ import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "../type
 
 type Fields = Record<string, unknown>;
 
-/** A part that may still change; what it shows is the same object until it did. */
+/** A part that may still change. `part` is the same object until it does. */
 interface Cell {
   readonly part: UIMessagePart;
 }
 
-/** Text of the answer or of the reasoning. */
+/** A block of text or of reasoning. */
 class TextBlock implements Cell {
   readonly #head: { type: string; id?: unknown };
   #text = "";
@@ -41,49 +42,50 @@ class TextBlock implements Cell {
 
   append(text: string, chunk: Fields): void {
     this.#text += text;
-    this.#touch(chunk);
+    this.#update(chunk);
   }
 
   close(chunk: Fields): void {
     this.#state = "done";
-    this.#touch(chunk);
+    this.#update(chunk);
   }
 
-  #touch(chunk: Fields): void {
+  #update(chunk: Fields): void {
     this.#metadata = chunk["providerMetadata"] ?? this.#metadata;
     this.#part = undefined;
   }
 }
 
-/** Text blocks of one sort that are open, by id. */
+/** The open blocks of one sort by their ids. */
 type Blocks = Map<unknown, TextBlock>;
 
-/** The legacy dialect has one text block at a time, without a name. */
+/** The id of the text block of the legacy dialect, which has only one block at a time. */
 const UNNAMED = undefined;
 
-/** Of a delta that is its text alone. */
+/** Used for a delta that has no fields beside its text. */
 const NO_FACTS: Fields = {};
 
 /** Builds the message of one stream. */
 export class Transcript implements Rows {
+  /** Batches that have not been read yet. */
   #waiting: Batch[] = [];
   #id: string | undefined;
   #taskId: unknown;
   #metadata: unknown;
   #usage: StreamUsage | undefined;
   #cells: Cell[] = [];
-  /** How many parts lie before the current step. */
+  /** The number of parts before the current step. */
   #before = 0;
   readonly #text: Blocks = new Map();
   readonly #reasoning: Blocks = new Map();
   readonly #tools = new Map<unknown, ToolCall>();
   readonly #approvals = new Map<unknown, ToolCall>();
-  /** Places of the data parts that have an id. */
+  /** The places of the data parts that have an id, by type and id. */
   readonly #data = new Map<string, number>();
   #message: UIMessage | null = null;
   #isStale = false;
 
-  /** The message so far; null while the stream has told of none. */
+  /** The message so far, or null before the first chunk that concerns it. */
   get message(): UIMessage | null {
     this.absorb();
     if (this.#isStale) this.#message = this.#build();
@@ -91,24 +93,24 @@ export class Transcript implements Rows {
     return this.#message;
   }
 
-  /** Tokens, as last told. */
+  /** The tokens that the last `usage` chunk reports. */
   get usage(): StreamUsage | undefined {
     this.absorb();
     return this.#usage;
   }
 
-  /** Takes the next chunks. */
+  /** Reads the next chunks. */
   push(chunks: Iterable<StreamChunk>): void {
     this.absorb();
     for (const chunk of chunks) this.chunk(chunk);
   }
 
-  /** Takes the next chunks, and reads them when they are asked for. */
+  /** Keeps the next chunks and reads them when they are needed. */
   add(batch: Batch): void {
     this.#waiting.push(batch);
   }
 
-  /** Reads what waits, so that it need not be kept. */
+  /** Reads the batches that wait, so that their memory can be freed. */
   absorb(): void {
     for (const batch of this.#waiting.splice(0)) readRows(batch, this);
   }
@@ -132,7 +134,7 @@ export class Transcript implements Rows {
     }
   }
 
-  /** Forgets everything: another stream follows, or the same one from its beginning. */
+  /** Forgets everything, before another stream or a stream that starts over. */
   reset(): void {
     this.#waiting = [];
     this.#forget();
@@ -232,7 +234,7 @@ export class Transcript implements Rows {
     this.#usage = { promptTokens, completionTokens, totalTokens };
   }
 
-  /** Another task's start begins another message; its own may come again after a cut. */
+  /** The start of another task begins another message. The start of the same task may come again after a cut. */
   #start(chunk: Fields): void {
     const { taskId, messageId, messageMetadata } = chunk;
     if (taskId !== undefined && this.#taskId !== undefined && taskId !== this.#taskId) this.#forget();
@@ -266,7 +268,7 @@ export class Transcript implements Rows {
     blocks.delete(id);
   }
 
-  /** What ends the stream ends its texts. */
+  /** Closes all open blocks at the end of the stream. */
   #end(chunk: Fields): void {
     for (const blocks of [this.#text, this.#reasoning]) {
       for (const id of [...blocks.keys()]) this.#close(blocks, id, {});
@@ -274,7 +276,7 @@ export class Transcript implements Rows {
     this.#merge(chunk["messageMetadata"]);
   }
 
-  /** The unnamed text block ends where anything else begins, so that text after a tool call stands after it. */
+  /** Adds a part. The text block without an id ends here, so that later text comes after this part. */
   #add(cell: Cell): void {
     if (this.#text.has(UNNAMED)) this.#close(this.#text, UNNAMED, {});
     this.#cells.push(cell);
@@ -286,7 +288,7 @@ export class Transcript implements Rows {
     this.#change(this.#tool(chunk["tool_id"], chunk), (tool) => tool.start(chunk));
   }
 
-  /** The call of this id; one that nothing was told of before begins here. */
+  /** Returns the call with this id, and creates it if it is not known yet. */
   #tool(id: unknown, chunk: Fields): ToolCall | undefined {
     const known = this.#tools.get(id);
     if (known || typeof id !== "string") return known;
@@ -322,7 +324,7 @@ export class Transcript implements Rows {
     if (key !== undefined) this.#data.set(key, this.#cells.length - 1);
   }
 
-  /** `reset-step`: what the current step brought is void. */
+  /** Removes everything that the current step has added. */
   #resetStep(): void {
     const gone = new Set(this.#cells.splice(this.#before));
     this.#text.clear();
@@ -341,7 +343,7 @@ export class Transcript implements Rows {
   }
 }
 
-/** The parts that are their chunk: which of its members they keep. */
+/** For the chunks that are parts by themselves, the fields that the part keeps. */
 const PARTS = new Map<string, readonly string[]>([
   ["source-url", ["sourceId", "url", "title", "providerMetadata"]],
   ["source-document", ["sourceId", "mediaType", "title", "filename", "providerMetadata"]],
@@ -357,7 +359,7 @@ function pick(type: string, members: readonly string[], chunk: Fields): UIMessag
   return part as unknown as UIMessagePart;
 }
 
-/** Objects are merged member by member, at every depth; anything else is replaced. */
+/** Merges objects key by key at every depth. It replaces any other value. */
 function merged(old: unknown, metadata: unknown): unknown {
   if (!isPlainObject(old) || !isPlainObject(metadata)) return metadata;
   const result: Fields = { ...old };

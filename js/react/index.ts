@@ -1,6 +1,6 @@
 /**
- * React hooks over a client. They keep no state of their own: what they show is the client's snapshot, which changes at
- * most once per frame and is the same object until it does.
+ * React hooks for a client. They keep no state of their own but show the client's snapshot, which changes at most once per
+ * animation frame and is the same object until it does.
  *
  * @packageDocumentation
  */
@@ -8,25 +8,25 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { ActiveTask, ChatStreams, StreamOutcome, StreamRequest, StreamSnapshot } from "../types/index.js";
 
-/** Options of `useChatStream`. */
+/** The options of `useChatStream`. */
 export interface UseChatStreamOptions {
-  /** Goes on with what still runs when the component appears. */
+  /** Whether the hook calls `resumeSession` when the component mounts. */
   resume?: boolean;
-  /** A stream of this session reached its outcome, whoever started it. The latest function given is called. */
+  /** Called when a stream of this session ends, whoever started it. The function of the latest render is called. */
   onFinish?: (outcome: StreamOutcome) => void;
 }
 
-/** What `useChatStream` gives: the snapshot, and what can be done. The functions stay the same for a session. */
+/** The result of `useChatStream`: the snapshot and three actions. The functions stay the same for a session. */
 export interface ChatStream extends StreamSnapshot {
-  /** `startStream` */
+  /** Calls `startStream` for the session. */
   send: (request: string | StreamRequest) => Promise<StreamOutcome>;
-  /** `stopStream` */
+  /** Calls `stopStream` for the session. */
   stop: () => Promise<void>;
-  /** `resumeSession` */
+  /** Calls `resumeSession` for the session. */
   resume: () => Promise<StreamOutcome | null>;
 }
 
-/** Shows a session's stream. A component that goes away leaves the stream alone: others may show it. */
+/** Returns the stream of a session. Unmounting the component does not end the stream, because others may show it. */
 export function useChatStream(streams: ChatStreams, sessionId: string, options: UseChatStreamOptions = {}): ChatStream {
   const watch = useCallback((changed: () => void) => streams.onSnapshot(sessionId, changed), [streams, sessionId]);
   const read = useCallback(() => streams.getSnapshot(sessionId), [streams, sessionId]);
@@ -45,12 +45,12 @@ export function useChatStream(streams: ChatStreams, sessionId: string, options: 
   return useMemo(() => ({ ...snapshot, ...actions }), [snapshot, actions]);
 }
 
-/** What a server shows, and so what hydration has to begin with, also where a stream runs by then. */
+/** The snapshot of server rendering. Hydration has to begin with the same, even if a stream runs by then. */
 function idle(sessionId: string): StreamSnapshot {
   return { sessionId, status: "idle", message: null, attempt: 0, role: "owner" };
 }
 
-/** The saved tasks of all sessions, live, those of other tabs too. */
+/** Returns the saved tasks of all sessions, including those of other tabs, and updates when they change. */
 export function useActiveTasks(streams: ChatStreams): readonly ActiveTask[] {
   const last = useRef<{ text: string; tasks: readonly ActiveTask[] }>(NO_TASKS);
   const watch = useCallback((changed: () => void) => streams.onActiveTasks(changed), [streams]);
@@ -65,7 +65,7 @@ export function useActiveTasks(streams: ChatStreams): readonly ActiveTask[] {
 
 const NO_TASKS = { text: "[]", tasks: [] as readonly ActiveTask[] };
 
-/** The function is kept in a ref: a new one with each render is no reason to subscribe anew. */
+/** Calls the latest `onFinish`. A ref holds it, so that a new function in each render does not subscribe again. */
 function useFinish(streams: ChatStreams, sessionId: string, onFinish: UseChatStreamOptions["onFinish"]): void {
   const latest = useRef(onFinish);
   useEffect(() => void (latest.current = onFinish));
@@ -78,7 +78,7 @@ function useFinish(streams: ChatStreams, sessionId: string, onFinish: UseChatStr
   );
 }
 
-/** Twice is harmless (StrictMode): the second call joins the stream of the first. */
+/** Resumes the session. In StrictMode this runs twice, which is harmless: the second call joins the stream of the first. */
 function useResume(resume: ChatStream["resume"], isWanted: boolean): void {
   useEffect(() => {
     if (isWanted) resume().catch(() => {});

@@ -1,23 +1,26 @@
-/** The other chunks of the AI SDK's dialect: the streaming client hands them on as they came (PROTOCOL §3). */
+/**
+ * The chunks of the AI SDK's dialect that have no legacy counterpart. The streaming client passes them on unchanged
+ * (PROTOCOL §3).
+ */
 
 import type { ChunkOrigin, JSONObject, ProviderMetadata } from "./chunk-fields.js";
 import type { FileUIPart, TextUIPart } from "./messages.js";
 
-/** A `start` without a task id: nothing can be rejoined by it, but it names the message. */
+/** A `start` without a task id. It names the message, but no client can rejoin a stream by it. */
 export interface StartChunk extends ChunkOrigin {
   type: "start";
   messageId?: string;
   messageMetadata?: unknown;
 }
 
-/** A reasoning block opens or closes. */
+/** Opens or closes a reasoning block. */
 export interface ReasoningBoundaryChunk extends ChunkOrigin {
   type: "reasoning-start" | "reasoning-end";
   id: string;
   providerMetadata?: ProviderMetadata;
 }
 
-/** More text of a reasoning block. */
+/** Adds text to a reasoning block. */
 export interface ReasoningDeltaChunk extends ChunkOrigin {
   type: "reasoning-delta";
   id: string;
@@ -25,15 +28,15 @@ export interface ReasoningDeltaChunk extends ChunkOrigin {
   providerMetadata?: ProviderMetadata;
 }
 
-/** More of the text of a tool's input. */
+/** Adds text to the input of a tool call. */
 export interface ToolInputDeltaChunk extends ChunkOrigin {
   type: "tool-input-delta";
   toolCallId: string;
-  /** A piece of JSON text, split anywhere. */
+  /** A piece of the input, which is JSON text unless `inputEncoding` says otherwise. The pieces may be cut anywhere. */
   inputTextDelta: string;
 }
 
-/** A tool's input is not valid. */
+/** Says that the input of a tool call is not valid. */
 export interface ToolInputErrorChunk extends ChunkOrigin {
   type: "tool-input-error";
   toolCallId: string;
@@ -47,7 +50,7 @@ export interface ToolInputErrorChunk extends ChunkOrigin {
   title?: string;
 }
 
-/** A tool failed. */
+/** Says that a tool failed. */
 export interface ToolOutputErrorChunk extends ChunkOrigin {
   type: "tool-output-error";
   toolCallId: string;
@@ -58,13 +61,13 @@ export interface ToolOutputErrorChunk extends ChunkOrigin {
   dynamic?: boolean;
 }
 
-/** The user denied the call. */
+/** Says that the user denied a tool call. */
 export interface ToolOutputDeniedChunk extends ChunkOrigin {
   type: "tool-output-denied";
   toolCallId: string;
 }
 
-/** The user is asked whether a tool may run. */
+/** Asks the user whether a tool may run. */
 export interface ToolApprovalRequestChunk extends ChunkOrigin {
   type: "tool-approval-request";
   approvalId: string;
@@ -76,7 +79,7 @@ export interface ToolApprovalRequestChunk extends ChunkOrigin {
   signature?: string;
 }
 
-/** The user has answered. */
+/** The answer of the user to a `tool-approval-request`. */
 export interface ToolApprovalResponseChunk extends ChunkOrigin {
   type: "tool-approval-response";
   approvalId: string;
@@ -86,7 +89,7 @@ export interface ToolApprovalResponseChunk extends ChunkOrigin {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A web page that the answer rests on. */
+/** A web page that the answer is based on. */
 export interface SourceUrlChunk extends ChunkOrigin {
   type: "source-url";
   sourceId: string;
@@ -95,7 +98,7 @@ export interface SourceUrlChunk extends ChunkOrigin {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A document that the answer rests on. */
+/** A document that the answer is based on. */
 export interface SourceDocumentChunk extends ChunkOrigin {
   type: "source-document";
   sourceId: string;
@@ -105,7 +108,7 @@ export interface SourceDocumentChunk extends ChunkOrigin {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A file that was made, as part of the answer or of the reasoning. */
+/** A file that the model generated as part of its answer or of its reasoning. */
 export interface FileChunk extends ChunkOrigin {
   type: "file" | "reasoning-file";
   url: string;
@@ -113,48 +116,48 @@ export interface FileChunk extends ChunkOrigin {
   providerMetadata?: ProviderMetadata;
 }
 
-/** Content of a kind that only its provider knows. */
+/** Content that only one model provider knows. */
 export interface CustomChunk extends ChunkOrigin {
   type: "custom";
-  /** `provider.kind`. */
+  /** The name of the provider and the kind of content, joined by a dot. */
   kind: `${string}.${string}`;
   providerMetadata?: ProviderMetadata;
 }
 
-/** Data of the app. One with an `id` replaces the one of the same type and id. */
+/** Data of the app. A chunk with an `id` replaces the earlier one of the same type and id. */
 export interface DataChunk extends ChunkOrigin {
   type: `data-${string}`;
   data: any;
   id?: string;
-  /** Told to listeners, but no part of the message. */
+  /** True if listeners receive the data but the message does not keep it. */
   transient?: boolean;
 }
 
-/** Boundaries of a step; `reset-step` takes back what the current one brought. */
+/** Opens or closes a step of the answer. `reset-step` removes what the current step has added. */
 export interface StepChunk extends ChunkOrigin {
   type: "start-step" | "finish-step" | "reset-step";
 }
 
-/** Metadata to merge into the message's. */
+/** Metadata that is merged into the metadata of the message. */
 export interface MessageMetadataChunk extends ChunkOrigin {
   type: "message-metadata";
   messageMetadata: unknown;
 }
 
-/** The task was stopped by someone. Ends it. */
+/** Says that someone stopped the task, and ends it. */
 export interface AbortChunk extends ChunkOrigin {
   type: "abort";
   reason?: string;
 }
 
-/** A user message that was added while the answer is written. */
+/** A user message that was added while the model writes the answer. */
 export interface SteeringMessageChunk extends ChunkOrigin {
   type: "steering-message";
   id: string;
   parts: Array<TextUIPart | FileUIPart>;
 }
 
-/** The chunks for which `normalizeStreamChunk` answers null and the streaming client delivers what came. */
+/** Any chunk for which `normalizeStreamChunk` returns null, while the streaming client passes it on. */
 export type CarriedStreamChunk =
   | StartChunk
   | ReasoningBoundaryChunk

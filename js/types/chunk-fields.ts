@@ -1,6 +1,6 @@
-/** What chunks of every kind carry, and the JSON in them. */
+/** The fields that chunks of every kind share, and the JSON values in them. */
 
-/** What `JSON.parse` gives. */
+/** Any value that `JSON.parse` can return. */
 export type JSONValue = null | string | number | boolean | JSONObject | JSONValue[];
 
 /** A JSON object. */
@@ -8,18 +8,21 @@ export interface JSONObject {
   [key: string]: JSONValue | undefined;
 }
 
-/** Facts that a model provider attached, by provider name. Handed on as they came. */
+/** Data that a model provider attached, keyed by provider name. The package passes it on unchanged. */
 export type ProviderMetadata = Record<string, JSONObject>;
 
-/** What the streaming client adds to every chunk. Absent on a chunk that `normalizeStreamChunk` made. */
+/** The fields that the streaming client adds to every chunk. A chunk that `normalizeStreamChunk` returns has none of them. */
 export interface ChunkOrigin {
-  /** The id of the event that brought this chunk, where the event's own block has an `id` field. It moved the cursor. */
+  /**
+   * The id of the event that carried this chunk. It is set only if the event's own block has an `id` field, which moves the
+   * cursor.
+   */
   eventId?: string;
   /**
-   * The chunk lies at or before the cursor that was saved before a reload (without event ids: within the saved count).
-   * Rebuild from it, but run no side effect again.
+   * Set when the chunk lies at or before the cursor that was saved before a reload, or, without event ids, within the saved
+   * number of events. An app rebuilds its state from such a chunk, but runs no side effect for it again.
    */
   replayed?: true;
-  /** Set on an `UnknownChunk` only: `if (chunk.unknown)` narrows to it. */
+  /** Only an `UnknownChunk` sets this, so `if (chunk.unknown)` narrows a chunk to that type. */
   unknown?: undefined;
 }

@@ -1,15 +1,18 @@
-/** Every chunk that a listener may get, and those that the client itself makes (PROTOCOL §3). */
+/** The union of all chunks that a listener can receive, and the chunks that the client itself creates (PROTOCOL §3). */
 
 import type { CarriedStreamChunk } from "./carried-chunks.js";
 import type { ChunkOrigin } from "./chunk-fields.js";
 import type { LegacyStreamChunk, StreamStartChunk } from "./legacy-chunks.js";
 
-/** Any string that no other chunk has as its type. An enum, so that comparing `type` to a known one narrows the union. */
+/**
+ * Represents any string that no other chunk uses as its type. It is an enum so that comparing `type` with a known string
+ * narrows the union.
+ */
 declare enum UnknownType {
   any = "any other string",
 }
 
-/** A chunk of a type that this version does not know, as it came. Assign `type` to a `string` to look at it. */
+/** A chunk of a type that this version does not know, passed on unchanged. Assign `type` to a `string` variable to read it. */
 export interface UnknownChunk extends Omit<ChunkOrigin, "unknown"> {
   type: UnknownType;
   unknown: true;
@@ -17,14 +20,14 @@ export interface UnknownChunk extends Omit<ChunkOrigin, "unknown"> {
 }
 
 /**
- * Everything so far is void: the stream starts over from its beginning. Given to a plain-function listener; an object
- * listener hears `onReset` instead.
+ * Says that every chunk so far is void, because the stream starts over from its beginning. Only a listener that is a
+ * plain function receives it; the client calls `onReset` of a listener object instead.
  */
 export interface StreamResetChunk extends ChunkOrigin {
   type: "stream_reset";
 }
 
-/** Every chunk a listener may get (PROTOCOL §3). */
+/** Any chunk that a listener can receive (PROTOCOL §3). */
 export type StreamChunk =
   | StreamStartChunk
   | LegacyStreamChunk
@@ -32,5 +35,5 @@ export type StreamChunk =
   | UnknownChunk
   | StreamResetChunk;
 
-/** A chunk as it stands on the wire, in either dialect, parsed. */
+/** A chunk of either dialect as the backend sends it, after `JSON.parse`. */
 export type WireStreamChunk = { type: string; [key: string]: unknown };

@@ -1,131 +1,168 @@
-/** The client and its options. Times are milliseconds. */
+/** The types of the client and its options. Durations are in milliseconds. */
 
 import type {
   ActiveTask, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot, StreamStatus,
 } from "./streams.js";
 
-/** Synchronous, as Web Storage. May throw: the client then goes on in memory. */
+/** A synchronous storage with the interface of Web Storage. If a method throws, the client continues in memory. */
 export interface StorageLike {
-  /** The text under a key; null where there is none. */
+  /** Returns the text of a key, or null if there is none. */
   getItem(key: string): string | null;
-  /** May throw when it is full: the client goes on in memory. */
+  /** Stores a text. It may throw when the storage is full. */
   setItem(key: string, value: string): void;
-  /** Does nothing where there is none. */
+  /** Removes a key. It does nothing if there is none. */
   removeItem(key: string): void;
-  /** With `length`: enumerates the keys, so that saved tasks of sessions not asked for are found. */
+  /** Enumerates the keys together with `length`, so that the client finds the saved tasks of all sessions. */
   key?(index: number): string | null;
   readonly length?: number;
 }
 
-/** For what headers are asked: a message is sent; a stream is joined or looked at; the last answer was 401. */
+/**
+ * The reason why the client asks for headers: it sends a message, it joins a stream or looks it up, or the backend answered
+ * 401.
+ */
 export type HeadersReason = "send" | "resume" | "unauthorized";
 
-/** How retries go. */
+/** The options of retries. */
 export interface RetryOptions {
-  /** The first delay in ms, before jitter. 1000. */
+  /** The first delay before jitter, in milliseconds. The default is 1000. */
   initialDelayMs?: number;
-  /** The longest delay in ms. 30 000. A server's `Retry-After` may be longer. */
+  /** The longest delay, in milliseconds. The default is 30 000. A server's `Retry-After` may be longer. */
   maxDelayMs?: number;
-  /** Tries in a row without progress. Not given: 3 for a send without an answer; a known task has `windowMs`. */
+  /**
+   * The largest number of attempts in a row without progress. The default is 3 for a message without an answer; a known task
+   * has `windowMs` instead.
+   */
   maxRetries?: number;
-  /** How long a known task is tried without progress, in ms. 600 000. Then it failed, retryable, and stays saved. */
+  /**
+   * How long the client tries to reach a known task without progress, in milliseconds. The default is 600 000. After that
+   * the stream fails with a retryable error, and the task stays saved.
+   */
   windowMs?: number;
-  /** `"never"`: for backends that cannot tell a repeated message by its id. `"same-id"`. */
+  /**
+   * Whether the client may send a message again under the same id. Use `"never"` for a backend that ignores ids. The default
+   * is `"same-id"`.
+   */
   repost?: "same-id" | "never";
 }
 
-/** A frame that is no chunk. */
+/** An event whose data is not a chunk. */
 export interface MalformedFrame {
-  /** Its data, as it came. */
+  /** The data of the event, unchanged. */
   data: string;
-  /** What is wrong with it. */
+  /** The reason why it is not a chunk. */
   reason: string;
 }
 
-/** Options of `createChatStreams`. */
+/** The options of `createChatStreams`. */
 export interface ChatStreamsOptions {
-  /** Where PROTOCOL §1 is mounted. `"/api/chat"`. */
+  /** The address of the endpoints of PROTOCOL §1. The default is `"/api/chat"`. */
   baseUrl?: string;
-  /** Asked anew for every request. One that throws or rejects fails the request, retryable. */
+  /**
+   * Headers, or a function that the client calls before every request. If it throws or rejects, the request fails with a
+   * retryable error.
+   */
   headers?: HeadersInit | ((why: HeadersReason) => HeadersInit | Promise<HeadersInit>);
-  /** Of every request. `"same-origin"`, as `fetch` has it. */
+  /** The credentials mode of every request. The default is `"same-origin"`, as in `fetch`. */
   credentials?: RequestCredentials;
-  /** Instead of the global one. */
+  /** A function to use instead of the global `fetch`. */
   fetch?: typeof fetch;
-  /** `"local"`; falls back to memory where it is missing, full or throws. */
+  /**
+   * Where the client saves running tasks. The default is `"local"`. The client continues in memory if the storage is
+   * missing, full or throws.
+   */
   storage?: "local" | "memory" | StorageLike;
-  /** `"chat_active_tasks"`. */
+  /** The key, or the prefix of the keys, under which the client saves tasks. The default is `"chat_active_tasks"`. */
   storageKey?: string;
   /** Separates the saved tasks of several users of one browser. */
   userKey?: string;
-  /** How long a saved task counts, in ms since it was last saved. 3 600 000. */
+  /** How long a saved task stays valid after it was last saved, in milliseconds. The default is 3 600 000. */
   taskTtlMs?: number;
   retry?: RetryOptions;
-  /** Silence after which a stream is rejoined, in ms. Not given: 3 announced heartbeats, else 45 000. */
+  /**
+   * The silence after which the client rejoins a stream, in milliseconds. The default is three heartbeats if the server
+   * announces them, and otherwise 45 000.
+   */
   stallTimeoutMs?: number;
-  /** One connection per task and browser. `true`. */
+  /** Whether the tabs of a browser share one connection per task. The default is `true`. */
   crossTab?: boolean;
   /**
-   * `"frame"`: at most one delivery per animation frame (or 50 ms while hidden); a replay, which brings more than 16 KiB of
-   * chunks between two frames, is put together for up to 100 ms. `"immediate"`: as it comes.
+   * When listeners receive chunks. With `"frame"`, the default, it is at most once per animation frame, or every 50 ms while
+   * the page is hidden. A replay, which brings more than 16 KiB of chunks between two frames, is collected for up to 100 ms.
+   * With `"immediate"` listeners receive the chunks of each read at once.
    */
   delivery?: "frame" | "immediate";
-  /** A frame was skipped; the stream goes on. */
+  /** Called for each event that the client skips because its data is not a chunk. */
   onMalformed?: (frame: MalformedFrame) => void;
-  /** Seeds the jitter; for tests. */
+  /** The seed of the jitter, for tests. */
   seed?: number;
 }
 
 /**
- * The streams of an app. Promises of `startStream`, `reconnectToTask` and `resumeSession` resolve with the outcome, also
- * a bad one; they reject (`RejoinError`) only for misuse: a closed client, arguments of the wrong type.
+ * The client. The promises of `startStream`, `reconnectToTask` and `resumeSession` resolve with the outcome, even if that is
+ * a failure. They reject with a `RejoinError` only for misuse: a closed client or arguments of the wrong type.
  */
 export interface ChatStreams {
-  /** The WebAssembly is there. Until then getters answer as an empty client's; every async method awaits it itself. */
+  /**
+   * Resolves when the WebAssembly is loaded. Until then getters answer like those of an empty client; async methods wait for
+   * it.
+   */
   readonly ready: Promise<void>;
-  /** Sends a message and streams its answer. While the session's stream runs: resolves `failed`, `TASK_RUNNING`. */
+  /**
+   * Sends a message and streams its answer. While the session has a running stream it resolves with `failed` and
+   * `TASK_RUNNING`.
+   */
   startStream(sessionId: string, request: string | StreamRequest, listener?: StreamListener): Promise<StreamOutcome>;
-  /** Joins a task after `lastMessageId`; not given: from its beginning. */
+  /** Joins the stream of a task after the event `lastMessageId`, or from its beginning if that is not given. */
   reconnectToTask(
     sessionId: string,
     taskId: string,
     lastMessageId?: string,
     listener?: StreamListener,
   ): Promise<StreamOutcome>;
-  /** Joins the saved task, else the session's `active_stream`, else resolves with null. */
+  /** Joins the session's saved task, or else its `active_stream`. Resolves with null if there is neither. */
   resumeSession(sessionId: string, listener?: StreamListener): Promise<StreamOutcome | null>;
-  /** Listens to whatever streams the session has. `replay`: what the current one gave so far, first. Returns the way out. */
+  /**
+   * Adds a listener to all streams of a session and returns a function that removes it. With `replay` it first receives what
+   * the current stream has delivered so far.
+   */
   subscribeToStream(sessionId: string, listener: StreamListener, options?: { replay?: boolean }): () => void;
-  /** Cancels the task on the server: no tab resumes it, no later chunk is delivered. Resolves when that is acknowledged. */
+  /**
+   * Cancels the task on the backend: no tab resumes it, and listeners receive no later chunk. Resolves when the backend has
+   * acknowledged it.
+   */
   stopStream(sessionId: string): Promise<void>;
-  /** Stops listening in this tab; the task goes on and stays saved. */
+  /** Ends the stream in this tab. The task goes on and stays saved. */
   detachStream(sessionId: string): void;
-  /** `idle` for a session that this client has not streamed. */
+  /** Returns the status of a session's stream, which is `idle` if this client has not streamed it. */
   getStreamStatus(sessionId: string): StreamStatus;
-  /** Connecting, streaming, stalled or reconnecting. */
+  /** Returns whether the stream is connecting, streaming, stalled or reconnecting. */
   isStreaming(sessionId: string): boolean;
-  /** The same object until something changed. */
+  /** Returns the current snapshot, which is the same object until something changes. */
   getSnapshot(sessionId: string): StreamSnapshot;
-  /** Called when the snapshot changed. Returns the way out. */
+  /** Calls a function whenever the snapshot has changed. Returns a function that ends this. */
   onSnapshot(sessionId: string, callback: () => void): () => void;
-  /** Called after the last chunk of each stream was delivered. Returns the way out. */
+  /** Calls a function after the last chunk of each stream. Returns a function that ends this. */
   onStreamComplete(callback: (sessionId: string, outcome: StreamOutcome) => void): () => void;
-  /** Saves a task that the app has learned of elsewhere, so that `resumeSession` finds it. */
+  /** Saves a task that the app knows from elsewhere, so that `resumeSession` finds it. */
   setActiveTask(sessionId: string, task: Partial<ActiveTask> & Pick<ActiveTask, "taskId">): void;
-  /** The saved task of a session; null where there is none, or it is older than `taskTtlMs`. */
+  /** Returns the saved task of a session, or null if there is none or it is older than `taskTtlMs`. */
   getActiveTask(sessionId: string): ActiveTask | null;
-  /** The saved tasks of all sessions. */
+  /** Returns the saved tasks of all sessions. */
   listActiveTasks(): ActiveTask[];
-  /** Called when the saved tasks changed, here or in another tab. Returns the way out. */
+  /** Calls a function whenever the saved tasks have changed, in this tab or another one. Returns a function that ends this. */
   onActiveTasks(callback: () => void): () => void;
-  /** Forgets the saved task; a stream that runs goes on. */
+  /** Removes the saved task of a session. A running stream goes on. */
   clearActiveTask(sessionId: string): void;
-  /** Moves the saved cursor to the event that the app has handled last. */
+  /** Sets the saved cursor to the last event that the app has handled. */
   updateTaskLastMessageId(sessionId: string, lastMessageId: string): void;
-  /** Of one session, or of all. */
+  /** Returns the counters of one session, or of all together. */
   getMetrics(sessionId?: string): StreamMetrics;
-  /** Saves cursors, keeps tasks, resolves pending promises as `superseded`, calls nothing back any more. Idempotent. */
+  /**
+   * Saves cursors, keeps saved tasks, resolves pending promises with `superseded`, and calls no callback any more. Further
+   * calls do nothing.
+   */
   close(): void;
-  /** `close`. */
+  /** The same as `close`. */
   [Symbol.dispose](): void;
 }

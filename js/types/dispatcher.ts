@@ -5,33 +5,39 @@ import type {
   CredentialsNeededChunk, ErrorChunk, LoginNeededChunk, StreamEndChunk, StreamStartChunk, TextChunk, TextEndedChunk, ToolCallStartChunk, ToolResponseChunk, UsageChunk,
 } from "./legacy-chunks.js";
 
-/** Handlers of `createStreamEventDispatcher`. One that throws stops no other; the error goes to `reportError`. */
+/**
+ * The handlers of `createStreamEventDispatcher`, all optional. If a handler throws, the error goes to `reportError` and the
+ * other handlers still run.
+ */
 export interface StreamEventHandlers {
-  /** Once per task; of another task: everything starts over. */
+  /** Called once per task. The start of another task resets what the dispatcher remembers. */
   onStreamStart?: (chunk: StreamStartChunk) => void;
-  /** Each piece of text. */
+  /** Called for each piece of text. */
   onTextChunk?: (chunk: TextChunk) => void;
-  /** Once per text block, at the latest before the end. */
+  /** Called once per text block, at the latest before the end of the stream. */
   onTextEnded?: (chunk: TextEndedChunk) => void;
-  /** Once per tool id. */
+  /** Called once per tool id. */
   onToolCallStart?: (chunk: ToolCallStartChunk) => void;
-  /** Each later start of a tool id: its arguments. */
+  /** Called for each later start of the same tool id, which has the arguments. */
   onToolCallUpdate?: (chunk: ToolCallStartChunk) => void;
-  /** Once per tool id the final response; before it, any `preliminary` or `operation_started` ones. */
+  /**
+   * Called once per tool id with the final response, and before that with each response that is `preliminary` or says that
+   * an operation was started.
+   */
   onToolResponse?: (chunk: ToolResponseChunk) => void;
-  /** Once, for `login_needed` and `need_login`. */
+  /** Called once, for the first `login_needed` or `need_login`. */
   onLoginNeeded?: (chunk: LoginNeededChunk) => void;
-  /** Each. */
+  /** Called for each `credentials_needed`. */
   onCredentialsNeeded?: (chunk: CredentialsNeededChunk) => void;
-  /** Each. */
+  /** Called for each `usage`. */
   onUsage?: (chunk: UsageChunk) => void;
-  /** Last, instead of `onStreamEnd`. */
+  /** Called last if the task failed; `onStreamEnd` is not called then. */
   onError?: (chunk: ErrorChunk) => void;
-  /** Last, instead of `onError`. */
+  /** Called last if the task finished or was stopped; `onError` is not called then. */
   onStreamEnd?: (chunk: StreamEndChunk) => void;
-  /** Every other chunk: reasoning, data, sources, steps, `tool_call`, `abort`, unknown types. */
+  /** Called for every other chunk: reasoning, data, sources, steps, `tool_call`, `abort` and unknown types. */
   onOther?: (chunk: StreamChunk) => void;
 }
 
-/** Takes one chunk or a batch. */
+/** Passes one chunk, or several in order, to the handlers. */
 export type StreamEventDispatcher = (chunk: StreamChunk | readonly StreamChunk[]) => void;

@@ -1,6 +1,6 @@
-/** The one error of the package. */
+/** `RejoinError`, the only error class of the client. */
 
-/** What a `RejoinError` may carry beside code and message. */
+/** The optional properties of a `RejoinError`. */
 export interface RejoinErrorInit {
   status?: number | undefined;
   retryable?: boolean | undefined;
@@ -8,15 +8,15 @@ export interface RejoinErrorInit {
   cause?: unknown;
 }
 
-/** Says what went wrong by a stable code; the message is one sentence for a person. */
+/** An error with a stable `code` for programs and a `message` of one sentence for people. */
 export class RejoinError extends Error {
-  /** Stable, upper case: those of PROTOCOL §1, of the backend's `error` chunks, and the package's own. */
+  /** A stable code in upper case: one of PROTOCOL §1, one of an `error` chunk, or one of the package's own. */
   readonly code: string;
-  /** HTTP status, where there was one. */
+  /** The HTTP status of the response that failed, if there was one. */
   declare readonly status?: number;
-  /** Whether the same call may succeed later. */
+  /** True if the same call may succeed later. */
   readonly retryable: boolean;
-  /** More, as the backend sent it. */
+  /** Further data about the error, as the backend sent it. */
   declare readonly details?: unknown;
 
   constructor(code: string, message: string, init: RejoinErrorInit = {}) {
@@ -27,7 +27,10 @@ export class RejoinError extends Error {
     if (init.details !== undefined) this.details = init.details;
   }
 
-  /** Entry points of the package are modules of their own, with a class each: an error of one is one of all. */
+  /**
+   * Each entry point of the package bundles its own copy of this class. An instance of one copy counts as an instance of
+   * all.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== RejoinError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === "object" && value !== null && BRAND in value;
@@ -37,5 +40,5 @@ export class RejoinError extends Error {
 const BRAND = Symbol.for("rejoin.error");
 Object.defineProperty(RejoinError.prototype, BRAND, { value: true });
 
-// On the prototype, as with the built-in errors: the name is none of an error's own properties.
+// The name is on the prototype, as with built-in errors, so that it is not listed among an error's own properties.
 Object.defineProperty(RejoinError.prototype, "name", { value: "RejoinError", configurable: true, writable: true });

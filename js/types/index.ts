@@ -1,4 +1,4 @@
-/** The types of the package, one idea per file. Written by hand. */
+/** Exports the public types of the package. They are written by hand, one idea per file. */
 
 export type * from "./chunk-fields.js";
 export type * from "./chunks.js";

@@ -1,104 +1,112 @@
-/** The chunks of the legacy dialect, which are also what `normalizeStreamChunk` gives (PROTOCOL §3). */
+/** The chunks of the legacy dialect, which `normalizeStreamChunk` returns for both dialects (PROTOCOL §3). */
 
 import type { ChunkOrigin, JSONObject, ProviderMetadata } from "./chunk-fields.js";
 
-/** What any chunk of the legacy dialect may carry beside its own fields. Fields not listed are kept too. */
+/**
+ * The fields that any chunk of the legacy dialect may have beside its own. Fields that are not listed here are kept as well.
+ */
 export interface LegacyFields extends ChunkOrigin {
-  /** When the backend wrote it, as it came. */
+  /** The time at which the backend wrote the chunk, in the backend's own format. */
   timestamp?: string;
-  /** Its position, as the backend counts. */
+  /** The position of the chunk, as the backend counts. */
   idx?: number;
-  /** The session it belongs to. */
+  /** The id of the session that the chunk belongs to. */
   session_id?: string;
   [key: string]: unknown;
 }
 
-/** A task's stream begins (`start` with a task id). */
+/** Opens the stream of a task. The client makes it of a `start` chunk with a task id. */
 export interface StreamStartChunk extends ChunkOrigin {
   type: "stream_start";
-  /** The task; what a rejoin asks for. */
+  /** The id of the task, by which a client rejoins its stream. */
   taskId: string;
-  /** The id of the assistant message that is being written. Only from the streaming client. */
+  /** The id of the assistant message that the task writes. Only the streaming client sets it. */
   messageId?: string;
-  /** Metadata of that message, as far as known at the start. Only from the streaming client. */
+  /** The metadata of that message that is known at the start. Only the streaming client sets it. */
   messageMetadata?: unknown;
   [key: string]: unknown;
 }
 
-/** More text of the answer. */
+/** Adds text to the answer. */
 export interface TextChunk extends LegacyFields {
   type: "text_chunk";
   /** The text to append. */
   content: string;
-  /** The text block it belongs to. Only from the streaming client, and not in the legacy dialect, which has one block. */
+  /**
+   * The id of the text block. Only the streaming client sets it; a chunk of the legacy dialect has none, because there is
+   * only one block.
+   */
   blockId?: string;
-  /** Facts of the provider about the block. */
+  /** Data of the model provider about the block. */
   providerMetadata?: ProviderMetadata;
 }
 
-/** A text block is complete. */
+/** Says that a text block is complete. */
 export interface TextEndedChunk extends LegacyFields {
   type: "text_ended";
-  /** The text block. Only from the streaming client, and not in the legacy dialect. */
+  /** The id of the text block. Only the streaming client sets it; a chunk of the legacy dialect has none. */
   blockId?: string;
-  /** Facts of the provider about the block. */
+  /** Data of the model provider about the block. */
   providerMetadata?: ProviderMetadata;
 }
 
-/** A tool call as some legacy backends announce it; its fields are the backend's. */
+/** A tool call as some legacy backends announce it. The backend decides which fields it has. */
 export interface ToolCallChunk extends LegacyFields {
   type: "tool_call";
 }
 
-/** A tool is called. A later one of the same `tool_id` brings its complete arguments. */
+/** Says that the model calls a tool. A later chunk with the same `tool_id` has the complete arguments. */
 export interface ToolCallStartChunk extends LegacyFields {
   type: "tool_call_start";
-  /** Names the call; its response carries the same. */
+  /** The id of the call. The response to the call has the same id. */
   tool_id: string;
-  /** Names the tool. */
+  /** The name of the tool. */
   tool_name: string;
-  /** The arguments; `{}` while they are still streamed. Any JSON, an object with most tools. */
+  /** The arguments: any JSON, with most tools an object. They are `{}` while the backend still streams them. */
   arguments: any;
-  /** `"streaming"`: only the beginning of the call is known (`tool-input-start`). Only from the streaming client. */
+  /** `"streaming"` says that the arguments will follow (`tool-input-start`). Only the streaming client sets it. */
   inputState?: "streaming";
-  /** How the input deltas that follow are encoded; JSON where absent. */
+  /** The encoding of the input deltas that follow. They are JSON if this is absent. */
   inputEncoding?: "json" | "text";
-  /** The provider itself runs the tool. */
+  /** True if the model provider runs the tool itself. */
   providerExecuted?: boolean;
-  /** Facts of the provider about the call. */
+  /** Data of the model provider about the call. */
   providerMetadata?: ProviderMetadata;
-  /** Facts of the tool, as it came. */
+  /** Data of the tool, passed on unchanged. */
   toolMetadata?: JSONObject;
-  /** The tool's types are not known at build time. */
+  /** True if the app does not know the tool at build time, so that its part is a `dynamic-tool`. */
   dynamic?: boolean;
-  /** A title to show. */
+  /** A title for the user interface. */
   title?: string;
 }
 
-/** A tool has answered. */
+/** The response of a tool. */
 export interface ToolResponseChunk extends LegacyFields {
   type: "tool_response";
-  /** The call. */
+  /** The id of the call. */
   tool_id: string;
-  /** The tool, where the backend repeats it. */
+  /** The name of the tool, if the backend repeats it. */
   tool_name?: string;
-  /** The result; any JSON. With `type: "operation_started"` the tool goes on and a final response follows (PROTOCOL §5). */
+  /**
+   * The result, which is any JSON. If its `type` is `operation_started`, the tool still runs and a final response follows
+   * (PROTOCOL §5).
+   */
   result: any;
   /** Whether the tool succeeded. */
   success: boolean;
-  /** More of the same result follows; this is not the final one. */
+  /** True if a more complete result follows, so that this one is not final. */
   preliminary?: boolean;
-  /** The provider itself ran the tool. */
+  /** True if the model provider ran the tool itself. */
   providerExecuted?: boolean;
-  /** Facts of the provider about the result. */
+  /** Data of the model provider about the result. */
   providerMetadata?: ProviderMetadata;
-  /** Facts of the tool, as it came. */
+  /** Data of the tool, passed on unchanged. */
   toolMetadata?: JSONObject;
-  /** The tool's types are not known at build time. */
+  /** True if the app does not know the tool at build time, so that its part is a `dynamic-tool`. */
   dynamic?: boolean;
 }
 
-/** What an agent needs a login for. */
+/** The agent that a login is needed for. */
 export interface AgentInfo {
   graph_id: string;
   name: string;
@@ -106,16 +114,16 @@ export interface AgentInfo {
   [key: string]: unknown;
 }
 
-/** The user has to sign in. */
+/** Asks the user to sign in. */
 export interface LoginNeededChunk extends LegacyFields {
   type: "login_needed" | "need_login";
-  /** A sentence for the user. */
+  /** A sentence to show to the user. */
   message?: string;
-  /** For what. */
+  /** The agent that needs the login. */
   agent_info?: AgentInfo;
 }
 
-/** The user has to provide credentials. */
+/** Asks the user for credentials of a provider. */
 export interface CredentialsNeededChunk extends LegacyFields {
   type: "credentials_needed";
   provider?: string;
@@ -123,24 +131,24 @@ export interface CredentialsNeededChunk extends LegacyFields {
   credential_type?: string;
   scopes?: string[];
   title?: string;
-  /** A sentence for the user. */
+  /** A sentence to show to the user. */
   message?: string;
 }
 
-/** The task failed. Ends it. */
+/** Says that the task failed, and ends it. */
 export interface ErrorChunk extends LegacyFields {
   type: "error";
-  /** A sentence. From the AI SDK dialect's `errorText`. */
+  /** A sentence that describes the failure. In the AI SDK's dialect this is `errorText`. */
   message?: string;
-  /** A sentence, as some legacy backends send it. */
+  /** The same, under the name that some legacy backends use. */
   content?: string;
-  /** Stable, upper case with our server. */
+  /** A stable code. The codes of `rejoin-server` are in upper case. */
   code?: string;
-  /** More, as it came. */
+  /** Further data about the failure, passed on unchanged. */
   details?: any;
 }
 
-/** Tokens used so far. */
+/** The number of tokens that the task has used so far. */
 export interface UsageChunk extends LegacyFields {
   type: "usage";
   promptTokens: number;
@@ -148,16 +156,16 @@ export interface UsageChunk extends LegacyFields {
   totalTokens: number;
 }
 
-/** The task finished (`finish`). Ends it. */
+/** Says that the task finished, and ends it. The client makes it of a `finish` chunk. */
 export interface StreamEndChunk extends LegacyFields {
   type: "stream_end";
-  /** Why the model stopped, e.g. `stop`, `length`, `tool-calls`. Only from the streaming client. */
+  /** The reason why the model stopped, such as `stop`, `length` or `tool-calls`. Only the streaming client sets it. */
   finishReason?: string;
-  /** Final metadata of the message. Only from the streaming client. */
+  /** The final metadata of the message. Only the streaming client sets it. */
   messageMetadata?: unknown;
 }
 
-/** A chunk of the legacy dialect: passes through unchanged. */
+/** A chunk of the legacy dialect, which `normalizeStreamChunk` returns unchanged. */
 export type LegacyStreamChunk =
   | TextChunk
   | TextEndedChunk

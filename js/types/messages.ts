@@ -1,18 +1,18 @@
-/** Messages in the AI SDK's shape, and the shapes that `mergeMessages` reads. */
+/** The types of messages: those of the AI SDK, and the shapes that `mergeMessages` accepts. */
 
 import type { JSONObject, ProviderMetadata } from "./chunk-fields.js";
 
-/** A message as the AI SDK's hooks know it. Treat as immutable: a change makes a new object. */
+/** A message in the AI SDK's shape. Treat it as immutable: the client creates a new object for each change. */
 export interface UIMessage {
-  /** The id the server stores it by, once `start` has told it. */
+  /** The id of the message. It is the id on the server once a `start` chunk has named that. */
   id: string;
   role: "system" | "user" | "assistant";
   metadata?: unknown;
-  /** In the order they began. A part that did not change is the same object as before. */
+  /** The parts in the order in which they began. A part that has not changed is the same object as before. */
   parts: UIMessagePart[];
 }
 
-/** A part of a message. */
+/** Any part of a message. */
 export type UIMessagePart =
   | TextUIPart
   | ReasoningUIPart
@@ -27,26 +27,26 @@ export type UIMessagePart =
   | SteeringMessageUIPart
   | StepStartUIPart;
 
-/** Text of the answer. */
+/** A block of text. */
 export interface TextUIPart {
   type: "text";
   text: string;
-  /** Whether more may come. */
+  /** `streaming` while more text may follow. */
   state?: "streaming" | "done";
   providerMetadata?: ProviderMetadata;
 }
 
-/** What the model thought. */
+/** A block of the model's reasoning. */
 export interface ReasoningUIPart {
   type: "reasoning";
   id?: string;
   text: string;
-  /** Whether more may come. */
+  /** `streaming` while more text may follow. */
   state?: "streaming" | "done";
   providerMetadata?: ProviderMetadata;
 }
 
-/** Whether the user allowed a tool call. */
+/** The question whether a tool may run, and the user's answer. */
 export interface ToolApproval<Approved extends boolean | undefined> {
   id: string;
   approved: Approved;
@@ -58,13 +58,13 @@ export interface ToolApproval<Approved extends boolean | undefined> {
   inputSchemaInput?: unknown;
 }
 
-/** Where a tool call stands. */
+/** The state of a tool call, with the fields that it has in that state. */
 export type ToolCallState =
   | {
       state: "input-streaming";
-      /** What is known so far: the input with its open strings, arrays and objects closed. */
+      /** The input so far: its incomplete JSON with all open strings, arrays and objects closed. */
       input?: any;
-      /** The text of the input so far. */
+      /** The text of the input so far, unparsed. */
       rawInput?: string;
       inputEncoding?: "json" | "text";
       output?: never;
@@ -101,7 +101,7 @@ export type ToolCallState =
       input: any;
       output: any;
       errorText?: never;
-      /** More of the same output follows. */
+      /** True if a more complete output follows. */
       preliminary?: boolean;
       callProviderMetadata?: ProviderMetadata;
       resultProviderMetadata?: ProviderMetadata;
@@ -126,22 +126,22 @@ export type ToolCallState =
       approval: ToolApproval<false>;
     };
 
-/** What every tool part carries. */
+/** The fields of every tool part. */
 export interface ToolCallFields {
   toolCallId: string;
   title?: string;
   toolMetadata?: JSONObject;
-  /** The provider itself runs the tool. */
+  /** True if the model provider runs the tool itself. */
   providerExecuted?: boolean;
 }
 
-/** A call of a tool that is known at build time: its name stands in the type. */
+/** A call of a tool that the app knows at build time. The type contains its name. */
 export type ToolUIPart = ToolCallFields & { type: `tool-${string}` } & ToolCallState;
 
-/** A call of a tool that is not. */
+/** A call of a tool that the app does not know at build time. */
 export type DynamicToolUIPart = ToolCallFields & { type: "dynamic-tool"; toolName: string } & ToolCallState;
 
-/** A web page that the answer rests on. */
+/** A web page that the answer is based on. */
 export interface SourceUrlUIPart {
   type: "source-url";
   sourceId: string;
@@ -150,7 +150,7 @@ export interface SourceUrlUIPart {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A document that the answer rests on. */
+/** A document that the answer is based on. */
 export interface SourceDocumentUIPart {
   type: "source-document";
   sourceId: string;
@@ -160,7 +160,7 @@ export interface SourceDocumentUIPart {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A file of the answer. */
+/** A file that belongs to the message. */
 export interface FileUIPart {
   type: "file";
   mediaType: string;
@@ -169,7 +169,7 @@ export interface FileUIPart {
   providerMetadata?: ProviderMetadata;
 }
 
-/** A file of the reasoning. */
+/** A file that belongs to the reasoning. */
 export interface ReasoningFileUIPart {
   type: "reasoning-file";
   mediaType: string;
@@ -177,7 +177,7 @@ export interface ReasoningFileUIPart {
   providerMetadata?: ProviderMetadata;
 }
 
-/** Content of a kind that only its provider knows. */
+/** Content that only one model provider knows. */
 export interface CustomContentUIPart {
   type: "custom";
   kind: `${string}.${string}`;
@@ -191,22 +191,22 @@ export interface DataUIPart {
   data: any;
 }
 
-/** A user message that was added while the answer was written. */
+/** A user message that was added while the model wrote the answer. */
 export interface SteeringMessageUIPart {
   type: "steering-message";
   id: string;
   parts: Array<TextUIPart | FileUIPart>;
 }
 
-/** A step begins here. */
+/** Marks the beginning of a step. */
 export interface StepStartUIPart {
   type: "step-start";
 }
 
 /**
- * A message in any of the shapes that lists of an app hold: as the server stores it (`role`, `content`, `tool_calls`,
- * `tool_call_id`), as an app on the legacy dialect shows it (`type`, `toolId`, `operationId`), or a `UIMessage`
- * (`parts`). Only these fields are read; all are kept.
+ * A message in any of the shapes that apps keep in lists: as the server stores it (`role`, `content`, `tool_calls`,
+ * `tool_call_id`), as an app on the legacy dialect shows it (`type`, `toolId`, `operationId`), or a `UIMessage` (`parts`).
+ * `mergeMessages` reads only these fields and returns the same objects.
  */
 export interface Message {
   id?: string | null;
@@ -223,7 +223,7 @@ export interface Message {
   result?: unknown;
 }
 
-/** Options of `mergeMessages`. */
+/** The options of `mergeMessages`. */
 export interface MergeOptions {
   /**
    * The session's `active_stream`, or whether there is one. An answer that is being written comes through its stream

@@ -2,50 +2,60 @@
 
 /** An event of an event stream (PROTOCOL §4). */
 export interface EventSourceMessage {
-  /** Its `event` field; `undefined` where there is none or it is empty. */
+  /** The `event` field, or `undefined` if it is missing or empty. */
   event?: string | undefined;
-  /** Its data, several lines joined by LF. */
+  /** The lines of the `data` fields, joined by LF. */
   data: string;
-  /** The last id in force, kept until changed; `undefined` where there is none. */
+  /** The last id that this event or an earlier one set, or `undefined` if none did. */
   id?: string | undefined;
 }
 
-/** What a parser met. */
+/** The kinds of errors that a parser reports. */
 export type ParseErrorType = "unknown-field" | "invalid-retry" | "max-buffer-size-exceeded";
 
-/** Told to `onError`. `max-buffer-size-exceeded` is terminal until `reset()`; the others end nothing. */
+/**
+ * The error that `onError` receives. After `max-buffer-size-exceeded` the parser takes nothing more until `reset()`; after the
+ * others it goes on.
+ */
 export interface ParseErrorLike extends Error {
   type: ParseErrorType;
-  /** The name of an unknown field. */
+  /** The name of the unknown field. */
   field?: string | undefined;
-  /** The value of an unknown field, or of an invalid `retry`. */
+  /** The value of the unknown field or of the invalid `retry`. */
   value?: string | undefined;
-  /** The whole line. */
+  /** The whole line with that field. */
   line?: string | undefined;
 }
 
-/** Options of `createParser`. Callbacks may feed, end and reset; one that throws stops `feed`, not the parser. */
+/**
+ * The options of `createParser`. A callback may feed, end and reset the parser. What it throws comes out of `feed`; the parser
+ * stays usable.
+ */
 export interface ParserOptions {
-  /** An event is complete. */
+  /** Called for each complete event. */
   onEvent?: ((event: EventSourceMessage) => void) | undefined;
-  /** At the blank line of a block with an `id` field, before `onEvent`, also where the block has no data. */
+  /** Called at the blank line after a block with an `id` field, before `onEvent`. The block need not have data. */
   onId?: ((id: string) => void) | undefined;
-  /** The server wishes this reconnection time, in ms, clamped. */
+  /** Called with the reconnection time that the server asks for, in milliseconds, at most 2³¹ − 1. */
   onRetry?: ((retry: number) => void) | undefined;
-  /** A comment, without one leading space. */
+  /** Called with the text of each comment, without one leading space. */
   onComment?: ((comment: string) => void) | undefined;
-  /** See `ParseErrorLike`. */
+  /** Called for each error. */
   onError?: ((error: ParseErrorLike) => void) | undefined;
-  /** Most bytes of one event's lines, field names included. 16 MiB where not given. */
+  /** The largest size of the lines of one event, in bytes, including field names. The default is 16 MiB. */
   maxBufferSize?: number | undefined;
 }
 
-/** An event stream parser in the shape of eventsource-parser. */
+/** An event stream parser with the interface of eventsource-parser. */
 export interface EventSourceParser {
-  /** Takes text or UTF-8 bytes, split anywhere. Throws after `end()` or `max-buffer-size-exceeded`, until `reset()`. */
+  /**
+   * Parses the next text or UTF-8 bytes, which may be cut anywhere.
+   *
+   * @throws {RejoinError} `PARSER_ENDED` after `end()`, `MAX_BUFFER_SIZE_EXCEEDED` after that error, until `reset()`
+   */
   feed(chunk: string | Uint8Array): void;
-  /** The stream is over; a block without its blank line is discarded. */
+  /** Ends the stream and discards a block without its blank line. */
   end(): void;
-  /** Starts over. `consume`: a line that is not ended yet is taken as ended first, so that callbacks hear of it. */
+  /** Prepares the parser for another stream. With `consume` it first parses an unfinished line as if it had ended. */
   reset(options?: { consume?: boolean }): void;
 }

@@ -1,12 +1,12 @@
-/** Where an error of the app's own code goes when it must not stop ours. */
+/** Reports errors that the app's own callbacks throw, so that they do not stop the package. */
 
-/** As an uncaught error of a page: heard by `window.onerror`, shown in the console. */
+/** Reports an error as a page reports an uncaught one: `window.onerror` receives it, and the console shows it. */
 export function report(error: unknown): void {
   if (typeof globalThis.reportError === "function") globalThis.reportError(error);
   else console.error(error);
 }
 
-/** Calls the app; what it throws is reported. */
+/** Calls a callback of the app and reports what it throws. */
 export function guard(call: () => void): void {
   try {
     call();

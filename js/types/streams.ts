@@ -1,10 +1,16 @@
-/** A session's stream: its status, snapshot and outcome, who listens, and the task that is saved. Times are milliseconds. */
+/**
+ * The types of a session's stream: status, snapshot, outcome, listeners, requests and the saved task. Durations are in
+ * milliseconds.
+ */
 
 import type { StreamChunk } from "./chunks.js";
 import type { RejoinError } from "./errors.js";
 import type { UIMessage } from "./messages.js";
 
-/** What a session's stream is doing. After an outcome: `completed` (finished), `stopped`, `error` (failed, expired), `idle` (superseded). */
+/**
+ * The state of a session's stream. An outcome leads to `completed` (finished), `stopped`, `error` (failed or expired) or `idle`
+ * (superseded).
+ */
 export type StreamStatus =
   | "idle"
   | "connecting"
@@ -15,113 +21,115 @@ export type StreamStatus =
   | "stopped"
   | "error";
 
-/** How a stream ended. */
+/** The result of a stream that has ended. */
 export interface StreamOutcome {
   /**
-   * `finished`: a real end was seen. `stopped`: cancelled, or `abort`. `failed`: an `error` chunk, or no way to go on;
-   * `error` says why. `expired`: the task's record is gone and the session has no answer. `superseded`: let go by
-   * `detachStream`, `close`, or another stream of the session; the task goes on.
+   * - `finished`: the task wrote its whole answer.
+   * - `stopped`: someone cancelled the task, or it ended with `abort`.
+   * - `failed`: the task ended with an `error` chunk, or the client could not go on; `error` says why.
+   * - `expired`: the backend no longer knows the task, and the session has no answer.
+   * - `superseded`: `detachStream`, `close` or another stream of the session ended this stream; the task goes on.
    */
   kind: "finished" | "stopped" | "failed" | "expired" | "superseded";
-  /** The task, where known. */
+  /** The id of the task, if the client knows it. */
   taskId?: string;
-  /** Why the model stopped, where the end told it. */
+  /** The reason why the model stopped, if the last chunk gives one. */
   finishReason?: string;
-  /** The session's task of another message was joined (409); the message itself was not sent. */
+  /** True if the backend was answering another message (409). The stream gave that answer; the message itself was not sent. */
   joined?: true;
-  /** With `failed`, and where known with `expired`. */
+  /** The error: always set with `failed`, and with `expired` if there was one. */
   error?: RejoinError;
 }
 
-/** What a session's stream shows. The same object until something changed. */
+/** What a user interface needs to show a session's stream. It is the same object until something changes. */
 export interface StreamSnapshot {
   sessionId: string;
   status: StreamStatus;
-  /** The task, once known. */
+  /** The id of the task, once the client knows it. */
   taskId?: string;
-  /** The answer so far; null before its first chunk. */
+  /** The answer so far, or null before its first chunk. */
   message: UIMessage | null;
-  /** After `error`. */
+  /** The error that led to the status `error`. */
   error?: RejoinError;
-  /** Tries in a row without progress; 0 while all is well. */
+  /** The number of attempts in a row that brought no new event. It is 0 while the stream works. */
   attempt: number;
-  /** When the next try is due, in ms since the Unix epoch, while reconnecting. */
+  /** The time of the next attempt while the stream is reconnecting, in milliseconds since the Unix epoch. */
   retryAt?: number;
-  /** Whether this tab holds the connection, or follows one that does. */
+  /** `owner` if this tab holds the connection to the backend, `follower` if another tab holds it. */
   role: "owner" | "follower";
-  /** Tokens, as last told. */
+  /** The tokens that the task has used, if the backend reports them. */
   usage?: StreamUsage;
 }
 
-/** Tokens used. */
+/** Numbers of tokens. */
 export interface StreamUsage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
 }
 
-/** Counters since the client was made. */
+/** Counters that start at 0 when the client is created. */
 export interface StreamMetrics {
-  /** Bytes of stream bodies. */
+  /** The bytes of all stream bodies. */
   bytes: number;
-  /** Events that were framed. */
+  /** The events that the client parsed. */
   events: number;
-  /** Chunks that were handed out. */
+  /** The chunks that the client delivered to listeners. */
   chunks: number;
-  /** Events that were known already, and dropped. */
+  /** The events that the client dropped because it had delivered them before. */
   duplicates: number;
-  /** Frames that are no chunk (see `onMalformed`). */
+  /** The events whose data is not a chunk (see `onMalformed`). */
   malformed: number;
-  /** Chunks of an unknown type. */
+  /** The chunks of an unknown type. */
   unknown: number;
-  /** Streams that were opened again. */
+  /** The number of times that the client reopened a stream. */
   reconnects: number;
-  /** Times that a stream started over. */
+  /** The number of times that a stream started over. */
   resets: number;
-  /** Saved records that were dropped: corrupt, of another version or session, or out of date. */
+  /** The saved records that the client dropped because they were corrupt, outdated, or of another version or session. */
   droppedRecords: number;
 }
 
-/** The saved record of a task that runs. Holds ids and times, never content. */
+/** The saved record of a running task. It has ids and times, but never content. */
 export interface ActiveTask {
   taskId: string;
   sessionId: string;
-  /** The long-running operation, or empty. */
+  /** The id of the long-running operation, or the empty string. */
   operationId: string;
-  /** Its tool, or empty. */
+  /** The name of the tool that started the operation, or the empty string. */
   toolName: string;
-  /** The cursor: the id of the last event that was delivered; `"0-0"` before the first. */
+  /** The cursor, which is the id of the last event that the client delivered. It is `"0-0"` before the first. */
   lastMessageId: string;
-  /** ms since the Unix epoch. */
+  /** The time at which the task started, in milliseconds since the Unix epoch. */
   startedAt: number;
 }
 
-/** Called with each chunk, in order, exactly once; never from inside a call of the app. */
+/** Receives each chunk exactly once and in order. The client never calls it from inside a call of the app. */
 export type StreamListenerFunction = (chunk: StreamChunk) => void;
 
-/** Hears more, or less. */
+/** A listener that chooses what it receives. */
 export interface StreamListenerObject {
-  /** Each chunk. */
+  /** Receives each chunk. */
   onChunk?(chunk: StreamChunk): void;
-  /** The chunks of a delivery together: at most once per frame with `delivery: "frame"`. */
+  /** Receives all chunks of one delivery together: with `delivery: "frame"` at most once per animation frame. */
   onBatch?(chunks: readonly StreamChunk[]): void;
-  /** The status changed. */
+  /** Receives each new status. */
   onStatus?(status: StreamStatus): void;
-  /** Everything so far is void; the stream starts over. */
+  /** Called when every chunk so far is void, because the stream starts over. */
   onReset?(): void;
 }
 
-/** A plain function gets `{type: "stream_reset"}` where an object's `onReset` is called. */
+/** A listener. A plain function receives the chunk `{type: "stream_reset"}` where the client calls an object's `onReset`. */
 export type StreamListener = StreamListenerFunction | StreamListenerObject;
 
-/** A message to send. */
+/** A message to send to the backend. */
 export interface StreamRequest {
-  /** The text. */
+  /** The text of the message. */
   message: string;
-  /** `false`: stored with the role assistant, and answered all the same. */
+  /** With `false` the backend stores the message with the role assistant, and answers it all the same. */
   isUserMessage?: boolean;
-  /** The page the user looks at. */
+  /** The page that the user is looking at. */
   context?: { url: string; content: string };
-  /** Names this send: repeated under the same id it starts nothing twice. Made where not given. */
+  /** The id of this message. The backend answers a repeat with the same id only once. The client creates one by default. */
   messageId?: string;
 }

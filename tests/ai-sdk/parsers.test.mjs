@@ -7,7 +7,7 @@ import { createChatStreams } from "../../dist/index.js";
 import { RejoinChatTransport } from "../../dist/ai-sdk.js";
 import { choices, orderlyAnswer, wildAnswer } from "./lib/answers.mjs";
 import { LogBackend } from "./lib/log.mjs";
-import { majors, read, streamOf } from "./lib/majors.mjs";
+import { earliest, majors, read, streamOf } from "./lib/majors.mjs";
 
 const SEEDS = Number(process.env.SEEDS ?? 40);
 const seeds = process.env.SEED ? [Number(process.env.SEED)] : Array.from({ length: SEEDS }, (_, seed) => seed);
@@ -72,16 +72,24 @@ for (const { major, ai } of majors) {
       }
     }
   });
+}
 
+/** The earliest minors get fewer seeds, and know fewer chunks than their schemas name. */
+const minors = [
+  ...majors.map((entry) => ({ ...entry, label: `ai ${entry.major}`, seeds, isFirst: false })),
+  ...earliest.map((entry) => ({ ...entry, label: `ai ${entry.major}.0.0`, seeds: seeds.slice(0, SEEDS / 4), isFirst: true })),
+];
+
+for (const { major, ai, label, seeds, isFirst } of minors) {
   for (const [kind, make] of [["an orderly", orderlyAnswer], ["any", wildAnswer]]) {
-    test(`ai ${major}: ${kind} answer, cut anywhere, ends as it does without cuts`, async () => {
+    test(`${label}: ${kind} answer, cut anywhere, ends as it does without cuts`, async () => {
       for (const seed of seeds) {
         const random = choices(seed);
         const chunks = make(random, major);
         for (const target of [major, undefined]) {
           const why = `seed ${seed}, target ${target}`;
           const whole = await answer(chunks, { cuts: [], target });
-          if (target) await assertAccepted(ai, whole, why);
+          if (target && !isFirst) await assertAccepted(ai, whole, why);
           const cuts = [1, 2, 3, 4].map(() => random.below(6));
           const message = await read(ai, streamOf(whole));
           const cut = await answer(chunks, { cuts, target });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { RejoinError, createChatStreams } from "../../dist/index.js";
 import { RejoinChatTransport } from "../../dist/ai-sdk.js";
 import { Backend, until } from "../node/lib/backend.mjs";
-import { majors, plain } from "./lib/majors.mjs";
+import { earliest, majors, plain } from "./lib/majors.mjs";
 
 /** A chat on a backend, in `session`. */
 function scene(ai, { target, prepare, storage = "memory", backend = new Backend(), ...init } = {}) {
@@ -22,12 +22,16 @@ const running = { id: "s", messages: [], active_stream: { task_id: "task-1", las
 
 /** One test for each major. */
 function each(name, run) {
-  for (const { major, ai } of majors) {
-    test(`ai ${major}: ${name}`, () => run(ai, major));
-  }
+  for (const { major, ai } of majors) test(`ai ${major}: ${name}`, () => run(ai, major, { isFirst: false }));
 }
 
-each("a message is sent by its id, and its answer shown under the id that start gives", async (ai) => {
+/** One test for each major, and for its earliest minor. */
+function everywhere(name, run) {
+  each(name, run);
+  for (const { major, ai } of earliest) test(`ai ${major}.0.0: ${name}`, () => run(ai, major, { isFirst: true }));
+}
+
+everywhere("a message is sent by its id, and its answer shown under the id that start gives", async (ai) => {
   const { backend, streams, chat } = scene(ai);
   const done = chat.sendMessage({ text: "Hello there" });
   const stream = await backend.stream();
@@ -40,7 +44,7 @@ each("a message is sent by its id, and its answer shown under the id that start 
   streams.close();
 });
 
-each("cuts are not seen: one message, one send, status streaming throughout", async (ai) => {
+everywhere("cuts are not seen: one message, one send, status streaming throughout", async (ai) => {
   const { backend, streams, chat } = scene(ai);
   const done = chat.sendMessage({ text: "hi" });
   const first = await backend.stream();
@@ -57,7 +61,7 @@ each("cuts are not seen: one message, one send, status streaming throughout", as
   streams.close();
 });
 
-each("a resume in a fresh chat, mid-text, shows the whole answer", async (ai) => {
+everywhere("a resume in a fresh chat, mid-text, shows the whole answer", async (ai) => {
   const { backend, streams, chat } = scene(ai, { backend: new Backend().answer("/sessions/s", 200, running) });
   const done = chat.resumeStream();
   const stream = await backend.stream();
@@ -71,7 +75,7 @@ each("a resume in a fresh chat, mid-text, shows the whole answer", async (ai) =>
   streams.close();
 });
 
-each("a log whose beginning is gone shows what is left of it", async (ai) => {
+everywhere("a log whose beginning is gone shows what is left of it", async (ai) => {
   const { backend, streams, chat } = scene(ai, { backend: new Backend().answer("/sessions/s", 200, running) });
   const done = chat.resumeStream();
   (await backend.stream()).text("world").send({ type: "text-end", id: "0" }, { type: "tool-input-delta", toolCallId: "c", inputTextDelta: "}" }, { type: "tool-output-available", toolCallId: "c", output: 1 }).finish();
@@ -317,7 +321,7 @@ each("provider metadata, dynamic tools, files, sources and data arrive whole", a
   streams.close();
 });
 
-each("what its major does not know is data in the message", async (ai, major) => {
+everywhere("what its major does not know is data in the message", async (ai, major) => {
   const { backend, streams, chat } = scene(ai, { target: major });
   const done = chat.sendMessage({ text: "hi" });
   (await backend.stream())
@@ -335,14 +339,16 @@ each("what its major does not know is data in the message", async (ai, major) =>
   streams.close();
 });
 
-each("blocks that a step forgot to close are closed before it finishes", async (ai) => {
-  const { backend, streams, chat } = scene(ai);
-  const done = chat.sendMessage({ text: "hi" });
-  (await backend.stream()).begin().send({ type: "start-step" }).text("one").send({ type: "finish-step" }, { type: "start-step" }).text("two").send({ type: "finish-step" }).finish();
-  await done;
-  assert.equal(chat.error, undefined);
-  assert.deepEqual(last(chat).parts.filter(({ type }) => type === "text").map(({ text, state }) => [text, state]), [["one", "done"], ["two", "done"]]);
-  streams.close();
+everywhere("blocks that a step forgot to close are closed before it finishes", async (ai, major) => {
+  for (const target of [major, undefined]) {
+    const { backend, streams, chat } = scene(ai, { target });
+    const done = chat.sendMessage({ text: "hi" });
+    (await backend.stream()).begin().send({ type: "start-step" }).text("one").send({ type: "finish-step" }, { type: "start-step" }).text("two").send({ type: "finish-step" }).finish();
+    await done;
+    assert.equal(chat.error, undefined);
+    assert.deepEqual(last(chat).parts.filter(({ type }) => type === "text").map(({ text, state }) => [text, state]), [["one", "done"], ["two", "done"]]);
+    streams.close();
+  }
 });
 
 /** The log's beginning is trimmed while the client is away: what it has is void (410), and the rest comes from 0-0. */
@@ -372,7 +378,7 @@ class Hooked extends Backend {
   fetch = async (url, init) => this.hook(url) ?? this.#fetch(url, init);
 }
 
-each("an answer that starts over as it was goes on where it stood", async (ai, major) => {
+everywhere("an answer that starts over as it was goes on where it stood", async (ai, major) => {
   for (const target of [major, undefined]) {
     const here = scene(ai, { target, backend: new Hooked() });
     await startOver(here, (stream) => stream.begin().text("Hel", "lo wor", "ld").finish());
@@ -383,10 +389,10 @@ each("an answer that starts over as it was goes on where it stood", async (ai, m
   }
 });
 
-each("an answer that starts over as another one is never shown beside what is void", async (ai, major) => {
+everywhere("an answer that starts over as another one is never shown beside what is void", async (ai, major, { isFirst }) => {
   const here = scene(ai, { target: major, backend: new Hooked() });
   await startOver(here, (stream) => stream.from(9).begin().text("Bye").finish());
-  if (major === 7) {
+  if (major === 7 && !isFirst) {
     assert.equal(here.chat.error, undefined);
     assert.deepEqual(last(here.chat).parts, [{ type: "text", text: "Bye", state: "done" }]);
   } else {
@@ -395,6 +401,29 @@ each("an answer that starts over as another one is never shown beside what is vo
     assert.equal(textOf(last(here.chat)), "Hello ");
   }
   here.streams.close();
+});
+
+everywhere("of an answer that starts over, what agrees is shown once, and what does not is taken back", async (ai, major, { isFirst }) => {
+  const here = scene(ai, { target: major, backend: new Hooked() });
+  await startOver(here, (stream) => stream.from(9).begin().text("He", "lp").finish());
+  assert.equal(textOf(last(here.chat)), major === 7 && !isFirst ? "Help" : "Hello ");
+  assert.equal(here.chat.error?.code, major === 7 && !isFirst ? undefined : "STREAM_RESET");
+  here.streams.close();
+});
+
+test("a step that the backend takes back is never shown beside what counts", async () => {
+  for (const [ai, isKnown] of [[majors[2].ai, true], [earliest[2].ai, false]]) {
+    const { backend, streams, chat } = scene(ai, { target: 7 });
+    const done = chat.sendMessage({ text: "hi" });
+    const stream = await backend.stream();
+    stream.begin().send({ type: "start-step" }).text("one");
+    await until(() => chat.messages.length === 2 && textOf(chat.messages[1]) === "one");
+    stream.send({ type: "reset-step" }).text("two").send({ type: "finish-step" }).finish();
+    await done;
+    assert.equal(chat.error?.code, isKnown ? undefined : "STREAM_RESET");
+    assert.equal(textOf(last(chat)), isKnown ? "two" : "one");
+    streams.close();
+  }
 });
 
 test("two readers of one answer: that one lets go leaves it to the other", async () => {

@@ -4,6 +4,11 @@ export const majors = await Promise.all(
   [5, 6, 7].map(async (major) => ({ major, ai: await import(`../ai-${major}/index.mjs`) })),
 );
 
+/** The earliest minor of each: what is said of a target holds for these, too. */
+export const earliest = await Promise.all(
+  [5, 6, 7].map(async (major) => ({ major, ai: await import(`../ai-${major}.0.0/index.mjs`) })),
+);
+
 /** What the majors' parsers make of chunks; throws what they throw. */
 export async function read(ai, stream) {
   let message;

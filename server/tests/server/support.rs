@@ -109,6 +109,11 @@ impl TestServer {
     }
 }
 
+/// A request with a body that says to be JSON, whatever it is.
+pub fn as_json(request: RequestBuilder, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    request.header("content-type", "application/json").body(body)
+}
+
 /// The JSON of an answer with this status.
 pub async fn json_of(request: RequestBuilder, status: StatusCode) -> Value {
     let response = request.send().await.unwrap();

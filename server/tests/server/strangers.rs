@@ -1,20 +1,19 @@
 //! What strangers may not do: pages of other sites, forged names, shapes that no client sends. One test a rule.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::process::Process;
 use crate::support::{TestServer, as_json, error_of, json_of};
 
 /// The answer to a request that no HTTP library would send.
-fn raw(server: &TestServer, request: &str) -> String {
-    let mut socket = TcpStream::connect(server.root.trim_start_matches("http://")).unwrap();
-    socket.write_all(request.as_bytes()).unwrap();
+async fn raw(server: &TestServer, request: &str) -> String {
+    let mut socket = TcpStream::connect(server.root.trim_start_matches("http://")).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
+    socket.read_to_string(&mut answer).await.unwrap();
     answer
 }
 
@@ -61,7 +60,7 @@ async fn a_name_that_was_made_to_point_here_is_not_answered() {
     for host in ["localhost:8787", "app.localhost", "127.0.0.1", "[::1]:1", "chat.example"] {
         json_of(list(host), StatusCode::OK).await;
     }
-    let open = TestServer::start(&["--listen", "0.0.0.0:0"]).await;
+    let open = TestServer::listening("0.0.0.0:0").await;
     json_of(open.get("/sessions").header("host", "chat.example"), StatusCode::OK).await;
 }
 
@@ -87,11 +86,11 @@ async fn a_target_that_is_no_path_is_a_bad_request() {
     std::fs::write(folder.path().join("index.html"), "app").unwrap();
     let server = TestServer::start(&["--www", folder.path().to_str().unwrap()]).await;
     for target in ["GET x", "GET example.com:80", "CONNECT example.com:80", "OPTIONS *"] {
-        let answer = raw(&server, &format!("{target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"));
+        let answer = raw(&server, &format!("{target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{target}: {answer}");
         assert!(answer.contains("INVALID_REQUEST"), "{target}: {answer}");
     }
-    let absolute = raw(&server, "GET http://localhost/api/chat/sessions HTTP/1.1\r\nconnection: close\r\n\r\n");
+    let absolute = raw(&server, "GET http://localhost/api/chat/sessions HTTP/1.1\r\nconnection: close\r\n\r\n").await;
     assert!(absolute.starts_with("HTTP/1.1 200 "), "{absolute}");
 }
 

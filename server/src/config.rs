@@ -1,11 +1,17 @@
 //! The flags and the environment (SERVER.md).
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
+use secrecy::SecretString;
 
 /// The reference backend of rejoin: chat tasks that outlive their readers.
+///
+/// Every flag has an environment name. A repeatable flag takes a list separated by commas there.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rejoin-server", version)]
 pub struct Config {
@@ -13,65 +19,116 @@ pub struct Config {
     #[arg(long, env = "REJOIN_LISTEN", default_value = "127.0.0.1:8787")]
     pub listen: String,
     /// Path under which the API is mounted
-    #[arg(long, default_value = "/api/chat")]
+    #[arg(long, env = "REJOIN_BASE_PATH", default_value = "/api/chat")]
     pub base_path: String,
     /// `memory`, `embedded:PATH`, `redis://…` or `rediss://…`
     #[arg(long, env = "REJOIN_STORE", default_value = "embedded:./rejoin.redb", hide_env_values = true)]
-    pub store: String,
+    pub store: SecretString,
     /// Folder of static files served at `/` [default: the built demo, if there]
-    #[arg(long)]
+    #[arg(long, env = "REJOIN_WWW")]
     pub www: Option<PathBuf>,
     /// Who answers
-    #[arg(long, value_enum, default_value = "demo")]
+    #[arg(long, env = "REJOIN_AGENT", value_enum, default_value = "demo")]
     pub agent: AgentKind,
     /// Base URL of an OpenAI-compatible endpoint, e.g. `http://localhost:11434/v1`
-    #[arg(long)]
+    #[arg(long, env = "REJOIN_OPENAI_URL")]
     pub openai_url: Option<String>,
     /// Model to ask for
-    #[arg(long)]
+    #[arg(long, env = "REJOIN_OPENAI_MODEL")]
     pub openai_model: Option<String>,
     /// Key for the endpoint, where it wants one
     #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true, hide = true)]
-    pub openai_api_key: Option<String>,
+    pub openai_api_key: Option<SecretString>,
     /// Seconds that an ended task is kept after its last use
-    #[arg(long, default_value_t = 3600)]
+    #[arg(long, env = "REJOIN_STREAM_TTL", default_value_t = 3600)]
     pub stream_ttl: u64,
     /// Milliseconds of silence on a stream until a heartbeat
-    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "REJOIN_HEARTBEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub heartbeat_ms: u64,
     /// Milliseconds without renewal after which a writer has lost its task
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "REJOIN_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub lease_ms: u64,
     /// Key of the webhook, which is closed without one
     #[arg(long, env = "CHAT_INTERNAL_API_KEY", hide_env_values = true)]
-    pub internal_api_key: Option<String>,
-    /// Secret of the HS256 tokens; without one all callers are anonymous
+    pub internal_api_key: Option<SecretString>,
+    /// Secret of HS256 tokens; with neither this nor --jwks-url all callers are anonymous
     #[arg(long, env = "REJOIN_JWT_SECRET", hide_env_values = true)]
-    pub jwt_secret: Option<String>,
-    /// Origin of another site whose pages may call (CORS); repeatable
-    #[arg(long)]
+    pub jwt_secret: Option<SecretString>,
+    /// Where the public keys of RS256, ES256 and EdDSA tokens are published (a JSON Web Key Set)
+    #[arg(long, env = "REJOIN_JWKS_URL")]
+    pub jwks_url: Option<String>,
+    /// The `iss` that every token must have
+    #[arg(long, env = "REJOIN_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// What the `aud` of every token must contain
+    #[arg(long, env = "REJOIN_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// Refuse callers without a token
+    #[arg(long, env = "REJOIN_REQUIRE_AUTH", value_parser = BoolishValueParser::new())]
+    pub require_auth: bool,
+    /// Tasks that a signed-in user may have running in this process; 0 is no limit
+    #[arg(long, env = "REJOIN_USER_TASKS", default_value_t = 20)]
+    pub user_tasks: usize,
+    /// Streams that a signed-in user may have open in this process; 0 is no limit
+    #[arg(long, env = "REJOIN_USER_STREAMS", default_value_t = 100)]
+    pub user_streams: usize,
+    /// New tasks per second that a signed-in user may begin, three times as many in a burst; 0 is no limit
+    #[arg(long, env = "REJOIN_USER_RATE", default_value_t = 5)]
+    pub user_rate: u32,
+    /// Hold anonymous callers to the same limits, per address
+    #[arg(long, env = "REJOIN_LIMIT_ADDRESSES", value_parser = BoolishValueParser::new())]
+    pub limit_addresses: bool,
+    /// Addresses of proxies whose `x-forwarded-for` is believed, as CIDR; repeatable
+    #[arg(long, env = "REJOIN_TRUSTED_PROXY", value_delimiter = ',', value_name = "CIDR", value_parser = network)]
+    pub trusted_proxy: Vec<IpNet>,
+    /// Let web pages store messages of the role assistant (`is_user_message: false`)
+    #[arg(long, env = "REJOIN_ALLOW_ASSISTANT_MESSAGES", value_parser = BoolishValueParser::new())]
+    pub allow_assistant_messages: bool,
+    /// Milliseconds for the head of a request, also between two requests on one connection
+    #[arg(long, env = "REJOIN_HEAD_TIMEOUT_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub head_timeout_ms: u64,
+    /// Milliseconds for the body of a request
+    #[arg(long, env = "REJOIN_BODY_TIMEOUT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout_ms: u64,
+    /// Milliseconds after which a reader that takes nothing is cut off
+    #[arg(long, env = "REJOIN_WRITE_TIMEOUT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub write_timeout_ms: u64,
+    /// Another address for /metrics, /livez and /readyz, which else are at the root of --listen
+    #[arg(long, env = "REJOIN_ADMIN_LISTEN")]
+    pub admin_listen: Option<String>,
+    /// Seconds that running tasks get to end after SIGTERM
+    #[arg(long, env = "REJOIN_DRAIN_SECONDS", default_value_t = 30)]
+    pub drain_seconds: u64,
+    /// Origin of another site whose pages may call (CORS), or `*` for all, without credentials; repeatable
+    #[arg(long, env = "REJOIN_ALLOW_ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
     /// Largest `message` in bytes of UTF-8
-    #[arg(long, default_value_t = 65_536)]
+    #[arg(long, env = "REJOIN_MAX_MESSAGE_BYTES", default_value_t = 65_536)]
     pub max_message_bytes: usize,
     /// Largest request body in bytes
-    #[arg(long, default_value_t = 1_048_576)]
+    #[arg(long, env = "REJOIN_MAX_BODY_BYTES", default_value_t = 1_048_576)]
     pub max_body_bytes: usize,
     /// Tasks that this process runs at most
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, env = "REJOIN_MAX_TASKS", default_value_t = 1000)]
     pub max_tasks: usize,
     /// Streams that this process serves at most
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, env = "REJOIN_MAX_STREAMS", default_value_t = 20_000)]
     pub max_streams: usize,
     /// Entries of a task's log beyond which older ones become a snapshot of merged chunks
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "REJOIN_MAX_LOG_CHUNKS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_log_chunks: u64,
     /// What is logged, as a filter of `tracing`
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log: String,
     /// How it is logged
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, env = "REJOIN_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
+}
+
+/// A network as CIDR; an address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| alone()).map_err(|_| "not an address or a network such as 10.0.0.0/8".into())
 }
 
 /// `--agent`.
@@ -101,6 +158,16 @@ impl Config {
     /// `--lease-ms`.
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    /// `--drain-seconds`.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
+    /// `--body-timeout-ms`.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
     }
 
     /// `--base-path` with one slash in front and none behind; empty is the root.
@@ -137,6 +204,35 @@ mod tests {
         for (given, mount) in [("/api/chat", "/api/chat"), ("api/chat/", "/api/chat"), ("/", ""), ("", "")] {
             assert_eq!(parsed(&["--base-path", given]).mount(), mount);
         }
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_name() {
+        use clap::CommandFactory;
+        let named =
+            [("log", "RUST_LOG"), ("internal-api-key", "CHAT_INTERNAL_API_KEY"), ("openai-api-key", "OPENAI_API_KEY")];
+        for flag in Config::command().get_arguments().filter(|flag| flag.get_long().is_some()) {
+            let long = flag.get_long().unwrap();
+            let usual = format!("REJOIN_{}", long.replace('-', "_").to_uppercase());
+            let expected =
+                named.iter().find(|(name, _)| *name == long).map_or(usual.as_str(), |(_, variable)| *variable);
+            assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(expected), "--{long}");
+        }
+    }
+
+    #[test]
+    fn no_secret_shows_where_the_configuration_is_printed() {
+        let flags = ["--store", "redis://:hunter2@cache", "--jwt-secret", "hunter2", "--internal-api-key", "hunter2"];
+        let shown = format!("{:?}", parsed(&[&flags[..], &["--openai-api-key", "hunter2"]].concat()));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_an_address_or_a_network() {
+        let config = parsed(&["--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "::1,192.0.2.7"]);
+        let networks: Vec<String> = config.trusted_proxy.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "::1/128", "192.0.2.7/32"]);
+        assert!(Config::try_parse_from(["rejoin-server", "--trusted-proxy", "proxy.example"]).is_err());
     }
 
     #[test]

@@ -1,35 +1,67 @@
 //! Every error that a request can meet, with its status and its code (PROTOCOL §1, the table of errors).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rejoin::stream::cursor::EventId;
 use serde_json::{Map, Value, json};
+use thiserror::Error;
 
 use crate::store::StoreError;
 
-/// Seconds after which a refused request may be worth another try.
-const RETRY_AFTER: &str = "1";
+/// How long a refused request should wait where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// See the module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// See the module. Its text is what the caller reads: nothing of it comes from a store, a provider or another caller.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ApiError {
+    #[error("{0}")]
     InvalidRequest(String),
+    #[error("The cursor is not `ms-seq`, `ms` or `0` in unsigned 64-bit integers.")]
     InvalidCursor,
+    #[error("{0}")]
     Unauthorized(&'static str),
+    #[error("This belongs to another user.")]
     AccessDenied,
+    #[error("Pages may not store messages of the role assistant here.")]
+    AssistantMessageRefused,
+    #[error("{0}")]
+    OriginRefused(&'static str),
+    #[error("There is no such task.")]
     TaskNotFound,
+    #[error("There is no such session.")]
     SessionNotFound,
+    #[error("There is no such operation.")]
     OperationNotFound,
+    #[error("There is nothing at this address.")]
     NotFound,
+    #[error("This address does not take that method.")]
     MethodNotAllowed,
+    #[error("The body did not come in time.")]
+    RequestTimeout,
+    #[error("A task of this session is running.")]
     TaskRunning(String),
+    #[error("The task is no longer kept.")]
     TaskExpired,
+    #[error("Entries after the cursor are gone; replay from 0-0.")]
     CursorTrimmed { task: String, first: EventId },
+    #[error("More than {0} bytes.")]
     MessageTooLarge(usize),
+    #[error("The body has to be `application/json`.")]
+    UnsupportedMediaType,
+    #[error("{0}")]
     RateLimited(&'static str),
+    #[error("You begin tasks faster than you may.")]
+    TooFast(Duration),
+    #[error("The store does not answer.")]
     StoreUnavailable,
+    #[error("The keys that tokens are checked with cannot be had.")]
+    KeysUnavailable,
+    #[error("This server is shutting down.")]
     Draining,
+    #[error("No internal API key is configured.")]
     WebhookNotConfigured,
 }
 
@@ -42,16 +74,20 @@ impl ApiError {
         match self {
             Self::InvalidRequest(_) | Self::InvalidCursor => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::AccessDenied | Self::AssistantMessageRefused | Self::OriginRefused(_) => StatusCode::FORBIDDEN,
             Self::TaskNotFound | Self::SessionNotFound | Self::OperationNotFound | Self::NotFound => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TaskRunning(_) => StatusCode::CONFLICT,
             Self::TaskExpired | Self::CursorTrimmed { .. } => StatusCode::GONE,
             Self::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::StoreUnavailable | Self::Draining | Self::WebhookNotConfigured => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RateLimited(_) | Self::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::StoreUnavailable | Self::KeysUnavailable | Self::Draining | Self::WebhookNotConfigured => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -60,40 +96,22 @@ impl ApiError {
             Self::InvalidRequest(_) => "INVALID_REQUEST",
             Self::InvalidCursor => "INVALID_CURSOR",
             Self::Unauthorized(_) => "UNAUTHORIZED",
-            Self::AccessDenied => "ACCESS_DENIED",
+            Self::AccessDenied | Self::AssistantMessageRefused => "ACCESS_DENIED",
+            Self::OriginRefused(_) => "ORIGIN_REFUSED",
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::OperationNotFound => "OPERATION_NOT_FOUND",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::TaskRunning(_) => "TASK_RUNNING",
             Self::TaskExpired => "TASK_EXPIRED",
             Self::CursorTrimmed { .. } => "CURSOR_TRIMMED",
             Self::MessageTooLarge(_) => "MESSAGE_TOO_LARGE",
-            Self::RateLimited(_) => "RATE_LIMITED",
-            Self::StoreUnavailable | Self::Draining => "STORE_UNAVAILABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::RateLimited(_) | Self::TooFast(_) => "RATE_LIMITED",
+            Self::StoreUnavailable | Self::KeysUnavailable | Self::Draining => "STORE_UNAVAILABLE",
             Self::WebhookNotConfigured => "WEBHOOK_NOT_CONFIGURED",
-        }
-    }
-
-    fn message(&self) -> String {
-        match self {
-            Self::InvalidRequest(why) => why.clone(),
-            Self::InvalidCursor => "The cursor is not `ms-seq`, `ms` or `0` in unsigned 64-bit integers.".into(),
-            Self::Unauthorized(why) | Self::RateLimited(why) => (*why).into(),
-            Self::AccessDenied => "This belongs to another user.".into(),
-            Self::TaskNotFound => "There is no such task.".into(),
-            Self::SessionNotFound => "There is no such session.".into(),
-            Self::OperationNotFound => "There is no such operation.".into(),
-            Self::NotFound => "There is nothing at this address.".into(),
-            Self::MethodNotAllowed => "This address does not take that method.".into(),
-            Self::TaskRunning(_) => "A task of this session is running.".into(),
-            Self::TaskExpired => "The task is no longer kept.".into(),
-            Self::CursorTrimmed { .. } => "Entries after the cursor are gone; replay from 0-0.".into(),
-            Self::MessageTooLarge(limit) => format!("More than {limit} bytes."),
-            Self::StoreUnavailable => "The store does not answer.".into(),
-            Self::Draining => "This server is shutting down.".into(),
-            Self::WebhookNotConfigured => "No internal API key is configured.".into(),
         }
     }
 
@@ -101,7 +119,7 @@ impl ApiError {
     pub fn detail(&self) -> Value {
         let mut detail = Map::new();
         detail.insert("code".into(), self.code().into());
-        detail.insert("message".into(), self.message().into());
+        detail.insert("message".into(), self.to_string().into());
         match self {
             Self::TaskRunning(task) => {
                 detail.insert("task_id".into(), task.as_str().into());
@@ -115,8 +133,13 @@ impl ApiError {
         detail.into()
     }
 
-    fn may_help_later(&self) -> bool {
-        matches!(self, Self::RateLimited(_) | Self::StoreUnavailable | Self::Draining)
+    /// When another try may help; `None` where none will.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooFast(after) => Some(*after),
+            Self::RateLimited(_) | Self::StoreUnavailable | Self::KeysUnavailable | Self::Draining => Some(RETRY_AFTER),
+            _ => None,
+        }
     }
 }
 
@@ -126,16 +149,43 @@ impl IntoResponse for ApiError {
         if self == Self::StoreUnavailable {
             response.extensions_mut().insert(StoreFailed);
         }
-        if self.may_help_later() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if let Some(after) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(after).into());
+        }
+        match self {
+            Self::Unauthorized(_) => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // What is left of the request is not waited for.
+            Self::RequestTimeout | Self::Draining => {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => (),
         }
         response
     }
+}
+
+/// At least one: a `Retry-After` of 0 asks for a try at once.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::warn!(?error, "the store refused a request");
         Self::StoreUnavailable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_wait_is_in_whole_seconds_and_never_too_short() {
+        for (ms, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (2500, 3)] {
+            assert_eq!(whole_seconds(Duration::from_millis(ms)), seconds);
+        }
     }
 }

@@ -1,25 +1,59 @@
 //! The binary: reads the configuration, listens, and runs until a signal comes.
 
 use clap::Parser;
-use rejoin_server::{Config, Server, init_logging};
+use rejoin_server::{Config, Server, ServerError, init_logging};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
     let config = Config::parse();
     init_logging(&config);
-    open_as_many_files_as_allowed();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let server = Server::bind(config).await?;
-    println!("listening on http://{}", server.address()?);
-    let signalled = async {
-        tokio::select! {
-            _ = terminate.recv() => (),
-            _ = tokio::signal::ctrl_c() => (),
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rejoin-server: {error}");
+            ExitCode::FAILURE
         }
-    };
-    Ok(server.run(signalled).await?)
+    }
+}
+
+async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    open_as_many_files_as_allowed();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let server = Server::bind(config).await?;
+    say_addresses(&server)?;
+    let (signalled, drains) = tokio::sync::oneshot::channel();
+    let serving = server.run(async {
+        // A sender that is gone means the same.
+        let _ = drains.await;
+    });
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        () = either(&mut terminate, &mut interrupt) => drop(signalled.send(())),
+    }
+    tokio::select! {
+        ended = serving => Ok(ended?),
+        // Whoever asks twice does not want to wait. What still runs is ended by another process, or by the next one.
+        () = either(&mut terminate, &mut interrupt) => std::process::exit(0),
+    }
+}
+
+fn say_addresses(server: &Server) -> Result<(), ServerError> {
+    println!("listening on http://{}", server.address()?);
+    if let Some(admin) = server.admin_address()? {
+        println!("for operators on http://{admin}");
+    }
+    Ok(())
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
 }
 
 /// Each stream is a file to the operating system, which allows few of them by default and more to those who ask.

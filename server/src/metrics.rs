@@ -1,174 +1,150 @@
-//! Counters of this process, as Prometheus text (SERVER.md).
+//! What this process counts, as Prometheus text (SERVER.md).
 
-use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use crate::store::Status;
 
-/// Upper bounds of the histogram's buckets, in milliseconds: ids know no finer time.
-const BOUNDS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000];
+/// The type of [`Metrics::text`].
+pub use prometheus_text::CONTENT_TYPE;
+
+/// Upper bounds of the histogram's buckets in seconds; ids know no time finer than a millisecond.
+const BOUNDS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// All that is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
-    running: AtomicI64,
-    completed: AtomicU64,
-    failed: AtomicU64,
-    cancelled: AtomicU64,
-    streams: AtomicI64,
-    streams_total: AtomicU64,
-    chunks_in: AtomicU64,
-    chunks_out: AtomicU64,
-    store_errors: AtomicU64,
-    delivered: [AtomicU64; BOUNDS.len()],
-    delivered_count: AtomicU64,
-    delivered_ms: AtomicU64,
+    registry: Registry,
+    tasks: Family<TaskLabels, Gauge>,
+    streams: Gauge,
+    streams_total: Counter,
+    chunks_in: Counter,
+    chunks_out: Counter,
+    delivered: Histogram,
+    store_errors: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskLabels {
+    status: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("rejoin"),
+            tasks: Family::default(),
+            streams: Gauge::default(),
+            streams_total: Counter::default(),
+            chunks_in: Counter::default(),
+            chunks_out: Counter::default(),
+            delivered: Histogram::new(BOUNDS),
+            store_errors: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
 }
 
 impl Metrics {
+    /// A counter's name ends with `_total` by itself.
+    fn register(&mut self) {
+        for status in [Status::Running, Status::Completed, Status::Failed, Status::Cancelled] {
+            // What has not happened yet shows as 0.
+            drop(self.tasks.get_or_create(&labels(status)));
+        }
+        let registry = &mut self.registry;
+        registry.register("tasks", "Tasks of this process: running now, and ended so far", self.tasks.clone());
+        registry.register("streams_open", "Open streams", self.streams.clone());
+        registry.register("streams", "Streams that were opened so far", self.streams_total.clone());
+        registry.register("chunks_in", "Chunks written to logs", self.chunks_in.clone());
+        registry.register("chunks_out", "Chunks sent to readers", self.chunks_out.clone());
+        registry.register("deliver_seconds", "From a chunk's id to its delivery", self.delivered.clone());
+        registry.register("store_errors", "Times that the store failed", self.store_errors.clone());
+    }
+
     /// This process writes one more task, until the result is dropped.
-    pub fn task_begun(self: &std::sync::Arc<Self>) -> Gauge {
-        Gauge::raise(self, |metrics| &metrics.running)
+    pub fn task_begun(&self) -> Raised {
+        Raised::new(self.tasks.get_or_create_owned(&labels(Status::Running)))
     }
 
     /// One more stream is open, until the result is dropped.
-    pub fn stream_opened(self: &std::sync::Arc<Self>) -> Gauge {
-        self.streams_total.fetch_add(1, Relaxed);
-        Gauge::raise(self, |metrics| &metrics.streams)
+    pub fn stream_opened(&self) -> Raised {
+        self.streams_total.inc();
+        Raised::new(self.streams.clone())
     }
 
     /// This process ended a task.
     pub fn task_ended(&self, status: Status) {
-        match status {
-            Status::Running => return,
-            Status::Completed => &self.completed,
-            Status::Failed => &self.failed,
-            Status::Cancelled => &self.cancelled,
+        if status != Status::Running {
+            self.tasks.get_or_create(&labels(status)).inc();
         }
-        .fetch_add(1, Relaxed);
     }
 
     /// Chunks went into a log.
     pub fn chunks_in(&self, number: usize) {
-        self.chunks_in.fetch_add(number as u64, Relaxed);
+        self.chunks_in.inc_by(number as u64);
     }
 
     /// Chunks went out to a reader.
     pub fn chunks_out(&self, number: usize) {
-        self.chunks_out.fetch_add(number as u64, Relaxed);
+        self.chunks_out.inc_by(number as u64);
     }
 
     /// The store refused or did not answer.
     pub fn store_error(&self) {
-        self.store_errors.fetch_add(1, Relaxed);
+        self.store_errors.inc();
     }
 
     /// A live chunk reached a reader that long after it was written.
     pub fn delivered(&self, after: Duration) {
-        let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        if let Some(bucket) = BOUNDS.iter().position(|bound| ms <= *bound) {
-            self.delivered[bucket].fetch_add(1, Relaxed);
-        }
-        self.delivered_count.fetch_add(1, Relaxed);
-        self.delivered_ms.fetch_add(ms, Relaxed);
+        self.delivered.observe(after.as_secs_f64());
     }
 
     /// The text of `GET /metrics`.
     pub fn text(&self) -> String {
-        let mut out = String::new();
-        let tasks = [
-            ("running", self.running.load(Relaxed).max(0).unsigned_abs()),
-            ("completed", self.completed.load(Relaxed)),
-            ("failed", self.failed.load(Relaxed)),
-            ("cancelled", self.cancelled.load(Relaxed)),
-        ];
-        family(&mut out, "rejoin_tasks", "gauge", "Tasks of this process: running now, and ended so far.");
-        for (status, number) in tasks {
-            line(&mut out, &format!("rejoin_tasks{{status=\"{status}\"}}"), number);
+        let mut text = String::new();
+        if let Err(error) = prometheus_text::encode(&mut text, &self.registry) {
+            tracing::error!(%error, "cannot write the metrics");
         }
-        single(
-            &mut out,
-            "rejoin_streams_open",
-            "gauge",
-            "Open streams.",
-            self.streams.load(Relaxed).max(0).unsigned_abs(),
-        );
-        let opened = self.streams_total.load(Relaxed);
-        single(&mut out, "rejoin_streams_total", "counter", "Streams that were opened so far.", opened);
-        single(&mut out, "rejoin_chunks_in_total", "counter", "Chunks written to logs.", self.chunks_in.load(Relaxed));
-        single(
-            &mut out,
-            "rejoin_chunks_out_total",
-            "counter",
-            "Chunks sent to readers.",
-            self.chunks_out.load(Relaxed),
-        );
-        self.histogram(&mut out);
-        let errors = self.store_errors.load(Relaxed);
-        single(&mut out, "rejoin_store_errors_total", "counter", "Times that the store failed.", errors);
-        out
-    }
-
-    fn histogram(&self, out: &mut String) {
-        family(out, "rejoin_deliver_seconds", "histogram", "From a chunk's id to its delivery.");
-        let mut sum = 0;
-        for (bound, bucket) in BOUNDS.iter().zip(&self.delivered) {
-            sum += bucket.load(Relaxed);
-            line(out, &format!("rejoin_deliver_seconds_bucket{{le=\"{}\"}}", seconds(*bound)), sum);
-        }
-        let count = self.delivered_count.load(Relaxed);
-        line(out, "rejoin_deliver_seconds_bucket{le=\"+Inf\"}", count);
-        line(out, "rejoin_deliver_seconds_sum", seconds(self.delivered_ms.load(Relaxed)));
-        line(out, "rejoin_deliver_seconds_count", count);
+        text
     }
 }
 
-fn seconds(ms: u64) -> f64 {
-    Duration::from_millis(ms).as_secs_f64()
+fn labels(status: Status) -> TaskLabels {
+    TaskLabels { status: status.as_str() }
 }
 
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(out, "{name} {value}");
-}
-
-fn single(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
-    family(out, name, kind, help);
-    line(out, name, value);
-}
-
-/// Holds a gauge up by one.
+/// Holds a gauge up by one until it is dropped.
 #[derive(Debug)]
-pub struct Gauge {
-    metrics: std::sync::Arc<Metrics>,
-    field: fn(&Metrics) -> &AtomicI64,
-}
+pub struct Raised(Gauge);
 
-impl Gauge {
-    fn raise(metrics: &std::sync::Arc<Metrics>, field: fn(&Metrics) -> &AtomicI64) -> Self {
-        field(metrics).fetch_add(1, Relaxed);
-        Self { metrics: metrics.clone(), field }
+impl Raised {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
     }
 }
 
-impl Drop for Gauge {
+impl Drop for Raised {
     fn drop(&mut self) {
-        (self.field)(&self.metrics).fetch_sub(1, Relaxed);
+        self.0.dec();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[test]
     fn gauges_fall_when_their_guard_goes() {
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Metrics::default();
         let open = metrics.stream_opened();
         assert!(metrics.text().contains("\nrejoin_streams_open 1\n"));
         drop(open);
@@ -185,5 +161,21 @@ mod tests {
         assert!(text.contains("rejoin_deliver_seconds_bucket{le=\"0.005\"} 1\n"), "{text}");
         assert!(text.contains("rejoin_deliver_seconds_bucket{le=\"+Inf\"} 2\n"), "{text}");
         assert!(text.contains("rejoin_deliver_seconds_sum 60.003\n"), "{text}");
+    }
+
+    #[test]
+    fn every_metric_is_there_from_the_start_and_says_what_it_is() {
+        let text = Metrics::default().text();
+        for line in [
+            "# TYPE rejoin_tasks gauge",
+            "rejoin_tasks{status=\"running\"} 0",
+            "rejoin_tasks{status=\"cancelled\"} 0",
+            "# TYPE rejoin_chunks_in_total counter",
+            "rejoin_chunks_out_total 0",
+            "# TYPE rejoin_deliver_seconds histogram",
+            "rejoin_store_errors_total 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
     }
 }

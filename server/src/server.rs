@@ -2,78 +2,91 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use secrecy::ExposeSecret;
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 
 use crate::agent::Agent;
 use crate::agent::demo::Demo;
 use crate::agent::openai::{Endpoint, OpenAi};
 use crate::auth::Auth;
 use crate::config::{AgentKind, Config};
-use crate::http::{self, App};
+use crate::http::{self, App, Deadlines, Origins, Proxies, Reach};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, Terms, WriterTerms, completions};
 use crate::store;
 
-/// How long tasks may go on after the signal to end, before they are failed.
-const GRACE: Duration = Duration::from_secs(2);
-/// When the process ends, whatever is still open.
-const LIMIT: Duration = Duration::from_millis(4500);
+/// How long connections get to end once their streams are let go and no task runs any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum ServerError {
     /// A setting that cannot work.
+    #[error("{0}")]
     Config(String),
     /// The store does not open.
+    #[error("the store does not open: {0}")]
     Store(String),
     /// The listener failed.
-    Io(std::io::Error),
+    #[error("cannot listen: {0}")]
+    Io(#[from] std::io::Error),
 }
-
-impl std::fmt::Display for ServerError {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Config(why) => write!(out, "{why}"),
-            Self::Store(why) => write!(out, "the store does not open: {why}"),
-            Self::Io(error) => write!(out, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for ServerError {}
 
 /// A server whose store is open and whose address is known.
 pub struct Server {
     listener: TcpListener,
+    admin: Option<TcpListener>,
     app: Arc<App>,
-    drain: watch::Sender<bool>,
+    phase: Phase,
+}
+
+/// The two steps of the end.
+struct Phase {
+    /// Nothing new is taken on.
+    draining: watch::Sender<bool>,
+    /// Open streams are let go.
+    released: watch::Sender<bool>,
 }
 
 impl Server {
     /// Opens the store and listens.
+    ///
+    /// # Errors
+    /// A setting that cannot work, a store that does not open, an address that is taken.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
         // Another part of the program may have chosen one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let auth = Auth::new(&config).map_err(ServerError::Config)?;
         let metrics = Arc::new(Metrics::default());
-        let registry = registry(&config, metrics.clone()).await?;
-        let listener = TcpListener::bind(&config.listen).await.map_err(ServerError::Io)?;
-        let (drain, draining) = watch::channel(false);
+        let listener = listen(&config.listen).await?;
+        let admin = match &config.admin_listen {
+            Some(admin) => Some(listen(admin).await?),
+            None => None,
+        };
+        let reach = if address_of(&listener)?.ip().is_loopback() { Reach::Loopback } else { Reach::Network };
+        warn_strangers(&config, reach);
+        let (draining, released) = (watch::channel(false), watch::channel(false));
         let app = App {
-            auth: Auth::new(config.jwt_secret.clone(), config.internal_api_key.clone()),
+            auth,
+            origins: Origins::new(&config.allow_origin, reach).map_err(ServerError::Config)?,
+            proxies: Proxies(config.trusted_proxy.clone()),
+            limits: Arc::new(Limits::new(&config)),
             streams: Arc::new(Semaphore::new(config.max_streams.min(Semaphore::MAX_PERMITS))),
             www: config.static_files(),
-            registry,
+            registry: registry(&config, metrics.clone()).await?,
             metrics,
-            draining,
-            requests: AtomicU64::new(0),
+            draining: draining.1,
+            released: released.1,
             config,
         };
-        Ok(Self { listener, app: Arc::new(app), drain })
+        let phase = Phase { draining: draining.0, released: released.0 };
+        Ok(Self { listener, admin, app: Arc::new(app), phase })
     }
 
     /// Where it listens.
@@ -81,41 +94,78 @@ impl Server {
     /// # Errors
     /// What the operating system says.
     pub fn address(&self) -> Result<SocketAddr, ServerError> {
-        self.listener.local_addr().map_err(ServerError::Io)
+        address_of(&self.listener)
     }
 
-    /// Serves until `shutdown` is done, then drains: nothing new is accepted, streams are let go, tasks are ended.
+    /// Where it listens for operators, if `--admin-listen` gives them an address of their own.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn admin_address(&self) -> Result<Option<SocketAddr>, ServerError> {
+        self.admin.as_ref().map(address_of).transpose()
+    }
+
+    /// Serves until `shutdown` is done, then drains: nothing new is taken on, and tasks are written to their end, for
+    /// `--drain-seconds` at most. Readers rejoin another process at once where there can be one, else they stay.
     ///
     /// # Errors
     /// None today; a listener that fails is waited for.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let registry = self.app.registry.clone();
-        let _background = Background::start(&registry, self.app.config.ttl(), self.app.config.lease());
-        // A chunk is small and somebody waits for it: no bytes are held back to fill a packet.
-        let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let mut stop = self.drain.subscribe();
-        let serving = axum::serve(listener, http::router(self.app)).with_graceful_shutdown(async move {
-            // A sender that is gone means the same.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
-        let serving = tokio::spawn(serving.into_future());
+        let Self { listener, admin, app, phase, .. } = self;
+        let _background = Background::start(&app);
+        let deadlines = Deadlines::new(&app.config);
+        // Operators are answered to the end.
+        let (_serve_on, never) = watch::channel(false);
+        let _admin =
+            admin.map(|admin| Task::spawn(http::serve(admin, http::admin_router(app.clone()), deadlines, never)));
+        let stop = phase.draining.subscribe();
+        let serving = tokio::spawn(http::serve(listener, http::router(app.clone()), deadlines, stop));
         shutdown.await;
         tracing::info!("draining");
-        self.drain.send_replace(true);
-        let last_steps = async {
-            registry.drain(GRACE).await;
-            serving.await
-        };
-        if tokio::time::timeout(LIMIT, last_steps).await.is_err() {
-            tracing::warn!("some connections or tasks did not end in time");
-        }
+        drain(&app, &phase, serving).await;
         Ok(())
+    }
+}
+
+async fn drain(app: &App, phase: &Phase, serving: JoinHandle<()>) {
+    phase.draining.send_replace(true);
+    if app.registry.store().kind() == "redis" {
+        phase.released.send_replace(true);
+    }
+    app.registry.drain(app.config.drain()).await;
+    phase.released.send_replace(true);
+    if tokio::time::timeout(LAST_WORDS, serving).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, ServerError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| ServerError::Config(format!("cannot listen on {address}: {error}")))
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
+    Ok(listener.local_addr()?)
+}
+
+/// Says what is fit for trying things out and not for strangers.
+fn warn_strangers(config: &Config, reach: Reach) {
+    if reach == Reach::Loopback {
+        return;
+    }
+    if config.agent == AgentKind::Demo {
+        tracing::warn!("the demo answers, which is for trying things out, and others can reach it: see --agent");
+    }
+    let is_plain = |url: &String| url.starts_with("http://");
+    if config.jwks_url.as_ref().is_some_and(is_plain) {
+        tracing::warn!("--jwks-url is not https: whoever sits in between can forge tokens");
     }
 }
 
 async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
     let terms = store::Terms { ttl: config.ttl(), lease: config.lease() };
-    let store = store::open(&config.store, terms).await.map_err(|error| ServerError::Store(error.to_string()))?;
+    let store = store::open(config.store.expose_secret(), terms).await;
+    let store = store.map_err(|error| ServerError::Store(error.to_string()))?;
     Ok(Registry::new(Terms {
         agent: agent(config)?,
         writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks },
@@ -133,29 +183,45 @@ fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
 
 fn openai(config: &Config) -> Result<OpenAi, ServerError> {
     let missing = |flag: &str| ServerError::Config(format!("--agent openai needs {flag}"));
+    let key = config.openai_api_key.as_ref().map(|key| key.expose_secret().to_owned());
     OpenAi::new(Endpoint {
         url: config.openai_url.clone().ok_or_else(|| missing("--openai-url"))?,
         model: config.openai_model.clone().ok_or_else(|| missing("--openai-model"))?,
-        key: config.openai_api_key.clone().filter(|key| !key.is_empty()),
+        key: key.filter(|key| !key.is_empty()),
     })
     .map_err(ServerError::Config)
 }
 
-/// What runs beside the requests, until it is dropped.
-struct Background(Vec<tokio::task::AbortHandle>);
+/// A task of the runtime that ends when this is dropped.
+struct Task(JoinHandle<()>);
 
-impl Background {
-    fn start(registry: &Arc<Registry>, ttl: Duration, lease: Duration) -> Self {
-        Self(vec![
-            tokio::spawn(registry.clone().reap_for_ever()).abort_handle(),
-            tokio::spawn(registry.clone().sweep_for_ever(ttl)).abort_handle(),
-            tokio::spawn(completions::consume_for_ever(registry.clone(), lease)).abort_handle(),
-        ])
+impl Task {
+    fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
     }
 }
 
-impl Drop for Background {
+impl Drop for Task {
     fn drop(&mut self) {
-        self.0.iter().for_each(tokio::task::AbortHandle::abort);
+        self.0.abort();
+    }
+}
+
+/// What runs beside the requests, until it is dropped.
+struct Background {
+    _tasks: Vec<Task>,
+}
+
+impl Background {
+    fn start(app: &App) -> Self {
+        let registry = &app.registry;
+        let mut tasks = vec![
+            Task::spawn(registry.clone().reap_for_ever()),
+            Task::spawn(registry.clone().sweep_for_ever(app.config.ttl())),
+            Task::spawn(completions::consume_for_ever(registry.clone(), app.config.lease())),
+            Task::spawn(app.limits.clone().sweep_for_ever()),
+        ];
+        tasks.extend(app.auth.jwks().map(|jwks| Task::spawn(jwks.renew_for_ever())));
+        Self { _tasks: tasks }
     }
 }

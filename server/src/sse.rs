@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::metrics::{Gauge, Metrics};
+use crate::limits::Place;
+use crate::metrics::{Metrics, Raised};
 use crate::registry::{Batch, Reader};
 
 /// Names the task of a stream (PROTOCOL §1).
@@ -29,8 +30,10 @@ pub struct Outlet {
     pub metrics: Arc<Metrics>,
     /// Counts among the open streams while it lives.
     pub _permit: OwnedSemaphorePermit,
+    /// The same, among those of its reader.
+    pub _place: Place,
     /// Turns true when streams are to be let go.
-    pub draining: watch::Receiver<bool>,
+    pub released: watch::Receiver<bool>,
 }
 
 /// The response.
@@ -55,7 +58,7 @@ struct Sender {
     reading: Reading,
     next_heartbeat: Instant,
     outlet: Outlet,
-    _gauge: Gauge,
+    _gauge: Raised,
 }
 
 enum Step {
@@ -96,8 +99,8 @@ fn read(mut reader: Box<Reader>) -> Reading {
 }
 
 /// Streams are let go. A server that is gone says so no more.
-async fn released(draining: &mut watch::Receiver<bool>) {
-    if draining.wait_for(|draining| *draining).await.is_err() {
+async fn let_go(released: &mut watch::Receiver<bool>) {
+    if released.wait_for(|released| *released).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -106,7 +109,7 @@ impl Sender {
     async fn send(mut self) -> Option<(Bytes, Step)> {
         let event = tokio::select! {
             biased;
-            () = released(&mut self.outlet.draining) => return None,
+            () = let_go(&mut self.outlet.released) => return None,
             (reader, batch) = &mut self.reading => Some((reader, batch)),
             () = tokio::time::sleep_until(self.next_heartbeat) => None,
         };

@@ -20,8 +20,8 @@ use super::page::{OnPageEvent, PageEvent, PageEvents};
 use super::storage::Storage;
 use super::tabs::{OnTabEvent, TabEvent, Tabs};
 use super::timer::Timer;
-use crate::client::{ActiveTask, Client};
 use crate::client::io::{Attempt, Effect, Input, LockMode, Millis, Page, Request, Why};
+use crate::client::{ActiveTask, Client};
 
 /// One client and what it holds of the outside world. Dropping it lets go of that.
 pub struct Driver {

@@ -1,12 +1,15 @@
-//! Request bodies: bounded, and always refused in our own words.
+//! Request bodies: bounded in size and time, and always refused in our own words.
 
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use crate::config::Config;
 use crate::error::ApiError;
 
 /// What is read and thrown away beyond the limit: a client that is still sending does not look at the answer, and one
@@ -14,24 +17,29 @@ use crate::error::ApiError;
 const PATIENCE_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The whole body.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let mut stream = body.into_data_stream();
-    let mut read = Vec::new();
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|_| ApiError::InvalidRequest("The body was cut off.".into()))?;
-        if read.len() + part.len() > limit {
-            let _ = tokio::time::timeout(PATIENCE, discard(stream)).await;
-            return Err(ApiError::MessageTooLarge(limit));
-        }
-        read.extend_from_slice(&part);
-    }
-    Ok(read.into())
+/// The body as JSON of a known shape.
+pub async fn json<T: DeserializeOwned>(body: Body, config: &Config) -> Result<T, ApiError> {
+    let bytes = read(body, config.max_body_bytes, config.body_timeout()).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| ApiError::InvalidRequest(format!("The body does not parse: {error}.")))
 }
 
-async fn discard(mut stream: axum::body::BodyDataStream) {
-    let mut discarded = 0;
-    while let Some(Ok(part)) = stream.next().await {
+/// The whole body.
+async fn read(mut body: Body, limit: usize, patience: Duration) -> Result<Bytes, ApiError> {
+    match tokio::time::timeout(patience, Limited::new(&mut body, limit).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let _ = tokio::time::timeout(PATIENCE, discard(body)).await;
+            Err(ApiError::MessageTooLarge(limit))
+        }
+        Ok(Err(_)) => Err(ApiError::InvalidRequest("The body was cut off.".into())),
+        Err(_) => Err(ApiError::RequestTimeout),
+    }
+}
+
+async fn discard(body: Body) {
+    let (mut parts, mut discarded) = (body.into_data_stream(), 0);
+    while let Some(Ok(part)) = parts.next().await {
         discarded += part.len();
         if discarded > PATIENCE_BYTES {
             return;
@@ -39,9 +47,45 @@ async fn discard(mut stream: axum::body::BodyDataStream) {
     }
 }
 
-/// The body as JSON of a known shape, whatever its content type says.
-pub async fn json<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, ApiError> {
-    let bytes = read(body, limit).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::InvalidRequest(format!("The body does not parse: {error}.")))
+/// Whether a request with these headers has a body that is not JSON. Pages of any site can send forms and plain text
+/// without being asked for leave, and JSON they cannot.
+pub fn is_of_another_type(headers: &HeaderMap) -> bool {
+    let has_length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    (has_length || headers.contains_key(header::TRANSFER_ENCODING)) && !is_json(headers)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(kind: &str) -> HeaderMap {
+        [(header::CONTENT_LENGTH, "2".parse().unwrap()), (header::CONTENT_TYPE, kind.parse().unwrap())]
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn a_body_is_json_with_parameters_and_in_any_case() {
+        for kind in ["application/json", "Application/JSON ; charset=utf-8"] {
+            assert!(!is_of_another_type(&headers(kind)), "{kind}");
+        }
+        for kind in
+            ["text/plain", "application/jsonp", "application/x-www-form-urlencoded", "text/plain; application/json"]
+        {
+            assert!(is_of_another_type(&headers(kind)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_body_needs_no_type() {
+        let empty = [(header::CONTENT_LENGTH, "0".parse().unwrap())].into_iter().collect();
+        assert!(!is_of_another_type(&HeaderMap::new()) && !is_of_another_type(&empty));
+        let chunked = [(header::TRANSFER_ENCODING, "chunked".parse().unwrap())].into_iter().collect();
+        assert!(is_of_another_type(&chunked));
+    }
 }

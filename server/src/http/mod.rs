@@ -1,36 +1,46 @@
-//! The endpoints of PROTOCOL §1, and around them what all of them share: CORS, refusal while draining, one shape of
-//! error for everything that goes wrong, also for what the framework refuses by itself.
+//! The endpoints of PROTOCOL §1, and around them what all of them share: CORS, the checks of strangers, refusal while
+//! draining, one shape of error for everything that goes wrong, also for what the framework refuses by itself.
 
+mod address;
+mod admin;
 mod body;
+mod extract;
 mod health;
 mod operations;
+mod origin;
+mod serve;
 mod sessions;
 mod tasks;
+mod trace;
 mod view;
 mod www;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use tokio::sync::{Semaphore, watch};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tower::ServiceBuilder;
 
 use crate::auth::{Auth, Caller};
 use crate::config::Config;
 use crate::error::{ApiError, StoreFailed};
+use crate::limits::{Limits, Subject};
 use crate::metrics::Metrics;
 use crate::registry::{Reader, Registry};
-use crate::sse::{self, Outlet, TASK_ID};
+use crate::sse::{self, Outlet};
 use crate::store::{Lookup, Session, SharedStore, Task};
+
+pub use address::Proxies;
+pub use admin::router as admin_router;
+pub use origin::{Origins, Reach};
+pub use serve::{Deadlines, serve};
 
 /// What every handler can reach.
 pub struct App {
@@ -39,12 +49,16 @@ pub struct App {
     /// The folder of static files.
     pub www: Option<PathBuf>,
     pub auth: Auth,
+    pub origins: Origins,
+    pub proxies: Proxies,
+    pub limits: Arc<Limits>,
     pub metrics: Arc<Metrics>,
     /// Permits for open streams.
     pub streams: Arc<Semaphore>,
+    /// Turns true when nothing new is taken on.
     pub draining: watch::Receiver<bool>,
-    /// Counts requests, to tell them apart in the log.
-    pub requests: AtomicU64,
+    /// Turns true when open streams are let go.
+    pub released: watch::Receiver<bool>,
 }
 
 type Shared = State<Arc<App>>;
@@ -55,6 +69,10 @@ impl App {
         self.registry.store()
     }
 
+    fn check_not_draining(&self) -> Result<(), ApiError> {
+        if *self.draining.borrow() { Err(ApiError::Draining) } else { Ok(()) }
+    }
+
     /// A session that this caller may reach.
     async fn session(&self, id: &str, caller: &Caller) -> Result<Session, ApiError> {
         let session = self.store().session(id).await?.ok_or(ApiError::SessionNotFound)?;
@@ -62,27 +80,28 @@ impl App {
         Ok(session)
     }
 
-    /// A task that this caller may reach: it belongs to whom its session belongs.
+    /// A task that this caller may reach: it belongs to whom its session belongs. Of a task without a session nobody
+    /// knows whose it is, so nobody gets it.
     async fn task(&self, id: &str, caller: &Caller) -> Result<Task, ApiError> {
         let task = match self.store().task(id).await? {
             Lookup::Found(task) => task,
             Lookup::Expired => return Err(ApiError::TaskExpired),
             Lookup::Missing => return Err(ApiError::TaskNotFound),
         };
-        if let Some(session) = self.store().session(&task.session_id).await? {
-            caller.check(&session)?;
-        }
+        let session = self.store().session(&task.session_id).await?.ok_or(ApiError::TaskNotFound)?;
+        caller.check(&session)?;
         Ok(task)
     }
 
     /// Room for one more stream. Asked for before anything is stored.
-    fn outlet(&self) -> Result<Outlet, ApiError> {
+    fn outlet(&self, subject: Option<&Subject>) -> Result<Outlet, ApiError> {
         let permit = self.streams.clone().try_acquire_owned();
         Ok(Outlet {
             _permit: permit.map_err(|_| ApiError::RateLimited("This server has as many streams open as it may."))?,
+            _place: self.limits.stream(subject)?,
             heartbeat: Duration::from_millis(self.config.heartbeat_ms),
             metrics: self.metrics.clone(),
-            draining: self.draining.clone(),
+            released: self.released.clone(),
         })
     }
 
@@ -91,7 +110,7 @@ impl App {
     }
 }
 
-/// All routes.
+/// All routes of the main address; those of operators too, where these have no address of their own.
 pub fn router(app: Arc<App>) -> Router {
     let mount = app.config.mount();
     let api = Router::new()
@@ -105,85 +124,37 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/operations/{id}/complete", post(operations::complete))
         .route("/config/ttl", get(health::ttl))
         .route("/health", get(health::health));
-    let root = Router::new().route("/metrics", get(health::metrics));
-    let routes = if mount.is_empty() { root.merge(api) } else { root.nest(&mount, api) };
-    routes
+    let routes = if mount.is_empty() { api } else { Router::new().nest(&mount, api) };
+    let routes = routes
         .fallback(www::serve)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(app.clone())
         .layer(middleware::from_fn_with_state(app.clone(), guard))
-        .layer(cors(&app.config.allow_origin))
+        .layer(app.origins.cors());
+    let routes = if app.config.admin_listen.is_some() { routes } else { routes.merge(admin::router(app)) };
+    routes.layer(ServiceBuilder::new().layer(trace::request_ids()).layer(trace::spans()).layer(trace::answered_ids()))
 }
 
-/// Refuses while draining, and logs each request without anything that it carries.
+/// Lets in what may come in.
 async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
-    if *app.draining.borrow() {
-        return ApiError::Draining.into_response();
-    }
-    let number = app.requests.fetch_add(1, Relaxed);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    let response = match check(&app, &request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
     if response.extensions().get::<StoreFailed>().is_some() {
         app.metrics.store_error();
     }
-    tracing::debug!(number, %method, path, status = response.status().as_u16(), "request");
     response
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    if origins.is_empty() {
-        return CorsLayer::new();
+fn check(app: &App, request: &Request) -> Result<(), ApiError> {
+    app.check_not_draining()?;
+    if !request.uri().path().starts_with('/') {
+        return Err(ApiError::InvalidRequest("The target of the request is no path.".into()));
     }
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::mirror_request()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok()))
-    };
-    CorsLayer::new()
-        .allow_origin(allowed)
-        .allow_credentials(true)
-        .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([header::RETRY_AFTER, TASK_ID, HeaderName::from_static("x-vercel-ai-ui-message-stream")])
-        .max_age(Duration::from_secs(600))
-}
-
-/// The id in a path.
-struct Id(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // What does not decode to text names nothing.
-        Path::from_request_parts(parts, state).await.map(|Path(id)| Self(id)).map_err(|_| ApiError::NotFound)
+    app.origins.check(request.method(), request.uri(), request.headers())?;
+    if request.method() == Method::POST && body::is_of_another_type(request.headers()) {
+        return Err(ApiError::UnsupportedMediaType);
     }
-}
-
-impl FromRequestParts<Arc<App>> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        app.auth.caller(&parts.headers)
-    }
-}
-
-/// The parameters of a query; of one given twice the first counts.
-struct Query(Vec<(String, String)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        axum::extract::Query::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(pairs)| Self(pairs))
-            .map_err(|_| ApiError::InvalidRequest("The query does not parse.".into()))
-    }
-}
-
-impl Query {
-    fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
+    Ok(())
 }

@@ -8,7 +8,8 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Id, Shared, body};
+use super::extract::OperationId;
+use super::{Answer, Shared, body};
 use crate::error::ApiError;
 use crate::store::{Lookup, Status, Task};
 
@@ -21,9 +22,9 @@ struct Complete {
 }
 
 /// `POST /operations/{id}/complete`.
-pub async fn complete(State(app): Shared, Id(id): Id, headers: HeaderMap, body: Body) -> Answer {
+pub async fn complete(State(app): Shared, OperationId(id): OperationId, headers: HeaderMap, body: Body) -> Answer {
     app.auth.check_api_key(&headers)?;
-    let completion: Complete = body::json(body, app.config.max_body_bytes).await?;
+    let completion: Complete = body::json(body, &app.config).await?;
     check(&completion)?;
     let task = app.store().operation(&id).await?.ok_or(ApiError::OperationNotFound)?;
     if waits_for(app.store().task(&task).await?, &id) {

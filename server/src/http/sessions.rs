@@ -10,7 +10,8 @@ use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, App, Id, Query, Shared, body, view};
+use super::extract::{Client, Query, SessionId, Visitor, is_foreign_id};
+use super::{Answer, App, Shared, body, view};
 use crate::auth::Caller;
 use crate::clock::{self, iso8601};
 use crate::error::ApiError;
@@ -19,8 +20,6 @@ use crate::store::{Message, Page, Role, Session, Task};
 
 /// How often a session is read anew when its task changes while it is read.
 const TRIES: usize = 10;
-/// The longest `message_id`.
-const LONGEST_ID: usize = 256;
 
 /// `POST /sessions`.
 pub async fn create(State(app): Shared, caller: Caller) -> Answer {
@@ -57,7 +56,7 @@ fn number(
 }
 
 /// `GET /sessions/{id}`.
-pub async fn show(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+pub async fn show(State(app): Shared, caller: Caller, SessionId(id): SessionId) -> Answer {
     let session = app.session(&id, &caller).await?;
     shown(&app, &session).await
 }
@@ -86,7 +85,7 @@ fn id_of(task: &Option<Task>) -> Option<&str> {
 }
 
 /// `PATCH /sessions/{id}/assign-user`.
-pub async fn assign(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+pub async fn assign(State(app): Shared, caller: Caller, SessionId(id): SessionId) -> Answer {
     let user = caller.user().ok_or(ApiError::Unauthorized("Sign in to claim a session."))?;
     app.session(&id, &caller).await?;
     let session = app.store().assign_session(&id, user).await?.ok_or(ApiError::SessionNotFound)?;
@@ -116,8 +115,9 @@ impl Send {
         if self.message.len() > longest {
             return Err(ApiError::MessageTooLarge(longest));
         }
-        if self.message_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > LONGEST_ID) {
-            return Err(ApiError::InvalidRequest(format!("`message_id` is empty or longer than {LONGEST_ID} bytes.")));
+        if self.message_id.as_deref().is_some_and(|id| !is_foreign_id(id)) {
+            let why = "`message_id` is empty, longer than 256 bytes, or has a brace or a control character in it.";
+            return Err(ApiError::InvalidRequest(why.into()));
         }
         Ok(Sent {
             message: self.message,
@@ -129,15 +129,23 @@ impl Send {
 }
 
 /// `POST /sessions/{id}/stream`.
-pub async fn send(State(app): Shared, caller: Caller, Id(id): Id, body: Body) -> Answer {
-    let sent: Send = body::json(body, app.config.max_body_bytes).await?;
-    let session = app.session(&id, &caller).await?;
+pub async fn send(State(app): Shared, visitor: Visitor, SessionId(id): SessionId, body: Body) -> Answer {
+    let sent: Send = body::json(body, &app.config).await?;
+    // The body may have taken its time.
+    app.check_not_draining()?;
+    let session = app.session(&id, &visitor.caller).await?;
     let sent = sent.check(app.config.max_message_bytes)?;
-    let outlet = app.outlet()?;
+    if sent.role == Role::Assistant && visitor.client == Client::Page && !app.config.allow_assistant_messages {
+        return Err(ApiError::AssistantMessageRefused);
+    }
+    let outlet = app.outlet(visitor.subject.as_ref())?;
+    let (registry, limits) = (app.registry.clone(), app.limits.clone());
     // In a task of its own: a client that goes away in between leaves no message half begun.
-    let registry = app.registry.clone();
-    let begun = tokio::spawn(async move { registry.send(&session, sent).await }).await;
-    let task = begun.map_err(|_| ApiError::StoreUnavailable)??;
+    let begun = tokio::spawn(async move {
+        let admit = || limits.task(visitor.subject.as_ref());
+        registry.send(&session, sent, admit).await
+    });
+    let task = begun.await.map_err(|_| ApiError::StoreUnavailable)??;
     match app.registry.open(&task, EventId::ZERO, Replay::Exact).await? {
         Opened::Stream(reader) => Ok(App::stream(&task, reader, outlet)),
         Opened::Nothing => Err(ApiError::TaskExpired),

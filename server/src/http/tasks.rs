@@ -7,7 +7,8 @@ use axum::response::IntoResponse;
 use rejoin::stream::cursor::EventId;
 use serde_json::json;
 
-use super::{Answer, App, Id, Query, Shared, view};
+use super::extract::{Query, TaskId, Visitor};
+use super::{Answer, App, Shared, view};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::registry::{Opened, Replay};
@@ -15,16 +16,22 @@ use crate::registry::{Opened, Replay};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// `GET /tasks/{id}`.
-pub async fn show(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+pub async fn show(State(app): Shared, caller: Caller, TaskId(id): TaskId) -> Answer {
     let task = app.task(&id, &caller).await?;
     Ok(Json(view::task(&task)).into_response())
 }
 
 /// `GET /tasks/{id}/stream`.
-pub async fn stream(State(app): Shared, caller: Caller, Id(id): Id, query: Query, headers: HeaderMap) -> Answer {
+pub async fn stream(
+    State(app): Shared,
+    visitor: Visitor,
+    TaskId(id): TaskId,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
     let cursor = cursor(&query, &headers)?;
-    app.task(&id, &caller).await?;
-    let outlet = app.outlet()?;
+    app.task(&id, &visitor.caller).await?;
+    let outlet = app.outlet(visitor.subject.as_ref())?;
     match app.registry.open(&id, cursor, replay(&query)).await? {
         Opened::Stream(reader) => Ok(App::stream(&id, reader, outlet)),
         Opened::Nothing => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -49,7 +56,7 @@ fn replay(query: &Query) -> Replay {
 }
 
 /// `POST /tasks/{id}/cancel`.
-pub async fn cancel(State(app): Shared, caller: Caller, Id(id): Id) -> Answer {
+pub async fn cancel(State(app): Shared, caller: Caller, TaskId(id): TaskId) -> Answer {
     app.task(&id, &caller).await?;
     let registry = app.registry.clone();
     let task = id.clone();

@@ -24,6 +24,7 @@ use crate::agent::{Agent, Completed, Turn};
 use crate::chunk;
 use crate::clock;
 use crate::error::ApiError;
+use crate::limits::Place;
 use crate::store::{
     Begin, Claim, Lookup, Message, NewTask, Role, Session, SharedStore, Slice, Stage, Status, StoreError, Task,
 };
@@ -86,8 +87,13 @@ impl Registry {
     }
 
     /// Begins the task that answers a message, and returns its id. A repeat returns the id of the task that answers the
-    /// message already.
-    pub async fn send(self: &Arc<Self>, session: &Session, sent: Sent) -> Result<String, ApiError> {
+    /// message already. `admit` is asked for a place, which is held while the task is written, when one is to begin.
+    pub async fn send(
+        self: &Arc<Self>,
+        session: &Session,
+        sent: Sent,
+        admit: impl FnOnce() -> Result<Place, ApiError>,
+    ) -> Result<String, ApiError> {
         if let Some(task) = self.repeated(&session.id, sent.message_id.as_deref()).await? {
             return Ok(task);
         }
@@ -97,10 +103,11 @@ impl Registry {
         if self.running.lock().len() >= self.terms.max_tasks {
             return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
         }
+        let place = admit()?;
         let history = self.store().messages(&session.id).await?;
         let new = new_task(session, &sent);
         match self.store().begin(new.clone()).await? {
-            Begin::Begun(claim) => Ok(self.start(new.task, claim, sent, history)),
+            Begin::Begun(claim) => Ok(self.start(new.task, claim, sent, history, place)),
             Begin::Repeated(task) => self.repeat(task).await,
             Begin::Busy(running) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
             Begin::NoSession => Err(ApiError::SessionNotFound),
@@ -129,11 +136,15 @@ impl Registry {
         }
     }
 
-    fn start(self: &Arc<Self>, task: Task, claim: Claim, sent: Sent, history: Vec<Message>) -> String {
+    fn start(self: &Arc<Self>, task: Task, claim: Claim, sent: Sent, history: Vec<Message>, place: Place) -> String {
         let id = task.id.clone();
-        tracing::info!(task = id, session = task.session_id, "a task begins");
+        tracing::info!(task = id, "a task begins");
         let turn = Turn { task: task.clone(), message: sent.message, context: sent.context, history, completed: None };
-        self.run(Writer::fresh(self.terms.writer.clone(), task, claim), turn);
+        let writing = self.run(Writer::fresh(self.terms.writer.clone(), task, claim), turn);
+        tokio::spawn(async move {
+            let _ = writing.await;
+            drop(place);
+        });
         id
     }
 

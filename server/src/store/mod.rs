@@ -41,7 +41,8 @@ pub async fn open(spec: &str, terms: Terms) -> Result<SharedStore> {
         None if spec == "memory" => memory::open(terms),
         Some(("embedded", path)) if !path.is_empty() => embedded::open(path.as_ref(), terms),
         Some(("redis" | "rediss", _)) => redis::open(spec, terms).await,
-        _ => Err(StoreError::Transient(format!("unknown store `{spec}`: use memory, embedded:PATH or redis://…"))),
+        // What was written may hold a password, and is not repeated.
+        _ => Err(StoreError::Transient("--store is none of memory, embedded:PATH, redis://… and rediss://…".into())),
     }
 }
 

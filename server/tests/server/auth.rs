@@ -1,8 +1,6 @@
 //! Who may reach what: tokens, owners, the webhook's key.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -11,11 +9,8 @@ use crate::support::{Stream, TestServer, error_of, json_of};
 const SECRET: &str = "the secret of these tests";
 
 fn token_of(claims: &Value) -> String {
-    let part = |text: String| URL_SAFE_NO_PAD.encode(text);
-    let signed = format!("{}.{}", part(json!({"alg": "HS256"}).to_string()), part(claims.to_string()));
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    let key = EncodingKey::from_secret(SECRET.as_bytes()).unwrap();
+    encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
 }
 
 fn token(user: &str) -> String {
@@ -113,4 +108,43 @@ async fn the_webhook_is_closed_without_a_key_and_opens_to_the_right_one() {
     error_of(complete(&open), 401, "UNAUTHORIZED").await;
     error_of(complete(&open).header("x-api-key", "kk"), 401, "UNAUTHORIZED").await;
     error_of(complete(&open).header("x-api-key", "k"), 404, "OPERATION_NOT_FOUND").await;
+}
+
+#[tokio::test]
+async fn where_a_token_is_required_only_health_the_webhook_and_preflights_do_without() {
+    let flags =
+        ["--require-auth", "--jwt-secret", SECRET, "--internal-api-key", "k", "--allow-origin", "http://a.example"];
+    let server = TestServer::start(&flags).await;
+    let session = session_of(&server, "ada").await;
+    let path = format!("/sessions/{session}");
+    let send = |path: &str| server.post(path).json(&json!({"message": "/tokens 1 /rate 0"}));
+    for request in [
+        server.post("/sessions"),
+        server.get("/sessions"),
+        server.get(&path),
+        server.get("/sessions/none"),
+        server.patch(&format!("{path}/assign-user")),
+        send(&format!("{path}/stream")),
+        server.get("/tasks/none"),
+        server.get("/tasks/none/stream"),
+        server.post("/tasks/none/cancel"),
+        server.get("/config/ttl"),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["www-authenticate"]),
+            (401, &"Bearer".parse().unwrap())
+        );
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["detail"]["code"], "UNAUTHORIZED");
+    }
+    server.show("/health").await;
+    let complete = server.post("/operations/none/complete").header("x-api-key", "k").json(&json!({"success": true}));
+    error_of(complete, 404, "OPERATION_NOT_FOUND").await;
+    let preflight = server.http.request(reqwest::Method::OPTIONS, format!("{}/api/chat{path}/stream", server.root));
+    let preflight = preflight.header("origin", "http://a.example").header("access-control-request-method", "POST");
+    assert_eq!(preflight.send().await.unwrap().status(), 200);
+    json_of(server.get("/config/ttl").bearer_auth(token("ada")), StatusCode::OK).await;
+    let stream = Stream::of(send(&format!("{path}/stream")).bearer_auth(token("ada")).send().await.unwrap());
+    stream.whole().await;
 }

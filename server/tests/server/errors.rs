@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{TestServer, error_of, json_of};
+use crate::support::{TestServer, as_json, error_of, json_of};
 
 #[tokio::test]
 async fn unknown_things_are_not_found_each_with_its_code() {
@@ -35,7 +35,7 @@ async fn bodies_that_do_not_parse_are_refused_and_store_nothing() {
         r#"{"message": "x", "context": "y"}"#,
         "\u{feff}{}",
     ] {
-        error_of(server.post(&path).body(body), 400, "INVALID_REQUEST").await;
+        error_of(as_json(server.post(&path), body), 400, "INVALID_REQUEST").await;
     }
     assert_eq!(server.show(&format!("/sessions/{session}")).await["messages"], json!([]));
 }
@@ -62,7 +62,7 @@ async fn messages_are_limited_in_bytes_and_not_in_characters() {
     let send = |message: &str| server.post(&path).json(&json!({"message": message}));
     error_of(send("01234567é9"), 413, "MESSAGE_TOO_LARGE").await;
     error_of(send(&"x".repeat(300)), 413, "MESSAGE_TOO_LARGE").await;
-    error_of(server.post(&path).body(vec![b' '; 2_000_000]), 413, "MESSAGE_TOO_LARGE").await;
+    error_of(as_json(server.post(&path), vec![b' '; 2_000_000]), 413, "MESSAGE_TOO_LARGE").await;
     assert_eq!(server.show(&format!("/sessions/{session}")).await["messages"], json!([]));
 }
 

@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to fail")]
 
+mod admin;
 mod auth;
+mod deadlines;
 mod demo;
 mod durability;
 mod errors;
+mod jwks;
+mod limits;
 mod openai;
 mod operations;
 mod process;
 mod redis;
 mod sessions;
+mod strangers;
 mod streams;
 mod support;

@@ -27,8 +27,16 @@ impl TestServer {
 
     /// A server over a store.
     pub async fn over(store: &str, flags: &[&str]) -> Self {
-        let fixed = ["rejoin-server", "--listen", "127.0.0.1:0", "--store", store];
-        let config = Config::try_parse_from(fixed.iter().chain(flags)).unwrap();
+        Self::with(&[&["--listen", "127.0.0.1:0", "--store", store], flags].concat()).await
+    }
+
+    /// A server over memory at another address than usual.
+    pub async fn listening(address: &str) -> Self {
+        Self::with(&["--listen", address, "--store", "memory"]).await
+    }
+
+    async fn with(flags: &[&str]) -> Self {
+        let config = Config::try_parse_from(["rejoin-server"].iter().chain(flags)).unwrap();
         let server = Server::bind(config).await.unwrap();
         let root = format!("http://{}", server.address().unwrap());
         let (shutdown, signal) = oneshot::channel();
@@ -107,6 +115,11 @@ impl TestServer {
         };
         tokio::time::timeout(PATIENCE, poll).await.unwrap()
     }
+}
+
+/// A request with a body that says to be JSON, whatever it is.
+pub fn as_json(request: RequestBuilder, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    request.header("content-type", "application/json").body(body)
 }
 
 /// The JSON of an answer with this status.

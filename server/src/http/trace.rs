@@ -1,0 +1,64 @@
+//! What the log says of a request: the method, the route and a number. Nothing that it carries: the ids in its path let
+//! whoever reads the log reach anonymous sessions.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue};
+use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+use uuid::Uuid;
+
+/// Tells requests apart. One that comes with a number keeps it, so that a proxy's log and ours can be read together.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest number that is kept.
+const LONGEST: usize = 64;
+
+/// Numbers requests.
+pub fn request_ids() -> SetRequestIdLayer<Numbers> {
+    SetRequestIdLayer::new(REQUEST_ID, Numbers)
+}
+
+/// Says the number in the response.
+pub fn answered_ids() -> PropagateRequestIdLayer {
+    PropagateRequestIdLayer::new(REQUEST_ID)
+}
+
+/// Makes numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers;
+
+impl MakeRequestId for Numbers {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        HeaderValue::try_from(Uuid::new_v4().to_string()).ok().map(RequestId::new)
+    }
+}
+
+type Spans = TraceLayer<SharedClassifier<ServerErrorsAsFailures>, fn(&Request) -> Span, (), Answered, (), (), ()>;
+type Answered = fn(&axum::http::Response<axum::body::Body>, std::time::Duration, &Span);
+
+/// A span around each request, and a line at its answer. The chunks of a stream get none.
+pub fn spans() -> Spans {
+    TraceLayer::new_for_http()
+        .make_span_with(span as fn(&Request) -> Span)
+        .on_request(())
+        .on_response(answered as Answered)
+        .on_body_chunk(())
+        .on_eos(())
+        .on_failure(())
+}
+
+fn span(request: &Request) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| id.len() <= LONGEST);
+    tracing::info_span!("request", method = %request.method(), route, id)
+}
+
+fn answered(response: &axum::http::Response<axum::body::Body>, latency: std::time::Duration, _: &Span) {
+    let (status, ms) = (response.status(), latency.as_millis());
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), ms, "a request failed");
+    } else {
+        tracing::debug!(status = status.as_u16(), ms, "answered");
+    }
+}

@@ -13,13 +13,11 @@ use crate::agent::Agent;
 use crate::agent::demo::Demo;
 use crate::agent::openai::{Endpoint, OpenAi};
 use crate::auth::Auth;
-use crate::completion;
 use crate::config::{AgentKind, Config};
 use crate::http::{self, App};
 use crate::metrics::Metrics;
-use crate::pen::Ink;
-use crate::registry::{Registry, Terms};
-use crate::store::{self, StoreError};
+use crate::registry::{Registry, Terms, WriterTerms, completions};
+use crate::store;
 
 /// How long tasks may go on after the signal to end, before they are failed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -117,13 +115,10 @@ impl Server {
 
 async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
     let terms = store::Terms { ttl: config.ttl(), lease: config.lease() };
-    let store = store::open(&config.store, terms).await.map_err(|error| match error {
-        StoreError::Unavailable(why) => ServerError::Store(why),
-        StoreError::Lost => ServerError::Store("another process has it".into()),
-    })?;
+    let store = store::open(&config.store, terms).await.map_err(|error| ServerError::Store(error.to_string()))?;
     Ok(Registry::new(Terms {
         agent: agent(config)?,
-        ink: Ink { store, metrics, max_log_chunks: config.max_log_chunks },
+        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks },
         lease: config.lease(),
         max_tasks: config.max_tasks,
     }))
@@ -154,7 +149,7 @@ impl Background {
         Self(vec![
             tokio::spawn(registry.clone().reap_for_ever()).abort_handle(),
             tokio::spawn(registry.clone().sweep_for_ever(ttl)).abort_handle(),
-            tokio::spawn(completion::consume_for_ever(registry.clone(), lease)).abort_handle(),
+            tokio::spawn(completions::consume_for_ever(registry.clone(), lease)).abort_handle(),
         ])
     }
 }

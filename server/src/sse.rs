@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::metrics::{Gauge, Metrics};
-use crate::stream::reader::{Batch, Reader};
+use crate::registry::{Batch, Reader};
 
 /// Names the task of a stream (PROTOCOL §1).
 pub const TASK_ID: HeaderName = HeaderName::from_static("x-task-id");

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Agent, Completed, Dialect, Emitter, Ending, Gone, Turn};
 use crate::store::Operation;
-use crate::stream::chunk::{self, Chunk, Legacy};
+use crate::chunk::{self, Chunk, Legacy};
 
 /// Deltas per second where directives are given without a rate.
 const DEFAULT_RATE: u64 = 50;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::store::{Message, Operation, Task};
-use crate::stream::chunk::{self, Chunk, Legacy};
+use crate::chunk::{self, Chunk, Legacy};
 
 /// What an agent is asked.
 #[derive(Clone, Debug)]

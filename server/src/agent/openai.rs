@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{Agent, Dialect, Emitter, Ending, Gone, Turn};
 use crate::store::{Message, Role};
-use crate::stream::chunk::{self, Chunk};
+use crate::chunk::{self, Chunk};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Silence after which an endpoint is given up: a large model on a small machine may think long before its first word.

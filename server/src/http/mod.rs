@@ -28,10 +28,9 @@ use crate::auth::{Auth, Caller};
 use crate::config::Config;
 use crate::error::{ApiError, StoreFailed};
 use crate::metrics::Metrics;
-use crate::registry::Registry;
+use crate::registry::{Reader, Registry};
+use crate::sse::{self, Outlet, TASK_ID};
 use crate::store::{Lookup, Session, SharedStore, Task};
-use crate::stream::reader::Reader;
-use crate::stream::sse::{self, Outlet, TASK_ID};
 
 /// What every handler can reach.
 pub struct App {

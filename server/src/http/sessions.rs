@@ -14,9 +14,8 @@ use super::{Answer, App, Id, Query, Shared, body, view};
 use crate::auth::Caller;
 use crate::clock::{self, iso8601};
 use crate::error::ApiError;
-use crate::registry::{Opened, Sent, fresh_id};
+use crate::registry::{Opened, Replay, Sent, fresh_id};
 use crate::store::{Message, Page, Role, Session, Task};
-use crate::stream::reader::Replay;
 
 /// How often a session is read anew when its task changes while it is read.
 const TRIES: usize = 10;

@@ -10,8 +10,7 @@ use serde_json::json;
 use super::{Answer, App, Id, Query, Shared, view};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::registry::Opened;
-use crate::stream::reader::Replay;
+use crate::registry::{Opened, Replay};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

@@ -269,7 +269,7 @@ async fn an_append_that_is_repeated_writes_once(store: Fixture) {
     let first = store.append(&claim, &chunks(&["a", "b"])).await.unwrap();
     assert_eq!(store.append(&claim, &chunks(&["a", "b"])).await.unwrap(), first);
     store.append(&at(&claim, 2), &chunks(&["c"])).await.unwrap();
-    assert_eq!(store.append(&claim, &chunks(&["a", "b"])).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&claim, &chunks(&["a", "b"])).await, Err(StoreError::Fenced));
     assert_eq!(data(&slice(&store, EventId::ZERO).await), ["a", "b", "c"]);
 }
 
@@ -279,11 +279,11 @@ async fn a_claim_that_was_taken_over_writes_nothing(store: Fixture) {
     let new = store.seize("t").await.unwrap().unwrap();
     assert_eq!((new.epoch, new.position), (2, 1));
     let old = at(&old, 1);
-    assert_eq!(store.append(&old, &chunks(&["x"])).await, Err(StoreError::Lost));
-    assert_eq!(store.finish(&old, Status::Completed, &chunks(&["x"])).await, Err(StoreError::Lost));
-    assert_eq!(store.suspend(&old, operation("o"), &chunks(&["x"])).await, Err(StoreError::Lost));
-    assert_eq!(store.trim(&old, EventId { ms: 1, seq: 0 }, Vec::new()).await, Err(StoreError::Lost));
-    assert_eq!(store.renew(&old).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&old, &chunks(&["x"])).await, Err(StoreError::Fenced));
+    assert_eq!(store.finish(&old, Status::Completed, &chunks(&["x"])).await, Err(StoreError::Fenced));
+    assert_eq!(store.suspend(&old, operation("o"), &chunks(&["x"])).await, Err(StoreError::Fenced));
+    assert_eq!(store.trim(&old, EventId { ms: 1, seq: 0 }, Vec::new()).await, Err(StoreError::Fenced));
+    assert_eq!(store.renew(&old).await, Err(StoreError::Fenced));
     store.append(&new, &chunks(&["b"])).await.unwrap();
     assert_eq!(data(&slice(&store, EventId::ZERO).await), ["a", "b"]);
 }
@@ -294,7 +294,7 @@ async fn a_task_ends_once_and_its_session_is_free(store: Fixture) {
     assert_eq!(task(&store).await.status, Status::Failed);
     let all = slice(&store, EventId::ZERO).await;
     assert_eq!((data(&all), all.status), (vec!["error", "finish"], Status::Failed));
-    assert_eq!(store.append(&at(&claim, 2), &chunks(&["x"])).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&at(&claim, 2), &chunks(&["x"])).await, Err(StoreError::Fenced));
     assert_eq!(store.seize("t").await.unwrap(), None);
     assert_eq!(store.active("s").await.unwrap(), None);
     assert!(matches!(store.begin(new_task("u", "s", "n")).await.unwrap(), Begin::Begun(_)));
@@ -302,12 +302,12 @@ async fn a_task_ends_once_and_its_session_is_free(store: Fixture) {
 
 async fn a_bell_rings_for_what_comes_after_it(store: Fixture) {
     let claim = begun(&store).await;
-    let mut bell = store.watch("t").await.unwrap();
+    let mut subscription = store.watch("t").await.unwrap();
     store.append(&claim, &chunks(&["a"])).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), bell.rung()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), subscription.notified()).await.unwrap();
     assert_eq!(data(&slice(&store, EventId::ZERO).await), ["a"]);
     store.finish(&at(&claim, 1), Status::Completed, &chunks(&["b"])).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), bell.rung()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), subscription.notified()).await.unwrap();
 }
 
 async fn a_lease_that_is_renewed_does_not_lapse(store: Fixture) {
@@ -329,7 +329,7 @@ async fn a_lapsed_task_is_reaped_once(store: Fixture) {
     let taken = eventually(|| async { store.reap("t").await.unwrap() }).await;
     assert_eq!(taken.epoch, claim.epoch + 1);
     assert_eq!(store.reap("t").await.unwrap(), None);
-    assert_eq!(store.append(&claim, &chunks(&["x"])).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&claim, &chunks(&["x"])).await, Err(StoreError::Fenced));
     store.finish(&taken, Status::Failed, &chunks(&["error"])).await.unwrap();
     tokio::time::sleep(TERMS.lease).await;
     for id in store.lapsed().await.unwrap() {
@@ -353,7 +353,7 @@ async fn a_waiting_task_holds_no_lease_and_is_resumed_once(store: Fixture) {
     let Resume::Claimed(resumed, _) = store.resume("t", "o").await.unwrap() else { panic!() };
     assert_eq!(resumed.position, 1);
     assert_eq!(store.resume("t", "o").await.unwrap(), Resume::Busy);
-    assert_eq!(store.append(&at(&claim, 1), &chunks(&["x"])).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&at(&claim, 1), &chunks(&["x"])).await, Err(StoreError::Fenced));
     store.finish(&resumed, Status::Completed, &chunks(&["end"])).await.unwrap();
     assert_eq!(store.resume("t", "o").await.unwrap(), Resume::Settled);
 }
@@ -369,7 +369,7 @@ async fn a_resumption_that_lapses_waits_again(store: Fixture) {
     })
     .await;
     assert_eq!(task(&store).await.status, Status::Running);
-    assert_eq!(store.append(&at(&dead, 2), &chunks(&["x"])).await, Err(StoreError::Lost));
+    assert_eq!(store.append(&at(&dead, 2), &chunks(&["x"])).await, Err(StoreError::Fenced));
     let Resume::Claimed(again, task) = store.resume("t", "o").await.unwrap() else { panic!() };
     assert_eq!((again.position, task.operation().unwrap().position), (2, 1));
 }

@@ -59,7 +59,7 @@ impl Deliveries {
 
 /// The number behind a delivery's id.
 pub fn number(delivery: &Delivery) -> Result<u64> {
-    delivery.id.parse().map_err(|_| StoreError::Unavailable(format!("no completion `{}`", delivery.id)))
+    delivery.id.parse().map_err(|_| StoreError::Transient(format!("no completion `{}`", delivery.id)))
 }
 
 /// Adds a completion.

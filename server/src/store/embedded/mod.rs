@@ -20,10 +20,10 @@ use parking_lot::Mutex;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use rejoin::stream::cursor::EventId;
 
-use super::bells::{Bell, Bells};
+use super::notifications::{Notifications, Subscription};
 use super::{
-    Begin, Claim, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope, Session,
-    SharedStore, Slice, Status, Store, StoreError, Task, Terms,
+    Begin, Claim, Completions, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope,
+    Session, Sessions, SharedStore, Slice, Status, Store, StoreError, Task, Tasks, Terms,
 };
 use crate::clock;
 use writer::Writer;
@@ -31,7 +31,7 @@ use writer::Writer;
 /// Opens or creates the file, and the folder that it lies in.
 pub fn open(path: &Path, terms: Terms) -> Result<SharedStore> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::Transient(error.to_string()))?;
     }
     Embedded::start(Database::create(path)?, "embedded", terms)
 }
@@ -41,7 +41,7 @@ pub struct Embedded {
     kind: &'static str,
     database: Arc<Database>,
     writer: Writer,
-    bells: Bells,
+    notifications: Notifications,
     leases: Leases,
     deliveries: completions::Deliveries,
     terms: Terms,
@@ -57,7 +57,7 @@ impl Embedded {
         let store = Self {
             kind,
             writer: Writer::start(database.clone())?,
-            bells: Bells::default(),
+            notifications: Notifications::default(),
             leases: Leases::default(),
             deliveries: completions::Deliveries::default(),
             terms,
@@ -92,13 +92,13 @@ impl Embedded {
     }
 
     /// The same for a write that readers of a task are to hear of.
-    async fn write_and_ring<T: Send + 'static>(
+    async fn write_and_notify<T: Send + 'static>(
         &self,
         task: &str,
         job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (bells, task) = (self.bells.clone(), task.to_owned());
-        self.writer.write(job, move || bells.ring(&task)).await
+        let (notifications, task) = (self.notifications.clone(), task.to_owned());
+        self.writer.write(job, move || notifications.notify(&task)).await
     }
 
     fn hold(&self, task: &str) {
@@ -137,7 +137,10 @@ impl Store for Embedded {
     async fn ping(&self) -> Result<()> {
         self.write(|_| Ok(())).await
     }
+}
 
+#[async_trait]
+impl Sessions for Embedded {
     async fn create_session(&self, session: Session) -> Result<()> {
         self.write(move |txn| sessions::create(txn, &session)).await
     }
@@ -171,7 +174,10 @@ impl Store for Embedded {
     async fn active(&self, session: &str) -> Result<Option<Task>> {
         tasks::active(&self.view()?, session)
     }
+}
 
+#[async_trait]
+impl Tasks for Embedded {
     async fn begin(&self, new: NewTask) -> Result<Begin> {
         let id = new.task.id.clone();
         let begun = self.write(move |txn| tasks::begin(txn, &new)).await?;
@@ -191,7 +197,7 @@ impl Store for Embedded {
 
     async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
         let (held, chunks) = (claim.clone(), chunks.to_vec());
-        let ids = self.write_and_ring(&claim.task, move |txn| tasks::append(txn, &held, &chunks)).await?;
+        let ids = self.write_and_notify(&claim.task, move |txn| tasks::append(txn, &held, &chunks)).await?;
         self.hold(&claim.task);
         Ok(ids)
     }
@@ -199,14 +205,14 @@ impl Store for Embedded {
     async fn finish(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
         let (held, chunks, until) = (claim.clone(), chunks.to_vec(), self.expiry());
         let ids =
-            self.write_and_ring(&claim.task, move |txn| tasks::finish(txn, &held, status, &chunks, until)).await?;
+            self.write_and_notify(&claim.task, move |txn| tasks::finish(txn, &held, status, &chunks, until)).await?;
         self.release(&claim.task);
         Ok(ids)
     }
 
     async fn suspend(&self, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
         let (held, chunks) = (claim.clone(), chunks.to_vec());
-        let ids = self.write_and_ring(&claim.task, move |txn| tasks::suspend(txn, &held, operation, &chunks)).await?;
+        let ids = self.write_and_notify(&claim.task, move |txn| tasks::suspend(txn, &held, operation, &chunks)).await?;
         self.release(&claim.task);
         Ok(ids)
     }
@@ -255,7 +261,7 @@ impl Store for Embedded {
 
     async fn trim(&self, claim: &Claim, through: EventId, snapshot: Vec<Entry>) -> Result<()> {
         let held = claim.clone();
-        self.write_and_ring(&claim.task, move |txn| tasks::trim(txn, &held, through, &snapshot)).await
+        self.write_and_notify(&claim.task, move |txn| tasks::trim(txn, &held, through, &snapshot)).await
     }
 
     async fn read(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
@@ -267,15 +273,18 @@ impl Store for Embedded {
         Ok(Lookup::Found(tasks::read(&view, &kept.task, after, limit)?))
     }
 
-    async fn watch(&self, id: &str) -> Result<Bell> {
-        Ok(self.bells.watch(id))
+    async fn watch(&self, id: &str) -> Result<Subscription> {
+        Ok(self.notifications.watch(id))
     }
 
     async fn sweep(&self) -> Result<()> {
-        self.bells.prune();
+        self.notifications.prune();
         self.write(|txn| tasks::sweep(txn, clock::now())).await
     }
+}
 
+#[async_trait]
+impl Completions for Embedded {
     async fn operation(&self, id: &str) -> Result<Option<String>> {
         tasks::of_operation(&self.view()?, id)
     }

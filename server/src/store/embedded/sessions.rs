@@ -85,15 +85,15 @@ pub fn exists(txn: &WriteTransaction, id: &str) -> Result<bool> {
 }
 
 /// Puts a session to the front of its lists.
-fn touch(txn: &WriteTransaction, id: &str, now: Millis) -> Result<()> {
+fn move_to_front(txn: &WriteTransaction, id: &str, now: Millis) -> Result<()> {
     let Some(session) = stored(txn, id)? else { return Ok(()) };
-    let touched = Session { updated_at: now.max(session.updated_at), ..session.clone() };
+    let moved = Session { updated_at: now.max(session.updated_at), ..session.clone() };
     let mut order = txn.open_table(SESSION_LISTS)?;
     for list in lists(&session) {
         order.remove((list.as_str(), session.updated_at, id))?;
-        order.insert((list.as_str(), touched.updated_at, id), ())?;
+        order.insert((list.as_str(), moved.updated_at, id), ())?;
     }
-    save(txn, &touched)
+    save(txn, &moved)
 }
 
 /// All messages of a session, in order.
@@ -138,7 +138,7 @@ pub fn put_messages(txn: &WriteTransaction, session: &str, messages: &[Message],
         txn.open_table(MESSAGES)?.insert((session, sequence), placed.as_str())?;
         txn.open_table(MESSAGE_IDS)?.insert((session, message.id.as_str()), sequence)?;
     }
-    touch(txn, session, now)
+    move_to_front(txn, session, now)
 }
 
 fn next_sequence(txn: &WriteTransaction, session: &str) -> Result<u64> {

@@ -60,12 +60,12 @@ pub fn create(txn: &WriteTransaction) -> Result<()> {
 
 /// A record as it is stored.
 pub fn encode<T: Serialize>(record: &T) -> Result<String> {
-    serde_json::to_string(record).map_err(|error| StoreError::Unavailable(format!("cannot encode a record: {error}")))
+    serde_json::to_string(record).map_err(|error| StoreError::Transient(format!("cannot encode a record: {error}")))
 }
 
 /// A stored record.
 pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| StoreError::Unavailable(format!("cannot decode a record: {error}")))
+    serde_json::from_str(text).map_err(|error| StoreError::Transient(format!("cannot decode a record: {error}")))
 }
 
 /// The record under a key.
@@ -77,7 +77,7 @@ macro_rules! unavailable {
     ($($error:ty),*) => {$(
         impl From<$error> for StoreError {
             fn from(error: $error) -> Self {
-                Self::Unavailable(error.to_string())
+                Self::Transient(error.to_string())
             }
         }
     )*};

@@ -112,7 +112,7 @@ pub fn check(view: &ReadTransaction, claim: &Claim) -> Result<()> {
 }
 
 fn holds(kept: Option<Kept>, claim: &Claim) -> Result<Kept> {
-    kept.filter(|kept| kept.runs() && kept.epoch == claim.epoch).ok_or(StoreError::Lost)
+    kept.filter(|kept| kept.runs() && kept.epoch == claim.epoch).ok_or(StoreError::Fenced)
 }
 
 /// Stores the message and the task, unless the session has the message already or is busy.
@@ -252,7 +252,7 @@ fn push(txn: &WriteTransaction, claim: &Claim, chunks: &[Arc<str>]) -> Result<Ve
         return newest(txn, id, chunks.len());
     }
     if position != claim.position {
-        return Err(StoreError::Lost);
+        return Err(StoreError::Fenced);
     }
     let mut log = txn.open_table(LOG)?;
     let mut last = EventId { ms, seq };

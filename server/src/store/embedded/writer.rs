@@ -25,7 +25,7 @@ impl Writer {
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || run(&database, receiver))
-            .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
+            .map_err(|error| StoreError::Transient(format!("cannot start a thread: {error}")))?;
         Ok(Self(sender))
     }
 
@@ -74,7 +74,7 @@ fn reply<T>(answer: &Answer<T>, outcome: Result<T>) {
 }
 
 fn stopped() -> StoreError {
-    StoreError::Unavailable("the store's writer has stopped".into())
+    StoreError::Transient("the store's writer has stopped".into())
 }
 
 fn run(database: &Database, mut jobs: mpsc::UnboundedReceiver<(Job, Done)>) {
@@ -100,7 +100,7 @@ fn commit(database: &Database, group: impl Iterator<Item = (Job, Done)>, done: &
             (Ok(txn), None) => match job(txn) {
                 Ok(finish) => done.push(finish),
                 Err(error) => {
-                    if error != StoreError::Lost {
+                    if error != StoreError::Fenced {
                         broken = Some(error.clone());
                     }
                     failed(Err(error));

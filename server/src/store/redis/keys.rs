@@ -27,13 +27,13 @@ pub fn snapshot(task: &str) -> String {
 }
 
 /// The channel on which a task's log announces that it has grown.
-pub fn bell(task: &str) -> String {
-    format!("rejoin:{{{task}}}:bell")
+pub fn channel(task: &str) -> String {
+    format!("rejoin:{{{task}}}:news")
 }
 
 /// The task behind the name of a channel.
-pub fn task_of_bell(channel: &str) -> Option<&str> {
-    channel.strip_prefix("rejoin:{")?.strip_suffix("}:bell")
+pub fn task_of_channel(channel: &str) -> Option<&str> {
+    channel.strip_prefix("rejoin:{")?.strip_suffix("}:news")
 }
 
 /// Operation → task.

@@ -5,8 +5,8 @@
 
 mod completions;
 mod connection;
-mod doorbell;
 mod keys;
+mod listener;
 mod scripts;
 mod sessions;
 mod tasks;
@@ -18,14 +18,14 @@ use ::redis::{Cmd, FromRedisValue, RedisError, ScriptInvocation};
 use async_trait::async_trait;
 use rejoin::stream::cursor::EventId;
 
-use super::bells::Bell;
+use super::notifications::Subscription;
 use super::{
-    Begin, Claim, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope, Session,
-    SharedStore, Slice, Status, Store, StoreError, Task, Terms,
+    Begin, Claim, Completions, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope,
+    Session, Sessions, SharedStore, Slice, Status, Store, StoreError, Task, Tasks, Terms,
 };
 use completions::Consumer;
 use connection::Connection;
-use doorbell::Doorbell;
+use listener::Listener;
 use scripts::Scripts;
 
 /// Connects.
@@ -33,7 +33,7 @@ pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
     let connection = Connection::open(url, Duration::ZERO).await?;
     let store = Redis {
         consumer: Consumer::open(url).await?,
-        doorbell: Doorbell::start(::redis::Client::open(url)?),
+        listener: Listener::start(::redis::Client::open(url)?),
         connection,
         scripts: Scripts::new(),
         terms,
@@ -47,14 +47,14 @@ pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
 pub struct Redis {
     connection: Connection,
     consumer: Consumer,
-    doorbell: Doorbell,
+    listener: Listener,
     scripts: Scripts,
     terms: Terms,
 }
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Transient(error.to_string())
     }
 }
 
@@ -82,7 +82,7 @@ fn millis(time: Duration) -> u64 {
 
 /// A value in Redis that this version does not understand.
 fn strange(what: &str) -> StoreError {
-    StoreError::Unavailable(format!("cannot read {what}"))
+    StoreError::Transient(format!("cannot read {what}"))
 }
 
 #[async_trait]
@@ -94,7 +94,10 @@ impl Store for Redis {
     async fn ping(&self) -> Result<()> {
         self.ask(&::redis::cmd("PING")).await
     }
+}
 
+#[async_trait]
+impl Sessions for Redis {
     async fn create_session(&self, session: Session) -> Result<()> {
         self.write_session(&session).await
     }
@@ -126,7 +129,10 @@ impl Store for Redis {
     async fn active(&self, session: &str) -> Result<Option<Task>> {
         self.running_task(session).await
     }
+}
 
+#[async_trait]
+impl Tasks for Redis {
     async fn begin(&self, new: NewTask) -> Result<Begin> {
         self.begin_task(&new).await
     }
@@ -175,15 +181,18 @@ impl Store for Redis {
         self.read_log(id, after, limit).await
     }
 
-    async fn watch(&self, id: &str) -> Result<Bell> {
-        self.doorbell.watch(id).await
+    async fn watch(&self, id: &str) -> Result<Subscription> {
+        self.listener.watch(id).await
     }
 
     async fn sweep(&self) -> Result<()> {
         // Redis removes what has expired by itself.
         Ok(())
     }
+}
 
+#[async_trait]
+impl Completions for Redis {
     async fn operation(&self, id: &str) -> Result<Option<String>> {
         self.ask(::redis::cmd("GET").arg(keys::operation(id))).await
     }

@@ -31,7 +31,7 @@ impl Redis {
     }
 
     /// Something was said in a session.
-    async fn touch(&self, id: &str) -> Result<()> {
+    async fn move_to_front(&self, id: &str) -> Result<()> {
         let now = clock::now();
         let key = keys::session(id);
         self.ask::<()>(cmd("HSET").arg(&key).arg("updated_at").arg(now)).await?;
@@ -99,7 +99,7 @@ impl Redis {
             put.arg(&message.id).arg(encode(message)?);
         }
         self.run::<()>(&put).await?;
-        self.touch(session).await
+        self.move_to_front(session).await
     }
 
     /// Inserts a message, or returns the one that has its id already.
@@ -108,14 +108,14 @@ impl Redis {
         insert.key(keys::messages(session)).arg(&message.id).arg(encode(message)?);
         let before: Option<String> = self.run(&insert).await?;
         if before.is_none() {
-            self.touch(session).await?;
+            self.move_to_front(session).await?;
         }
         before.map(|value| message_of(&value)).transpose()
     }
 }
 
 fn encode(message: &Message) -> Result<String> {
-    serde_json::to_string(message).map_err(|error| StoreError::Unavailable(error.to_string()))
+    serde_json::to_string(message).map_err(|error| StoreError::Transient(error.to_string()))
 }
 
 /// A message lies as its sequence, a space, and JSON.

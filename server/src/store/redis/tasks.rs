@@ -97,7 +97,7 @@ impl Redis {
     pub(super) async fn append_chunks(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
         let mut append = self.scripts.append.prepare_invoke();
         append.key(keys::meta(&claim.task)).key(keys::log(&claim.task));
-        append.arg(claim.epoch).arg(claim.position).arg(self.lease()).arg(keys::bell(&claim.task));
+        append.arg(claim.epoch).arg(claim.position).arg(self.lease()).arg(keys::channel(&claim.task));
         for chunk in chunks {
             append.arg(&**chunk);
         }
@@ -108,7 +108,7 @@ impl Redis {
         let id = claim.task.as_str();
         let mut finish = self.scripts.finish.prepare_invoke();
         finish.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id));
-        finish.arg(claim.epoch).arg(claim.position).arg(self.ttl()).arg(keys::bell(id)).arg(status.as_str());
+        finish.arg(claim.epoch).arg(claim.position).arg(self.ttl()).arg(keys::channel(id)).arg(status.as_str());
         for chunk in chunks {
             finish.arg(&**chunk);
         }
@@ -137,7 +137,7 @@ impl Redis {
         chunks: &[Arc<str>],
     ) -> Result<Vec<EventId>> {
         let id = claim.task.as_str();
-        let Lookup::Found(mut task) = self.look(id).await? else { return Err(StoreError::Lost) };
+        let Lookup::Found(mut task) = self.look(id).await? else { return Err(StoreError::Fenced) };
         let name = operation.id.clone();
         if task.operation().is_none_or(|last| last.id != name) {
             let position = claim.position + chunks.len() as u64;
@@ -147,7 +147,7 @@ impl Redis {
         let operations = serde_json::to_string(&task.operations).map_err(|_| strange("an operation"))?;
         let mut suspend = self.scripts.suspend.prepare_invoke();
         suspend.key(keys::meta(id)).key(keys::log(id));
-        suspend.arg(claim.epoch).arg(claim.position).arg(keys::bell(id)).arg(operations).arg(name);
+        suspend.arg(claim.epoch).arg(claim.position).arg(keys::channel(id)).arg(operations).arg(name);
         for chunk in chunks {
             suspend.arg(&**chunk);
         }
@@ -158,7 +158,7 @@ impl Redis {
         let mut renew = self.scripts.renew.prepare_invoke();
         renew.key(keys::meta(&claim.task)).arg(claim.epoch).arg(self.lease());
         if self.run::<u8>(&renew).await? == 0 {
-            return Err(StoreError::Lost);
+            return Err(StoreError::Fenced);
         }
         self.list_lease(&claim.task).await
     }
@@ -218,7 +218,7 @@ impl Redis {
         let mut trim = self.scripts.trim.prepare_invoke();
         trim.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id));
         trim.arg(claim.epoch).arg(through.to_string()).arg(next.to_string()).arg(merged);
-        if self.run::<u8>(&trim).await? == 0 { Err(StoreError::Lost) } else { Ok(()) }
+        if self.run::<u8>(&trim).await? == 0 { Err(StoreError::Fenced) } else { Ok(()) }
     }
 
     pub(super) async fn read_log(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
@@ -242,7 +242,7 @@ fn gone<T>(has_log: i64) -> Lookup<T> {
 }
 
 fn ids_of(ids: Option<Vec<String>>) -> Result<Vec<EventId>> {
-    let ids = ids.ok_or(StoreError::Lost)?;
+    let ids = ids.ok_or(StoreError::Fenced)?;
     ids.iter().map(|id| id.parse().map_err(|_| strange("an id"))).collect()
 }
 

@@ -1,6 +1,15 @@
 //! The registry of tasks: begins them, lets them be read, cancels them, and ends those whose writers are gone.
 //! A task runs here, in the registry, and never in the request that began it: it outlives its reader.
 
+mod compact;
+pub mod completions;
+mod feed;
+mod reader;
+mod store_contact;
+mod transcript;
+mod turn;
+mod writer;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +21,18 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::agent::{Agent, Completed, Turn};
+use crate::chunk;
 use crate::clock;
 use crate::error::ApiError;
-use crate::feed::Feeds;
-use crate::pen::{Ink, Lost, Pen};
 use crate::store::{
     Begin, Claim, Lookup, Message, NewTask, Role, Session, SharedStore, Slice, Stage, Status, StoreError, Task,
 };
-use crate::stream::chunk;
-use crate::stream::reader::{Reader, Replay};
-use crate::touch::Touch;
-use crate::writer::{self, Orders};
+use feed::Feeds;
+pub use reader::{Batch, Reader, Replay};
+use store_contact::StoreContact;
+use turn::Orders;
+pub use writer::WriterTerms;
+use writer::{Fenced, Writer};
 
 /// Entries read when a stream is opened.
 const OPENING: usize = 512;
@@ -41,7 +51,7 @@ pub struct Sent {
 /// What a registry needs.
 pub struct Terms {
     pub agent: Arc<dyn Agent>,
-    pub ink: Ink,
+    pub writer: WriterTerms,
     pub lease: Duration,
     pub max_tasks: usize,
 }
@@ -66,13 +76,13 @@ pub enum Opened {
 impl Registry {
     /// Runs nothing yet.
     pub fn new(terms: Terms) -> Arc<Self> {
-        let feeds = Feeds::new(terms.ink.store.clone());
+        let feeds = Feeds::new(terms.writer.store.clone());
         Arc::new(Self { terms, feeds, running: Mutex::default(), ended: watch::channel(()).0 })
     }
 
     /// The store.
     pub fn store(&self) -> &SharedStore {
-        &self.terms.ink.store
+        &self.terms.writer.store
     }
 
     /// Begins the task that answers a message, and returns its id. A repeat returns the id of the task that answers the
@@ -123,16 +133,17 @@ impl Registry {
         let id = task.id.clone();
         tracing::info!(task = id, session = task.session_id, "a task begins");
         let turn = Turn { task: task.clone(), message: sent.message, context: sent.context, history, completed: None };
-        self.run(Pen::fresh(self.terms.ink.clone(), task, claim), turn);
+        self.run(Writer::fresh(self.terms.writer.clone(), task, claim), turn);
         id
     }
 
     /// Goes on with a task after its operation, and returns when that turn is over.
     pub async fn go_on(self: &Arc<Self>, task: Task, claim: Claim, result: Value) -> Result<(), ApiError> {
         let turn = self.turn_after(&task, result).await?;
-        let pen = Pen::recover(self.terms.ink.clone(), task, claim).await.map_err(|Lost| ApiError::TaskNotFound)?;
+        let writer =
+            Writer::recover(self.terms.writer.clone(), task, claim).await.map_err(|Fenced| ApiError::TaskNotFound)?;
         // A writer that fails has lost the task; who has it now answers for it.
-        let _ = self.run(pen, turn).await;
+        let _ = self.run(writer, turn).await;
         Ok(())
     }
 
@@ -147,14 +158,14 @@ impl Registry {
     }
 
     /// Writes a task until its turn is over, in a task of the runtime of its own.
-    fn run(self: &Arc<Self>, pen: Pen, turn: Turn) -> tokio::task::JoinHandle<()> {
-        let id = pen.task().id.clone();
+    fn run(self: &Arc<Self>, writer: Writer, turn: Turn) -> tokio::task::JoinHandle<()> {
+        let id = writer.task().id.clone();
         let (orders, obey) = watch::channel(Orders::Write);
         self.running.lock().insert(id.clone(), orders);
         let registry = self.clone();
         tokio::spawn(async move {
-            let gauge = registry.terms.ink.metrics.task_begun();
-            writer::write(pen, turn, registry.terms.agent.clone(), registry.terms.lease / 3, obey).await;
+            let gauge = registry.terms.writer.metrics.task_begun();
+            turn::write(writer, turn, registry.terms.agent.clone(), registry.terms.lease / 3, obey).await;
             registry.running.lock().remove(&id);
             drop(gauge);
             registry.ended.send_replace(());
@@ -198,12 +209,12 @@ impl Registry {
     }
 
     /// Ends a task that was taken from its writer.
-    async fn end(&self, task: Task, claim: Claim, status: Status, last: Arc<str>) -> Result<(), Lost> {
-        Pen::recover(self.terms.ink.clone(), task, claim).await?.finish(status, Some(last)).await
+    async fn end(&self, task: Task, claim: Claim, status: Status, last: Arc<str>) -> Result<(), Fenced> {
+        Writer::recover(self.terms.writer.clone(), task, claim).await?.finish(status, Some(last)).await
     }
 
     /// Fails a task for good, whoever writes it.
-    pub async fn fail(&self, task: Task, claim: Claim, error: Arc<str>) -> Result<(), Lost> {
+    pub async fn fail(&self, task: Task, claim: Claim, error: Arc<str>) -> Result<(), Fenced> {
         self.end(task, claim, Status::Failed, error).await
     }
 
@@ -234,19 +245,19 @@ impl Registry {
 
     /// Ends tasks whose lease ran out, for ever.
     ///
-    /// A lease is believed to have run out only by one who has been in touch with the store, without a gap, for as long
+    /// A lease is believed to have run out only by one who has been in contact with the store, without a gap, for as long
     /// as a lease: after an outage, or a sleep of this machine, the writers get that time to renew.
     pub async fn reap_for_ever(self: Arc<Self>) {
         let every = (self.terms.lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(500));
-        let mut touch = Touch::begun(self.terms.lease, every, Instant::now());
+        let mut contact = StoreContact::begun(self.terms.lease, every, Instant::now());
         loop {
             let asked = Instant::now();
             match self.store().lapsed().await {
-                Ok(lapsed) if touch.is_steady(asked, Instant::now()) => self.reap(lapsed).await,
+                Ok(lapsed) if contact.is_steady(asked, Instant::now()) => self.reap(lapsed).await,
                 Ok(_) => (),
                 Err(error) => {
-                    touch.lost(Instant::now());
-                    self.terms.ink.metrics.store_error();
+                    contact.lost(Instant::now());
+                    self.terms.writer.metrics.store_error();
                     tracing::warn!(?error, "cannot look for tasks without a writer");
                 }
             }

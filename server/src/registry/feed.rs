@@ -13,7 +13,7 @@ use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::store::{Bell, Entry, Lookup, Result, SharedStore, Slice, Status};
+use crate::store::{Entry, Lookup, Result, SharedStore, Slice, Status, Subscription};
 
 /// What is shared at most, per task; readers further behind read from the store.
 const MOST_FRAMES: usize = 512;
@@ -94,14 +94,14 @@ impl Feeds {
         if let Some(feed) = self.open.lock().get(task).and_then(Weak::upgrade) {
             return Ok(feed);
         }
-        let bell = self.store.watch(task).await?;
+        let subscription = self.store.watch(task).await?;
         let newest = EventId { ms: u64::MAX, seq: u64::MAX };
         let tail = Tail::at(self.store.read(task, newest, 1).await?);
         let mut open = self.open.lock();
         if let Some(feed) = open.get(task).and_then(Weak::upgrade) {
             return Ok(feed);
         }
-        let feed = Arc::new(Feed::start(self.store.clone(), task.to_owned(), tail, bell));
+        let feed = Arc::new(Feed::start(self.store.clone(), task.to_owned(), tail, subscription));
         open.insert(task.to_owned(), Arc::downgrade(&feed));
         if open.len() > 64 && open.len().is_power_of_two() {
             open.retain(|_, feed| feed.strong_count() > 0);
@@ -111,10 +111,10 @@ impl Feeds {
 }
 
 impl Feed {
-    fn start(store: SharedStore, task: String, tail: Tail, bell: Bell) -> Self {
+    fn start(store: SharedStore, task: String, tail: Tail, subscription: Subscription) -> Self {
         let tail = Arc::new(Mutex::new(tail));
         let (announce, news) = watch::channel(());
-        let pump = tokio::spawn(pump(store, task, tail.clone(), bell, announce)).abort_handle();
+        let pump = tokio::spawn(pump(store, task, tail.clone(), subscription, announce)).abort_handle();
         Self { tail, news, pump }
     }
 
@@ -197,8 +197,14 @@ fn state_of(status: Status) -> State {
     if status == Status::Running { State::Live } else { State::Ended }
 }
 
-/// Reads what is new after each ring, until the task ends.
-async fn pump(store: SharedStore, task: String, tail: Arc<Mutex<Tail>>, mut bell: Bell, announce: watch::Sender<()>) {
+/// Reads what is new after each notify, until the task ends.
+async fn pump(
+    store: SharedStore,
+    task: String,
+    tail: Arc<Mutex<Tail>>,
+    mut subscription: Subscription,
+    announce: watch::Sender<()>,
+) {
     loop {
         let cursor = tail.lock().last;
         let (state, caught_up) = match store.read(&task, cursor, PAGE).await {
@@ -222,7 +228,7 @@ async fn pump(store: SharedStore, task: String, tail: Arc<Mutex<Tail>>, mut bell
             return;
         }
         if caught_up {
-            bell.rung().await;
+            subscription.notified().await;
         }
     }
 }

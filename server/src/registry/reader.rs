@@ -7,8 +7,8 @@ use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 
-use crate::compact::Compactor;
-use crate::feed::{Feed, Feeds, Frame, Live};
+use super::compact::Compactor;
+use super::feed::{Feed, Feeds, Frame, Live};
 use crate::store::{Entry, Lookup, SharedStore, Slice, Status};
 
 /// Entries per read of the store.

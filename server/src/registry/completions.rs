@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Registry;
 use crate::agent::Dialect;
 use crate::error::ApiError;
-use crate::registry::Registry;
 use crate::store::{Delivery, MAX_DELIVERIES, Resume, SharedStore, StoreError};
 
 /// Between tries while the store is away.

@@ -1,20 +1,20 @@
-//! How long this process has been in touch with the store. Whoever was not, for whatever reason, cannot tell a writer that
+//! How long this process has been in contact with the store. Whoever was not, for whatever reason, cannot tell a writer that
 //! is gone from one that could not renew its lease either (PROTOCOL §6, writer).
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether this process has been in touch with the store without a gap.
-pub struct Touch {
+/// Whether this process has been in contact with the store without a gap.
+pub struct StoreContact {
     lease: Duration,
     every: Duration,
     last: Instant,
     steady_from: Instant,
 }
 
-impl Touch {
-    /// In touch from now on.
+impl StoreContact {
+    /// In contact from now on.
     pub fn begun(lease: Duration, every: Duration, now: Instant) -> Self {
         Self { lease, every, last: now, steady_from: now }
     }
@@ -44,22 +44,22 @@ mod tests {
     fn after_a_gap_writers_get_a_lease_of_time_before_they_are_believed_lost() {
         let (lease, every) = (Duration::from_secs(2), Duration::from_millis(500));
         let mut now = Instant::now();
-        let mut touch = Touch::begun(lease, every, now);
-        assert!(touch.is_steady(now, now));
+        let mut contact = StoreContact::begun(lease, every, now);
+        assert!(contact.is_steady(now, now));
         now += Duration::from_secs(5);
-        assert!(!touch.is_steady(now, now));
+        assert!(!contact.is_steady(now, now));
         for _ in 0..3 {
             now += every;
-            assert!(!touch.is_steady(now, now));
+            assert!(!contact.is_steady(now, now));
         }
         now += every;
-        assert!(touch.is_steady(now, now));
+        assert!(contact.is_steady(now, now));
     }
 
     #[test]
     fn an_answer_that_took_long_is_a_gap_too() {
         let now = Instant::now();
-        let mut touch = Touch::begun(Duration::from_secs(2), Duration::from_millis(500), now);
-        assert!(!touch.is_steady(now, now + Duration::from_secs(1)));
+        let mut contact = StoreContact::begun(Duration::from_secs(2), Duration::from_millis(500), now);
+        assert!(!contact.is_steady(now, now + Duration::from_secs(1)));
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
+use super::writer::{Fenced, Writer};
 use crate::agent::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::pen::{Lost, Pen};
+use crate::chunk::{self, Chunk};
 use crate::store::Status;
-use crate::stream::chunk::{self, Chunk};
 
 /// Chunks that may wait for the log before the agent has to.
 const BACKLOG: usize = 256;
@@ -45,59 +45,59 @@ enum Stop {
 
 /// Writes until the turn is over, the claim is lost, or other orders come.
 pub async fn write(
-    mut pen: Pen,
+    mut writer: Writer,
     turn: Turn,
     agent: Arc<dyn Agent>,
     renew: Duration,
     mut orders: watch::Receiver<Orders>,
 ) {
-    if turn.completed.is_none() && open(&mut pen).await.is_err() {
+    if turn.completed.is_none() && open(&mut writer).await.is_err() {
         return;
     }
-    let work = begin(&pen, turn, agent);
-    let id = pen.task().id.clone();
-    match transcribe(&mut pen, work, renew, &mut orders).await {
+    let work = begin(&writer, turn, agent);
+    let id = writer.task().id.clone();
+    match transcribe(&mut writer, work, renew, &mut orders).await {
         Ok(stop) => {
-            if close(pen, stop).await.is_err() {
+            if close(writer, stop).await.is_err() {
                 tracing::info!(task = id, "the task was taken over at its end");
             }
         }
-        Err(Lost) => tracing::info!(task = id, "the task was taken over"),
+        Err(Fenced) => tracing::info!(task = id, "the task was taken over"),
     }
 }
 
-async fn open(pen: &mut Pen) -> Result<(), Lost> {
-    let task = pen.task();
+async fn open(writer: &mut Writer) -> Result<(), Fenced> {
+    let task = writer.task();
     let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
-    pen.append(&[start]).await
+    writer.append(&[start]).await
 }
 
-fn begin(pen: &Pen, turn: Turn, agent: Arc<dyn Agent>) -> Work {
+fn begin(writer: &Writer, turn: Turn, agent: Arc<dyn Agent>) -> Work {
     let (sender, chunks) = mpsc::channel(BACKLOG);
-    let written = turn.completed.as_ref().map_or(0, |completed| pen.position() - completed.operation.position);
+    let written = turn.completed.as_ref().map_or(0, |completed| writer.position() - completed.operation.position);
     let out = Emitter::new(sender, written);
     Work { chunks, agent: tokio::spawn(async move { agent.answer(turn, out).await }) }
 }
 
 /// Writes down all that waits in one step, so that a slow store gets fewer and larger writes.
 async fn transcribe(
-    pen: &mut Pen,
+    writer: &mut Writer,
     mut work: Work,
     renew: Duration,
     orders: &mut watch::Receiver<Orders>,
-) -> Result<Stop, Lost> {
+) -> Result<Stop, Fenced> {
     let mut renewal = tokio::time::interval_at(tokio::time::Instant::now() + renew, renew);
     let mut waiting = Vec::new();
     loop {
         tokio::select! {
             biased;
             ordered = other_orders(orders) => return Ok(Stop::Ordered(ordered)),
-            _ = renewal.tick() => pen.renew().await?,
+            _ = renewal.tick() => writer.renew().await?,
             number = work.chunks.recv_many(&mut waiting, BACKLOG) => {
                 if number == 0 {
                     return Ok(Stop::Said((&mut work.agent).await));
                 }
-                pen.append(&waiting).await?;
+                writer.append(&waiting).await?;
                 waiting.clear();
             }
         }
@@ -108,16 +108,16 @@ async fn other_orders(orders: &mut watch::Receiver<Orders>) -> Orders {
     orders.wait_for(|orders| *orders != Orders::Write).await.map_or(Orders::Drop, |orders| *orders)
 }
 
-async fn close(pen: Pen, stop: Stop) -> Result<(), Lost> {
+async fn close(writer: Writer, stop: Stop) -> Result<(), Fenced> {
     match stop {
-        Stop::Said(Ok(Ok(Ending::Completed))) => pen.finish(Status::Completed, None).await,
-        Stop::Said(Ok(Ok(Ending::Failed(error)))) => pen.finish(Status::Failed, Some(error)).await,
-        Stop::Said(Ok(Ok(Ending::Waiting(operation, started)))) => pen.suspend(operation, started).await,
+        Stop::Said(Ok(Ok(Ending::Completed))) => writer.finish(Status::Completed, None).await,
+        Stop::Said(Ok(Ok(Ending::Failed(error)))) => writer.finish(Status::Failed, Some(error)).await,
+        Stop::Said(Ok(Ok(Ending::Waiting(operation, started)))) => writer.suspend(operation, started).await,
         Stop::Said(Ok(Err(Gone)) | Err(_)) => {
             let error = Dialect::AiSdk.error("AGENT_FAILED", "The agent stopped without an answer.");
-            pen.finish(Status::Failed, Some(error)).await
+            writer.finish(Status::Failed, Some(error)).await
         }
-        Stop::Ordered(Orders::Interrupt) => pen.finish(Status::Failed, Some(chunk::interrupted())).await,
-        Stop::Ordered(Orders::Drop | Orders::Write) => Err(Lost),
+        Stop::Ordered(Orders::Interrupt) => writer.finish(Status::Failed, Some(chunk::interrupted())).await,
+        Stop::Ordered(Orders::Drop | Orders::Write) => Err(Fenced),
     }
 }

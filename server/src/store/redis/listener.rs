@@ -1,5 +1,5 @@
-//! The doorbell: one subscription connection per process hears for all logs that are followed here, whatever the number
-//! of readers. A ring only says that a log has grown; what is new is read with a cursor, so a ring that is lost while
+//! The listener: one subscription connection per process hears for all logs that are followed here, whatever the number
+//! of readers. A notify only says that a log has grown; what is new is read with a cursor, so a notify that is lost while
 //! the connection is away costs nothing: when it is back, everyone looks.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use redis::aio::{PubSubSink, PubSubStream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::keys;
-use crate::store::bells::{Bell, Bells};
+use crate::store::notifications::{Notifications, Subscription};
 use crate::store::{Result, StoreError};
 
 /// How long Redis may take to connect or to confirm.
@@ -23,52 +23,52 @@ const ROUND: Duration = Duration::from_secs(5);
 /// Channels per command when all are subscribed anew.
 const AT_ONCE: usize = 500;
 
-/// Asks the hearing task to listen for a task's channel, and to say when it does.
+/// Asks the listening task to listen for a task's channel, and to say when it does.
 struct Listen {
     task: String,
-    heard: oneshot::Sender<()>,
+    confirm: oneshot::Sender<()>,
 }
 
 /// See the module.
-pub struct Doorbell {
-    bells: Bells,
+pub struct Listener {
+    notifications: Notifications,
     requests: mpsc::UnboundedSender<Listen>,
-    hearing: tokio::task::AbortHandle,
+    listening: tokio::task::AbortHandle,
 }
 
-impl Doorbell {
+impl Listener {
     /// Starts listening.
     pub fn start(client: Client) -> Self {
-        let bells = Bells::default();
+        let notifications = Notifications::default();
         let (requests, asked) = mpsc::unbounded_channel();
-        let hearing = tokio::spawn(hear(client, bells.clone(), asked)).abort_handle();
-        Self { bells, requests, hearing }
+        let listening = tokio::spawn(listen(client, notifications.clone(), asked)).abort_handle();
+        Self { notifications, requests, listening }
     }
 
-    /// Hears every ring from when this returns.
-    pub async fn watch(&self, task: &str) -> Result<Bell> {
-        let bell = self.bells.watch(task);
-        let (heard, confirmed) = oneshot::channel();
-        let away = || StoreError::Unavailable("the subscription connection is away".into());
-        self.requests.send(Listen { task: task.into(), heard }).map_err(|_| away())?;
+    /// Hears every notify from when this returns.
+    pub async fn watch(&self, task: &str) -> Result<Subscription> {
+        let subscription = self.notifications.watch(task);
+        let (confirm, confirmed) = oneshot::channel();
+        let away = || StoreError::Transient("the subscription connection is away".into());
+        self.requests.send(Listen { task: task.into(), confirm }).map_err(|_| away())?;
         let confirmed = tokio::time::timeout(PATIENCE, confirmed).await;
-        confirmed.ok().and_then(|confirmed| confirmed.ok()).map(|()| bell).ok_or_else(away)
+        confirmed.ok().and_then(|confirmed| confirmed.ok()).map(|()| subscription).ok_or_else(away)
     }
 }
 
-impl Drop for Doorbell {
+impl Drop for Listener {
     fn drop(&mut self) {
-        self.hearing.abort();
+        self.listening.abort();
     }
 }
 
 /// Connects again and again.
-async fn hear(client: Client, bells: Bells, mut asked: mpsc::UnboundedReceiver<Listen>) {
+async fn listen(client: Client, notifications: Notifications, mut asked: mpsc::UnboundedReceiver<Listen>) {
     loop {
         if let Ok(Ok(connection)) = tokio::time::timeout(PATIENCE, client.get_async_pubsub()).await {
             let (sink, stream) = connection.split();
-            let ear = Ear { sink, bells: bells.clone(), listened: HashSet::new() };
-            if ear.listen(stream, &mut asked).await.is_none() {
+            let listening = Listening { sink, notifications: notifications.clone(), listened: HashSet::new() };
+            if listening.listen(stream, &mut asked).await.is_none() {
                 return;
             }
             tracing::warn!("the subscription connection was lost");
@@ -78,28 +78,28 @@ async fn hear(client: Client, bells: Bells, mut asked: mpsc::UnboundedReceiver<L
 }
 
 /// One connection's life.
-struct Ear {
+struct Listening {
     sink: PubSubSink,
-    bells: Bells,
+    notifications: Notifications,
     listened: HashSet<String>,
 }
 
 /// The connection is lost.
 struct Lost;
 
-impl Ear {
+impl Listening {
     /// Until the connection is lost; `None` when nobody will ever ask again.
     async fn listen(mut self, mut stream: PubSubStream, asked: &mut mpsc::UnboundedReceiver<Listen>) -> Option<Lost> {
-        let all = self.bells.watched();
+        let all = self.notifications.watched();
         if self.subscribe(all).await.is_err() {
             return Some(Lost);
         }
-        self.bells.ring_all();
+        self.notifications.notify_all();
         let mut round = tokio::time::interval(ROUND);
         loop {
             let outcome = tokio::select! {
                 message = stream.next() => match message {
-                    Some(message) => self.ring(message.get_channel_name()),
+                    Some(message) => self.notify(message.get_channel_name()),
                     None => Err(Lost),
                 },
                 request = asked.recv() => self.answer(request?).await,
@@ -111,9 +111,9 @@ impl Ear {
         }
     }
 
-    fn ring(&self, channel: &str) -> std::result::Result<(), Lost> {
-        if let Some(task) = keys::task_of_bell(channel) {
-            self.bells.ring(task);
+    fn notify(&self, channel: &str) -> std::result::Result<(), Lost> {
+        if let Some(task) = keys::task_of_channel(channel) {
+            self.notifications.notify(task);
         }
         Ok(())
     }
@@ -123,13 +123,13 @@ impl Ear {
             self.subscribe(vec![request.task]).await?;
         }
         // Who asked may have gone.
-        let _ = request.heard.send(());
+        let _ = request.confirm.send(());
         Ok(())
     }
 
     async fn subscribe(&mut self, tasks: Vec<String>) -> std::result::Result<(), Lost> {
         for some in tasks.chunks(AT_ONCE) {
-            let channels: Vec<String> = some.iter().map(|task| keys::bell(task)).collect();
+            let channels: Vec<String> = some.iter().map(|task| keys::channel(task)).collect();
             in_time(self.sink.subscribe(channels)).await?;
         }
         self.listened.extend(tasks);
@@ -138,11 +138,11 @@ impl Ear {
 
     /// Forgets channels that nobody follows any more, and checks that the connection lives.
     async fn go_round(&mut self) -> std::result::Result<(), Lost> {
-        self.bells.prune();
-        let watched: HashSet<String> = self.bells.watched().into_iter().collect();
+        self.notifications.prune();
+        let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
         let left: Vec<String> = self.listened.difference(&watched).cloned().collect();
         for some in left.chunks(AT_ONCE) {
-            let channels: Vec<String> = some.iter().map(|task| keys::bell(task)).collect();
+            let channels: Vec<String> = some.iter().map(|task| keys::channel(task)).collect();
             in_time(self.sink.unsubscribe(channels)).await?;
         }
         self.listened.retain(|task| watched.contains(task));

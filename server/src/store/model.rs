@@ -1,0 +1,230 @@
+//! What a store keeps and hands out: sessions, messages, tasks, logs, completions.
+
+use std::sync::Arc;
+
+use rejoin::stream::cursor::EventId;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Millis;
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub id: String,
+    pub created_at: Millis,
+    pub updated_at: Millis,
+    pub title: Option<String>,
+    /// Its owner; `None` is anonymous.
+    pub user_id: Option<String>,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    User,
+    Assistant,
+    Tool,
+}
+
+/// One stored message (PROTOCOL §1, "Messages of a session").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: String,
+    /// Its place in the session, from 1. The store gives it; what is handed in is ignored.
+    #[serde(default)]
+    pub sequence: u64,
+    pub role: Role,
+    pub content: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub created_at: Millis,
+    /// The task that wrote it or answers it.
+    pub task_id: String,
+}
+
+/// A call of a tool by an assistant message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    /// JSON text.
+    pub arguments: String,
+}
+
+/// Where a task's life has got to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    /// As on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a running task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// A process writes it, under a lease.
+    Working,
+    /// It waits for the completion of its last operation: no lease, no writer (PROTOCOL §5).
+    Waiting,
+    /// A process carries on after a completion, under a lease. When that runs out the task waits again, since the
+    /// completion will be delivered again.
+    Resuming,
+}
+
+/// A long-running operation of a task (PROTOCOL §5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    pub id: String,
+    pub tool_name: String,
+    pub tool_call_id: String,
+    /// Entries in the log when it began to wait: what follows belongs to the handling of its completion.
+    #[serde(default)]
+    pub position: u64,
+}
+
+/// The record of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: String,
+    pub session_id: String,
+    pub status: Status,
+    pub stage: Stage,
+    /// The message that it answers.
+    pub answers: String,
+    /// The assistant message that it writes (`start.messageId`).
+    pub writes: String,
+    pub created_at: Millis,
+    /// All its operations; only the last one may be waited for.
+    #[serde(default)]
+    pub operations: Vec<Operation>,
+}
+
+impl Task {
+    /// The operation that it waits for or waited for last.
+    pub fn operation(&self) -> Option<&Operation> {
+        self.operations.last()
+    }
+}
+
+/// What is known of something that may be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    Found(T),
+    /// The task's record is gone, its log is not yet.
+    Expired,
+    Missing,
+}
+
+/// The right to write a task: ends when another claim is made or the task ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub task: String,
+    /// Grows with every claim (the fencing token).
+    pub epoch: u64,
+    /// Entries appended so far. A retried append carries the same position, so that it writes once.
+    pub position: u64,
+}
+
+/// One entry of a task's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub id: EventId,
+    /// One chunk as JSON text.
+    pub data: Arc<str>,
+}
+
+/// A piece of a log, with what was true of the task when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// In order, after the cursor.
+    pub entries: Vec<Entry>,
+    /// The task's status.
+    pub status: Status,
+    /// The newest id of the log.
+    pub last: EventId,
+    /// Up to here the log is a snapshot of merged chunks; [`EventId::ZERO`] while it is not.
+    pub trimmed: EventId,
+    /// The first entry after the snapshot.
+    pub first: EventId,
+}
+
+/// A task to begin, with the message that it answers.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    pub task: Task,
+    pub message: Message,
+    /// The session's title, if it has none yet.
+    pub title: String,
+}
+
+/// How a beginning went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It runs, and the caller writes it.
+    Begun(Claim),
+    /// The session has this message: nothing was stored. Names the task that answers it.
+    Repeated(String),
+    /// A task of the session runs: nothing was stored.
+    Busy(String),
+    /// There is no such session.
+    NoSession,
+}
+
+/// How taking up a task after a completion went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// The caller writes it.
+    Claimed(Claim, Task),
+    /// It does not wait for that operation any more.
+    Settled,
+    /// Another process is at it.
+    Busy,
+}
+
+/// Whose sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    User(String),
+}
+
+/// A piece of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    pub limit: usize,
+    pub offset: usize,
+}
+
+/// A completion on its way to its task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Names it to the store.
+    pub id: String,
+    /// JSON text, unchecked.
+    pub data: String,
+    /// How often it has been delivered, this time included.
+    pub attempt: u32,
+}
+
+/// How often a completion is delivered before it is dead.
+pub const MAX_DELIVERIES: u32 = 5;

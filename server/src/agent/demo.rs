@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Agent, Completed, Dialect, Emitter, Ending, Gone, Turn};
-use crate::store::Operation;
 use crate::chunk::{self, Chunk, Legacy};
+use crate::store::Operation;
 
 /// Deltas per second where directives are given without a rate.
 const DEFAULT_RATE: u64 = 50;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::store::{Message, Operation, Task};
 use crate::chunk::{self, Chunk, Legacy};
+use crate::store::{Message, Operation, Task};
 
 /// What an agent is asked.
 #[derive(Clone, Debug)]

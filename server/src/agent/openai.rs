@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::store::{Message, Role};
 use crate::chunk::{self, Chunk};
+use crate::store::{Message, Role};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Silence after which an endpoint is given up: a large model on a small machine may think long before its first word.

@@ -4,8 +4,8 @@
 use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
 
-use crate::store::Entry;
 use crate::chunk::{Chunk, Legacy, json};
+use crate::store::Entry;
 
 /// Text of a merged chunk beyond which a new one is begun: far below the client's limit for one event.
 const LARGEST: usize = 256 * 1024;

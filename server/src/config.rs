@@ -18,6 +18,9 @@ pub struct Config {
     /// `memory`, `embedded:PATH`, `redis://…` or `rediss://…`
     #[arg(long, env = "REJOIN_STORE", default_value = "embedded:./rejoin.redb", hide_env_values = true)]
     pub store: String,
+    /// What the keys in Redis begin with
+    #[arg(long, env = "REJOIN_REDIS_PREFIX", default_value = "rejoin")]
+    pub redis_prefix: String,
     /// Folder of static files served at `/` [default: the built demo, if there]
     #[arg(long)]
     pub www: Option<PathBuf>,
@@ -48,6 +51,9 @@ pub struct Config {
     /// Secret of the HS256 tokens; without one all callers are anonymous
     #[arg(long, env = "REJOIN_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
+    /// Seconds that tasks may take to end after the signal to end
+    #[arg(long, default_value_t = 30)]
+    pub drain_seconds: u64,
     /// Origin of another site whose pages may call (CORS); repeatable
     #[arg(long)]
     pub allow_origin: Vec<String>,
@@ -96,6 +102,11 @@ impl Config {
     /// `--stream-ttl`.
     pub(crate) fn ttl(&self) -> Duration {
         Duration::from_secs(self.stream_ttl)
+    }
+
+    /// `--drain-seconds`.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
     }
 
     /// `--lease-ms`.

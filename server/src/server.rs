@@ -16,13 +16,11 @@ use crate::auth::Auth;
 use crate::config::{AgentKind, Config};
 use crate::http::{self, App};
 use crate::metrics::Metrics;
-use crate::registry::{Registry, Terms, WriterTerms, completions};
+use crate::registry::{Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
-/// How long tasks may go on after the signal to end, before they are failed.
-const GRACE: Duration = Duration::from_secs(2);
-/// When the process ends, whatever is still open.
-const LIMIT: Duration = Duration::from_millis(4500);
+/// How long what is still open may take to close when the tasks have ended.
+const LIMIT: Duration = Duration::from_millis(2500);
 
 /// Why a server does not run.
 #[derive(Debug)]
@@ -90,6 +88,7 @@ impl Server {
     /// None today; a listener that fails is waited for.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let registry = self.app.registry.clone();
+        let patience = self.app.config.drain();
         let _background = Background::start(&registry, self.app.config.ttl(), self.app.config.lease());
         // A chunk is small and somebody waits for it: no bytes are held back to fill a packet.
         let listener = self.listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -103,10 +102,10 @@ impl Server {
         tracing::info!("draining");
         self.drain.send_replace(true);
         let last_steps = async {
-            registry.drain(GRACE).await;
+            registry.drain(patience).await;
             serving.await
         };
-        if tokio::time::timeout(LIMIT, last_steps).await.is_err() {
+        if tokio::time::timeout(patience + LIMIT, last_steps).await.is_err() {
             tracing::warn!("some connections or tasks did not end in time");
         }
         Ok(())
@@ -114,11 +113,11 @@ impl Server {
 }
 
 async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
-    let terms = store::Terms { ttl: config.ttl(), lease: config.lease() };
+    let terms = store::Terms { ttl: config.ttl(), lease: config.lease(), prefix: config.redis_prefix.clone() };
     let store = store::open(&config.store, terms).await.map_err(|error| ServerError::Store(error.to_string()))?;
     Ok(Registry::new(Terms {
         agent: agent(config)?,
-        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks },
+        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks, ttl: config.ttl() },
         lease: config.lease(),
         max_tasks: config.max_tasks,
     }))
@@ -147,7 +146,7 @@ struct Background(Vec<tokio::task::AbortHandle>);
 impl Background {
     fn start(registry: &Arc<Registry>, ttl: Duration, lease: Duration) -> Self {
         Self(vec![
-            tokio::spawn(registry.clone().reap_for_ever()).abort_handle(),
+            tokio::spawn(Reaper::new(registry.clone(), lease).run()).abort_handle(),
             tokio::spawn(registry.clone().sweep_for_ever(ttl)).abort_handle(),
             tokio::spawn(completions::consume_for_ever(registry.clone(), lease)).abort_handle(),
         ])

@@ -82,7 +82,8 @@ impl App {
             _permit: permit.map_err(|_| ApiError::RateLimited("This server has as many streams open as it may."))?,
             heartbeat: Duration::from_millis(self.config.heartbeat_ms),
             metrics: self.metrics.clone(),
-            draining: self.draining.clone(),
+            // Where no other process has this store, there is nowhere else to read on.
+            draining: if self.store().is_shared() { self.draining.clone() } else { watch::channel(false).1 },
         })
     }
 

@@ -128,8 +128,8 @@ async function store(redis, number) {
   for (let from = 0; from < number; from += 1000) {
     const batch = redis.client.multi();
     for (let i = from; i < Math.min(from + 1000, number); i += 1) {
-      batch.hSet(`rejoin:{bench-${i}}:meta`, { status: "completed", session_id: `bench-${i}`, epoch: 1, position: 1 });
-      batch.xAdd(`rejoin:{bench-${i}}:log`, "*", { data: '{"type":"finish"}' });
+      batch.hSet(`rejoin:{bench-${i}}:task:bench-${i}.t:meta`, { status: "completed", epoch: 1, position: 1 });
+      batch.xAdd(`rejoin:{bench-${i}}:task:bench-${i}.t:log`, "*", { data: '{"type":"finish"}' });
     }
     await batch.execAsPipeline();
   }

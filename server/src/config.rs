@@ -24,6 +24,9 @@ pub struct Config {
     /// `memory`, `embedded:PATH`, `redis://…` or `rediss://…`
     #[arg(long, env = "REJOIN_STORE", default_value = "embedded:./rejoin.redb", hide_env_values = true)]
     pub store: SecretString,
+    /// What the keys in Redis begin with
+    #[arg(long, env = "REJOIN_REDIS_PREFIX", default_value = "rejoin")]
+    pub redis_prefix: String,
     /// Folder of static files served at `/` [default: the built demo, if there]
     #[arg(long, env = "REJOIN_WWW")]
     pub www: Option<PathBuf>,

@@ -18,7 +18,7 @@ use crate::config::{AgentKind, Config};
 use crate::http::{self, App, Deadlines, Origins, Proxies, Reach};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::registry::{Registry, Terms, WriterTerms, completions};
+use crate::registry::{Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
 /// How long connections get to end once their streams are let go and no task runs any more.
@@ -129,7 +129,8 @@ impl Server {
 
 async fn drain(app: &App, phase: &Phase, serving: JoinHandle<()>) {
     phase.draining.send_replace(true);
-    if app.registry.store().kind() == "redis" {
+    // Where no other process has this store, there is nowhere else to read on.
+    if app.registry.store().is_shared() {
         phase.released.send_replace(true);
     }
     app.registry.drain(app.config.drain()).await;
@@ -163,12 +164,13 @@ fn warn_strangers(config: &Config, reach: Reach) {
 }
 
 async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
-    let terms = store::Terms { ttl: config.ttl(), lease: config.lease() };
+    let prefix = config.redis_prefix.clone();
+    let terms = store::Terms { ttl: config.ttl(), lease: config.lease(), prefix };
     let store = store::open(config.store.expose_secret(), terms).await;
     let store = store.map_err(|error| ServerError::Store(error.to_string()))?;
     Ok(Registry::new(Terms {
         agent: agent(config)?,
-        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks },
+        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks, ttl: config.ttl() },
         lease: config.lease(),
         max_tasks: config.max_tasks,
     }))
@@ -216,7 +218,7 @@ impl Background {
     fn start(app: &App) -> Self {
         let registry = &app.registry;
         let mut tasks = vec![
-            Task::spawn(registry.clone().reap_for_ever()),
+            Task::spawn(Reaper::new(registry.clone(), app.config.lease()).run()),
             Task::spawn(registry.clone().sweep_for_ever(app.config.ttl())),
             Task::spawn(completions::consume_for_ever(registry.clone(), app.config.lease())),
             Task::spawn(app.limits.clone().sweep_for_ever()),

@@ -74,6 +74,7 @@ impl Election {
 
     /// The newest epoch that this tab knows of, its own included.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "the field `epoch` is this tab's own")]
     pub fn epoch(&self) -> u64 {
         self.newest
     }

@@ -27,7 +27,7 @@ pub async fn complete(State(app): Shared, OperationId(id): OperationId, headers:
     let completion: Complete = body::json(body, &app.config).await?;
     check(&completion)?;
     let task = app.store().operation(&id).await?.ok_or(ApiError::OperationNotFound)?;
-    if waits_for(app.store().task(&task).await?, &id) {
+    if may_wait_for(app.store().task(&task).await?, &id) {
         let data = json!({
             "operation_id": id,
             "task_id": task,
@@ -47,11 +47,16 @@ fn check(completion: &Complete) -> Result<(), ApiError> {
     }
 }
 
-/// A repeat, and a completion for a task that has ended, change nothing.
-fn waits_for(task: Lookup<Task>, operation: &str) -> bool {
+/// A repeat, and a completion for a task that has ended, change nothing. A task that runs and does not know the operation
+/// yet is about to wait for it: the completion is kept until it does.
+fn may_wait_for(task: Lookup<Task>, operation: &str) -> bool {
     match task {
         Lookup::Found(task) => {
-            task.status == Status::Running && task.operation().is_some_and(|waited| waited.id == operation)
+            let has_gone_on = task
+                .operations
+                .split_last()
+                .is_some_and(|(_, former)| former.iter().any(|known| known.id == operation));
+            task.status == Status::Running && !has_gone_on
         }
         Lookup::Expired | Lookup::Missing => false,
     }

@@ -1,7 +1,8 @@
 //! The completion consumer: results of long-running operations on their way to their tasks (PROTOCOL §5).
 //!
 //! A delivery is settled only when its effect is in the task's log. A process that dies in between leaves it unsettled,
-//! and it is delivered again, to any process; what the dead one wrote is then not written twice.
+//! and it is delivered again, to any process. One that comes before its task waits is kept until it does. What goes
+//! wrong through no fault of its own, above all an outage of the store, does not count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Registry;
+use super::{Registry, fresh_id};
 use crate::agent::Dialect;
-use crate::error::ApiError;
 use crate::store::{Delivery, MAX_DELIVERIES, Resume, SharedStore, StoreError};
 
 /// Between tries while the store is away.
 const RETRY: Duration = Duration::from_millis(500);
+/// Between looks at a task that is not ready for its completion; longer each time.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// What an operation reports.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,18 +31,28 @@ struct Completion {
     error: Value,
 }
 
+/// What is needed of one that does not parse, to fail the task that waits for it.
+#[derive(Debug, Deserialize)]
+struct Addressed {
+    operation_id: String,
+    #[serde(default)]
+    task_id: String,
+}
+
 /// Why a completion was not handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Failure {
-    /// It never will be.
-    Malformed(String),
+    /// It never will be: it does not parse, or what is stored of its task does not.
+    Dead(String),
     /// It may be, at the next delivery.
     Later(String),
+    /// The same, and this delivery does not count: the store is away, or this process ends.
+    Uncounted(String),
 }
 
-/// Takes deliveries and handles them, each beside the others, for ever.
+/// Takes deliveries and handles them, each beside the others, until the process ends.
 pub async fn consume_for_ever(registry: Arc<Registry>, lease: Duration) {
-    loop {
+    while !registry.is_draining() {
         match registry.store().completions().await {
             Ok(deliveries) => {
                 for delivery in deliveries {
@@ -49,7 +61,8 @@ pub async fn consume_for_ever(registry: Arc<Registry>, lease: Duration) {
                 }
             }
             Err(error) => {
-                tracing::warn!(?error, "cannot read completions");
+                registry.store_failed();
+                tracing::warn!(%error, "cannot read completions");
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -70,26 +83,57 @@ impl Consumer {
         let outcome = self.handle(&delivery).await;
         let settled = match &outcome {
             Ok(()) => self.store().settle(&delivery).await,
-            Err(Failure::Malformed(why)) => self.bury(&delivery, why).await,
+            Err(Failure::Dead(why)) => self.bury(&delivery, why).await,
             Err(Failure::Later(why)) if delivery.attempt >= MAX_DELIVERIES => self.bury(&delivery, why).await,
             Err(Failure::Later(why)) => {
                 tracing::warn!(why, attempt = delivery.attempt, "a completion waits for its next delivery");
                 Ok(())
             }
+            Err(Failure::Uncounted(why)) => {
+                tracing::info!(why, "a completion is given back");
+                self.release(&delivery).await;
+                Ok(())
+            }
         };
         if let Err(error) = settled {
-            tracing::warn!(?error, "a completion could not be settled and will come again");
+            tracing::warn!(%error, "a completion could not be settled and will come again");
+            self.release(&delivery).await;
         }
     }
 
+    /// Takes the delivery back from the count, for which the store has to be there.
+    async fn release(&self, delivery: &Delivery) {
+        while let Err(StoreError::Transient(_)) = self.store().release(delivery).await {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Into the dead-letter log; the task that waits for it fails, so that nobody waits for ever.
     async fn bury(&self, delivery: &Delivery, why: &str) -> Result<(), StoreError> {
         tracing::error!(why, "a completion is dead");
+        if let Ok(addressed) = serde_json::from_str::<Addressed>(&delivery.data) {
+            match self.lose(&addressed).await {
+                Err(error @ StoreError::Transient(_)) => return Err(error),
+                Err(error) => tracing::error!(%error, "the task of a dead completion cannot be failed"),
+                Ok(()) => (),
+            }
+        }
         self.store().bury(delivery, why).await
+    }
+
+    async fn lose(&self, addressed: &Addressed) -> Result<(), StoreError> {
+        let known = self.store().operation(&addressed.operation_id).await?;
+        let task = known.unwrap_or_else(|| addressed.task_id.clone());
+        if let Resume::Claimed(claim, task) = self.store().resume(&task, &addressed.operation_id, &fresh_id()).await? {
+            let error = Dialect::AiSdk.error("OPERATION_LOST", "The result of the operation could not be taken.");
+            self.registry.fail(task, claim, error).await;
+        }
+        Ok(())
     }
 
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let completion: Completion =
-            serde_json::from_str(&delivery.data).map_err(|error| Failure::Malformed(error.to_string()))?;
+            serde_json::from_str(&delivery.data).map_err(|error| Failure::Dead(error.to_string()))?;
         if delivery.attempt > MAX_DELIVERIES {
             return Err(Failure::Later("its handling took processes down".into()));
         }
@@ -104,7 +148,7 @@ impl Consumer {
                 Ok(outcome) => return outcome,
                 Err(_) => {
                     if let Err(error) = self.store().hold(delivery).await {
-                        tracing::warn!(?error, "cannot hold a completion");
+                        tracing::warn!(%error, "cannot hold a completion");
                     }
                 }
             }
@@ -114,36 +158,43 @@ impl Consumer {
     /// Again until the task does not wait for the operation any more: whoever brought that about.
     async fn carry_out(&self, completion: &Completion) -> Result<(), Failure> {
         let task = self.task_of(completion).await?;
+        let (holder, mut look) = (fresh_id(), FIRST_LOOK);
         loop {
-            match self.store().resume(&task, &completion.operation_id).await.map_err(later)? {
+            if self.registry.is_draining() {
+                return Err(Failure::Uncounted("this process ends".into()));
+            }
+            match self.store().resume(&task, &completion.operation_id, &holder).await.map_err(failure)? {
                 Resume::Settled => return Ok(()),
-                Resume::Busy => tokio::time::sleep(self.lease / 4).await,
+                Resume::Unknown => return Err(Failure::Later(format!("no task {}", completion.task_id))),
+                Resume::Busy | Resume::Early => {
+                    tokio::time::sleep(look).await;
+                    look = (look * 2).min(self.lease / 4);
+                }
                 Resume::Claimed(claim, task) if completion.success => {
-                    self.registry.go_on(task, claim, completion.result.clone()).await.map_err(refused)?;
+                    self.registry.go_on(task, claim, completion.result.clone()).await.map_err(failure)?;
                 }
                 Resume::Claimed(claim, task) => {
                     let error = Dialect::AiSdk.error("OPERATION_FAILED", &reason(&completion.error));
                     // Someone else may have ended it meanwhile, which the next round sees.
-                    let _ = self.registry.fail(task, claim, error).await;
+                    self.registry.fail(task, claim, error).await;
                 }
             }
         }
     }
 
-    /// An operation that nobody knows may still be on its way into the store, so this is worth another try.
+    /// An operation that nobody knows may still be on its way into the store; then the completion names its task.
     async fn task_of(&self, completion: &Completion) -> Result<String, Failure> {
-        let task = self.store().operation(&completion.operation_id).await.map_err(later)?;
-        let unknown = || format!("no operation {} of task {}", completion.operation_id, completion.task_id);
-        task.ok_or_else(|| Failure::Later(unknown()))
+        let known = self.store().operation(&completion.operation_id).await.map_err(failure)?;
+        Ok(known.unwrap_or_else(|| completion.task_id.clone()))
     }
 }
 
-fn later(error: StoreError) -> Failure {
-    Failure::Later(format!("{error:?}"))
-}
-
-fn refused(error: ApiError) -> Failure {
-    Failure::Later(format!("{error:?}"))
+fn failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Transient(_) => Failure::Uncounted(error.to_string()),
+        StoreError::Corrupt(_) => Failure::Dead(error.to_string()),
+        StoreError::Fenced | StoreError::Gap { .. } => Failure::Later(error.to_string()),
+    }
 }
 
 /// What went wrong, in words.

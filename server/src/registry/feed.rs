@@ -1,8 +1,10 @@
-//! Live delivery: per task that has readers here, one pump reads each new entry once from the store, and all readers
-//! share it, already encoded. A reader that falls behind what is shared reads from the log at its own pace, so it
-//! neither slows the writer nor loses anything.
+//! Live delivery: per task that has readers here, one pump takes each publication once, and all readers share it, already
+//! encoded. A reader that falls behind what is shared reads from the log at its own pace, so it neither slows the writer
+//! nor loses anything. The log is read only where a publication does not follow on what is known, or none has come for
+//! some seconds: publications may be lost.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,21 +15,29 @@ use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::store::{Entry, Lookup, Result, SharedStore, Slice, Status, Subscription};
+use super::writer::jitter;
+use crate::store::notifications::{News, Publication, Subscription};
+use crate::store::{Entry, Lookup, Portion, Result, SharedStore, Slice, Status, StoreError};
 
 /// What is shared at most, per task; readers further behind read from the store.
 const MOST_FRAMES: usize = 512;
 const MOST_BYTES: usize = 256 * 1024;
-/// Entries per read of the store.
-const PAGE: usize = 256;
+/// What the feeds of this process share at most, all together.
+const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
+/// What is read of the store at once.
+const PORTION: Portion = Portion { entries: 256, bytes: MOST_BYTES };
 /// Between tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
+/// A publication that was lost costs that long at most.
+const LONGEST_SILENCE: Duration = Duration::from_millis(4500);
 
 /// The feeds of this process.
 #[derive(Clone)]
 pub struct Feeds {
     store: SharedStore,
     open: Arc<Mutex<HashMap<String, Weak<Feed>>>>,
+    /// Bytes that all of them hold.
+    shared: Arc<AtomicUsize>,
 }
 
 /// One encoded event.
@@ -51,13 +61,15 @@ struct Tail {
     bytes: usize,
     last: EventId,
     state: State,
+    /// Bytes that all feeds hold.
+    shared: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Live,
     Ended,
-    /// The task is gone from the store.
+    /// The task, or something of its log, is gone from the store.
     Gone,
 }
 
@@ -77,7 +89,7 @@ pub enum Live {
 }
 
 /// Encodes an entry as it goes to every reader.
-pub fn frame(entry: &Entry) -> Frame {
+fn frame(entry: &Entry) -> Frame {
     let mut bytes = Vec::with_capacity(entry.data.len() + 48);
     encoder::event(&mut bytes, Some(entry.id), &entry.data);
     Frame { id: entry.id, bytes: bytes.into() }
@@ -86,21 +98,21 @@ pub fn frame(entry: &Entry) -> Frame {
 impl Feeds {
     /// None yet.
     pub fn new(store: SharedStore) -> Self {
-        Self { store, open: Arc::default() }
+        Self { store, open: Arc::default(), shared: Arc::default() }
     }
 
-    /// The feed of a running task. What is appended after this has returned comes through it.
-    pub async fn join(&self, task: &str) -> Result<Arc<Feed>> {
+    /// The feed of a running task, for a reader that has everything up to a cursor. What is appended after that comes
+    /// through it.
+    pub async fn join(&self, task: &str, cursor: EventId) -> Result<Arc<Feed>> {
         if let Some(feed) = self.open.lock().get(task).and_then(Weak::upgrade) {
             return Ok(feed);
         }
         let subscription = self.store.watch(task).await?;
-        let newest = EventId { ms: u64::MAX, seq: u64::MAX };
-        let tail = Tail::at(self.store.read(task, newest, 1).await?);
         let mut open = self.open.lock();
         if let Some(feed) = open.get(task).and_then(Weak::upgrade) {
             return Ok(feed);
         }
+        let tail = Tail::at(cursor, self.shared.clone());
         let feed = Arc::new(Feed::start(self.store.clone(), task.to_owned(), tail, subscription));
         open.insert(task.to_owned(), Arc::downgrade(&feed));
         if open.len() > 64 && open.len().is_power_of_two() {
@@ -114,11 +126,11 @@ impl Feed {
     fn start(store: SharedStore, task: String, tail: Tail, subscription: Subscription) -> Self {
         let tail = Arc::new(Mutex::new(tail));
         let (announce, news) = watch::channel(());
-        let pump = tokio::spawn(pump(store, task, tail.clone(), subscription, announce)).abort_handle();
-        Self { tail, news, pump }
+        let pump = Pump { store, task, tail: tail.clone(), announce };
+        Self { tail, news, pump: tokio::spawn(pump.run(subscription)).abort_handle() }
     }
 
-    /// Hears of everything that comes after this call.
+    /// Changes with everything that comes after this call.
     pub fn news(&self) -> watch::Receiver<()> {
         self.news.clone()
     }
@@ -136,14 +148,8 @@ impl Drop for Feed {
 }
 
 impl Tail {
-    fn at(found: Lookup<Slice>) -> Self {
-        let (last, state) = match found {
-            Lookup::Found(slice) => (slice.last, state_of(slice.status)),
-            Lookup::Expired | Lookup::Missing => (EventId::ZERO, State::Gone),
-        };
-        // The end may stand behind entries that are not shared: the pump finds it when it has read them.
-        let state = if state == State::Ended { State::Live } else { state };
-        Self { base: last, frames: VecDeque::new(), bytes: 0, last, state }
+    fn at(cursor: EventId, shared: Arc<AtomicUsize>) -> Self {
+        Self { base: cursor, frames: VecDeque::new(), bytes: 0, last: cursor, state: State::Live, shared }
     }
 
     fn after(&self, cursor: EventId) -> Live {
@@ -161,35 +167,84 @@ impl Tail {
         }
     }
 
-    fn push(&mut self, frame: Frame) {
+    fn push(&mut self, entry: &Entry) {
+        let frame = frame(entry);
         self.last = frame.id;
         self.bytes += frame.bytes.len();
+        self.shared.fetch_add(frame.bytes.len(), Relaxed);
         self.frames.push_back(frame);
-        while self.frames.len() > MOST_FRAMES || self.bytes > MOST_BYTES {
+        while self.is_too_large() {
             let Some(oldest) = self.frames.pop_front() else { return };
             self.base = oldest.id;
-            self.bytes -= oldest.bytes.len();
+            self.forget(oldest.bytes.len());
         }
+    }
+
+    fn is_too_large(&self) -> bool {
+        let is_crowded = self.shared.load(Relaxed) > MOST_BYTES_OF_ALL && self.frames.len() > 1;
+        self.frames.len() > MOST_FRAMES || self.bytes > MOST_BYTES || is_crowded
+    }
+
+    fn forget(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.shared.fetch_sub(bytes, Relaxed);
     }
 
     /// The log was cut above what was read: what lies below is for the readers to fetch.
     fn skip_to(&mut self, id: EventId) {
         self.frames.clear();
-        self.bytes = 0;
+        self.forget(self.bytes);
         self.base = id;
         self.last = id;
     }
 
-    fn take(&mut self, slice: &Slice) {
+    /// Takes what the log has. True when there is no more in it.
+    fn take(&mut self, slice: &Slice) -> bool {
+        if slice.gap {
+            self.state = State::Gone;
+            return true;
+        }
         if self.last < slice.trimmed {
             self.skip_to(slice.trimmed);
         }
-        for entry in slice.entries.iter().filter(|entry| entry.id > slice.trimmed) {
-            self.push(frame(entry));
-        }
-        if self.last == slice.last {
+        self.push_new(&slice.entries);
+        let has_all = self.last >= slice.last;
+        if has_all {
             self.state = state_of(slice.status);
         }
+        has_all
+    }
+
+    /// Takes a publication. False where it does not follow on what is known.
+    fn follow(&mut self, publication: &Publication) -> bool {
+        if publication.last < self.last {
+            // Known already: it was on its way while the log was read.
+            return true;
+        }
+        let is_known = publication.last == self.last;
+        let follows =
+            publication.previous == self.last || publication.entries.iter().any(|entry| entry.id == self.last);
+        let is_whole = publication.entries.last().is_some_and(|entry| entry.id == publication.last);
+        if !(is_known || follows && is_whole) {
+            return false;
+        }
+        self.push_new(&publication.entries);
+        self.state = state_of(publication.status);
+        true
+    }
+
+    fn push_new(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            if entry.id > self.last {
+                self.push(entry);
+            }
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.shared.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -197,38 +252,48 @@ fn state_of(status: Status) -> State {
     if status == Status::Running { State::Live } else { State::Ended }
 }
 
-/// Reads what is new after each notify, until the task ends.
-async fn pump(
+/// Brings what is new to a tail, until the task ends.
+struct Pump {
     store: SharedStore,
     task: String,
     tail: Arc<Mutex<Tail>>,
-    mut subscription: Subscription,
     announce: watch::Sender<()>,
-) {
-    loop {
-        let cursor = tail.lock().last;
-        let (state, caught_up) = match store.read(&task, cursor, PAGE).await {
-            Ok(Lookup::Found(slice)) => {
-                let mut tail = tail.lock();
-                tail.take(&slice);
-                (tail.state, tail.last == slice.last)
+}
+
+impl Pump {
+    async fn run(self, mut subscription: Subscription) {
+        let mut is_current = false;
+        loop {
+            is_current = if is_current { self.listen(&mut subscription).await } else { self.look().await };
+            // Nobody listening means that nobody needs to know.
+            let _ = self.announce.send(());
+            if self.tail.lock().state != State::Live {
+                return;
             }
-            Ok(Lookup::Expired | Lookup::Missing) => {
-                tail.lock().state = State::Gone;
-                (State::Gone, true)
-            }
-            Err(_) => {
-                tokio::time::sleep(RETRY).await;
-                continue;
-            }
-        };
-        // Nobody listening means that nobody needs to hear it.
-        let _ = announce.send(());
-        if state != State::Live {
-            return;
         }
-        if caught_up {
-            subscription.notified().await;
+    }
+
+    /// Takes the next publication; false where the log is to be looked at.
+    async fn listen(&self, subscription: &mut Subscription) -> bool {
+        match tokio::time::timeout(LONGEST_SILENCE.mul_f64(jitter()), subscription.next()).await {
+            Ok(News::Changed(publication)) => self.tail.lock().follow(&publication),
+            Ok(News::Unknown) | Err(_) => false,
+        }
+    }
+
+    /// Takes a page of the log; false where there is more.
+    async fn look(&self) -> bool {
+        let cursor = self.tail.lock().last;
+        match self.store.read(&self.task, cursor, PORTION).await {
+            Ok(Lookup::Found(slice)) => self.tail.lock().take(&slice),
+            Err(StoreError::Transient(_)) => {
+                tokio::time::sleep(RETRY).await;
+                false
+            }
+            Ok(Lookup::Expired | Lookup::Missing) | Err(_) => {
+                self.tail.lock().state = State::Gone;
+                true
+            }
         }
     }
 }
@@ -243,7 +308,8 @@ mod tests {
 
     fn slice(ids: std::ops::Range<u64>, status: Status) -> Slice {
         let last = EventId { ms: ids.end - 1, seq: 0 };
-        Slice { entries: ids.map(entry).collect(), status, last, trimmed: EventId::ZERO, first: EventId::ZERO }
+        let (trimmed, first) = (EventId::ZERO, EventId::ZERO);
+        Slice { entries: ids.map(entry).collect(), status, last, trimmed, first, gap: false }
     }
 
     fn ids(live: Live) -> Vec<u64> {
@@ -254,7 +320,7 @@ mod tests {
     }
 
     fn tail() -> Tail {
-        Tail::at(Lookup::Found(slice(1..11, Status::Running)))
+        Tail::at(at(10), Arc::default())
     }
 
     fn at(ms: u64) -> EventId {
@@ -288,5 +354,46 @@ mod tests {
         tail.take(&slice(11..13, Status::Completed));
         assert_eq!(ids(tail.after(at(11))), [12]);
         assert!(matches!(tail.after(at(12)), Live::End));
+    }
+
+    fn publication(previous: u64, ids: std::ops::Range<u64>, status: Status) -> Publication {
+        let last = at(ids.end - 1);
+        Publication { previous: at(previous), last, status, entries: ids.map(entry).collect() }
+    }
+
+    #[test]
+    fn a_publication_that_follows_needs_no_look_at_the_log() {
+        let mut tail = tail();
+        assert!(tail.follow(&publication(10, 11..13, Status::Running)));
+        assert!(tail.follow(&publication(10, 11..13, Status::Running)), "a repeat brings nothing");
+        assert!(tail.follow(&publication(12, 13..14, Status::Completed)));
+        assert_eq!(ids(tail.after(at(10))), [11, 12, 13]);
+        assert!(matches!(tail.after(at(13)), Live::End));
+    }
+
+    #[test]
+    fn a_publication_that_does_not_follow_or_carries_nothing_sends_to_the_log() {
+        let mut tail = tail();
+        assert!(!tail.follow(&publication(11, 12..13, Status::Running)));
+        let empty = Publication { entries: [].into(), ..publication(10, 11..12, Status::Running) };
+        assert!(!tail.follow(&empty));
+        assert!(matches!(tail.after(at(10)), Live::Nothing));
+    }
+
+    #[test]
+    fn a_gap_ends_the_feed() {
+        let mut tail = tail();
+        tail.take(&Slice { gap: true, ..slice(14..15, Status::Running) });
+        assert!(matches!(tail.after(at(10)), Live::Gone));
+    }
+
+    #[test]
+    fn what_a_tail_held_is_given_back_when_it_goes() {
+        let shared = Arc::<AtomicUsize>::default();
+        let mut tail = Tail::at(at(10), shared.clone());
+        tail.take(&slice(11..14, Status::Running));
+        assert!(shared.load(Relaxed) > 0);
+        drop(tail);
+        assert_eq!(shared.load(Relaxed), 0);
     }
 }

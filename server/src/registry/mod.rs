@@ -5,6 +5,8 @@ mod compact;
 pub mod completions;
 mod feed;
 mod reader;
+mod reaper;
+mod recent;
 mod store_contact;
 mod transcript;
 mod turn;
@@ -18,27 +20,33 @@ use parking_lot::Mutex;
 use rejoin::stream::cursor::EventId;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, Completed, Turn};
-use crate::chunk;
+use crate::chunk::{self, Chunk};
 use crate::clock;
 use crate::error::ApiError;
 use crate::limits::Place;
 use crate::store::{
-    Begin, Claim, Lookup, Message, NewTask, Role, Session, SharedStore, Slice, Stage, Status, StoreError, Task,
+    self, Begin, Begun, Claim, Lookup, Message, Portion, Role, Session, SharedStore, Slice, Stage, Status, StoreError,
+    Task,
 };
 use feed::Feeds;
 pub use reader::{Batch, Reader, Replay};
-use store_contact::StoreContact;
+pub use reaper::Reaper;
 use turn::Orders;
 pub use writer::WriterTerms;
-use writer::{Fenced, Writer};
+use writer::{Stopped, Writer};
 
-/// Entries read when a stream is opened.
-const OPENING: usize = 512;
+/// What is read when a stream is opened.
+const OPENING: Portion = Portion { entries: 512, bytes: 256 * 1024 };
 /// How long a title gets.
 const TITLE: usize = 80;
+/// A request that needs several steps is refused when they take longer (PROTOCOL §1, `STORE_UNAVAILABLE`: within 2 s).
+/// What it began goes on.
+const PATIENCE: Duration = Duration::from_millis(1800);
+/// Between tries to learn whether a task has begun.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// A message as it was sent.
 #[derive(Clone, Debug)]
@@ -61,10 +69,34 @@ pub struct Terms {
 pub struct Registry {
     terms: Terms,
     feeds: Feeds,
-    /// Tasks that this process writes, and how to stop each.
-    running: Mutex<HashMap<String, watch::Sender<Orders>>>,
+    /// Tasks that this process writes.
+    running: Mutex<Running>,
     /// Changes when one of them ends.
     ended: watch::Sender<()>,
+    draining: watch::Sender<bool>,
+}
+
+/// Writers of this process, and how to stop each. A task may have a new writer while the old one still ends.
+#[derive(Default)]
+struct Running {
+    writers: HashMap<String, (u64, watch::Sender<Orders>)>,
+    /// The number of the newest.
+    newest: u64,
+}
+
+impl Running {
+    fn add(&mut self, task: &str) -> (u64, watch::Receiver<Orders>) {
+        let (orders, obey) = watch::channel(Orders::Write);
+        self.newest += 1;
+        self.writers.insert(task.into(), (self.newest, orders));
+        (self.newest, obey)
+    }
+
+    fn remove(&mut self, task: &str, number: u64) {
+        if self.writers.get(task).is_some_and(|(newest, _)| *newest == number) {
+            self.writers.remove(task);
+        }
+    }
 }
 
 /// What opening a stream found.
@@ -78,12 +110,22 @@ impl Registry {
     /// Runs nothing yet.
     pub fn new(terms: Terms) -> Arc<Self> {
         let feeds = Feeds::new(terms.writer.store.clone());
-        Arc::new(Self { terms, feeds, running: Mutex::default(), ended: watch::channel(()).0 })
+        let (ended, draining) = (watch::channel(()).0, watch::channel(false).0);
+        Arc::new(Self { terms, feeds, running: Mutex::default(), ended, draining })
     }
 
     /// The store.
     pub fn store(&self) -> &SharedStore {
         &self.terms.writer.store
+    }
+
+    /// Whether this process ends: it takes up nothing any more.
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    fn store_failed(&self) {
+        self.terms.writer.metrics.store_error();
     }
 
     /// Begins the task that answers a message, and returns its id. A repeat returns the id of the task that answers the
@@ -94,24 +136,48 @@ impl Registry {
         sent: Sent,
         admit: impl FnOnce() -> Result<Place, ApiError>,
     ) -> Result<String, ApiError> {
+        if self.is_draining() {
+            return Err(ApiError::Draining);
+        }
         if let Some(task) = self.repeated(&session.id, sent.message_id.as_deref()).await? {
             return Ok(task);
         }
-        if let Some(running) = self.store().active(&session.id).await? {
-            return answered_by(running, sent.message_id.as_deref());
-        }
-        if self.running.lock().len() >= self.terms.max_tasks {
+        if self.running.lock().writers.len() >= self.terms.max_tasks {
             return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
         }
         let place = admit()?;
-        let history = self.store().messages(&session.id).await?;
-        let new = new_task(session, &sent);
-        match self.store().begin(new.clone()).await? {
-            Begin::Begun(claim) => Ok(self.start(new.task, claim, sent, history, place)),
-            Begin::Repeated(task) => self.repeat(task).await,
-            Begin::Busy(running) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
-            Begin::NoSession => Err(ApiError::SessionNotFound),
+        let begin = begin_of(session, &sent);
+        match self.store().begin(&begin).await {
+            Ok(Begun::Claimed(claim, ids)) => Ok(self.start(begin, claim, ids, sent, place)),
+            Ok(Begun::Repeated(task)) => self.repeat(task).await,
+            Ok(Begun::Busy(running)) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
+            Ok(Begun::NoSession) => Err(ApiError::SessionNotFound),
+            Ok(Begun::Withdrawn) => Err(ApiError::StoreUnavailable),
+            Err(error) => {
+                if matches!(error, StoreError::Transient(_)) {
+                    self.settle(begin, sent, place);
+                }
+                Err(error.into())
+            }
         }
+    }
+
+    /// Whether a task began is unknown where the store did not answer. It is settled before long: either the task gets
+    /// its writer, or it never begins, and a repeat of the message begins another.
+    fn settle(self: &Arc<Self>, begin: Begin, sent: Sent, place: Place) {
+        let registry = self.clone();
+        tokio::spawn(async move {
+            loop {
+                match registry.store().withdraw(&begin).await {
+                    Ok(Begun::Claimed(claim, ids)) => {
+                        registry.start(begin, claim, ids, sent, place);
+                        return;
+                    }
+                    Err(StoreError::Transient(_)) => tokio::time::sleep(RETRY.mul_f64(writer::jitter())).await,
+                    Ok(_) | Err(_) => return,
+                }
+            }
+        });
     }
 
     async fn repeated(&self, session: &str, message_id: Option<&str>) -> Result<Option<String>, ApiError> {
@@ -136,61 +202,96 @@ impl Registry {
         }
     }
 
-    fn start(self: &Arc<Self>, task: Task, claim: Claim, sent: Sent, history: Vec<Message>, place: Place) -> String {
-        let id = task.id.clone();
-        tracing::info!(task = id, "a task begins");
-        let turn = Turn { task: task.clone(), message: sent.message, context: sent.context, history, completed: None };
-        let writing = self.run(Writer::fresh(self.terms.writer.clone(), task, claim), turn);
-        tokio::spawn(async move {
-            let _ = writing.await;
-            drop(place);
+    fn start(self: &Arc<Self>, begin: Begin, claim: Claim, ids: Vec<EventId>, sent: Sent, place: Place) -> String {
+        let task = begin.task.clone();
+        tracing::info!(task = task.log_id(), "a task begins");
+        let mut writer = Writer::fresh(self.terms.writer.clone(), begin, claim, ids);
+        let (id, registry) = (task.id.clone(), self.clone());
+        self.run(id.clone(), async move |obey| {
+            let _place = place;
+            let mut history = writer.history().await?;
+            history.truncate(history.iter().position(|message| message.id == task.answers).unwrap_or(history.len()));
+            let turn = Turn { task, message: sent.message, context: sent.context, history, completed: None };
+            registry.write(writer, turn, obey).await
         });
         id
     }
 
     /// Goes on with a task after its operation, and returns when that turn is over.
-    pub async fn go_on(self: &Arc<Self>, task: Task, claim: Claim, result: Value) -> Result<(), ApiError> {
-        let turn = self.turn_after(&task, result).await?;
-        let writer =
-            Writer::recover(self.terms.writer.clone(), task, claim).await.map_err(|Fenced| ApiError::TaskNotFound)?;
-        // A writer that fails has lost the task; who has it now answers for it.
-        let _ = self.run(writer, turn).await;
-        Ok(())
+    pub async fn go_on(self: &Arc<Self>, task: Task, claim: Claim, result: Value) -> store::Result<()> {
+        let (id, registry) = (task.id.clone(), self.clone());
+        let running = self.run(id.clone(), async move |obey| {
+            let mut writer = Writer::recover(registry.terms.writer.clone(), task.clone(), claim).await?;
+            let Some(turn) = turn_after(&task, writer.history().await?, result) else { return Err(Stopped::Corrupt) };
+            registry.write(writer, turn, obey).await
+        });
+        match running.await {
+            Ok(Err(Stopped::Corrupt)) => Err(StoreError::Corrupt(format!("the task of {id}"))),
+            // A writer that stopped has lost the task; who has it now answers for it.
+            _ => Ok(()),
+        }
     }
 
-    async fn turn_after(&self, task: &Task, result: Value) -> Result<Turn, ApiError> {
-        let operation = task.operation().cloned().ok_or(ApiError::OperationNotFound)?;
-        let mut history = self.store().messages(&task.session_id).await?;
-        let asked = history.iter().position(|message| message.id == task.answers).ok_or(ApiError::SessionNotFound)?;
-        let message = history[asked].content.clone();
-        history.truncate(asked);
-        let completed = Completed { number: task.operations.len() - 1, operation, result };
-        Ok(Turn { task: task.clone(), message, context: None, history, completed: Some(completed) })
+    async fn write(&self, writer: Writer, turn: Turn, obey: watch::Receiver<Orders>) -> Result<(), Stopped> {
+        turn::write(writer, turn, self.terms.agent.clone(), self.terms.lease / 3, obey).await
     }
 
-    /// Writes a task until its turn is over, in a task of the runtime of its own.
-    fn run(self: &Arc<Self>, writer: Writer, turn: Turn) -> tokio::task::JoinHandle<()> {
-        let id = writer.task().id.clone();
-        let (orders, obey) = watch::channel(Orders::Write);
-        self.running.lock().insert(id.clone(), orders);
-        let registry = self.clone();
+    /// Does a writer's work in a task of the runtime of its own, and sees to what it leaves when it stops.
+    fn run<F>(
+        self: &Arc<Self>,
+        id: String,
+        work: impl FnOnce(watch::Receiver<Orders>) -> F,
+    ) -> JoinHandle<Result<(), Stopped>>
+    where
+        F: Future<Output = Result<(), Stopped>> + Send + 'static,
+    {
+        let (number, obey) = self.running.lock().add(&id);
+        let (registry, work) = (self.clone(), work(obey));
         tokio::spawn(async move {
             let gauge = registry.terms.writer.metrics.task_begun();
-            turn::write(writer, turn, registry.terms.agent.clone(), registry.terms.lease / 3, obey).await;
-            registry.running.lock().remove(&id);
+            let outcome = work.await;
+            registry.clear_up(&id, outcome).await;
+            registry.running.lock().remove(&id, number);
             drop(gauge);
             registry.ended.send_replace(());
+            outcome
         })
+    }
+
+    /// A task whose writer had to stop is not left without an end.
+    async fn clear_up(&self, id: &str, outcome: Result<(), Stopped>) {
+        match outcome {
+            Ok(()) => (),
+            Err(Stopped::Fenced) => tracing::info!(task = store::log_id(id), "the task was taken over"),
+            Err(Stopped::Corrupt) => self.condemn(id, "its log cannot be written or read").await,
+            Err(Stopped::Gap(_)) => {
+                tracing::error!(task = store::log_id(id), "the store has lost more of a task than can be restored");
+                if let (Ok(Some(claim)), Ok(Lookup::Found(task))) = (self.seize(id).await, self.store().task(id).await)
+                {
+                    self.end(task, claim, Status::Failed, chunk::interrupted()).await;
+                }
+            }
+        }
+    }
+
+    /// Fails a task of which nothing can be written or read any more.
+    pub async fn condemn(&self, id: &str, why: &str) {
+        tracing::error!(task = store::log_id(id), why, "a task is failed without a word in its log");
+        if let Err(error) = self.store().condemn(id).await {
+            tracing::error!(task = store::log_id(id), %error, "the task cannot be failed");
+        }
     }
 
     /// Opens a task's stream after a cursor.
     pub async fn open(&self, task: &str, cursor: EventId, replay: Replay) -> Result<Opened, ApiError> {
-        let slice = match self.store().read(task, cursor, OPENING).await? {
-            Lookup::Found(slice) => slice,
-            Lookup::Expired => return Err(ApiError::TaskExpired),
-            Lookup::Missing => return Err(ApiError::TaskNotFound),
+        let slice = match self.store().read(task, cursor, OPENING).await {
+            Ok(Lookup::Found(slice)) => slice,
+            Ok(Lookup::Missing) => return Err(ApiError::TaskNotFound),
+            // What cannot be read is as good as gone.
+            Ok(Lookup::Expired) | Err(StoreError::Corrupt(_)) => return Err(ApiError::TaskExpired),
+            Err(error) => return Err(error.into()),
         };
-        if cursor > EventId::ZERO && cursor < slice.trimmed {
+        if cursor > EventId::ZERO && (slice.gap || cursor < slice.trimmed) {
             return Err(ApiError::CursorTrimmed { task: task.into(), first: slice.first });
         }
         if has_nothing(&slice) {
@@ -200,8 +301,18 @@ impl Registry {
         Ok(Opened::Stream(Box::new(reader)))
     }
 
-    /// Cancels a task, whoever writes it. One that has ended stays as it is.
-    pub async fn cancel(&self, id: &str) -> Result<Status, ApiError> {
+    /// Cancels a task, whoever writes it. One that has ended stays as it is. Where the store takes too long, the caller
+    /// is told so, and the task is cancelled all the same.
+    pub async fn cancel(self: &Arc<Self>, id: &str) -> Result<Status, ApiError> {
+        let (registry, id) = (self.clone(), id.to_owned());
+        let cancelling = tokio::spawn(async move { registry.cancel_now(&id).await });
+        match tokio::time::timeout(PATIENCE, cancelling).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(ApiError::StoreUnavailable),
+        }
+    }
+
+    async fn cancel_now(&self, id: &str) -> Result<Status, ApiError> {
         loop {
             let task = match self.store().task(id).await? {
                 Lookup::Found(task) => task,
@@ -211,35 +322,54 @@ impl Registry {
             if task.status != Status::Running {
                 return Ok(task.status);
             }
-            let Some(claim) = self.store().seize(id).await? else { continue };
-            self.order(id, Orders::Drop);
-            if self.end(task, claim, Status::Cancelled, chunk::aborted()).await.is_ok() {
-                return Ok(Status::Cancelled);
+            if let Some(claim) = self.seize(id).await? {
+                self.order(id, Orders::Drop);
+                self.end(task, claim, Status::Cancelled, chunk::aborted()).await;
             }
         }
     }
 
-    /// Ends a task that was taken from its writer.
-    async fn end(&self, task: Task, claim: Claim, status: Status, last: Arc<str>) -> Result<(), Fenced> {
-        Writer::recover(self.terms.writer.clone(), task, claim).await?.finish(status, Some(last)).await
+    /// Takes a task from its writer, which may have lost it also where the answer stays out: so this is not given up.
+    async fn seize(&self, id: &str) -> store::Result<Option<Claim>> {
+        loop {
+            match self.store().seize(id).await {
+                Err(StoreError::Transient(_)) => tokio::time::sleep(RETRY.mul_f64(writer::jitter())).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Ends a task that was taken from its writer, unless someone else does so meanwhile.
+    async fn end(&self, task: Task, claim: Claim, status: Status, last: Arc<str>) {
+        let id = task.id.clone();
+        let ended = async {
+            let terms = self.terms.writer.clone();
+            Writer::recover(terms, task, claim).await?.finish(status, Some(last)).await
+        };
+        match ended.await {
+            Err(Stopped::Corrupt) => self.condemn(&id, "its log cannot be written or read").await,
+            Err(Stopped::Fenced | Stopped::Gap(_)) | Ok(()) => (),
+        }
     }
 
     /// Fails a task for good, whoever writes it.
-    pub async fn fail(&self, task: Task, claim: Claim, error: Arc<str>) -> Result<(), Fenced> {
-        self.end(task, claim, Status::Failed, error).await
+    pub async fn fail(&self, task: Task, claim: Claim, error: Arc<str>) {
+        self.end(task, claim, Status::Failed, error).await;
     }
 
     fn order(&self, id: &str, orders: Orders) {
-        if let Some(sender) = self.running.lock().get(id) {
+        if let Some((_, sender)) = self.running.lock().writers.get(id) {
             sender.send_replace(orders);
         }
     }
 
-    /// Waits until no task runs here, for `patience`; then fails those that still do.
+    /// Takes up nothing any more and waits, for `patience`, until what runs here has been written to its end. What then
+    /// still runs fails; a task that was taken up after its operation and has written nothing since waits again.
     pub async fn drain(&self, patience: Duration) {
+        self.draining.send_replace(true);
         let mut ended = self.ended.subscribe();
         let none_left = async {
-            while !self.running.lock().is_empty() {
+            while !self.running.lock().writers.is_empty() {
                 if ended.changed().await.is_err() {
                     return;
                 }
@@ -247,60 +377,11 @@ impl Registry {
         };
         tokio::pin!(none_left);
         if tokio::time::timeout(patience, &mut none_left).await.is_err() {
-            for orders in self.running.lock().values() {
+            for (_, orders) in self.running.lock().writers.values() {
                 orders.send_replace(Orders::Interrupt);
             }
             none_left.await;
         }
-    }
-
-    /// Ends tasks whose lease ran out, for ever.
-    ///
-    /// A lease is believed to have run out only by one who has been in contact with the store, without a gap, for as long
-    /// as a lease: after an outage, or a sleep of this machine, the writers get that time to renew.
-    pub async fn reap_for_ever(self: Arc<Self>) {
-        let every = (self.terms.lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(500));
-        let mut contact = StoreContact::begun(self.terms.lease, every, Instant::now());
-        loop {
-            let asked = Instant::now();
-            match self.store().lapsed().await {
-                Ok(lapsed) if contact.is_steady(asked, Instant::now()) => self.reap(lapsed).await,
-                Ok(_) => (),
-                Err(error) => {
-                    contact.lost(Instant::now());
-                    self.terms.writer.metrics.store_error();
-                    tracing::warn!(?error, "cannot look for tasks without a writer");
-                }
-            }
-            tokio::time::sleep(every).await;
-        }
-    }
-
-    async fn reap(&self, lapsed: Vec<String>) {
-        for id in lapsed {
-            if let Err(error) = self.reap_one(&id).await {
-                tracing::warn!(task = id, ?error, "cannot end a task without a writer");
-            }
-        }
-    }
-
-    async fn reap_one(&self, id: &str) -> Result<(), StoreError> {
-        let Some(claim) = self.store().reap(id).await? else { return Ok(()) };
-        let Lookup::Found(task) = self.store().task(id).await? else { return Ok(()) };
-        tracing::warn!(task = id, "a task has lost its writer");
-        self.order(id, Orders::Drop);
-        if self.store().message(&task.session_id, &task.answers).await?.is_none() {
-            return self.bury(&claim).await;
-        }
-        // Someone else may have ended it meanwhile.
-        let _ = self.end(task, claim, Status::Failed, chunk::interrupted()).await;
-        Ok(())
-    }
-
-    /// Ends a task whose process died before it had stored the message: nobody was told of it, and it leaves no trace
-    /// in the session.
-    async fn bury(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.store().finish(claim, Status::Failed, &[chunk::interrupted(), chunk::finish()]).await.map(|_| ())
     }
 
     /// Removes what has expired, for ever.
@@ -309,10 +390,19 @@ impl Registry {
         loop {
             tokio::time::sleep(every).await;
             if let Err(error) = self.store().sweep().await {
-                tracing::warn!(?error, "cannot remove what has expired");
+                tracing::warn!(%error, "cannot remove what has expired");
             }
         }
     }
+}
+
+fn turn_after(task: &Task, mut history: Vec<Message>, result: Value) -> Option<Turn> {
+    let operation = task.operation().cloned()?;
+    let asked = history.iter().position(|message| message.id == task.answers)?;
+    let message = history[asked].content.clone();
+    history.truncate(asked);
+    let completed = Completed { number: task.operations.len() - 1, operation, result };
+    Some(Turn { task: task.clone(), message, context: None, history, completed: Some(completed) })
 }
 
 fn has_nothing(slice: &Slice) -> bool {
@@ -324,9 +414,9 @@ fn answered_by(running: Task, message_id: Option<&str>) -> Result<String, ApiErr
     if message_id == Some(running.answers.as_str()) { Ok(running.id) } else { Err(ApiError::TaskRunning(running.id)) }
 }
 
-fn new_task(session: &Session, sent: &Sent) -> NewTask {
+fn begin_of(session: &Session, sent: &Sent) -> Begin {
     let now = clock::now();
-    let (id, answers) = (fresh_id(), sent.message_id.clone().unwrap_or_else(fresh_id));
+    let (id, answers) = (fresh_task_id(&session.id), sent.message_id.clone().unwrap_or_else(fresh_id));
     let task = Task {
         id: id.clone(),
         session_id: session.id.clone(),
@@ -337,6 +427,7 @@ fn new_task(session: &Session, sent: &Sent) -> NewTask {
         created_at: now,
         operations: Vec::new(),
     };
+    let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
     let message = Message {
         id: answers,
         sequence: 0,
@@ -348,7 +439,13 @@ fn new_task(session: &Session, sent: &Sent) -> NewTask {
         created_at: now,
         task_id: id,
     };
-    NewTask { task, message, title: title_of(&sent.message) }
+    let (title, owner) = (title_of(&sent.message), session.user_id.clone());
+    Begin { task, message, title, owner, chunks: vec![start] }
+}
+
+/// A task's id carries its session's, so that a store finds all keys of both from either.
+fn fresh_task_id(session: &str) -> String {
+    format!("{session}.{}", uuid::Uuid::new_v4().simple())
 }
 
 /// A new random id.

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use super::compact::Compactor;
 use super::feed::{Feed, Feeds, Frame, Live};
-use crate::store::{Entry, Lookup, SharedStore, Slice, Status};
+use crate::store::{Entry, Lookup, Portion, SharedStore, Slice, Status, StoreError};
 
-/// Entries per read of the store.
-const PAGE: usize = 512;
+/// What is read of the store at once.
+const PORTION: Portion = Portion { entries: 512, bytes: 256 * 1024 };
 /// Between tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
 /// Bytes that go out at once at most, so that one reader does not hold much memory.
@@ -47,6 +47,8 @@ pub struct Reader {
     compactor: Option<Compactor>,
     /// The page that was read when the stream was opened.
     opening: Option<Slice>,
+    /// Set when the log has no more than was read.
+    has_all: Option<Status>,
     live: Option<(Arc<Feed>, watch::Receiver<()>)>,
 }
 
@@ -62,7 +64,7 @@ impl Reader {
     ) -> Self {
         let compactor = (replay == Replay::Compact).then(Compactor::default);
         let trimmed = opening.trimmed;
-        Self { store, feeds, task, cursor, trimmed, compactor, opening: Some(opening), live: None }
+        Self { store, feeds, task, cursor, trimmed, compactor, opening: Some(opening), has_all: None, live: None }
     }
 
     /// Waits for what comes next.
@@ -114,27 +116,34 @@ impl Reader {
 
     /// One page of the log; `None` where it gave nothing to send.
     async fn read_page(&mut self) -> Option<Batch> {
+        if let Some(status) = self.has_all.take() {
+            return self.caught_up(status).await;
+        }
         let slice = match self.opening.take() {
             Some(slice) => slice,
-            None => match self.store.read(&self.task, self.cursor, PAGE).await {
+            None => match self.store.read(&self.task, self.cursor, PORTION).await {
                 Ok(Lookup::Found(slice)) => slice,
-                Ok(Lookup::Expired | Lookup::Missing) => return Some(Batch::Cut),
-                Err(_) => {
+                Err(StoreError::Transient(_)) => {
                     tokio::time::sleep(RETRY).await;
                     return None;
                 }
+                Ok(Lookup::Expired | Lookup::Missing) | Err(_) => return Some(Batch::Cut),
             },
         };
         if self.is_cut_by(&slice) {
             return Some(Batch::Cut);
         }
         self.trimmed = slice.trimmed;
-        if slice.entries.is_empty() { self.caught_up(slice.status).await } else { self.replay(slice.entries) }
+        let newest = slice.entries.last().map_or(self.cursor, |entry| entry.id);
+        self.has_all = (newest >= slice.last).then_some(slice.status);
+        self.replay(slice.entries)
     }
 
-    /// A snapshot made since the last page may hold, merged, what was sent already.
+    /// Entries after the cursor are gone. Also where a snapshot was made since the last page: it may hold, merged, what
+    /// was sent already.
     fn is_cut_by(&self, slice: &Slice) -> bool {
-        slice.trimmed != self.trimmed && self.cursor > EventId::ZERO && self.cursor < slice.trimmed
+        let was_merged = slice.trimmed != self.trimmed && self.cursor < slice.trimmed;
+        self.cursor > EventId::ZERO && (slice.gap || was_merged)
     }
 
     fn replay(&mut self, entries: Vec<Entry>) -> Option<Batch> {
@@ -155,13 +164,14 @@ impl Reader {
             let mut out = Out::default();
             compactor.flush(&mut |entry| out.push(&entry));
             if let Some(batch) = out.batch() {
+                self.has_all = Some(status);
                 return Some(batch);
             }
         }
         if status != Status::Running {
             return Some(Batch::End);
         }
-        match self.feeds.join(&self.task).await {
+        match self.feeds.join(&self.task, self.cursor).await {
             Ok(feed) => {
                 let news = feed.news();
                 self.live = Some((feed, news));

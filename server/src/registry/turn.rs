@@ -1,27 +1,32 @@
-//! Writes one task down while its agent speaks: `start` first, then what the agent says, `finish` last.
+//! One turn of a task: writes down what the agent says. `start` is written when the task begins, `finish` comes last.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, MissedTickBehavior};
 
-use super::writer::{Fenced, Writer};
+use super::writer::{Stopped, Writer};
 use crate::agent::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::chunk::{self, Chunk};
+use crate::chunk;
 use crate::store::Status;
 
 /// Chunks that may wait for the log before the agent has to.
 const BACKLOG: usize = 256;
+/// Chunks that come within this time of one another are appended together; the first is at once.
+const TOGETHER: Duration = Duration::from_millis(30);
+/// Bytes of chunks that are appended without waiting for more.
+const LARGEST: usize = 64 * 1024;
 
-/// What a writer is told from outside.
+/// What a writer is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orders {
     #[default]
     Write,
     /// Someone else has taken the task: stop without a word.
     Drop,
-    /// The process ends: fail the task.
+    /// The process ends: give the task back, or fail it.
     Interrupt,
 }
 
@@ -43,6 +48,47 @@ enum Stop {
     Ordered(Orders),
 }
 
+/// Chunks that wait to be appended.
+#[derive(Default)]
+struct Waiting {
+    chunks: Vec<Arc<str>>,
+    bytes: usize,
+    /// When they are to be.
+    due: Option<Instant>,
+    /// When others last were.
+    appended: Option<Instant>,
+}
+
+impl Waiting {
+    /// Counts the newest of the chunks. The first after a pause is not held back.
+    fn took(&mut self, number: usize, now: Instant) {
+        self.bytes += self.chunks.iter().rev().take(number).map(|chunk| chunk.len()).sum::<usize>();
+        let is_first = self.appended.is_none_or(|appended| now - appended >= TOGETHER);
+        self.due.get_or_insert(if is_first { now } else { now + TOGETHER });
+        if self.bytes >= LARGEST || self.chunks.len() >= BACKLOG {
+            self.due = Some(now);
+        }
+    }
+
+    async fn append(&mut self, writer: &mut Writer) -> Result<(), Stopped> {
+        if self.chunks.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        writer.append(&self.chunks).await?;
+        *self = Self { appended: Some(begun), ..Self::default() };
+        Ok(())
+    }
+}
+
+/// Until then; for ever where there is no time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes until the turn is over, the claim is lost, or other orders come.
 pub async fn write(
     mut writer: Writer,
@@ -50,55 +96,52 @@ pub async fn write(
     agent: Arc<dyn Agent>,
     renew: Duration,
     mut orders: watch::Receiver<Orders>,
-) {
-    if turn.completed.is_none() && open(&mut writer).await.is_err() {
-        return;
-    }
-    let work = begin(&writer, turn, agent);
-    let id = writer.task().id.clone();
-    match transcribe(&mut writer, work, renew, &mut orders).await {
-        Ok(stop) => {
-            if close(writer, stop).await.is_err() {
-                tracing::info!(task = id, "the task was taken over at its end");
-            }
+) -> Result<(), Stopped> {
+    let is_resumed = turn.completed.is_some();
+    let begun_at = writer.position();
+    let stop = transcribe(&mut writer, begin(turn, agent), renew, &mut orders).await?;
+    if is_resumed && matches!(stop, Stop::Ordered(Orders::Interrupt)) && writer.position() == begun_at {
+        // Nothing of this turn was given to anyone: another process may begin it anew.
+        if writer.wait_again().await? {
+            return Ok(());
         }
-        Err(Fenced) => tracing::info!(task = id, "the task was taken over"),
     }
+    close(writer, stop).await
 }
 
-async fn open(writer: &mut Writer) -> Result<(), Fenced> {
-    let task = writer.task();
-    let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
-    writer.append(&[start]).await
-}
-
-fn begin(writer: &Writer, turn: Turn, agent: Arc<dyn Agent>) -> Work {
+fn begin(turn: Turn, agent: Arc<dyn Agent>) -> Work {
     let (sender, chunks) = mpsc::channel(BACKLOG);
-    let written = turn.completed.as_ref().map_or(0, |completed| writer.position() - completed.operation.position);
-    let out = Emitter::new(sender, written);
+    let out = Emitter::new(sender, 0);
     Work { chunks, agent: tokio::spawn(async move { agent.answer(turn, out).await }) }
 }
 
-/// Writes down all that waits in one step, so that a slow store gets fewer and larger writes.
+/// A slow store gets fewer and larger writes: what comes during one waits for the next.
 async fn transcribe(
     writer: &mut Writer,
     mut work: Work,
     renew: Duration,
     orders: &mut watch::Receiver<Orders>,
-) -> Result<Stop, Fenced> {
-    let mut renewal = tokio::time::interval_at(tokio::time::Instant::now() + renew, renew);
-    let mut waiting = Vec::new();
+) -> Result<Stop, Stopped> {
+    let mut renewal = tokio::time::interval_at(Instant::now() + renew, renew);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut waiting = Waiting::default();
     loop {
         tokio::select! {
             biased;
-            ordered = other_orders(orders) => return Ok(Stop::Ordered(ordered)),
-            _ = renewal.tick() => writer.renew().await?,
-            number = work.chunks.recv_many(&mut waiting, BACKLOG) => {
+            ordered = other_orders(orders) => {
+                if ordered == Orders::Interrupt {
+                    waiting.append(writer).await?;
+                }
+                return Ok(Stop::Ordered(ordered));
+            }
+            _ = renewal.tick() => writer.renew(renew).await?,
+            () = until(waiting.due) => waiting.append(writer).await?,
+            number = work.chunks.recv_many(&mut waiting.chunks, BACKLOG), if waiting.chunks.len() < BACKLOG => {
                 if number == 0 {
+                    waiting.append(writer).await?;
                     return Ok(Stop::Said((&mut work.agent).await));
                 }
-                writer.append(&waiting).await?;
-                waiting.clear();
+                waiting.took(number, Instant::now());
             }
         }
     }
@@ -108,7 +151,7 @@ async fn other_orders(orders: &mut watch::Receiver<Orders>) -> Orders {
     orders.wait_for(|orders| *orders != Orders::Write).await.map_or(Orders::Drop, |orders| *orders)
 }
 
-async fn close(writer: Writer, stop: Stop) -> Result<(), Fenced> {
+async fn close(writer: Writer, stop: Stop) -> Result<(), Stopped> {
     match stop {
         Stop::Said(Ok(Ok(Ending::Completed))) => writer.finish(Status::Completed, None).await,
         Stop::Said(Ok(Ok(Ending::Failed(error)))) => writer.finish(Status::Failed, Some(error)).await,
@@ -118,6 +161,37 @@ async fn close(writer: Writer, stop: Stop) -> Result<(), Fenced> {
             writer.finish(Status::Failed, Some(error)).await
         }
         Stop::Ordered(Orders::Interrupt) => writer.finish(Status::Failed, Some(chunk::interrupted())).await,
-        Stop::Ordered(Orders::Drop | Orders::Write) => Err(Fenced),
+        Stop::Ordered(Orders::Drop | Orders::Write) => Err(Stopped::Fenced),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn took(waiting: &mut Waiting, bytes: usize, now: Instant) -> Duration {
+        waiting.chunks.push("x".repeat(bytes).into());
+        waiting.took(1, now);
+        waiting.due.unwrap() - now
+    }
+
+    #[test]
+    fn the_first_chunk_is_appended_at_once_and_those_after_it_together() {
+        let start = Instant::now();
+        assert_eq!(took(&mut Waiting::default(), 1, start), Duration::ZERO);
+        let mut waiting = Waiting { appended: Some(start), ..Waiting::default() };
+        let next = start + Duration::from_millis(20);
+        assert_eq!(took(&mut waiting, 1, next), TOGETHER);
+        assert_eq!(took(&mut waiting, 1, next + Duration::from_millis(20)), Duration::from_millis(10));
+        let mut waiting = Waiting { appended: Some(start), ..Waiting::default() };
+        assert_eq!(took(&mut waiting, 1, start + TOGETHER), Duration::ZERO, "after a pause");
+    }
+
+    #[test]
+    fn many_bytes_wait_for_no_more() {
+        let start = Instant::now();
+        let mut waiting = Waiting { appended: Some(start), ..Waiting::default() };
+        assert_eq!(took(&mut waiting, LARGEST - 1, start), TOGETHER);
+        assert_eq!(took(&mut waiting, 1, start), Duration::ZERO);
     }
 }

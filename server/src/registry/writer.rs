@@ -1,25 +1,31 @@
-//! The hand that writes one task: it holds the claim, remembers what the log says, and outlasts a store that is away.
+//! Writes one task's log: holds the claim, remembers what the log says, and outlasts a store that is away.
 //!
 //! Time in which the store does not answer is not the writer's fault (PROTOCOL §6, writer): a write is tried until it
-//! has happened once, or until the claim is lost.
+//! has happened once, or until the claim is lost. Where a failover has lost entries, they are appended again under their
+//! ids, so that readers have seen nothing that is not stored.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rejoin::stream::cursor::EventId;
+use tokio::time::Instant;
 
 use super::compact;
+use super::recent::Recent;
 use super::transcript::Transcript;
 use crate::chunk;
 use crate::metrics::Metrics;
-use crate::store::{Claim, Lookup, Operation, Result, SharedStore, Slice, Status, StoreError, Task};
+use crate::store::{
+    Begin, Begun, Claim, End, Entry, Lookup, Message, Operation, Portion, Result, SharedStore, Slice, Status,
+    StoreError, Task,
+};
 
-/// Entries read at once when a log is read whole.
-const PAGE: usize = 1000;
-/// Waits between tries to write.
+/// What is read at once when a log is read whole.
+const PORTION: Portion = Portion { entries: 1000, bytes: 1024 * 1024 };
+/// Waits between tries to write. The longest is short enough to keep a lease right after an outage.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
 /// What a writer writes with.
 #[derive(Clone)]
@@ -28,6 +34,8 @@ pub struct WriterTerms {
     pub metrics: Arc<Metrics>,
     /// Entries of a log beyond which older ones become a snapshot.
     pub max_log_chunks: u64,
+    /// How long an ended task is kept. A record that is gone sooner was lost, and is begun again.
+    pub ttl: Duration,
 }
 
 /// See the module.
@@ -38,141 +46,223 @@ pub struct Writer {
     transcript: Transcript,
     /// Entries in the log after its snapshot.
     loose: u64,
+    recent: Recent,
+    /// How the task began, while this writer has written all of it.
+    begin: Option<Begin>,
+    /// When the store last took a write.
+    written: Instant,
 }
 
-/// The task belongs to someone else now, or has ended.
+/// Why a writer cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fenced;
+pub enum Stopped {
+    /// The task belongs to someone else now, or has ended.
+    Fenced,
+    /// What is stored of it cannot be written or read.
+    Corrupt,
+    /// The log lacks more than this writer can append again; it has so many entries.
+    Gap(u64),
+}
 
 impl Writer {
-    /// For a task that has just begun.
-    pub fn fresh(terms: WriterTerms, task: Task, claim: Claim) -> Self {
-        Self { terms, task, claim, transcript: Transcript::default(), loose: 0 }
+    /// For a task that has just begun, with the ids of its first entries.
+    pub fn fresh(terms: WriterTerms, begin: Begin, claim: Claim, ids: Vec<EventId>) -> Self {
+        let (task, chunks) = (begin.task.clone(), begin.chunks.clone());
+        let mut writer = Self::new(terms, task, Claim { position: 0, ..claim });
+        writer.begin = Some(begin);
+        writer.wrote(ids, &chunks);
+        writer
+    }
+
+    fn new(terms: WriterTerms, task: Task, claim: Claim) -> Self {
+        let recent = Recent::at(claim.position);
+        let (transcript, written) = (Transcript::default(), Instant::now());
+        Self { terms, task, claim, transcript, loose: 0, recent, begin: None, written }
     }
 
     /// For a task that others wrote so far.
-    pub async fn recover(terms: WriterTerms, task: Task, claim: Claim) -> std::result::Result<Self, Fenced> {
-        let mut writer = Self::fresh(terms, task, claim);
-        let (mut transcript, mut loose) = (Transcript::default(), 0);
+    pub async fn recover(terms: WriterTerms, task: Task, claim: Claim) -> std::result::Result<Self, Stopped> {
+        let mut writer = Self::new(terms, task, claim);
+        let (mut transcript, mut loose) = (Transcript::default(), Vec::new());
         writer
             .each_page(EventId::ZERO, |slice| {
-                for entry in &slice.entries {
-                    transcript.push(&entry.data);
-                    loose += u64::from(entry.id > slice.trimmed);
-                }
+                slice.entries.iter().for_each(|entry| transcript.push(&entry.data));
+                loose.extend(slice.entries.iter().filter(|entry| entry.id > slice.trimmed).cloned());
             })
             .await?;
-        (writer.transcript, writer.loose) = (transcript, loose);
+        writer.transcript = transcript;
+        writer.loose = loose.len() as u64;
+        writer.recent = Recent::at(writer.claim.position.saturating_sub(writer.loose));
+        loose.into_iter().for_each(|entry| writer.recent.push(entry));
         Ok(writer)
     }
 
-    /// The task it writes.
-    pub fn task(&self) -> &Task {
-        &self.task
-    }
-
-    /// Entries of the log so far.
+    /// How many entries the log has.
     pub fn position(&self) -> u64 {
         self.claim.position
     }
 
-    /// Writes chunks down. They are durable, and readers see them, when this returns.
-    pub async fn append(&mut self, chunks: &[Arc<str>]) -> std::result::Result<(), Fenced> {
-        self.persist(|writer| async move { writer.terms.store.append(&writer.claim, chunks).await }).await?;
-        self.wrote(chunks);
+    /// What the session says.
+    pub async fn history(&mut self) -> std::result::Result<Vec<Message>, Stopped> {
+        let session = &self.task.session_id.clone();
+        self.persist(|store, _| async move { store.messages(session).await }).await
+    }
+
+    /// Appends chunks. They are durable when this returns.
+    pub async fn append(&mut self, chunks: &[Arc<str>]) -> std::result::Result<(), Stopped> {
+        let ids = self.persist(|store, claim| async move { store.append(&claim, chunks).await }).await?;
+        self.wrote(ids, chunks);
         if self.loose > self.terms.max_log_chunks { self.trim().await } else { Ok(()) }
     }
 
     /// Turns all but the newer half of what a log may hold into a snapshot. Half, so that the log is read through once
     /// in so many chunks and not for each.
-    async fn trim(&mut self) -> std::result::Result<(), Fenced> {
+    async fn trim(&mut self) -> std::result::Result<(), Stopped> {
         let keep = usize::try_from(self.terms.max_log_chunks / 2).unwrap_or(usize::MAX);
         let mut older = Vec::new();
         self.each_page(EventId::ZERO, |slice| older.extend(slice.entries.iter().cloned())).await?;
         older.truncate(older.len().saturating_sub(keep));
         let Some(through) = older.last().map(|entry| entry.id) else { return Ok(()) };
         let snapshot = &compact::all(older);
-        self.persist(|writer| async move { writer.terms.store.trim(&writer.claim, through, snapshot.clone()).await })
-            .await?;
+        self.persist(|store, claim| async move { store.trim(&claim, through, snapshot).await }).await?;
         self.loose = keep as u64;
         Ok(())
     }
 
     /// Reads the log to its end.
-    async fn each_page(&self, from: EventId, mut take: impl FnMut(&Slice)) -> std::result::Result<(), Fenced> {
+    async fn each_page(&mut self, from: EventId, mut take: impl FnMut(&Slice)) -> std::result::Result<(), Stopped> {
         let mut cursor = from;
         loop {
-            let read = self
-                .persist(|writer| async move { writer.terms.store.read(&writer.claim.task, cursor, PAGE).await })
-                .await?;
-            let Lookup::Found(slice) = read else { return Err(Fenced) };
+            let read =
+                self.persist(|store, claim| async move { store.read(&claim.task, cursor, PORTION).await }).await?;
+            let Lookup::Found(slice) = read else { return Err(Stopped::Fenced) };
             take(&slice);
             let Some(last) = slice.entries.last() else { return Ok(()) };
             cursor = last.id;
         }
     }
 
-    fn wrote(&mut self, chunks: &[Arc<str>]) {
+    fn wrote(&mut self, ids: Vec<EventId>, chunks: &[Arc<str>]) {
         chunks.iter().for_each(|chunk| self.transcript.push(chunk));
+        for (id, data) in ids.into_iter().zip(chunks) {
+            self.recent.push(Entry { id, data: data.clone() });
+        }
         self.claim.position += chunks.len() as u64;
         self.loose += chunks.len() as u64;
         self.terms.metrics.chunks_in(chunks.len());
     }
 
-    /// Keeps the lease.
-    pub async fn renew(&mut self) -> std::result::Result<(), Fenced> {
-        self.persist(|writer| async move { writer.terms.store.renew(&writer.claim).await }).await
+    /// Keeps the lease, unless a write has kept it for less than `every`.
+    pub async fn renew(&mut self, every: Duration) -> std::result::Result<(), Stopped> {
+        if self.written.elapsed() < every / 2 {
+            return Ok(());
+        }
+        self.persist(|store, claim| async move { store.renew(&claim).await }).await
     }
 
     /// Lets the task wait for an operation, whose start is the last chunk.
-    pub async fn suspend(mut self, operation: Operation, started: Arc<str>) -> std::result::Result<(), Fenced> {
-        let chunks = [started];
-        let (operation, chunks) = (&operation, &chunks);
-        let suspend = |writer: &Self| {
-            let (store, claim) = (writer.terms.store.clone(), writer.claim.clone());
-            async move { store.suspend(&claim, operation.clone(), chunks).await }
-        };
-        self.persist(suspend).await?;
-        self.wrote(chunks);
+    pub async fn suspend(mut self, operation: Operation, started: Arc<str>) -> std::result::Result<(), Stopped> {
+        let (operation, chunks) = (&operation, &[started]);
+        let ids = self.persist(|store, claim| async move { store.suspend(&claim, operation, chunks).await }).await?;
+        self.wrote(ids, chunks);
         Ok(())
     }
 
-    /// Ends the task: first the messages, then, in one step, the last chunks and the status. Readers of the session
-    /// believe the status, so they see the answer in the stream until then and in the messages from then on.
-    pub async fn finish(mut self, status: Status, last: Option<Arc<str>>) -> std::result::Result<(), Fenced> {
+    /// Lets a task that was taken up after its operation, and has written nothing since, wait again.
+    pub async fn wait_again(&mut self) -> std::result::Result<bool, Stopped> {
+        self.persist(|store, claim| async move { store.wait_again(&claim).await }).await
+    }
+
+    /// Ends the task: the last chunks, the status and the messages are one step, so that readers of the session find the
+    /// answer in the stream until then and in the messages from then on.
+    pub async fn finish(mut self, status: Status, last: Option<Arc<str>>) -> std::result::Result<(), Stopped> {
         let chunks: Vec<Arc<str>> = last.into_iter().chain([chunk::finish()]).collect();
         chunks.iter().for_each(|chunk| self.transcript.push(chunk));
-        let (messages, chunks) = (&self.transcript.messages(&self.task), &chunks);
-        self.persist(|writer| async move {
-            writer.terms.store.put_messages(&writer.task.session_id, messages.clone()).await
-        })
-        .await?;
-        self.persist(|writer| async move { writer.terms.store.finish(&writer.claim, status, chunks).await }).await?;
-        self.terms.metrics.chunks_in(chunks.len());
+        let messages = self.transcript.messages(&self.task);
+        let end = &End { status, chunks, messages };
+        self.persist(|store, claim| async move { store.finish(&claim, end).await }).await?;
+        self.terms.metrics.chunks_in(end.chunks.len());
         self.terms.metrics.task_ended(status);
-        tracing::info!(task = self.task.id, status = status.as_str(), chunks = self.claim.position, "a task ended");
+        tracing::info!(
+            task = self.task.log_id(),
+            status = status.as_str(),
+            chunks = self.claim.position,
+            "a task ended"
+        );
         Ok(())
     }
 
     /// Does a step until the store has answered.
-    async fn persist<'a, T, F>(&'a self, step: impl Fn(&'a Self) -> F) -> std::result::Result<T, Fenced>
+    async fn persist<T, F>(&mut self, step: impl Fn(SharedStore, Claim) -> F) -> std::result::Result<T, Stopped>
     where
-        F: Future<Output = Result<T>> + 'a,
+        F: Future<Output = Result<T>>,
     {
-        let mut wait = FIRST_WAIT;
+        let mut waits = Waits::default();
         loop {
-            match step(self).await {
-                Ok(done) => return Ok(done),
-                Err(StoreError::Fenced | StoreError::Corrupt(_) | StoreError::Gap { .. }) => return Err(Fenced),
-                Err(StoreError::Transient(why)) => {
+            let outcome = match step(self.terms.store.clone(), self.claim.clone()).await {
+                Err(StoreError::Gap { position }) => self.restore(position).await.map(|()| None),
+                outcome => outcome.map(Some),
+            };
+            match outcome {
+                Ok(Some(done)) => {
+                    self.written = Instant::now();
+                    return Ok(done);
+                }
+                Ok(None) => tracing::warn!(task = self.task.log_id(), "the store had lost entries, which are back"),
+                Err(StoreError::Fenced) => return Err(Stopped::Fenced),
+                Err(StoreError::Gap { position }) => return Err(Stopped::Gap(position)),
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::error!(task = self.task.log_id(), %error, "a task is given up");
+                    return Err(Stopped::Corrupt);
+                }
+                Err(error @ StoreError::Transient(_)) => {
                     self.terms.metrics.store_error();
-                    if wait == FIRST_WAIT {
-                        tracing::warn!(task = self.claim.task, why, "the store does not answer, trying again");
-                    }
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
+                    waits.next(&self.task, &error).await;
                 }
             }
         }
     }
+
+    /// Appends again what the log lacks after a position, and begins the task again where nothing is left of it.
+    async fn restore(&mut self, position: u64) -> Result<()> {
+        let lost = self.recent.after(position).ok_or(StoreError::Gap { position })?;
+        if position == 0 {
+            self.begin_again().await?;
+        }
+        let claim = Claim { position, ..self.claim.clone() };
+        self.terms.store.restore(&claim, &lost).await
+    }
+
+    /// A record that is gone before it can have expired was lost.
+    async fn begin_again(&self) -> Result<()> {
+        let begin =
+            self.begin.as_ref().filter(|_| self.written.elapsed() < self.terms.ttl).ok_or(StoreError::Fenced)?;
+        let begin = Begin { chunks: Vec::new(), ..begin.clone() };
+        match self.terms.store.begin(&begin).await? {
+            Begun::Claimed(claim, _) if claim.epoch == self.claim.epoch => Ok(()),
+            _ => Err(StoreError::Fenced),
+        }
+    }
+}
+
+/// Waits between tries, longer each time.
+#[derive(Default)]
+struct Waits(Option<Duration>);
+
+impl Waits {
+    async fn next(&mut self, task: &Task, error: &StoreError) {
+        if self.0.is_none() {
+            tracing::warn!(task = task.log_id(), %error, "trying again");
+        }
+        let wait = self.0.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
+        self.0 = Some(wait);
+        // Writers that met the same outage do not come back at the same moment.
+        tokio::time::sleep(wait.mul_f64(jitter())).await;
+    }
+}
+
+/// Between a half and one.
+pub fn jitter() -> f64 {
+    let random = uuid::Uuid::new_v4().as_u128() as u16;
+    0.5 + f64::from(random) / f64::from(u16::MAX) / 2.0
 }

@@ -4,12 +4,14 @@
 //! The rules that every store keeps (PROTOCOL §6), and that the suite of tests holds it to:
 //! * an entry is readable only after it is durable, in the store's sense of the word;
 //! * who appends holds a [`Claim`]; taking a task over makes a new one and ends the old one;
-//! * a status leaves `running` once, and the final chunks are appended in that same step.
+//! * a status leaves `running` once; the final chunks and the messages are stored in that same step;
+//! * every step may be repeated and has its effect once;
+//! * entries that are gone are a gap, which is told and never led over.
 
 mod embedded;
 mod memory;
 mod model;
-mod notifications;
+pub mod notifications;
 mod redis;
 #[cfg(test)]
 mod suite;
@@ -21,18 +23,20 @@ use async_trait::async_trait;
 use rejoin::stream::cursor::EventId;
 
 pub use model::*;
-pub use notifications::Subscription;
+use notifications::Subscription;
 
 /// A store that any part of the server may hold.
 pub type SharedStore = Arc<dyn Store>;
 
-/// What a store is told about time.
-#[derive(Clone, Copy, Debug)]
+/// What a store is opened with.
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// How long an ended task is kept after its last use.
     pub ttl: Duration,
     /// How long a claim holds without renewal.
     pub lease: Duration,
+    /// What the keys begin with, where the store is shared with others.
+    pub prefix: String,
 }
 
 /// Opens the store that `--store` names.
@@ -41,8 +45,8 @@ pub async fn open(spec: &str, terms: Terms) -> Result<SharedStore> {
         None if spec == "memory" => memory::open(terms),
         Some(("embedded", path)) if !path.is_empty() => embedded::open(path.as_ref(), terms),
         Some(("redis" | "rediss", _)) => redis::open(spec, terms).await,
-        // What was written may hold a password, and is not repeated.
-        _ => Err(StoreError::Transient("--store is none of memory, embedded:PATH, redis://… and rediss://…".into())),
+        // Not what was given: a mistyped address may hold a password.
+        _ => Err(StoreError::Corrupt("the store is none of memory, embedded:PATH, redis://… and rediss://…".into())),
     }
 }
 
@@ -81,38 +85,51 @@ pub trait Sessions {
     /// In order.
     async fn messages(&self, session: &str) -> Result<Vec<Message>>;
     async fn message(&self, session: &str, id: &str) -> Result<Option<Message>>;
-    /// Inserts or replaces by id; a replaced one keeps its place.
-    async fn put_messages(&self, session: &str, messages: Vec<Message>) -> Result<()>;
     /// The session's running task: one key read, and the task's own record is believed.
     async fn active(&self, session: &str) -> Result<Option<Task>>;
 }
 
-/// Tasks, their logs, and who may write them.
+/// Tasks, their logs, and who may write them. Every step may be repeated, and has its effect once.
 #[async_trait]
 pub trait Tasks {
-    async fn begin(&self, new: NewTask) -> Result<Begin>;
+    /// Stores the message and the record, and appends the first chunks, in one step.
+    async fn begin(&self, begin: &Begin) -> Result<Begun>;
+    /// Settles a beginning whose answer never came: either it has happened, or it never will.
+    async fn withdraw(&self, begin: &Begin) -> Result<Begun>;
     async fn task(&self, id: &str) -> Result<Lookup<Task>>;
     /// Returns the ids of the new entries. Renews the lease.
     async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>>;
-    /// Appends the last chunks and sets the status, in one step.
-    async fn finish(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>>;
+    /// Appends again, under their ids, entries that a failover lost. The claim's position is where they begin.
+    async fn restore(&self, claim: &Claim, entries: &[Entry]) -> Result<()> {
+        // A store that loses nothing reports no gap, so this is never asked of it.
+        let _ = (claim, entries);
+        Err(StoreError::Fenced)
+    }
+    /// Appends the last chunks, sets the status and stores the messages, in one step.
+    async fn finish(&self, claim: &Claim, end: &End) -> Result<Vec<EventId>>;
+    /// Fails a task whose log cannot be written or read any more, without a word in it.
+    async fn condemn(&self, id: &str) -> Result<()>;
     /// Appends, and lets the task wait for an operation, in one step.
-    async fn suspend(&self, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>>;
+    async fn suspend(&self, claim: &Claim, operation: &Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>>;
     async fn renew(&self, claim: &Claim) -> Result<()>;
     /// Takes a running task from whoever writes it. `None`: it has ended, or is gone.
     async fn seize(&self, id: &str) -> Result<Option<Claim>>;
-    /// Takes up a task that waits for this operation.
-    async fn resume(&self, id: &str, operation: &str) -> Result<Resume>;
-    /// Tasks whose lease has run out.
+    /// Takes up a task that waits for this operation. The holder names the attempt: its repeats get the same claim.
+    async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume>;
+    /// Lets a task that was taken up, and has written nothing since, wait again. False where it has written something.
+    async fn wait_again(&self, claim: &Claim) -> Result<bool>;
+    /// Tasks whose lease may have run out.
     async fn lapsed(&self) -> Result<Vec<String>>;
-    /// Seizes a task if its lease has run out. One that was resuming waits again instead.
+    /// Whether the lease of a task has run out.
+    async fn lease(&self, id: &str) -> Result<Lease>;
+    /// Takes a task if its lease has run out. One that was taken up after its operation and has written nothing since
+    /// waits again instead.
     async fn reap(&self, id: &str) -> Result<Option<Claim>>;
     /// Replaces everything up to and including `through` by a snapshot.
-    async fn trim(&self, claim: &Claim, through: EventId, snapshot: Vec<Entry>) -> Result<()>;
-
-    /// At most `limit` entries after a cursor.
-    async fn read(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>>;
-    /// Rings after every change of the task's log. Everything that changes after this call has returned rings.
+    async fn trim(&self, claim: &Claim, through: EventId, snapshot: &[Entry]) -> Result<()>;
+    /// What comes after a cursor.
+    async fn read(&self, id: &str, after: EventId, portion: Portion) -> Result<Lookup<Slice>>;
+    /// Tells of every change of the task's log that comes after this call has returned.
     async fn watch(&self, id: &str) -> Result<Subscription>;
     /// Removes what has expired, where the store does not do so by itself.
     async fn sweep(&self) -> Result<()>;
@@ -125,10 +142,12 @@ pub trait Completions {
     async fn operation(&self, id: &str) -> Result<Option<String>>;
     /// Adds to the completion log.
     async fn push_completion(&self, data: &str) -> Result<()>;
-    /// Waits a while for completions that are new, or that nobody settled within one lease.
+    /// Waits a while for completions that are new, or that nobody settled within one lease. Each counts as begun.
     async fn completions(&self) -> Result<Vec<Delivery>>;
     /// Keeps a delivery from being made again for another lease.
     async fn hold(&self, delivery: &Delivery) -> Result<()>;
+    /// Takes a delivery back that failed through no fault of its own: it comes again and does not count.
+    async fn release(&self, delivery: &Delivery) -> Result<()>;
     /// A completion was dealt with.
     async fn settle(&self, delivery: &Delivery) -> Result<()>;
     /// Moves a completion to the dead-letter log.
@@ -140,6 +159,8 @@ pub trait Completions {
 pub trait Store: Sessions + Tasks + Completions + Send + Sync + 'static {
     /// What `/health` calls it.
     fn kind(&self) -> &'static str;
-    /// Whether it answers.
+    /// Whether it takes writes.
     async fn ping(&self) -> Result<()>;
+    /// Whether readers find another process at this store when this one ends.
+    fn is_shared(&self) -> bool;
 }

@@ -119,7 +119,17 @@ pub struct Task {
     pub operations: Vec<Operation>,
 }
 
+/// What stands for a task in the log of this program. Its id carries the session's, which opens an ownerless session.
+pub fn log_id(task: &str) -> &str {
+    task.rsplit_once('.').map_or("", |(_, own)| own)
+}
+
 impl Task {
+    /// See [`log_id`].
+    pub fn log_id(&self) -> &str {
+        log_id(&self.id)
+    }
+
     /// The operation that it waits for or waited for last.
     pub fn operation(&self) -> Option<&Operation> {
         self.operations.last()
@@ -166,28 +176,53 @@ pub struct Slice {
     pub trimmed: EventId,
     /// The first entry after the snapshot.
     pub first: EventId,
+    /// Entries after the cursor are gone, whoever removed them, or the log is shorter than the cursor.
+    pub gap: bool,
+}
+
+/// How much of a log is read at once. One entry is always given, however large.
+#[derive(Clone, Copy, Debug)]
+pub struct Portion {
+    pub entries: usize,
+    pub bytes: usize,
 }
 
 /// A task to begin, with the message that it answers.
 #[derive(Clone, Debug)]
-pub struct NewTask {
+pub struct Begin {
     pub task: Task,
     pub message: Message,
     /// The session's title, if it has none yet.
     pub title: String,
+    /// Whose session it is, for the user's list.
+    pub owner: Option<String>,
+    /// The first entries of its log.
+    pub chunks: Vec<Arc<str>>,
 }
 
 /// How a beginning went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// It runs, and the caller writes it.
-    Begun(Claim),
-    /// The session has this message: nothing was stored. Names the task that answers it.
+pub enum Begun {
+    /// It runs, and the caller writes it. With the ids of its first entries.
+    Claimed(Claim, Vec<EventId>),
+    /// The session has this message, or this task has begun before: nothing was stored. Names the task that answers.
     Repeated(String),
     /// A task of the session runs: nothing was stored.
     Busy(String),
     /// There is no such session.
     NoSession,
+    /// The beginning was given up, and will not happen any more.
+    Withdrawn,
+}
+
+/// How a task ends, in one step.
+#[derive(Clone, Debug)]
+pub struct End {
+    pub status: Status,
+    /// The last entries of its log.
+    pub chunks: Vec<Arc<str>>,
+    /// What it wrote; inserted or replaced by id, and a replaced one keeps its place.
+    pub messages: Vec<Message>,
 }
 
 /// How taking up a task after a completion went.
@@ -195,10 +230,23 @@ pub enum Begin {
 pub enum Resume {
     /// The caller writes it.
     Claimed(Claim, Task),
-    /// It does not wait for that operation any more.
+    /// The task has ended, or has gone on from that operation.
     Settled,
     /// Another process is at it.
     Busy,
+    /// The task runs, and does not wait for that operation yet.
+    Early,
+    /// There is no such task.
+    Unknown,
+}
+
+/// What looking at the lease of a task gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It holds, or there is none.
+    Fine,
+    /// It has run out.
+    Lapsed,
 }
 
 /// Whose sessions.
@@ -222,9 +270,9 @@ pub struct Delivery {
     pub id: String,
     /// JSON text, unchecked.
     pub data: String,
-    /// How often it has been delivered, this time included.
+    /// How often its handling was begun, this time included. Deliveries that were released do not count.
     pub attempt: u32,
 }
 
-/// How often a completion is delivered before it is dead.
+/// How often the handling of a completion may fail before it is dead.
 pub const MAX_DELIVERIES: u32 = 5;

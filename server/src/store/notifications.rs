@@ -1,59 +1,138 @@
-//! Doorbells: how a reader that waits in this process learns that a log has grown.
+//! How a follower in this process learns that a log has grown, and with what.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use rejoin::stream::cursor::EventId;
+use tokio::sync::Notify;
 
-/// One reader's listening for one task.
+use super::{Entry, Status};
+
+/// Bytes of chunks that wait for one follower at most. What is beyond is read from the log.
+const LARGEST_QUEUE: usize = 256 * 1024;
+
+/// A change of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The newest id before the change: who has it needs nothing else.
+    pub previous: EventId,
+    /// The newest id after it.
+    pub last: EventId,
+    pub status: Status,
+    /// What was appended; empty where it was too much to be sent along.
+    pub entries: Arc<[Entry]>,
+}
+
+/// What a follower hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    Changed(Publication),
+    /// Something may have changed: the log is to be looked at.
+    Unknown,
+}
+
+/// One follower of one task.
 #[derive(Debug)]
-pub struct Subscription(watch::Receiver<()>);
+pub struct Subscription(Arc<Mailbox>);
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    queue: Mutex<Queue>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    publications: VecDeque<Publication>,
+    bytes: usize,
+    /// Something was dropped, or lost on the way.
+    has_gap: bool,
+}
 
 impl Subscription {
-    /// Waits until it has notified since the last wait. Many rings in between count as one.
-    pub async fn notified(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The ringer is gone with its store: nothing will ever notify again.
-            std::future::pending::<()>().await;
+    /// Waits for the next change.
+    pub async fn next(&mut self) -> News {
+        loop {
+            let arrived = self.0.arrived.notified();
+            if let Some(news) = self.0.queue.lock().take() {
+                return news;
+            }
+            arrived.await;
         }
     }
 }
 
-/// All notifications of a store in this process.
+impl Queue {
+    fn take(&mut self) -> Option<News> {
+        if std::mem::take(&mut self.has_gap) {
+            return Some(News::Unknown);
+        }
+        let publication = self.publications.pop_front()?;
+        self.bytes -= publication.bytes();
+        Some(News::Changed(publication))
+    }
+
+    fn put(&mut self, news: News) {
+        match news {
+            News::Changed(publication) if self.bytes + publication.bytes() <= LARGEST_QUEUE => {
+                self.bytes += publication.bytes();
+                self.publications.push_back(publication);
+            }
+            // A look at the log gives everything that waits here.
+            News::Changed(_) | News::Unknown => *self = Self { has_gap: true, ..Self::default() },
+        }
+    }
+}
+
+impl Publication {
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.data.len()).sum()
+    }
+}
+
+impl Mailbox {
+    fn put(&self, news: News) {
+        self.queue.lock().put(news);
+        self.arrived.notify_one();
+    }
+}
+
+/// All followers in this process.
 #[derive(Clone, Debug, Default)]
-pub struct Notifications(Arc<Mutex<HashMap<String, watch::Sender<()>>>>);
+pub struct Notifications(Arc<Mutex<HashMap<String, Vec<Weak<Mailbox>>>>>);
 
 impl Notifications {
-    /// Hears every notify from now on.
+    /// Hears every change from now on.
     pub fn watch(&self, task: &str) -> Subscription {
-        let mut notifications = self.0.lock();
-        Subscription(notifications.entry(task.to_owned()).or_insert_with(|| watch::channel(()).0).subscribe())
+        let mailbox = Arc::new(Mailbox::default());
+        self.0.lock().entry(task.to_owned()).or_default().push(Arc::downgrade(&mailbox));
+        Subscription(mailbox)
     }
 
-    /// Wakes all who watch a task, and forgets it when nobody does.
-    pub fn notify(&self, task: &str) {
-        let mut notifications = self.0.lock();
-        if notifications.get(task).is_some_and(|subscription| subscription.send(()).is_err()) {
-            notifications.remove(task);
-        }
+    /// Tells all who follow a task.
+    pub fn notify(&self, task: &str, news: &News) {
+        let followers: Vec<_> = self.0.lock().get(task).into_iter().flatten().filter_map(Weak::upgrade).collect();
+        followers.iter().for_each(|mailbox| mailbox.put(news.clone()));
     }
 
-    /// Wakes everyone.
-    pub fn notify_all(&self) {
-        for subscription in self.0.lock().values() {
-            subscription.send_replace(());
-        }
+    /// Tells those who follow one of these tasks that they may have missed something.
+    pub fn notify_each<'a>(&self, tasks: impl IntoIterator<Item = &'a String>) {
+        tasks.into_iter().for_each(|task| self.notify(task, &News::Unknown));
     }
 
-    /// The tasks that someone watches, and perhaps some that nobody watches any more.
+    /// The tasks that someone follows.
     pub fn watched(&self) -> Vec<String> {
+        self.prune();
         self.0.lock().keys().cloned().collect()
     }
 
-    /// Forgets what nobody watches any more.
+    /// Forgets followers that are gone.
     pub fn prune(&self) {
-        self.0.lock().retain(|_, subscription| subscription.receiver_count() > 0);
+        self.0.lock().retain(|_, followers| {
+            followers.retain(|mailbox| mailbox.strong_count() > 0);
+            !followers.is_empty()
+        });
     }
 }
 
@@ -61,23 +140,37 @@ impl Notifications {
 mod tests {
     use super::*;
 
+    fn changed(previous: u64, text: &str) -> News {
+        let id = |ms| EventId { ms, seq: 0 };
+        let entries = [Entry { id: id(previous + 1), data: text.into() }].into();
+        News::Changed(Publication { previous: id(previous), last: id(previous + 1), status: Status::Running, entries })
+    }
+
     #[tokio::test]
-    async fn a_ring_between_two_waits_is_heard() {
+    async fn changes_come_in_order_whenever_they_are_waited_for() {
         let notifications = Notifications::default();
         let mut subscription = notifications.watch("t");
-        notifications.notify("t");
-        notifications.notify("t");
-        subscription.notified().await;
+        notifications.notify("t", &changed(1, "a"));
+        notifications.notify("t", &changed(2, "b"));
+        assert_eq!(subscription.next().await, changed(1, "a"));
+        assert_eq!(subscription.next().await, changed(2, "b"));
+    }
+
+    #[tokio::test]
+    async fn a_follower_that_is_too_slow_is_sent_to_the_log() {
+        let notifications = Notifications::default();
+        let mut subscription = notifications.watch("t");
+        notifications.notify("t", &changed(1, "a"));
+        notifications.notify("t", &changed(2, &"b".repeat(LARGEST_QUEUE)));
+        notifications.notify("t", &changed(3, "c"));
+        assert_eq!(subscription.next().await, News::Unknown);
+        assert_eq!(subscription.next().await, changed(3, "c"));
     }
 
     #[test]
-    fn a_bell_that_nobody_watches_is_forgotten() {
+    fn a_task_that_nobody_follows_is_forgotten() {
         let notifications = Notifications::default();
         drop(notifications.watch("t"));
-        notifications.notify("t");
-        assert!(notifications.0.lock().is_empty());
-        drop(notifications.watch("t"));
-        notifications.prune();
         assert!(notifications.watched().is_empty());
     }
 }

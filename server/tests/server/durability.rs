@@ -70,7 +70,25 @@ async fn a_waiting_operation_survives_kill_and_goes_on() {
 }
 
 #[tokio::test]
-async fn the_signal_to_end_gives_tasks_their_time_then_fails_them_and_exits_with_zero() {
+async fn at_the_signal_to_end_what_runs_is_written_and_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(&embedded(&folder), &["--drain-seconds", "1"]);
+    let session = process.server.session().await;
+    let mut stream = process.server.send(&session, "/tokens 100 /rate 50").await;
+    let task = stream.task();
+    let mut all = stream.take(20).await;
+    process.signal("TERM");
+    all.extend(stream.rest().await);
+    assert!(stream.is_done(), "there is no other process that has this store");
+    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 100);
+    assert_eq!(process.exit_code().await, Some(0));
+    let process = Process::start(&embedded(&folder), &[]);
+    assert_eq!(process.server.show(&format!("/tasks/{task}")).await["status"], "completed");
+    assert_eq!(process.server.join(&task, "0").await.whole().await, all);
+}
+
+#[tokio::test]
+async fn what_still_runs_when_the_time_to_drain_is_over_fails_and_the_process_exits_with_zero() {
     let folder = tempfile::tempdir().unwrap();
     let mut process = Process::start(&embedded(&folder), &["--drain-seconds", "1"]);
     let session = process.server.session().await;

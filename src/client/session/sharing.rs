@@ -173,7 +173,7 @@ impl Session {
     /// Asks for a stream. A message that arrived goes along by its names: the owner may give its answer without them.
     fn post_ask(&self, stream: Option<String>, next: u64, cx: &mut Context) {
         let has_arrived = self.goal.sending.as_ref().is_some_and(|sending| sending.fate == Fate::Accepted);
-        let turn = has_arrived.then(|| self.ledger.turn().aliases()).unwrap_or_default();
+        let turn = if has_arrived { self.ledger.turn().aliases() } else { Default::default() };
         self.post(Content::Ask { stream, next, asked: cx.now, turn }, cx);
     }
 

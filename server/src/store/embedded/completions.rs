@@ -90,6 +90,16 @@ pub fn deliver(txn: &WriteTransaction, due: &[u64]) -> Result<Vec<Delivery>> {
     Ok(deliveries)
 }
 
+/// Counts one delivery less: it failed through no fault of its own.
+pub fn release(txn: &WriteTransaction, id: u64) -> Result<()> {
+    let mut log = txn.open_table(COMPLETIONS)?;
+    let found = log.get(id)?.map(|row| (row.value().0.saturating_sub(1), row.value().1.to_owned()));
+    if let Some((attempt, data)) = found {
+        log.insert(id, (attempt, data.as_str()))?;
+    }
+    Ok(())
+}
+
 /// A completion was dealt with.
 pub fn remove(txn: &WriteTransaction, id: u64) -> Result<()> {
     txn.open_table(COMPLETIONS)?.remove(id)?;

@@ -5,6 +5,7 @@
 //! Leases live in memory: the process that held them is the only one that could, so after a restart all are lost.
 
 mod completions;
+mod log;
 mod sessions;
 mod tables;
 mod tasks;
@@ -20,10 +21,10 @@ use parking_lot::Mutex;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use rejoin::stream::cursor::EventId;
 
-use super::notifications::{Notifications, Subscription};
+use super::notifications::{News, Notifications, Publication, Subscription};
 use super::{
-    Begin, Claim, Completions, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope,
-    Session, Sessions, SharedStore, Slice, Status, Store, StoreError, Task, Tasks, Terms,
+    Begin, Begun, Claim, Completions, Delivery, End, Entry, Lease, Lookup, Message, Operation, Page, Portion, Result,
+    Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks, Terms,
 };
 use crate::clock;
 use writer::Writer;
@@ -88,28 +89,37 @@ impl Embedded {
         &self,
         job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.write(job, || ()).await
+        self.writer.write_then(move |txn: &WriteTransaction| Ok((job(txn)?, || ()))).await
     }
 
-    /// The same for a write that readers of a task are to hear of.
-    async fn write_and_notify<T: Send + 'static>(
+    /// The same for a write that followers of a task are to hear of.
+    async fn write_and_publish<T: Send + 'static>(
         &self,
         task: &str,
-        job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
+        job: impl FnOnce(&WriteTransaction) -> Result<(T, Option<Publication>)> + Send + 'static,
     ) -> Result<T> {
         let (notifications, task) = (self.notifications.clone(), task.to_owned());
-        self.writer.write(job, move || notifications.notify(&task)).await
+        let job = move |txn: &WriteTransaction| {
+            let (outcome, publication) = job(txn)?;
+            let announce = move || {
+                if let Some(publication) = publication {
+                    notifications.notify(&task, &News::Changed(publication));
+                }
+            };
+            Ok((outcome, announce))
+        };
+        self.writer.write_then(job).await
     }
 
     fn hold(&self, task: &str) {
         self.leases.lock().insert(task.to_owned(), Instant::now() + self.terms.lease);
     }
 
-    fn release(&self, task: &str) {
+    fn release_lease(&self, task: &str) {
         self.leases.lock().remove(task);
     }
 
-    fn lapsed_now(&self, task: &str) -> bool {
+    fn has_lapsed(&self, task: &str) -> bool {
         self.leases.lock().get(task).is_some_and(|until| *until <= Instant::now())
     }
 
@@ -136,6 +146,10 @@ impl Store for Embedded {
 
     async fn ping(&self) -> Result<()> {
         self.write(|_| Ok(())).await
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 }
 
@@ -166,11 +180,6 @@ impl Sessions for Embedded {
         sessions::message(&self.view()?, session, id)
     }
 
-    async fn put_messages(&self, session: &str, messages: Vec<Message>) -> Result<()> {
-        let session = session.to_owned();
-        self.write(move |txn| sessions::put_messages(txn, &session, &messages, clock::now())).await
-    }
-
     async fn active(&self, session: &str) -> Result<Option<Task>> {
         tasks::active(&self.view()?, session)
     }
@@ -178,13 +187,23 @@ impl Sessions for Embedded {
 
 #[async_trait]
 impl Tasks for Embedded {
-    async fn begin(&self, new: NewTask) -> Result<Begin> {
-        let id = new.task.id.clone();
-        let begun = self.write(move |txn| tasks::begin(txn, &new)).await?;
-        if matches!(begun, Begin::Begun(_)) {
+    async fn begin(&self, begin: &Begin) -> Result<Begun> {
+        let (id, begin) = (begin.task.id.clone(), begin.clone());
+        let begun = self.write(move |txn| tasks::begin(txn, &begin)).await?;
+        if matches!(begun, Begun::Claimed(..)) {
             self.hold(&id);
         }
         Ok(begun)
+    }
+
+    async fn withdraw(&self, begin: &Begin) -> Result<Begun> {
+        // One thread writes in order: a beginning that was sent has happened by now, or never will.
+        let (id, number) = (begin.task.id.clone(), begin.chunks.len());
+        let begun = self.write(move |txn| tasks::begun(txn, &id, number)).await?;
+        if matches!(begun, Some(Begun::Claimed(..))) {
+            self.hold(&begin.task.id);
+        }
+        Ok(begun.unwrap_or(Begun::Withdrawn))
     }
 
     async fn task(&self, id: &str) -> Result<Lookup<Task>> {
@@ -197,23 +216,30 @@ impl Tasks for Embedded {
 
     async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
         let (held, chunks) = (claim.clone(), chunks.to_vec());
-        let ids = self.write_and_notify(&claim.task, move |txn| tasks::append(txn, &held, &chunks)).await?;
+        let ids = self.write_and_publish(&claim.task, move |txn| tasks::append(txn, &held, &chunks)).await?;
         self.hold(&claim.task);
         Ok(ids)
     }
 
-    async fn finish(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        let (held, chunks, until) = (claim.clone(), chunks.to_vec(), self.expiry());
-        let ids =
-            self.write_and_notify(&claim.task, move |txn| tasks::finish(txn, &held, status, &chunks, until)).await?;
-        self.release(&claim.task);
+    async fn finish(&self, claim: &Claim, end: &End) -> Result<Vec<EventId>> {
+        let (held, end, until) = (claim.clone(), end.clone(), self.expiry());
+        let ids = self.write_and_publish(&claim.task, move |txn| tasks::finish(txn, &held, &end, until)).await?;
+        self.release_lease(&claim.task);
         Ok(ids)
     }
 
-    async fn suspend(&self, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        let (held, chunks) = (claim.clone(), chunks.to_vec());
-        let ids = self.write_and_notify(&claim.task, move |txn| tasks::suspend(txn, &held, operation, &chunks)).await?;
-        self.release(&claim.task);
+    async fn condemn(&self, id: &str) -> Result<()> {
+        let (task, until) = (id.to_owned(), self.expiry());
+        self.write_and_publish(id, move |txn| Ok(((), tasks::condemn(txn, &task, until)?))).await?;
+        self.release_lease(id);
+        Ok(())
+    }
+
+    async fn suspend(&self, claim: &Claim, operation: &Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        let (held, operation, chunks) = (claim.clone(), operation.clone(), chunks.to_vec());
+        let ids =
+            self.write_and_publish(&claim.task, move |txn| tasks::suspend(txn, &held, operation, &chunks)).await?;
+        self.release_lease(&claim.task);
         Ok(ids)
     }
 
@@ -232,13 +258,23 @@ impl Tasks for Embedded {
         Ok(claim)
     }
 
-    async fn resume(&self, id: &str, operation: &str) -> Result<Resume> {
-        let (task, operation, lapsed) = (id.to_owned(), operation.to_owned(), self.lapsed_now(id));
-        let resumed = self.write(move |txn| tasks::resume(txn, &task, &operation, lapsed)).await?;
+    async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume> {
+        let (task, operation, holder) = (id.to_owned(), operation.to_owned(), holder.to_owned());
+        let lapsed = self.has_lapsed(id);
+        let resumed = self.write(move |txn| tasks::resume(txn, &task, &operation, &holder, lapsed)).await?;
         if matches!(resumed, Resume::Claimed(..)) {
             self.hold(id);
         }
         Ok(resumed)
+    }
+
+    async fn wait_again(&self, claim: &Claim) -> Result<bool> {
+        let held = claim.clone();
+        let waits = self.write(move |txn| tasks::wait_again(txn, &held)).await?;
+        if waits {
+            self.release_lease(&claim.task);
+        }
+        Ok(waits)
     }
 
     async fn lapsed(&self) -> Result<Vec<String>> {
@@ -246,31 +282,35 @@ impl Tasks for Embedded {
         Ok(self.leases.lock().iter().filter(|(_, until)| **until <= now).map(|(task, _)| task.clone()).collect())
     }
 
+    async fn lease(&self, id: &str) -> Result<Lease> {
+        Ok(if self.has_lapsed(id) { Lease::Lapsed } else { Lease::Fine })
+    }
+
     async fn reap(&self, id: &str) -> Result<Option<Claim>> {
-        if !self.lapsed_now(id) {
+        if !self.has_lapsed(id) {
             return Ok(None);
         }
         let task = id.to_owned();
         let claim = self.write(move |txn| tasks::reap(txn, &task)).await?;
         match claim {
             Some(_) => self.hold(id),
-            None => self.release(id),
+            None => self.release_lease(id),
         }
         Ok(claim)
     }
 
-    async fn trim(&self, claim: &Claim, through: EventId, snapshot: Vec<Entry>) -> Result<()> {
-        let held = claim.clone();
-        self.write_and_notify(&claim.task, move |txn| tasks::trim(txn, &held, through, &snapshot)).await
+    async fn trim(&self, claim: &Claim, through: EventId, snapshot: &[Entry]) -> Result<()> {
+        let (held, snapshot) = (claim.clone(), snapshot.to_vec());
+        self.write(move |txn| tasks::trim(txn, &held, through, &snapshot)).await
     }
 
-    async fn read(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
+    async fn read(&self, id: &str, after: EventId, portion: Portion) -> Result<Lookup<Slice>> {
         let view = self.view()?;
         let Some(kept) = tasks::kept(&view, id)? else { return Ok(Lookup::Missing) };
         if let Some(expires_at) = kept.expires_at {
             self.renew_life(id, expires_at);
         }
-        Ok(Lookup::Found(tasks::read(&view, &kept.task, after, limit)?))
+        Ok(Lookup::Found(log::read(&view, &kept.task, after, portion)?))
     }
 
     async fn watch(&self, id: &str) -> Result<Subscription> {
@@ -290,9 +330,12 @@ impl Completions for Embedded {
     }
 
     async fn push_completion(&self, data: &str) -> Result<()> {
-        let data = data.to_owned();
-        let deliveries = self.deliveries.clone();
-        self.writer.write(move |txn| completions::push(txn, &data), move || deliveries.announce()).await
+        let (data, deliveries) = (data.to_owned(), self.deliveries.clone());
+        let push = move |txn: &WriteTransaction| {
+            completions::push(txn, &data)?;
+            Ok(((), move || deliveries.announce()))
+        };
+        self.writer.write_then(push).await
     }
 
     async fn completions(&self) -> Result<Vec<Delivery>> {
@@ -306,6 +349,11 @@ impl Completions for Embedded {
     async fn hold(&self, delivery: &Delivery) -> Result<()> {
         self.deliveries.hold(completions::number(delivery)?);
         Ok(())
+    }
+
+    async fn release(&self, delivery: &Delivery) -> Result<()> {
+        let id = completions::number(delivery)?;
+        self.write(move |txn| completions::release(txn, id)).await
     }
 
     async fn settle(&self, delivery: &Delivery) -> Result<()> {

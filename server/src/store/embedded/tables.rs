@@ -60,12 +60,12 @@ pub fn create(txn: &WriteTransaction) -> Result<()> {
 
 /// A record as it is stored.
 pub fn encode<T: Serialize>(record: &T) -> Result<String> {
-    serde_json::to_string(record).map_err(|error| StoreError::Transient(format!("cannot encode a record: {error}")))
+    serde_json::to_string(record).map_err(|error| StoreError::Corrupt(format!("cannot encode a record: {error}")))
 }
 
 /// A stored record.
 pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| StoreError::Transient(format!("cannot decode a record: {error}")))
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("cannot decode a record: {error}")))
 }
 
 /// The record under a key.
@@ -73,13 +73,18 @@ pub fn load<T: DeserializeOwned>(table: &impl ReadableTable<Text, Text>, key: &s
     table.get(key)?.map(|found| decode(found.value())).transpose()
 }
 
-macro_rules! unavailable {
+macro_rules! from_redb {
     ($($error:ty),*) => {$(
         impl From<$error> for StoreError {
             fn from(error: $error) -> Self {
-                Self::Transient(error.to_string())
+                match redb::Error::from(error) {
+                    error @ (redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. }) => {
+                        Self::Corrupt(error.to_string())
+                    }
+                    error => Self::Transient(error.to_string()),
+                }
             }
         }
     )*};
 }
-unavailable!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
+from_redb!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);

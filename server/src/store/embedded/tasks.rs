@@ -1,4 +1,4 @@
-//! Tasks and their logs. Each function is one step of a transaction; all that refuse do so before they write.
+//! Tasks. Each function is one step of a transaction; all that refuse do so before they write.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
 
-use super::sessions;
 use super::tables::{ACTIVE, EXPIRY, LOG, OPERATIONS, RUNNING, TAILS, TASKS, TRIMS, decode, encode, load};
+use super::{log, sessions};
 use crate::clock;
+use crate::store::notifications::Publication;
 use crate::store::{
-    Begin, Claim, Entry, Message, NewTask, Operation, Result, Resume, Slice, Stage, Status, StoreError, Task,
+    Begin, Begun, Claim, End, Entry, Message, Operation, Result, Resume, Stage, Status, StoreError, Task,
 };
 
 /// A task's record with what only the store needs of it.
@@ -20,6 +21,9 @@ pub struct Kept {
     pub epoch: u64,
     /// When it is to be removed; `None` while it runs.
     pub expires_at: Option<u64>,
+    /// Who took it up after its operation.
+    #[serde(default)]
+    pub holder: Option<String>,
 }
 
 impl Kept {
@@ -60,51 +64,6 @@ pub fn of_operation(view: &ReadTransaction, id: &str) -> Result<Option<String>> 
     Ok(view.open_table(OPERATIONS)?.get(id)?.map(|task| task.value().to_owned()))
 }
 
-/// At most `limit` entries after a cursor.
-pub fn read(view: &ReadTransaction, task: &Task, after: EventId, limit: usize) -> Result<Slice> {
-    let id = task.id.as_str();
-    let log = view.open_table(LOG)?;
-    let trimmed = view.open_table(TRIMS)?.get(id)?.map_or(EventId::ZERO, |at| event_id(at.value()));
-    let last = view.open_table(TAILS)?.get(id)?.map_or(EventId::ZERO, |tail| tail_id(tail.value()));
-    let entries = entries(&log, id, after, limit)?;
-    let first = match entries.first() {
-        Some(entry) if after >= trimmed => entry.id,
-        _ => first_after(&log, id, trimmed)?,
-    };
-    Ok(Slice { entries, status: task.status, last, trimmed, first })
-}
-
-type Log<'t> = redb::ReadOnlyTable<(&'static str, u64, u64), &'static str>;
-
-fn entries(log: &Log<'_>, id: &str, after: EventId, limit: usize) -> Result<Vec<Entry>> {
-    let mut found = Vec::new();
-    for row in log.range(beyond(id, after))?.take(limit) {
-        let (key, data) = row?;
-        let (_, ms, seq) = key.value();
-        found.push(Entry { id: EventId { ms, seq }, data: data.value().into() });
-    }
-    Ok(found)
-}
-
-fn first_after(log: &Log<'_>, id: &str, after: EventId) -> Result<EventId> {
-    Ok(entries(log, id, after, 1)?.first().map_or(after, |entry| entry.id))
-}
-
-type Bounds<'a> = (std::ops::Bound<(&'a str, u64, u64)>, std::ops::Bound<(&'a str, u64, u64)>);
-
-fn beyond(id: &str, after: EventId) -> Bounds<'_> {
-    use std::ops::Bound::{Excluded, Included};
-    (Excluded((id, after.ms, after.seq)), Included((id, u64::MAX, u64::MAX)))
-}
-
-fn event_id((ms, seq): (u64, u64)) -> EventId {
-    EventId { ms, seq }
-}
-
-fn tail_id((_, ms, seq): (u64, u64, u64)) -> EventId {
-    EventId { ms, seq }
-}
-
 /// Whether a claim still holds.
 pub fn check(view: &ReadTransaction, claim: &Claim) -> Result<()> {
     let kept: Option<Kept> = load(&view.open_table(TASKS)?, &claim.task)?;
@@ -115,24 +74,40 @@ fn holds(kept: Option<Kept>, claim: &Claim) -> Result<Kept> {
     kept.filter(|kept| kept.runs() && kept.epoch == claim.epoch).ok_or(StoreError::Fenced)
 }
 
-/// Stores the message and the task, unless the session has the message already or is busy.
-pub fn begin(txn: &WriteTransaction, new: &NewTask) -> Result<Begin> {
-    if !sessions::exists(txn, &new.task.session_id)? {
-        return Ok(Begin::NoSession);
+/// Stores the message and the task with its first entries, unless the session has the message already or is busy.
+pub fn begin(txn: &WriteTransaction, begin: &Begin) -> Result<Begun> {
+    let (id, session) = (begin.task.id.as_str(), begin.task.session_id.as_str());
+    if let Some(repeated) = begun(txn, id, begin.chunks.len())? {
+        return Ok(repeated);
     }
-    if let Some(Message { task_id, .. }) = sessions::written(txn, &new.task.session_id, &new.message.id)? {
-        return Ok(Begin::Repeated(task_id));
+    if !sessions::exists(txn, session)? {
+        return Ok(Begun::NoSession);
     }
-    if let Some(running) = running_of(txn, &new.task.session_id)? {
-        return Ok(Begin::Busy(running));
+    if let Some(Message { task_id, .. }) = sessions::written(txn, session, &begin.message.id)? {
+        return Ok(Begun::Repeated(task_id));
     }
-    let kept = Kept { task: new.task.clone(), epoch: 1, expires_at: None };
+    if let Some(running) = running_of(txn, session)? {
+        return Ok(Begun::Busy(running));
+    }
+    let kept = Kept { task: begin.task.clone(), epoch: 1, expires_at: None, holder: None };
     save(txn, &kept)?;
-    txn.open_table(RUNNING)?.insert(new.task.id.as_str(), ())?;
-    txn.open_table(ACTIVE)?.insert(new.task.session_id.as_str(), new.task.id.as_str())?;
-    sessions::entitle(txn, &new.task.session_id, &new.title)?;
-    sessions::put_messages(txn, &new.task.session_id, std::slice::from_ref(&new.message), clock::now())?;
-    Ok(Begin::Begun(Claim { task: new.task.id.clone(), epoch: 1, position: 0 }))
+    txn.open_table(RUNNING)?.insert(id, ())?;
+    txn.open_table(ACTIVE)?.insert(session, id)?;
+    sessions::entitle(txn, session, &begin.title)?;
+    sessions::put_messages(txn, session, std::slice::from_ref(&begin.message), clock::now())?;
+    let claim = Claim { task: id.into(), epoch: 1, position: 0 };
+    let ids = log::push(txn, &claim, &begin.chunks)?.ids;
+    Ok(Begun::Claimed(Claim { position: log::count(&begin.chunks), ..claim }, ids))
+}
+
+/// What a beginning that has happened already is answered with.
+pub fn begun(txn: &WriteTransaction, id: &str, chunks: usize) -> Result<Option<Begun>> {
+    let Some(kept) = stored(txn, id)? else { return Ok(None) };
+    if !kept.runs() || kept.epoch != 1 || kept.task.stage != Stage::Working {
+        return Ok(Some(Begun::Repeated(id.into())));
+    }
+    let claim = Claim { task: id.into(), epoch: 1, position: log::position(txn, id)? };
+    Ok(Some(Begun::Claimed(claim, log::newest(txn, id, chunks)?)))
 }
 
 fn running_of(txn: &WriteTransaction, session: &str) -> Result<Option<String>> {
@@ -141,28 +116,58 @@ fn running_of(txn: &WriteTransaction, session: &str) -> Result<Option<String>> {
     Ok(stored(txn, &id)?.filter(Kept::runs).map(|_| id))
 }
 
+/// What a step on a log returns: the ids of the new entries, and what its followers are told.
+type Appended = (Vec<EventId>, Option<Publication>);
+
 /// Appends chunks under a claim; a repeat of the last append only tells its ids again.
-pub fn append(txn: &WriteTransaction, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+pub fn append(txn: &WriteTransaction, claim: &Claim, chunks: &[Arc<str>]) -> Result<Appended> {
     holds(stored(txn, &claim.task)?, claim)?;
-    push(txn, claim, chunks)
+    let pushed = log::push(txn, claim, chunks)?;
+    let publication = pushed.publication(Status::Running, chunks);
+    Ok((pushed.ids, publication))
 }
 
-/// Appends the last chunks and ends the task.
-pub fn finish(
-    txn: &WriteTransaction,
-    claim: &Claim,
-    status: Status,
-    chunks: &[Arc<str>],
-    until: u64,
-) -> Result<Vec<EventId>> {
-    let mut kept = holds(stored(txn, &claim.task)?, claim)?;
-    let ids = push(txn, claim, chunks)?;
+/// Appends the last chunks, stores the messages, and ends the task. A repeat by the one who ended it succeeds again.
+pub fn finish(txn: &WriteTransaction, claim: &Claim, end: &End, until: u64) -> Result<Appended> {
+    let found = stored(txn, &claim.task)?;
+    if found.as_ref().is_some_and(|kept| kept.task.status == end.status && kept.epoch == claim.epoch) {
+        return Ok((log::newest(txn, &claim.task, end.chunks.len())?, None));
+    }
+    let kept = holds(found, claim)?;
+    let pushed = log::push(txn, claim, &end.chunks)?;
+    let session = kept.task.session_id.clone();
+    if sessions::exists(txn, &session)? {
+        sessions::put_messages(txn, &session, &end.messages, clock::now())?;
+    }
+    close(txn, kept, end.status, until)?;
+    let publication = pushed.publication(end.status, &end.chunks);
+    Ok((pushed.ids, publication))
+}
+
+fn close(txn: &WriteTransaction, mut kept: Kept, status: Status, until: u64) -> Result<()> {
     kept.task.status = status;
     kept.expires_at = Some(until);
     save(txn, &kept)?;
-    txn.open_table(EXPIRY)?.insert((until, claim.task.as_str()), ())?;
-    retire(txn, &kept.task)?;
-    Ok(ids)
+    txn.open_table(EXPIRY)?.insert((until, kept.task.id.as_str()), ())?;
+    retire(txn, &kept.task)
+}
+
+/// Fails a task whose log cannot be read. One whose record cannot be read leaves the index of running tasks.
+pub fn condemn(txn: &WriteTransaction, id: &str, until: u64) -> Result<Option<Publication>> {
+    match stored(txn, id) {
+        Ok(Some(mut kept)) if kept.runs() => {
+            kept.epoch += 1;
+            close(txn, kept, Status::Failed, until)?;
+            let last = log::last(txn, id)?;
+            Ok(Some(Publication { previous: last, last, status: Status::Failed, entries: Vec::new().into() }))
+        }
+        Ok(_) => Ok(None),
+        Err(StoreError::Corrupt(_)) => {
+            txn.open_table(RUNNING)?.remove(id)?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// It runs no more: out of the indexes of running tasks.
@@ -177,19 +182,17 @@ fn retire(txn: &WriteTransaction, task: &Task) -> Result<()> {
 }
 
 /// Appends, and lets the task wait for an operation.
-pub fn suspend(
-    txn: &WriteTransaction,
-    claim: &Claim,
-    operation: Operation,
-    chunks: &[Arc<str>],
-) -> Result<Vec<EventId>> {
+pub fn suspend(txn: &WriteTransaction, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Appended> {
     let mut kept = holds(stored(txn, &claim.task)?, claim)?;
-    let ids = push(txn, claim, chunks)?;
+    let pushed = log::push(txn, claim, chunks)?;
     txn.open_table(OPERATIONS)?.insert(operation.id.as_str(), claim.task.as_str())?;
     kept.task.stage = Stage::Waiting;
-    kept.task.operations.push(Operation { position: claim.position + count(chunks), ..operation });
+    if kept.task.operation().is_none_or(|waited| waited.id != operation.id) {
+        kept.task.operations.push(Operation { position: claim.position + log::count(chunks), ..operation });
+    }
     save(txn, &kept)?;
-    Ok(ids)
+    let publication = pushed.publication(Status::Running, chunks);
+    Ok((pushed.ids, publication))
 }
 
 /// Takes a running task from whoever writes it.
@@ -199,26 +202,48 @@ pub fn seize(txn: &WriteTransaction, id: &str) -> Result<Option<Claim>> {
     claim(txn, kept, stage).map(Some)
 }
 
-/// Takes up a task that waits for this operation, or whose resumption lapsed.
-pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, lapsed: bool) -> Result<Resume> {
-    let Some(kept) = stored(txn, id)?.filter(Kept::runs) else { return Ok(Resume::Settled) };
-    if kept.task.operation().is_none_or(|waited| waited.id != operation) {
+/// Takes up a task that waits for this operation, or whose resumption lapsed before it wrote anything.
+pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, holder: &str, lapsed: bool) -> Result<Resume> {
+    let Some(mut kept) = stored(txn, id)? else { return Ok(Resume::Unknown) };
+    if !kept.runs() {
         return Ok(Resume::Settled);
     }
-    if kept.task.stage != Stage::Waiting && !lapsed {
+    if kept.task.operation().is_none_or(|waited| waited.id != operation) {
+        let was_one = kept.task.operations.iter().any(|known| known.id == operation);
+        return Ok(if was_one { Resume::Settled } else { Resume::Early });
+    }
+    let is_repeat = kept.task.stage == Stage::Resuming && kept.holder.as_deref() == Some(holder);
+    let is_free = kept.task.stage == Stage::Waiting || (lapsed && has_written_nothing(txn, &kept)?);
+    if !is_repeat && !is_free {
         return Ok(Resume::Busy);
     }
+    kept.holder = Some(holder.into());
     let task = Task { stage: Stage::Resuming, ..kept.task.clone() };
     Ok(Resume::Claimed(claim(txn, kept, Stage::Resuming)?, task))
 }
 
-/// Seizes a task whose lease ran out; one that was resuming waits again.
+/// Whether a task that was taken up after its operation has written nothing since.
+fn has_written_nothing(txn: &WriteTransaction, kept: &Kept) -> Result<bool> {
+    let waited_at = kept.task.operation().map(|operation| operation.position);
+    Ok(waited_at == Some(log::position(txn, &kept.task.id)?))
+}
+
+/// Lets a task that was taken up, and has written nothing since, wait again.
+pub fn wait_again(txn: &WriteTransaction, held: &Claim) -> Result<bool> {
+    let kept = holds(stored(txn, &held.task)?, held)?;
+    if kept.task.stage != Stage::Resuming || !has_written_nothing(txn, &kept)? {
+        return Ok(false);
+    }
+    claim(txn, kept, Stage::Waiting).map(|_| true)
+}
+
+/// Seizes a task whose lease ran out; one that was taken up after its operation and has written nothing waits again.
 pub fn reap(txn: &WriteTransaction, id: &str) -> Result<Option<Claim>> {
     let Some(kept) = stored(txn, id)?.filter(Kept::runs) else { return Ok(None) };
     match kept.task.stage {
-        Stage::Working => claim(txn, kept, Stage::Working).map(Some),
         Stage::Waiting => Ok(None),
-        Stage::Resuming => claim(txn, kept, Stage::Waiting).map(|_| None),
+        Stage::Resuming if has_written_nothing(txn, &kept)? => claim(txn, kept, Stage::Waiting).map(|_| None),
+        Stage::Working | Stage::Resuming => claim(txn, kept, Stage::Working).map(Some),
     }
 }
 
@@ -227,7 +252,7 @@ fn claim(txn: &WriteTransaction, mut kept: Kept, stage: Stage) -> Result<Claim> 
     kept.epoch += 1;
     kept.task.stage = stage;
     save(txn, &kept)?;
-    let position = txn.open_table(TAILS)?.get(kept.task.id.as_str())?.map_or(0, |tail| tail.value().0);
+    let position = log::position(txn, &kept.task.id)?;
     Ok(Claim { task: kept.task.id, epoch: kept.epoch, position })
 }
 
@@ -235,56 +260,13 @@ fn claim(txn: &WriteTransaction, mut kept: Kept, stage: Stage) -> Result<Claim> 
 pub fn trim(txn: &WriteTransaction, claim: &Claim, through: EventId, snapshot: &[Entry]) -> Result<()> {
     holds(stored(txn, &claim.task)?, claim)?;
     let id = claim.task.as_str();
-    let mut log = txn.open_table(LOG)?;
-    log.retain_in((id, 0, 0)..=(id, through.ms, through.seq), |_, _| false)?;
+    let mut entries = txn.open_table(LOG)?;
+    entries.retain_in((id, 0, 0)..=(id, through.ms, through.seq), |_, _| false)?;
     for Entry { id: at, data } in snapshot {
-        log.insert((id, at.ms, at.seq), &**data)?;
+        entries.insert((id, at.ms, at.seq), &**data)?;
     }
     txn.open_table(TRIMS)?.insert(id, (through.ms, through.seq))?;
     Ok(())
-}
-
-fn push(txn: &WriteTransaction, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-    let id = claim.task.as_str();
-    let mut tails = txn.open_table(TAILS)?;
-    let (position, ms, seq) = tails.get(id)?.map_or((0, 0, 0), |tail| tail.value());
-    if position == claim.position + count(chunks) && !chunks.is_empty() {
-        return newest(txn, id, chunks.len());
-    }
-    if position != claim.position {
-        return Err(StoreError::Fenced);
-    }
-    let mut log = txn.open_table(LOG)?;
-    let mut last = EventId { ms, seq };
-    let mut ids = Vec::with_capacity(chunks.len());
-    for chunk in chunks {
-        last = next_id(last);
-        log.insert((id, last.ms, last.seq), &**chunk)?;
-        ids.push(last);
-    }
-    tails.insert(id, (position + count(chunks), last.ms, last.seq))?;
-    Ok(ids)
-}
-
-fn newest(txn: &WriteTransaction, id: &str, number: usize) -> Result<Vec<EventId>> {
-    let log = txn.open_table(LOG)?;
-    let mut ids = Vec::with_capacity(number);
-    for row in log.range(beyond(id, EventId::ZERO))?.rev().take(number) {
-        let (_, ms, seq) = row?.0.value();
-        ids.push(EventId { ms, seq });
-    }
-    ids.reverse();
-    Ok(ids)
-}
-
-/// The clock may stand still or run back; ids may not.
-fn next_id(last: EventId) -> EventId {
-    let now = clock::now();
-    if now > last.ms { EventId { ms: now, seq: 0 } } else { EventId { ms: last.ms, seq: last.seq + 1 } }
-}
-
-fn count(chunks: &[Arc<str>]) -> u64 {
-    chunks.len() as u64
 }
 
 /// Puts the end of an ended task's life off.

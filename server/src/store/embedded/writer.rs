@@ -29,17 +29,17 @@ impl Writer {
         Ok(Self(sender))
     }
 
-    /// Runs `job`, and after the commit `committed`. Both happen even if nobody waits for the answer any more.
-    pub async fn write<T: Send + 'static>(
+    /// Runs `job`, and after the commit what it returned to be done then. Both happen even if nobody waits for the
+    /// answer any more.
+    pub async fn write_then<T: Send + 'static, F: FnOnce() + Send + 'static>(
         &self,
-        job: impl FnOnce(&WriteTransaction) -> Result<T> + Send + 'static,
-        committed: impl FnOnce() + Send + 'static,
+        job: impl FnOnce(&WriteTransaction) -> Result<(T, F)> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel::<Result<T>>();
         let answer = Arc::new(parking_lot::Mutex::new(Some(answer)));
         let refuse = answer.clone();
         let job: Job = Box::new(move |txn| {
-            let outcome = job(txn)?;
+            let (outcome, committed) = job(txn)?;
             Ok(Box::new(move |durable: Result<()>| {
                 if durable.is_ok() {
                     committed();
@@ -99,10 +99,9 @@ fn commit(database: &Database, group: impl Iterator<Item = (Job, Done)>, done: &
         match (&begun, &broken) {
             (Ok(txn), None) => match job(txn) {
                 Ok(finish) => done.push(finish),
+                Err(error @ (StoreError::Fenced | StoreError::Gap { .. })) => failed(Err(error)),
                 Err(error) => {
-                    if error != StoreError::Fenced {
-                        broken = Some(error.clone());
-                    }
+                    broken = Some(StoreError::Transient(format!("another write of the same commit failed: {error}")));
                     failed(Err(error));
                 }
             },

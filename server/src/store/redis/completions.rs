@@ -1,25 +1,28 @@
 //! The completion log: a stream with a consumer group, so that each completion goes to one process, and to another
 //! when that one dies.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use redis::streams::{StreamClaimReply, StreamId, StreamReadReply};
-use redis::{Value, cmd};
+use redis::{Cmd, FromRedisValue, Value, cmd};
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::{Redis, keys, millis};
-use crate::store::{Delivery, Result};
+use super::connection::{Connection, Request};
+use super::error::strange;
+use super::keys::GROUP;
+use super::{Redis, millis};
+use crate::store::{Completions, Delivery, Result};
 
 /// How long a wait for new completions takes at most.
-const BLOCK: Duration = Duration::from_millis(500);
+pub const BLOCK: Duration = Duration::from_millis(500);
 /// Completions taken at once.
 const AT_ONCE: usize = 64;
-
 /// A consumer that has not asked for that many leases, and holds nothing, is forgotten.
 const GONE_LEASES: u64 = 10;
+/// How long it is remembered that a completion is in the dead-letter log, so that it gets there once.
+const REMEMBER_MS: u64 = 86_400_000;
 
 /// This process in the consumer group, with the one connection that blocks.
 pub struct Consumer {
@@ -30,10 +33,9 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Connects.
-    pub async fn open(url: &str) -> Result<Self> {
-        let connection = Connection::open(url, BLOCK).await?;
-        Ok(Self { connection, name: uuid::Uuid::new_v4().to_string(), next_claim: Mutex::new(Instant::now()) })
+    /// Under a fresh name.
+    pub fn new(connection: Connection) -> Self {
+        Self { connection, name: uuid::Uuid::new_v4().to_string(), next_claim: Mutex::new(Instant::now()) }
     }
 
     fn is_time_to_claim(&self, every: Duration) -> bool {
@@ -50,8 +52,8 @@ impl Redis {
     /// Makes the consumer group, from the beginning of the log: nothing that came before it is passed over.
     pub(super) async fn make_group(&self) -> Result<()> {
         let mut make = cmd("XGROUP");
-        make.arg("CREATE").arg(keys::COMPLETIONS).arg(keys::GROUP).arg("0").arg("MKSTREAM");
-        match make.query_async::<()>(&mut self.connection.clone()).await {
+        make.arg("CREATE").arg(self.keys.completions()).arg(GROUP).arg("0").arg("MKSTREAM");
+        match self.writes.send::<()>(Request::Command(&make)).await {
             Err(error) if error.code() != Some("BUSYGROUP") => Err(error.into()),
             _ => Ok(()),
         }
@@ -60,92 +62,101 @@ impl Redis {
     /// Takes the names of processes that are gone off the group, which would otherwise grow with every restart. One that
     /// was only asleep is put on it again by its next read.
     pub(super) async fn forget_consumers(&self) -> Result<()> {
-        let mut script = self.scripts.forget.prepare_invoke();
-        self.run(script.key(keys::COMPLETIONS).arg(keys::GROUP).arg(self.lease().saturating_mul(GONE_LEASES))).await
+        let mut script = self.scripts.forget_consumers.prepare_invoke();
+        script.key(self.keys.completions()).arg(GROUP).arg(self.lease_ms().saturating_mul(GONE_LEASES));
+        self.writes.run(&script).await
     }
 
-    pub(super) async fn add_completion(&self, data: &str) -> Result<()> {
-        self.ask(cmd("XADD").arg(keys::COMPLETIONS).arg("*").arg("data").arg(data)).await
-    }
-
-    /// What others left for longer than a lease, from time to time; else what is new.
-    pub(super) async fn take_completions(&self) -> Result<Vec<Delivery>> {
-        if self.consumer.is_time_to_claim(self.terms.lease / 4) {
-            let left = self.left_completions().await?;
-            if !left.is_empty() {
-                return Ok(left);
-            }
-        }
-        self.new_completions().await
-    }
-
-    async fn new_completions(&self) -> Result<Vec<Delivery>> {
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(keys::GROUP).arg(&self.consumer.name).arg("COUNT").arg(AT_ONCE);
-        read.arg("BLOCK").arg(millis(BLOCK)).arg("STREAMS").arg(keys::COMPLETIONS).arg(">");
-        match read.query_async::<Option<StreamReadReply>>(&mut self.consumer.connection.clone()).await {
-            Ok(reply) => {
-                let ids = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids);
-                Ok(ids.map(|entry| delivery(entry, 1)).collect())
-            }
-            // Redis came back empty.
-            Err(error) if error.code() == Some("NOGROUP") => self.make_group().await.map(|()| Vec::new()),
+    /// Asks the group; `None` where Redis came back empty and the group had to be made anew.
+    async fn ask_group<T: FromRedisValue>(&self, connection: &Connection, command: &Cmd) -> Result<Option<T>> {
+        match connection.send(Request::Command(command)).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(error) if error.code() == Some("NOGROUP") => self.make_group().await.map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn left_completions(&self) -> Result<Vec<Delivery>> {
+    async fn new_completions(&self) -> Result<Vec<StreamId>> {
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(&self.consumer.name).arg("COUNT").arg(AT_ONCE);
+        read.arg("BLOCK").arg(millis(BLOCK)).arg("STREAMS").arg(self.keys.completions()).arg(">");
+        let reply: Option<Option<StreamReadReply>> = self.ask_group(&self.consumer.connection, &read).await?;
+        Ok(reply.flatten().into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect())
+    }
+
+    async fn left_completions(&self) -> Result<Vec<StreamId>> {
         let mut claim = cmd("XAUTOCLAIM");
-        claim.arg(keys::COMPLETIONS).arg(keys::GROUP).arg(&self.consumer.name).arg(self.lease());
+        claim.arg(self.keys.completions()).arg(GROUP).arg(&self.consumer.name).arg(self.lease_ms());
         claim.arg("0").arg("COUNT").arg(AT_ONCE);
-        let parts = match claim.query_async::<Vec<Value>>(&mut self.connection.clone()).await {
-            Ok(parts) => parts,
-            Err(error) if error.code() == Some("NOGROUP") => return self.make_group().await.map(|()| Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(parts) = self.ask_group::<Vec<Value>>(&self.writes, &claim).await? else { return Ok(Vec::new()) };
         // A cursor, the entries, and since Redis 7 the ids of entries that were deleted.
         let entries = parts.into_iter().nth(1).unwrap_or(Value::Nil);
-        let claimed: StreamClaimReply = redis::from_redis_value(entries).map_err(|_| super::strange("completions"))?;
-        if claimed.ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let attempts = self.attempts().await?;
-        let attempt = |entry: &StreamId| attempts.get(&entry.id).copied().unwrap_or(1);
-        Ok(claimed.ids.into_iter().map(|entry| (attempt(&entry), entry)).map(|(n, entry)| delivery(entry, n)).collect())
+        let claimed: StreamClaimReply = redis::from_redis_value(entries).map_err(|_| strange("completions"))?;
+        Ok(claimed.ids)
     }
 
-    /// How often each of ours has been delivered.
-    async fn attempts(&self) -> Result<HashMap<String, u32>> {
-        let mut pending = cmd("XPENDING");
-        pending.arg(keys::COMPLETIONS).arg(keys::GROUP).arg("-").arg("+").arg(10_000).arg(&self.consumer.name);
-        let rows: Vec<(String, String, u64, u32)> = self.ask(&pending).await?;
-        Ok(rows.into_iter().map(|(id, _, _, count)| (id, count)).collect())
-    }
-
-    /// Claims it anew, which counts as no delivery.
-    pub(super) async fn hold_completion(&self, delivery: &Delivery) -> Result<()> {
-        let mut claim = cmd("XCLAIM");
-        claim.arg(keys::COMPLETIONS).arg(keys::GROUP).arg(&self.consumer.name).arg(0).arg(&delivery.id).arg("JUSTID");
-        self.ask(&claim).await
-    }
-
-    pub(super) async fn settle_completion(&self, delivery: &Delivery) -> Result<()> {
-        self.ask::<()>(cmd("XACK").arg(keys::COMPLETIONS).arg(keys::GROUP).arg(&delivery.id)).await?;
-        self.ask(cmd("XDEL").arg(keys::COMPLETIONS).arg(&delivery.id)).await
-    }
-
-    /// First into the dead-letter log: dying in between leaves it in both, and never in neither.
-    pub(super) async fn bury_completion(&self, delivery: &Delivery, reason: &str) -> Result<()> {
-        let mut add = cmd("XADD");
-        add.arg(keys::DEAD).arg("*").arg("data").arg(&delivery.data);
-        add.arg("reason").arg(reason).arg("deliveries").arg(delivery.attempt).arg("id").arg(&delivery.id);
-        self.ask::<()>(&add).await?;
-        self.settle_completion(delivery).await
+    /// Counts that its handling begins. One that takes its process down stays counted.
+    async fn begin_delivery(&self, entry: StreamId) -> Result<Delivery> {
+        let attempt = self.writes.ask(cmd("HINCRBY").arg(self.keys.failures()).arg(&entry.id).arg(1)).await?;
+        // Without its field it is no JSON either, and dead at once.
+        Ok(Delivery { data: entry.get("data").unwrap_or_default(), id: entry.id, attempt })
     }
 }
 
-fn delivery(entry: StreamId, attempt: u32) -> Delivery {
-    // Without its field it is no JSON either, and dead at once.
-    let data = entry.get("data").unwrap_or_default();
-    Delivery { id: entry.id, data, attempt }
+#[async_trait]
+impl Completions for Redis {
+    async fn operation(&self, id: &str) -> Result<Option<String>> {
+        self.reads.ask(cmd("GET").arg(self.keys.operation(id))).await
+    }
+
+    async fn push_completion(&self, data: &str) -> Result<()> {
+        self.writes.ask(cmd("XADD").arg(self.keys.completions()).arg("*").arg("data").arg(data)).await
+    }
+
+    /// What others left for longer than a lease, from time to time; else what is new.
+    async fn completions(&self) -> Result<Vec<Delivery>> {
+        let mut entries = Vec::new();
+        if self.consumer.is_time_to_claim(self.terms.lease / 4) {
+            entries = self.left_completions().await?;
+        }
+        if entries.is_empty() {
+            entries = self.new_completions().await?;
+        }
+        let mut deliveries = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // One that cannot be counted now is left, and comes again after a lease.
+            if let Ok(delivery) = self.begin_delivery(entry).await {
+                deliveries.push(delivery);
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// Claims it anew, which counts as no delivery.
+    async fn hold(&self, delivery: &Delivery) -> Result<()> {
+        let mut claim = cmd("XCLAIM");
+        claim.arg(self.keys.completions()).arg(GROUP).arg(&self.consumer.name).arg(0).arg(&delivery.id).arg("JUSTID");
+        self.writes.ask(&claim).await
+    }
+
+    async fn release(&self, delivery: &Delivery) -> Result<()> {
+        let mut count = cmd("HINCRBY");
+        count.arg(self.keys.failures()).arg(&delivery.id).arg(-1);
+        self.writes.ask(&count).await
+    }
+
+    async fn settle(&self, delivery: &Delivery) -> Result<()> {
+        let mut script = self.scripts.settle.prepare_invoke();
+        script.key(self.keys.completions()).key(self.keys.failures()).arg(GROUP).arg(&delivery.id);
+        self.writes.run(&script).await
+    }
+
+    /// First into the dead-letter log: dying in between leaves it in both, and never in neither.
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<()> {
+        let mut script = self.scripts.bury.prepare_invoke();
+        script.key(self.keys.dead()).key(self.keys.buried());
+        script.arg(&delivery.id).arg(&delivery.data).arg(reason).arg(delivery.attempt).arg(REMEMBER_MS);
+        self.writes.run::<()>(&script).await?;
+        self.settle(delivery).await
+    }
 }

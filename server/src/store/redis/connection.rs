@@ -1,85 +1,202 @@
 //! Connections: to one Redis or to a cluster, told apart when the store is opened. They come back by themselves; while
 //! they are away, a command fails soon.
+//!
+//! Every command of the store may be repeated, so one whose connection was dropped is sent once more at once. A node that
+//! was demoted keeps its connections and refuses writes: its connections are given up, so that the address is resolved
+//! anew and leads to the new master.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use parking_lot::Mutex;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::{Client, Cmd, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, ScriptInvocation};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::error::is_read_only;
+use crate::store::{Result, StoreError};
 
 /// A Redis that takes longer does not answer. Requests are refused within 2 s (PROTOCOL §1, `STORE_UNAVAILABLE`).
 const PATIENCE: Duration = Duration::from_millis(1300);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_millis(1000);
+/// Between two times that connections are given up, so that a replica that stays one is not flooded.
+const GIVE_UP_EVERY: Duration = Duration::from_millis(250);
+/// Answers that have to stay out one after the other for a connection to be taken for dead.
+const TIMEOUTS: u32 = 2;
+
+/// One Redis that is no cluster, and how often all connections to it were given up.
+pub struct Node {
+    pub client: Client,
+    given_up: watch::Sender<u64>,
+    last: Mutex<Instant>,
+}
+
+impl Node {
+    pub fn new(client: Client) -> Arc<Self> {
+        Arc::new(Self { client, given_up: watch::channel(0).0, last: Mutex::new(Instant::now() - GIVE_UP_EVERY) })
+    }
+
+    /// Changes when all connections are given up.
+    pub fn given_up(&self) -> watch::Receiver<u64> {
+        self.given_up.subscribe()
+    }
+
+    fn give_up(&self) {
+        let mut last = self.last.lock();
+        if last.elapsed() >= GIVE_UP_EVERY {
+            *last = Instant::now();
+            self.given_up.send_modify(|times| *times += 1);
+            tracing::warn!("the store refuses writes: connecting anew");
+        }
+    }
+}
 
 /// A connection for any number of users at once; clones share it.
 #[derive(Clone)]
 pub enum Connection {
-    Single(ConnectionManager),
+    Single(Arc<Single>),
     Cluster(ClusterConnection),
 }
 
-impl Connection {
-    /// Connects, and waits for each answer that much longer than usual.
-    pub async fn open(url: &str, longer: Duration) -> RedisResult<Self> {
-        let client = Client::open(url)?;
-        let mut single = Self::single(client, PATIENCE + longer).await?;
-        if is_cluster(&mut single).await? {
-            Self::cluster(url, PATIENCE + longer).await
-        } else {
-            Ok(Self::Single(single))
+/// A connection to a [`Node`].
+pub struct Single {
+    node: Arc<Node>,
+    patience: Duration,
+    current: Mutex<Current>,
+    /// Answers that stayed out since the last one that came.
+    timeouts: AtomicU32,
+}
+
+struct Current {
+    manager: ConnectionManager,
+    /// What [`Node::given_up`] said when it was opened.
+    generation: u64,
+}
+
+impl Single {
+    fn open(node: Arc<Node>, patience: Duration) -> RedisResult<Self> {
+        let generation = *node.given_up.borrow();
+        let manager = manager(&node.client, patience)?;
+        let current = Mutex::new(Current { manager, generation });
+        Ok(Self { node, patience, current, timeouts: AtomicU32::new(0) })
+    }
+
+    fn manager(&self) -> RedisResult<ConnectionManager> {
+        let generation = *self.node.given_up.borrow();
+        let mut current = self.current.lock();
+        if current.generation != generation || self.timeouts.load(Relaxed) >= TIMEOUTS {
+            self.timeouts.store(0, Relaxed);
+            *current = Current { manager: manager(&self.node.client, self.patience)?, generation };
+        }
+        Ok(current.manager.clone())
+    }
+
+    fn judge<T>(&self, outcome: &RedisResult<T>) {
+        match outcome {
+            Err(error) if is_read_only(error) => self.node.give_up(),
+            Err(error) if error.is_timeout() => {
+                self.timeouts.fetch_add(1, Relaxed);
+            }
+            _ => self.timeouts.store(0, Relaxed),
         }
     }
+}
 
-    async fn single(client: Client, patience: Duration) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(patience));
-        ConnectionManager::new_with_config(client, config).await
+/// Connects when it is first used.
+fn manager(client: &Client, patience: Duration) -> RedisResult<ConnectionManager> {
+    let config = ConnectionManagerConfig::new()
+        .set_number_of_retries(0)
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(patience));
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+/// A command or a script, which can be sent again.
+pub enum Request<'a> {
+    Command(&'a Cmd),
+    Script(&'a ScriptInvocation<'a>),
+}
+
+impl Connection {
+    /// Opens a connection to a Redis that is no cluster, and waits for each answer that much longer than usual.
+    pub fn single(node: &Arc<Node>, longer: Duration) -> RedisResult<Self> {
+        Ok(Self::Single(Arc::new(Single::open(node.clone(), PATIENCE + longer)?)))
     }
 
-    async fn cluster(url: &str, patience: Duration) -> RedisResult<Self> {
+    /// Connects to a cluster.
+    pub async fn cluster(url: &str, longer: Duration) -> RedisResult<Self> {
         let client = ClusterClient::builder([url])
             .connection_timeout(CONNECT)
-            .response_timeout(patience)
-            .overall_response_timeout(Some(patience))
+            .response_timeout(PATIENCE + longer)
+            .overall_response_timeout(Some(PATIENCE + longer))
             .retries(2)
             .build()?;
         Ok(Self::Cluster(client.get_async_connection().await?))
     }
+
+    /// Sends a command.
+    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        Ok(self.send(Request::Command(command)).await?)
+    }
+
+    /// Runs a script.
+    pub async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
+        Ok(self.send(Request::Script(script)).await?)
+    }
+
+    /// The same with the error as Redis gave it.
+    pub async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> RedisResult<T> {
+        match self.try_once(&request).await {
+            Err(error) if error.is_connection_dropped() || is_read_only(&error) => self.try_once(&request).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_once<T: FromRedisValue>(&self, request: &Request<'_>) -> RedisResult<T> {
+        match self {
+            Self::Single(single) => {
+                let mut manager = single.manager()?;
+                let outcome = match request {
+                    Request::Command(command) => command.query_async(&mut manager).await,
+                    Request::Script(script) => script.invoke_async(&mut manager).await,
+                };
+                single.judge(&outcome);
+                outcome
+            }
+            Self::Cluster(connection) => match request {
+                Request::Command(command) => command.query_async(&mut connection.clone()).await,
+                Request::Script(script) => script.invoke_async(&mut connection.clone()).await,
+            },
+        }
+    }
 }
 
-async fn is_cluster(connection: &mut ConnectionManager) -> RedisResult<bool> {
-    let info: String = redis::cmd("INFO").arg("cluster").query_async(connection).await?;
-    Ok(info.contains("cluster_enabled:1"))
+/// What is known of a Redis before it is used.
+pub struct Server {
+    pub is_cluster: bool,
+    /// Whether it has sharded publish/subscribe (7.0 and newer).
+    pub is_sharded: bool,
 }
 
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Single(connection) => connection.req_packed_command(cmd),
-            Self::Cluster(connection) => connection.req_packed_command(cmd),
-        }
+impl Server {
+    /// Asks it.
+    pub async fn ask(connection: &Connection) -> Result<Self> {
+        let info: String = connection.ask(redis::cmd("INFO").arg("everything")).await?;
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let major: u32 = field("redis_version:")
+            .and_then(|version| version.split('.').next()?.parse().ok())
+            .ok_or_else(|| StoreError::Transient("it does not say its version".into()))?;
+        let is_cluster = field("cluster_enabled:") == Some("1");
+        Ok(Self { is_cluster, is_sharded: is_cluster && major >= 7 })
     }
+}
 
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::Single(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
-    }
+/// An error of opening as the operator reads it: without the address, which may hold a password.
+pub fn refused(error: &RedisError) -> StoreError {
+    StoreError::Transient(format!("cannot connect to Redis: {:?}", error.kind()))
 }

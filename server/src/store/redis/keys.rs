@@ -1,62 +1,157 @@
-//! The keys (SERVER.md, "Redis"). All keys of a task share its hash tag, so that they lie in one slot of a cluster.
+//! The keys (SERVER.md, "Redis"). All keys of a session and its tasks share the session's hash tag, so that every step
+//! on them is one script, in a cluster too; a task's id carries its session's id for that.
 
-/// Sessions by `updated_at`.
-pub const SESSIONS: &str = "rejoin:sessions";
-/// Running tasks by the end of their lease. A hint: the task's own record is believed.
-pub const LEASES: &str = "rejoin:leases";
-/// The completion log.
-pub const COMPLETIONS: &str = "rejoin:completions";
-/// Completions that nobody could handle.
-pub const DEAD: &str = "rejoin:completions:dead";
 /// The consumer group of the completion log.
 pub const GROUP: &str = "rejoin";
+/// The lists of leases: as many, so that no node of a cluster carries all.
+pub const LEASE_LISTS: u32 = 8;
+/// The layout that this version reads and writes.
+pub const SCHEMA: &str = "1";
 
-/// A task's record: a hash.
-pub fn meta(task: &str) -> String {
-    format!("rejoin:{{{task}}}:meta")
+/// Names keys under a prefix.
+#[derive(Clone, Debug)]
+pub struct Keys(String);
+
+/// The keys of one task, with those of its session that its steps need.
+pub struct TaskKeys {
+    pub session: String,
+    pub messages: String,
+    pub active: String,
+    /// The record: a hash.
+    pub meta: String,
+    /// The log: a stream with the field `data`.
+    pub log: String,
+    /// What the log's older entries were merged into: JSON, `[[id, data], …]`.
+    pub snapshot: String,
+    /// The channel on which changes of the log are published.
+    pub channel: String,
 }
 
-/// A task's log: a stream with the field `data`.
-pub fn log(task: &str) -> String {
-    format!("rejoin:{{{task}}}:log")
+/// The session in a task's id.
+pub fn session_of(task: &str) -> &str {
+    task.rsplit_once('.').map_or(task, |(session, _)| session)
 }
 
-/// What the log's older entries were merged into: JSON, `[[id, data], …]`.
-pub fn snapshot(task: &str) -> String {
-    format!("rejoin:{{{task}}}:snapshot")
+impl Keys {
+    pub fn new(prefix: &str) -> Self {
+        Self(prefix.into())
+    }
+
+    fn of_session(&self, session: &str, name: &str) -> String {
+        format!("{}:{{{session}}}:{name}", self.0)
+    }
+
+    /// A session's record: a hash.
+    pub fn session(&self, id: &str) -> String {
+        self.of_session(id, "session")
+    }
+
+    /// A session's messages: a hash from id to sequence and JSON.
+    pub fn messages(&self, session: &str) -> String {
+        self.of_session(session, "messages")
+    }
+
+    /// Session → running task.
+    pub fn active(&self, session: &str) -> String {
+        self.of_session(session, "active")
+    }
+
+    /// What the keys of a session's tasks begin with.
+    pub fn tasks(&self, session: &str) -> String {
+        self.of_session(session, "task:")
+    }
+
+    pub fn task(&self, id: &str) -> TaskKeys {
+        let session = session_of(id);
+        let of_task = |name: &str| format!("{}{id}:{name}", self.tasks(session));
+        TaskKeys {
+            session: self.session(session),
+            messages: self.messages(session),
+            active: self.active(session),
+            meta: of_task("meta"),
+            log: of_task("log"),
+            snapshot: of_task("snapshot"),
+            channel: of_task("news"),
+        }
+    }
+
+    /// The task behind the name of a channel.
+    pub fn task_of_channel<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        let rest = channel.strip_prefix(&self.0)?.strip_suffix(":news")?;
+        rest.split_once("}:task:").map(|(_, task)| task)
+    }
+
+    /// Operation → task.
+    pub fn operation(&self, id: &str) -> String {
+        format!("{}:op:{id}", self.0)
+    }
+
+    /// Sessions by `updated_at`.
+    pub fn sessions(&self) -> String {
+        format!("{}:sessions", self.0)
+    }
+
+    /// A user's sessions by `updated_at`.
+    pub fn sessions_of(&self, user: &str) -> String {
+        format!("{}:user:{user}:sessions", self.0)
+    }
+
+    /// Running tasks by the time at which their lease is to be looked at.
+    pub fn leases(&self, list: u32) -> String {
+        format!("{}:leases:{list}", self.0)
+    }
+
+    /// The list that a task's lease is on. Every process has to find the same one, so this never changes.
+    pub fn leases_of(&self, task: &str) -> String {
+        let hash = task.bytes().fold(0xcbf2_9ce4_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        self.leases(hash % LEASE_LISTS)
+    }
+
+    /// The completion log: a stream.
+    pub fn completions(&self) -> String {
+        format!("{}:completions", self.0)
+    }
+
+    /// Completion → how often its handling was begun: a hash, in the slot of the completion log.
+    pub fn failures(&self) -> String {
+        format!("{{{}:completions}}:failures", self.0)
+    }
+
+    /// Completions that nobody could handle: a stream.
+    pub fn dead(&self) -> String {
+        format!("{}:completions:dead", self.0)
+    }
+
+    /// The ids of those, in the slot of the dead-letter log: a set.
+    pub fn buried(&self) -> String {
+        format!("{{{}:completions:dead}}:ids", self.0)
+    }
+
+    /// What is written to learn whether writes are taken.
+    pub fn probe(&self) -> String {
+        format!("{}:probe", self.0)
+    }
+
+    /// The version of the layout.
+    pub fn schema(&self) -> String {
+        format!("{}:schema", self.0)
+    }
 }
 
-/// The channel on which a task's log announces that it has grown.
-pub fn channel(task: &str) -> String {
-    format!("rejoin:{{{task}}}:news")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The task behind the name of a channel.
-pub fn task_of_channel(channel: &str) -> Option<&str> {
-    channel.strip_prefix("rejoin:{")?.strip_suffix("}:news")
-}
-
-/// Operation → task.
-pub fn operation(id: &str) -> String {
-    format!("rejoin:op:{id}")
-}
-
-/// A session's record: a hash.
-pub fn session(id: &str) -> String {
-    format!("rejoin:session:{id}")
-}
-
-/// Session → running task.
-pub fn active(session: &str) -> String {
-    format!("rejoin:session:{session}:active")
-}
-
-/// A session's messages: a hash from id to sequence and JSON.
-pub fn messages(session: &str) -> String {
-    format!("rejoin:session:{session}:messages")
-}
-
-/// A user's sessions by `updated_at`.
-pub fn sessions_of(user: &str) -> String {
-    format!("rejoin:user:{user}:sessions")
+    #[test]
+    fn all_keys_of_a_session_and_its_tasks_share_its_tag() {
+        let keys = Keys::new("rejoin");
+        let task = keys.task("s.t");
+        assert_eq!(task.meta, "rejoin:{s}:task:s.t:meta");
+        assert_eq!(task.log, "rejoin:{s}:task:s.t:log");
+        for key in [&task.session, &task.messages, &task.active, &task.snapshot, &task.channel] {
+            assert!(key.starts_with("rejoin:{s}:"), "{key}");
+        }
+        assert_eq!(keys.task_of_channel(&task.channel), Some("s.t"));
+        assert_eq!(keys.task_of_channel("other:{s}:task:s.t:news"), None);
+    }
 }

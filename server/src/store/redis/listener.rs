@@ -1,32 +1,34 @@
-//! The listener: one subscription connection per process hears for all logs that are followed here, whatever the number
-//! of readers. A notify only says that a log has grown; what is new is read with a cursor, so a notify that is lost while
-//! the connection is away costs nothing: when it is back, everyone looks.
+//! The listener: one subscription connection per process and node hears of all logs that are followed here, whatever the
+//! number of readers. A publication carries what is new; one that is lost while the connection is away costs a look at
+//! the log: when it is back, everyone looks, and nobody waits for more than a few seconds without looking.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::Client;
 use redis::aio::{PubSubSink, PubSubStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::keys;
+use super::connection::Node;
+use super::keys::Keys;
+use super::{cluster_listener, publication};
 use crate::store::notifications::{Notifications, Subscription};
 use crate::store::{Result, StoreError};
 
 /// How long Redis may take to connect or to confirm.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Between tries to connect.
-const RETRY: Duration = Duration::from_millis(200);
+pub const RETRY: Duration = Duration::from_millis(200);
 /// How often it is checked that the connection lives, and who still listens.
-const ROUND: Duration = Duration::from_secs(5);
+pub const ROUND: Duration = Duration::from_secs(5);
 /// Channels per command when all are subscribed anew.
 const AT_ONCE: usize = 500;
 
-/// Asks the listening task to listen for a task's channel, and to say when it does.
-struct Listen {
-    task: String,
-    confirm: oneshot::Sender<()>,
+/// Asks to listen for a task's channel, and to say when that is done.
+pub struct Listen {
+    pub task: String,
+    pub confirm: oneshot::Sender<()>,
 }
 
 /// See the module.
@@ -37,15 +39,28 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Starts listening.
-    pub fn start(client: Client) -> Self {
+    /// Listens to a Redis that is no cluster.
+    pub fn of_node(node: Arc<Node>, keys: Keys) -> Self {
+        Self::start(|notifications, asked| listen_to_node(node, keys, notifications, asked))
+    }
+
+    /// Listens to the nodes of a cluster; sharded where they know how.
+    pub fn of_cluster(url: &str, is_sharded: bool, keys: Keys) -> Self {
+        let url = url.to_owned();
+        Self::start(|notifications, asked| cluster_listener::listen(url, is_sharded, keys, notifications, asked))
+    }
+
+    fn start<F>(listen: impl FnOnce(Notifications, mpsc::UnboundedReceiver<Listen>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let notifications = Notifications::default();
         let (requests, asked) = mpsc::unbounded_channel();
-        let listening = tokio::spawn(listen(client, notifications.clone(), asked)).abort_handle();
+        let listening = tokio::spawn(listen(notifications.clone(), asked)).abort_handle();
         Self { notifications, requests, listening }
     }
 
-    /// Hears every notify from when this returns.
+    /// Hears every publication from when this returns.
     pub async fn watch(&self, task: &str) -> Result<Subscription> {
         let subscription = self.notifications.watch(task);
         let (confirm, confirmed) = oneshot::channel();
@@ -63,12 +78,19 @@ impl Drop for Listener {
 }
 
 /// Connects again and again.
-async fn listen(client: Client, notifications: Notifications, mut asked: mpsc::UnboundedReceiver<Listen>) {
+async fn listen_to_node(
+    node: Arc<Node>,
+    keys: Keys,
+    notifications: Notifications,
+    mut asked: mpsc::UnboundedReceiver<Listen>,
+) {
     loop {
-        if let Ok(Ok(connection)) = tokio::time::timeout(PATIENCE, client.get_async_pubsub()).await {
+        let given_up = node.given_up();
+        if let Ok(Ok(connection)) = tokio::time::timeout(PATIENCE, node.client.get_async_pubsub()).await {
             let (sink, stream) = connection.split();
-            let listening = Listening { sink, notifications: notifications.clone(), listened: HashSet::new() };
-            if listening.listen(stream, &mut asked).await.is_none() {
+            let listening =
+                Listening { sink, keys: keys.clone(), notifications: notifications.clone(), listened: HashSet::new() };
+            if listening.listen(stream, given_up, &mut asked).await.is_none() {
                 return;
             }
             tracing::warn!("the subscription connection was lost");
@@ -80,6 +102,7 @@ async fn listen(client: Client, notifications: Notifications, mut asked: mpsc::U
 /// One connection's life.
 struct Listening {
     sink: PubSubSink,
+    keys: Keys,
     notifications: Notifications,
     listened: HashSet<String>,
 }
@@ -89,21 +112,30 @@ struct Lost;
 
 impl Listening {
     /// Until the connection is lost; `None` when nobody will ever ask again.
-    async fn listen(mut self, mut stream: PubSubStream, asked: &mut mpsc::UnboundedReceiver<Listen>) -> Option<Lost> {
+    async fn listen(
+        mut self,
+        mut stream: PubSubStream,
+        mut given_up: watch::Receiver<u64>,
+        asked: &mut mpsc::UnboundedReceiver<Listen>,
+    ) -> Option<Lost> {
         let all = self.notifications.watched();
-        if self.subscribe(all).await.is_err() {
+        if self.subscribe(all.clone()).await.is_err() {
             return Some(Lost);
         }
-        self.notifications.notify_all();
+        self.notifications.notify_each(&all);
         let mut round = tokio::time::interval(ROUND);
         loop {
             let outcome = tokio::select! {
                 message = stream.next() => match message {
-                    Some(message) => self.notify(message.get_channel_name()),
+                    Some(message) => {
+                        self.notify(message.get_channel_name(), message.get_payload_bytes());
+                        Ok(())
+                    }
                     None => Err(Lost),
                 },
                 request = asked.recv() => self.answer(request?).await,
                 _ = round.tick() => self.go_round().await,
+                _ = given_up.changed() => Err(Lost),
             };
             if let Err(lost) = outcome {
                 return Some(lost);
@@ -111,11 +143,10 @@ impl Listening {
         }
     }
 
-    fn notify(&self, channel: &str) -> std::result::Result<(), Lost> {
-        if let Some(task) = keys::task_of_channel(channel) {
-            self.notifications.notify(task);
+    fn notify(&self, channel: &str, payload: &[u8]) {
+        if let Some(task) = self.keys.task_of_channel(channel) {
+            self.notifications.notify(task, &publication::parse(payload));
         }
-        Ok(())
     }
 
     async fn answer(&mut self, request: Listen) -> std::result::Result<(), Lost> {
@@ -129,7 +160,7 @@ impl Listening {
 
     async fn subscribe(&mut self, tasks: Vec<String>) -> std::result::Result<(), Lost> {
         for some in tasks.chunks(AT_ONCE) {
-            let channels: Vec<String> = some.iter().map(|task| keys::channel(task)).collect();
+            let channels: Vec<String> = some.iter().map(|task| self.keys.task(task).channel).collect();
             in_time(self.sink.subscribe(channels)).await?;
         }
         self.listened.extend(tasks);
@@ -138,11 +169,10 @@ impl Listening {
 
     /// Forgets channels that nobody follows any more, and checks that the connection lives.
     async fn go_round(&mut self) -> std::result::Result<(), Lost> {
-        self.notifications.prune();
         let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
         let left: Vec<String> = self.listened.difference(&watched).cloned().collect();
         for some in left.chunks(AT_ONCE) {
-            let channels: Vec<String> = some.iter().map(|task| keys::channel(task)).collect();
+            let channels: Vec<String> = some.iter().map(|task| self.keys.task(task).channel).collect();
             in_time(self.sink.unsubscribe(channels)).await?;
         }
         self.listened.retain(|task| watched.contains(task));

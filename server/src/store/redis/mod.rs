@@ -1,12 +1,18 @@
 //! The store for several processes: Redis or Valkey, 6.2 or newer, alone or as a cluster (SERVER.md, "Redis").
 //!
-//! Every step on a task is one script on the keys of that task. Steps that span slots of a cluster are ordered so that
-//! a process that dies in between leaves nothing that readers could believe: the task's own record decides.
+//! Every step on a session or a task is one script on the keys of that session (`lua/`), and may be repeated. What lies
+//! in other slots of a cluster (lists of sessions, of leases, operations) is a hint and is written before the step; the
+//! task's own record is believed.
 
+mod cluster_listener;
 mod completions;
 mod connection;
+mod error;
 mod keys;
 mod listener;
+mod log;
+mod publication;
+mod reply;
 mod scripts;
 mod sessions;
 mod tasks;
@@ -14,75 +20,104 @@ mod tasks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{Cmd, FromRedisValue, RedisError, ScriptInvocation};
+use ::redis::{Client, RedisError, cmd};
 use async_trait::async_trait;
-use rejoin::stream::cursor::EventId;
 
-use super::notifications::Subscription;
-use super::{
-    Begin, Claim, Completions, Delivery, Entry, Lookup, Message, NewTask, Operation, Page, Result, Resume, Scope,
-    Session, Sessions, SharedStore, Slice, Status, Store, StoreError, Task, Tasks, Terms,
-};
-use completions::Consumer;
-use connection::Connection;
+use super::{Result, SharedStore, Store, StoreError, Terms};
+use completions::{BLOCK, Consumer};
+use connection::{Connection, Node, Server};
+use keys::{Keys, SCHEMA};
 use listener::Listener;
 use scripts::Scripts;
 
 /// Connects.
 pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
-    let connection = Connection::open(url, Duration::ZERO).await?;
+    let refused = |error: RedisError| connection::refused(&error);
+    let node = Node::new(Client::open(url).map_err(refused)?);
+    let single = Connection::single(&node, Duration::ZERO).map_err(refused)?;
+    let server = Server::ask(&single).await?;
+    let connections = Connections { url, node: &node, is_cluster: server.is_cluster };
+    let keys = Keys::new(&terms.prefix);
     let store = Redis {
-        consumer: Consumer::open(url).await?,
-        listener: Listener::start(::redis::Client::open(url)?),
-        connection,
+        consumer: Consumer::new(connections.open(BLOCK).await.map_err(refused)?),
+        listener: if server.is_cluster {
+            Listener::of_cluster(url, server.is_sharded, keys.clone())
+        } else {
+            Listener::of_node(node.clone(), keys.clone())
+        },
+        writes: connections.open(Duration::ZERO).await.map_err(refused)?,
+        leases: connections.open(Duration::ZERO).await.map_err(refused)?,
+        reads: connections.open(Duration::ZERO).await.map_err(refused)?,
+        publish: if server.is_sharded { "SPUBLISH" } else { "PUBLISH" },
         scripts: Scripts::new(),
+        keys,
         terms,
     };
+    store.check_schema().await?;
     store.make_group().await?;
     store.forget_consumers().await?;
     Ok(Arc::new(store))
 }
 
-/// See the module.
-pub struct Redis {
-    connection: Connection,
-    consumer: Consumer,
-    listener: Listener,
-    scripts: Scripts,
-    terms: Terms,
+/// How connections are opened.
+struct Connections<'a> {
+    url: &'a str,
+    node: &'a Arc<Node>,
+    is_cluster: bool,
 }
 
-impl From<RedisError> for StoreError {
-    fn from(error: RedisError) -> Self {
-        Self::Transient(error.to_string())
+impl Connections<'_> {
+    async fn open(&self, longer: Duration) -> ::redis::RedisResult<Connection> {
+        if self.is_cluster {
+            Connection::cluster(self.url, longer).await
+        } else {
+            Connection::single(self.node, longer)
+        }
     }
+}
+
+/// See the module.
+pub struct Redis {
+    keys: Keys,
+    scripts: Scripts,
+    terms: Terms,
+    consumer: Consumer,
+    listener: Listener,
+    /// The command that scripts publish with.
+    publish: &'static str,
+    /// Steps of tasks.
+    writes: Connection,
+    /// Leases: they are kept whatever waits on the other connections.
+    leases: Connection,
+    /// Replays and lists, which may be large.
+    reads: Connection,
 }
 
 impl Redis {
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        Ok(command.query_async(&mut self.connection.clone()).await?)
-    }
-
-    async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
-        Ok(script.invoke_async(&mut self.connection.clone()).await?)
-    }
-
-    fn lease(&self) -> u64 {
+    fn lease_ms(&self) -> u64 {
         millis(self.terms.lease)
     }
 
     fn ttl(&self) -> u64 {
         millis(self.terms.ttl)
     }
+
+    /// Refuses data of a layout that this version does not know.
+    async fn check_schema(&self) -> Result<()> {
+        let key = self.keys.schema();
+        self.writes.ask::<()>(cmd("SET").arg(&key).arg(SCHEMA).arg("NX")).await?;
+        let found: String = self.writes.ask(cmd("GET").arg(&key)).await?;
+        if found == SCHEMA {
+            return Ok(());
+        }
+        Err(StoreError::Corrupt(format!(
+            "the layout `{found}` under `{key}` is not the one this version knows, {SCHEMA}"
+        )))
+    }
 }
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
-}
-
-/// A value in Redis that this version does not understand.
-fn strange(what: &str) -> StoreError {
-    StoreError::Transient(format!("cannot read {what}"))
 }
 
 #[async_trait]
@@ -91,129 +126,12 @@ impl Store for Redis {
         "redis"
     }
 
+    /// A write: a node that was demoted still answers a PING.
     async fn ping(&self) -> Result<()> {
-        self.ask(&::redis::cmd("PING")).await
-    }
-}
-
-#[async_trait]
-impl Sessions for Redis {
-    async fn create_session(&self, session: Session) -> Result<()> {
-        self.write_session(&session).await
+        self.writes.ask(cmd("SET").arg(self.keys.probe()).arg(crate::clock::now()).arg("PX").arg(60_000)).await
     }
 
-    async fn session(&self, id: &str) -> Result<Option<Session>> {
-        self.read_session(id).await
-    }
-
-    async fn sessions(&self, scope: Scope, page: Page) -> Result<(Vec<Session>, u64)> {
-        self.list_sessions(&scope, page).await
-    }
-
-    async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
-        self.claim_session(id, user).await
-    }
-
-    async fn messages(&self, session: &str) -> Result<Vec<Message>> {
-        self.all_messages(session).await
-    }
-
-    async fn message(&self, session: &str, id: &str) -> Result<Option<Message>> {
-        self.one_message(session, id).await
-    }
-
-    async fn put_messages(&self, session: &str, messages: Vec<Message>) -> Result<()> {
-        self.write_messages(session, &messages).await
-    }
-
-    async fn active(&self, session: &str) -> Result<Option<Task>> {
-        self.running_task(session).await
-    }
-}
-
-#[async_trait]
-impl Tasks for Redis {
-    async fn begin(&self, new: NewTask) -> Result<Begin> {
-        self.begin_task(&new).await
-    }
-
-    async fn task(&self, id: &str) -> Result<Lookup<Task>> {
-        self.look(id).await
-    }
-
-    async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        self.append_chunks(claim, chunks).await
-    }
-
-    async fn finish(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        self.finish_task(claim, status, chunks).await
-    }
-
-    async fn suspend(&self, claim: &Claim, operation: Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        self.suspend_task(claim, operation, chunks).await
-    }
-
-    async fn renew(&self, claim: &Claim) -> Result<()> {
-        self.renew_lease(claim).await
-    }
-
-    async fn seize(&self, id: &str) -> Result<Option<Claim>> {
-        self.seize_task(id).await
-    }
-
-    async fn resume(&self, id: &str, operation: &str) -> Result<Resume> {
-        self.resume_task(id, operation).await
-    }
-
-    async fn lapsed(&self) -> Result<Vec<String>> {
-        self.lapsed_tasks().await
-    }
-
-    async fn reap(&self, id: &str) -> Result<Option<Claim>> {
-        self.reap_task(id).await
-    }
-
-    async fn trim(&self, claim: &Claim, through: EventId, snapshot: Vec<Entry>) -> Result<()> {
-        self.trim_log(claim, through, &snapshot).await
-    }
-
-    async fn read(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
-        self.read_log(id, after, limit).await
-    }
-
-    async fn watch(&self, id: &str) -> Result<Subscription> {
-        self.listener.watch(id).await
-    }
-
-    async fn sweep(&self) -> Result<()> {
-        // Redis removes what has expired by itself.
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Completions for Redis {
-    async fn operation(&self, id: &str) -> Result<Option<String>> {
-        self.ask(::redis::cmd("GET").arg(keys::operation(id))).await
-    }
-
-    async fn push_completion(&self, data: &str) -> Result<()> {
-        self.add_completion(data).await
-    }
-
-    async fn completions(&self) -> Result<Vec<Delivery>> {
-        self.take_completions().await
-    }
-
-    async fn hold(&self, delivery: &Delivery) -> Result<()> {
-        self.hold_completion(delivery).await
-    }
-
-    async fn settle(&self, delivery: &Delivery) -> Result<()> {
-        self.settle_completion(delivery).await
-    }
-
-    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<()> {
-        self.bury_completion(delivery, reason).await
+    fn is_shared(&self) -> bool {
+        true
     }
 }

@@ -2,124 +2,100 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use redis::cmd;
+use redis::{Value, cmd, from_redis_value};
 
-use super::{Redis, keys, strange};
-use crate::clock::{self, Millis};
-use crate::store::{Message, Page, Result, Scope, Session, StoreError};
+use super::Redis;
+use super::error::strange;
+use super::tasks::task_of;
+use crate::clock::Millis;
+use crate::store::{Message, Page, Result, Scope, Session, Sessions, Task};
 
 impl Redis {
-    /// Stores a session and puts it to the front of its lists.
-    pub(super) async fn write_session(&self, session: &Session) -> Result<()> {
+    /// Puts a session to the front of its lists, which are an index: the session's own record is believed.
+    pub(super) async fn enlist(&self, id: &str, user: Option<&str>, at: Millis) -> Result<()> {
+        let lists = std::iter::once(self.keys.sessions()).chain(user.map(|user| self.keys.sessions_of(user)));
+        for list in lists {
+            self.writes.ask::<()>(cmd("ZADD").arg(list).arg("GT").arg(at).arg(id)).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sessions for Redis {
+    async fn create_session(&self, session: Session) -> Result<()> {
         let mut write = cmd("HSET");
-        write.arg(keys::session(&session.id)).arg(&[("created_at", session.created_at)]);
+        write.arg(self.keys.session(&session.id)).arg(&[("created_at", session.created_at)]);
         write.arg(&[("updated_at", session.updated_at)]);
         if let Some(user) = &session.user_id {
             write.arg(&[("user_id", user)]);
         }
-        self.ask::<()>(&write).await?;
+        self.writes.ask::<()>(&write).await?;
         self.enlist(&session.id, session.user_id.as_deref(), session.updated_at).await
     }
 
-    async fn enlist(&self, id: &str, user: Option<&str>, at: Millis) -> Result<()> {
-        self.ask::<()>(cmd("ZADD").arg(keys::SESSIONS).arg("GT").arg(at).arg(id)).await?;
-        if let Some(user) = user {
-            self.ask::<()>(cmd("ZADD").arg(keys::sessions_of(user)).arg("GT").arg(at).arg(id)).await?;
-        }
-        Ok(())
-    }
-
-    /// Something was said in a session.
-    async fn move_to_front(&self, id: &str) -> Result<()> {
-        let now = clock::now();
-        let key = keys::session(id);
-        self.ask::<()>(cmd("HSET").arg(&key).arg("updated_at").arg(now)).await?;
-        let user: Option<String> = self.ask(cmd("HGET").arg(&key).arg("user_id")).await?;
-        self.enlist(id, user.as_deref(), now).await
-    }
-
-    /// The record of a session.
-    pub(super) async fn read_session(&self, id: &str) -> Result<Option<Session>> {
-        let fields: HashMap<String, String> = self.ask(cmd("HGETALL").arg(keys::session(id))).await?;
+    async fn session(&self, id: &str) -> Result<Option<Session>> {
+        let fields: HashMap<String, String> = self.reads.ask(cmd("HGETALL").arg(self.keys.session(id))).await?;
         if fields.is_empty() { Ok(None) } else { session_of(id, &fields).map(Some) }
     }
 
-    /// A page of a list, newest first, and the length of the list.
-    pub(super) async fn list_sessions(&self, scope: &Scope, page: Page) -> Result<(Vec<Session>, u64)> {
-        let list = match scope {
-            Scope::All => keys::SESSIONS.to_owned(),
-            Scope::User(user) => keys::sessions_of(user),
+    async fn sessions(&self, scope: Scope, page: Page) -> Result<(Vec<Session>, u64)> {
+        let list = match &scope {
+            Scope::All => self.keys.sessions(),
+            Scope::User(user) => self.keys.sessions_of(user),
         };
-        let total = self.ask(cmd("ZCARD").arg(&list)).await?;
+        let total = self.reads.ask(cmd("ZCARD").arg(&list)).await?;
         let (first, last) = (page.offset, page.offset.saturating_add(page.limit - 1));
         if first > isize::MAX.unsigned_abs() {
             return Ok((Vec::new(), total));
         }
         let last = last.min(isize::MAX.unsigned_abs());
-        let ids: Vec<String> = self.ask(cmd("ZREVRANGE").arg(&list).arg(first).arg(last)).await?;
-        let found = try_join_all(ids.iter().map(|id| self.read_session(id))).await?;
+        let ids: Vec<String> = self.reads.ask(cmd("ZREVRANGE").arg(&list).arg(first).arg(last)).await?;
+        let found = try_join_all(ids.iter().map(|id| self.session(id))).await?;
         Ok((found.into_iter().flatten().collect(), total))
     }
 
-    /// Gives an ownerless session to a user.
-    pub(super) async fn claim_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
-        self.run::<()>(self.scripts.claim_session.key(keys::session(id)).arg(user)).await?;
-        let session = self.read_session(id).await?;
+    async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
+        self.writes.run::<()>(self.scripts.claim_session.key(self.keys.session(id)).arg(user)).await?;
+        let session = self.session(id).await?;
         if let Some(session) = session.as_ref().filter(|session| session.user_id.as_deref() == Some(user)) {
             self.enlist(id, Some(user), session.updated_at).await?;
         }
         Ok(session)
     }
 
-    /// Gives a session its title, unless it has one.
-    pub(super) async fn entitle(&self, id: &str, title: &str) -> Result<()> {
-        self.ask(cmd("HSETNX").arg(keys::session(id)).arg("title").arg(title)).await
-    }
-
-    /// All messages of a session, in order.
-    pub(super) async fn all_messages(&self, session: &str) -> Result<Vec<Message>> {
-        let values: Vec<String> = self.ask(cmd("HVALS").arg(keys::messages(session))).await?;
+    async fn messages(&self, session: &str) -> Result<Vec<Message>> {
+        let values: Vec<String> = self.reads.ask(cmd("HVALS").arg(self.keys.messages(session))).await?;
         let mut messages = values.iter().map(|value| message_of(value)).collect::<Result<Vec<_>>>()?;
         messages.sort_by_key(|message| message.sequence);
         Ok(messages)
     }
 
-    /// One message.
-    pub(super) async fn one_message(&self, session: &str, id: &str) -> Result<Option<Message>> {
-        let value: Option<String> = self.ask(cmd("HGET").arg(keys::messages(session)).arg(id)).await?;
+    async fn message(&self, session: &str, id: &str) -> Result<Option<Message>> {
+        let value: Option<String> = self.reads.ask(cmd("HGET").arg(self.keys.messages(session)).arg(id)).await?;
         value.map(|value| message_of(&value)).transpose()
     }
 
-    /// Inserts or replaces by id.
-    pub(super) async fn write_messages(&self, session: &str, messages: &[Message]) -> Result<()> {
-        let mut put = self.scripts.put.prepare_invoke();
-        put.key(keys::messages(session));
-        for message in messages {
-            put.arg(&message.id).arg(encode(message)?);
-        }
-        self.run::<()>(&put).await?;
-        self.move_to_front(session).await
-    }
-
-    /// Inserts a message, or returns the one that has its id already.
-    pub(super) async fn insert_message(&self, session: &str, message: &Message) -> Result<Option<Message>> {
-        let mut insert = self.scripts.insert.prepare_invoke();
-        insert.key(keys::messages(session)).arg(&message.id).arg(encode(message)?);
-        let before: Option<String> = self.run(&insert).await?;
-        if before.is_none() {
-            self.move_to_front(session).await?;
-        }
-        before.map(|value| message_of(&value)).transpose()
+    async fn active(&self, session: &str) -> Result<Option<Task>> {
+        let mut active = self.scripts.active.prepare_invoke();
+        active.key(self.keys.active(session)).arg(self.keys.tasks(session));
+        let found: Vec<Value> = self.reads.run(&active).await?;
+        let Ok([id, record]) = <[Value; 2]>::try_from(found) else { return Ok(None) };
+        let id: String = from_redis_value(id).map_err(|_| strange("a session's task"))?;
+        let fields = from_redis_value(record).map_err(|_| strange("a task"))?;
+        task_of(&id, &fields).map(Some)
     }
 }
 
-fn encode(message: &Message) -> Result<String> {
-    serde_json::to_string(message).map_err(|error| StoreError::Transient(error.to_string()))
+/// A message as JSON, as scripts take it.
+pub fn encode(message: &Message) -> Result<String> {
+    serde_json::to_string(message).map_err(|_| strange("a message"))
 }
 
-/// A message lies as its sequence, a space, and JSON.
-fn message_of(value: &str) -> Result<Message> {
+/// A message is stored as its sequence, a space, and JSON.
+pub fn message_of(value: &str) -> Result<Message> {
     let (sequence, json) = value.split_once(' ').ok_or_else(|| strange("a message"))?;
     let message: Message = serde_json::from_str(json).map_err(|_| strange("a message"))?;
     Ok(Message { sequence: sequence.parse().map_err(|_| strange("a message"))?, ..message })

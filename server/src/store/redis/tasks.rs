@@ -1,257 +1,297 @@
-//! Tasks and their logs.
+//! Tasks: each step is one script on the keys of the task and its session. What lies in other slots is written before the
+//! step and is a hint: the task's own record is believed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use redis::{Value, cmd, from_redis_value};
+use async_trait::async_trait;
+use redis::{ScriptInvocation, Value, cmd, from_redis_value};
 use rejoin::stream::cursor::EventId;
 
-use super::{Redis, keys, strange};
-use crate::clock;
+use super::error::strange;
+use super::keys::{LEASE_LISTS, session_of};
+use super::reply::Reply;
+use super::{Redis, log, sessions};
+use crate::store::notifications::Subscription;
 use crate::store::{
-    Begin, Claim, Entry, Lookup, NewTask, Operation, Result, Resume, Slice, Stage, Status, StoreError, Task,
+    Begin, Begun, Claim, End, Entry, Lease, Lookup, Operation, Portion, Result, Resume, Slice, Stage, Status, Task,
+    Tasks,
 };
 
-/// Lapsed leases looked at in one round.
-const LAPSED_AT_ONCE: usize = 500;
-/// No entry can come after this, and Redis refuses to look.
-const LAST: EventId = EventId { ms: u64::MAX, seq: u64::MAX };
+/// Lapsed leases looked at in one round, per list.
+const LAPSED_AT_ONCE: usize = 100;
+/// How long a beginning that was withdrawn is refused. No command is under way for longer.
+const REFUSE_MS: u64 = 600_000;
 
 impl Redis {
-    /// Over several slots: the task's record first, which nobody knows of yet; then the session is taken; then the
-    /// message is stored. Who loses on the way takes its record back.
-    pub(super) async fn begin_task(&self, new: &NewTask) -> Result<Begin> {
-        let (id, session) = (new.task.id.as_str(), new.task.session_id.as_str());
-        if self.read_session(session).await?.is_none() {
-            return Ok(Begin::NoSession);
-        }
-        let before: Option<String> = self.ask(cmd("GET").arg(keys::active(session))).await?;
-        if let Some(running) = self.running(before.as_deref()).await? {
-            return Ok(Begin::Busy(running.id));
-        }
-        self.list_lease(id).await?;
-        self.write_task(&new.task).await?;
-        let holder = self.swap_active(session, before.as_deref().unwrap_or_default(), id).await?;
-        if holder != id {
-            self.discard(id).await?;
-            return Ok(Begin::Busy(holder));
-        }
-        if let Some(message) = self.insert_message(session, &new.message).await? {
-            self.swap_active(session, id, "").await?;
-            self.discard(id).await?;
-            return Ok(Begin::Repeated(message.task_id));
-        }
-        self.entitle(session, &new.title).await?;
-        Ok(Begin::Begun(Claim { task: id.into(), epoch: 1, position: 0 }))
-    }
-
-    async fn write_task(&self, task: &Task) -> Result<()> {
-        let mut begin = self.scripts.begin.prepare_invoke();
-        begin.key(keys::meta(&task.id)).arg(self.lease());
-        begin.arg("session_id").arg(&task.session_id).arg("status").arg(task.status.as_str());
-        begin.arg("stage").arg("working").arg("answers").arg(&task.answers).arg("writes").arg(&task.writes);
-        begin.arg("created_at").arg(task.created_at);
-        self.run(&begin).await
-    }
-
-    /// Takes back a task that never came to be.
-    async fn discard(&self, id: &str) -> Result<()> {
-        self.ask::<()>(cmd("DEL").arg(keys::meta(id))).await?;
-        self.ask(cmd("ZREM").arg(keys::LEASES).arg(id)).await
-    }
-
-    async fn swap_active(&self, session: &str, expected: &str, new: &str) -> Result<String> {
-        let mut swap = self.scripts.swap.prepare_invoke();
-        self.run(swap.key(keys::active(session)).arg(expected).arg(new)).await
-    }
-
-    /// The task, if it runs.
-    async fn running(&self, id: Option<&str>) -> Result<Option<Task>> {
-        let Some(id) = id else { return Ok(None) };
-        let fields: HashMap<String, String> = self.ask(cmd("HGETALL").arg(keys::meta(id))).await?;
-        if fields.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(task_of(id, &fields)?).filter(|task| task.status == Status::Running))
-    }
-
-    /// The session's running task.
-    pub(super) async fn running_task(&self, session: &str) -> Result<Option<Task>> {
-        let id: Option<String> = self.ask(cmd("GET").arg(keys::active(session))).await?;
-        self.running(id.as_deref()).await
-    }
-
-    /// The record of a task.
-    pub(super) async fn look(&self, id: &str) -> Result<Lookup<Task>> {
-        let mut look = self.scripts.look.prepare_invoke();
-        look.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id)).arg(self.ttl());
-        match self.run::<Value>(&look).await? {
-            Value::Int(has_log) => Ok(gone(has_log)),
-            fields => {
-                let fields: HashMap<String, String> = from_redis_value(fields).map_err(|_| strange("a task"))?;
-                task_of(id, &fields).map(Lookup::Found)
-            }
-        }
-    }
-
-    pub(super) async fn append_chunks(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        let mut append = self.scripts.append.prepare_invoke();
-        append.key(keys::meta(&claim.task)).key(keys::log(&claim.task));
-        append.arg(claim.epoch).arg(claim.position).arg(self.lease()).arg(keys::channel(&claim.task));
-        for chunk in chunks {
-            append.arg(&**chunk);
-        }
-        ids_of(self.run(&append).await?)
-    }
-
-    pub(super) async fn finish_task(&self, claim: &Claim, status: Status, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        let id = claim.task.as_str();
-        let mut finish = self.scripts.finish.prepare_invoke();
-        finish.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id));
-        finish.arg(claim.epoch).arg(claim.position).arg(self.ttl()).arg(keys::channel(id)).arg(status.as_str());
-        for chunk in chunks {
-            finish.arg(&**chunk);
-        }
-        let ids = ids_of(self.run(&finish).await?)?;
-        if let Err(error) = self.retire(id).await {
-            // Readers believe the task's record: what is left behind is only untidy.
-            tracing::debug!(?error, task = id, "cannot tidy up after a task");
-        }
-        Ok(ids)
-    }
-
-    /// It runs no more: out of the session's index, and its operations live as long as it does.
-    async fn retire(&self, id: &str) -> Result<()> {
-        let Lookup::Found(task) = self.look(id).await? else { return Ok(()) };
-        self.swap_active(&task.session_id, id, "").await?;
-        for operation in &task.operations {
-            self.ask::<()>(cmd("PEXPIRE").arg(keys::operation(&operation.id)).arg(self.ttl())).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn suspend_task(
-        &self,
-        claim: &Claim,
-        operation: Operation,
-        chunks: &[Arc<str>],
-    ) -> Result<Vec<EventId>> {
-        let id = claim.task.as_str();
-        let Lookup::Found(mut task) = self.look(id).await? else { return Err(StoreError::Fenced) };
-        let name = operation.id.clone();
-        if task.operation().is_none_or(|last| last.id != name) {
-            let position = claim.position + chunks.len() as u64;
-            task.operations.push(Operation { position, ..operation });
-        }
-        self.ask::<()>(cmd("SET").arg(keys::operation(&name)).arg(id)).await?;
-        let operations = serde_json::to_string(&task.operations).map_err(|_| strange("an operation"))?;
-        let mut suspend = self.scripts.suspend.prepare_invoke();
-        suspend.key(keys::meta(id)).key(keys::log(id));
-        suspend.arg(claim.epoch).arg(claim.position).arg(keys::channel(id)).arg(operations).arg(name);
-        for chunk in chunks {
-            suspend.arg(&**chunk);
-        }
-        ids_of(self.run(&suspend).await?)
-    }
-
-    pub(super) async fn renew_lease(&self, claim: &Claim) -> Result<()> {
-        let mut renew = self.scripts.renew.prepare_invoke();
-        renew.key(keys::meta(&claim.task)).arg(claim.epoch).arg(self.lease());
-        if self.run::<u8>(&renew).await? == 0 {
-            return Err(StoreError::Fenced);
-        }
-        self.list_lease(&claim.task).await
+    async fn step(&self, script: &ScriptInvocation<'_>) -> Result<Reply> {
+        Reply::of(self.writes.run(script).await?)
     }
 
     /// Lets every process know when to look whether the task still has a writer.
     async fn list_lease(&self, id: &str) -> Result<()> {
-        let until = clock::now() + self.lease();
-        self.ask(cmd("ZADD").arg(keys::LEASES).arg(until).arg(id)).await
+        let list = self.keys.leases_of(id);
+        self.leases.run(self.scripts.list_lease.key(list).arg(id).arg(self.lease_ms())).await
     }
 
-    pub(super) async fn seize_task(&self, id: &str) -> Result<Option<Claim>> {
+    async fn unlist(&self, id: &str, look_again: u64) -> Result<()> {
+        let list = self.keys.leases_of(id);
+        self.leases.run(self.scripts.unlist.key(list).arg(id).arg(look_again)).await
+    }
+
+    /// What `lua/begin.lua` and `lua/withdraw.lua` return.
+    fn begun(begin: &Begin, mut reply: Reply) -> Result<Begun> {
+        let id = begin.task.id.as_str();
+        Ok(match reply.word.as_str() {
+            "claimed" => {
+                let ids = reply.ids()?;
+                Begun::Claimed(Claim { task: id.into(), epoch: 1, position: ids.len() as u64 }, ids)
+            }
+            "known" => Begun::Repeated(sessions::message_of(&reply.take::<String>()?)?.task_id),
+            "over" => Begun::Repeated(id.into()),
+            "busy" => Begun::Busy(reply.take()?),
+            "missing" => Begun::NoSession,
+            "withdrawn" => Begun::Withdrawn,
+            _ => return Err(strange("an answer")),
+        })
+    }
+}
+
+#[async_trait]
+impl Tasks for Redis {
+    async fn begin(&self, begin: &Begin) -> Result<Begun> {
+        let task = &begin.task;
+        self.enlist(&task.session_id, begin.owner.as_deref(), task.created_at).await?;
+        self.list_lease(&task.id).await?;
+        let keys = self.keys.task(&task.id);
+        let mut script = self.scripts.begin.prepare_invoke();
+        script.key(keys.session).key(keys.messages).key(keys.active).key(keys.meta).key(keys.log).key(keys.snapshot);
+        script.arg(&task.id).arg(self.keys.tasks(session_of(&task.id))).arg(self.lease_ms());
+        script.arg(&task.answers).arg(sessions::encode(&begin.message)?).arg(&begin.title);
+        script.arg(&task.writes).arg(task.created_at);
+        for chunk in &begin.chunks {
+            script.arg(&**chunk);
+        }
+        Self::begun(begin, self.step(&script).await?)
+    }
+
+    async fn withdraw(&self, begin: &Begin) -> Result<Begun> {
+        self.list_lease(&begin.task.id).await?;
+        let keys = self.keys.task(&begin.task.id);
+        let mut script = self.scripts.withdraw.prepare_invoke();
+        script.key(keys.meta).key(keys.log).arg(self.lease_ms()).arg(begin.chunks.len()).arg(REFUSE_MS);
+        Self::begun(begin, self.step(&script).await?)
+    }
+
+    async fn task(&self, id: &str) -> Result<Lookup<Task>> {
+        let keys = self.keys.task(id);
+        let mut script = self.scripts.task.prepare_invoke();
+        script.key(keys.meta).key(keys.log).key(keys.snapshot).arg(self.ttl());
+        let (record, has_log): (Value, i64) = self.reads.run(&script).await?;
+        let fields: HashMap<String, String> = from_redis_value(record).map_err(|_| strange("a task"))?;
+        if fields.is_empty() { Ok(log::gone(has_log)) } else { task_of(id, &fields).map(Lookup::Found) }
+    }
+
+    async fn append(&self, claim: &Claim, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        let keys = self.keys.task(&claim.task);
+        let mut script = self.scripts.append.prepare_invoke();
+        script.key(keys.meta).key(keys.log).arg(claim.epoch).arg(claim.position).arg(self.lease_ms());
+        script.arg(self.publish).arg(keys.channel);
+        for chunk in chunks {
+            script.arg(&**chunk);
+        }
+        self.step(&script).await?.granted()?.ids()
+    }
+
+    async fn restore(&self, claim: &Claim, entries: &[Entry]) -> Result<()> {
+        let keys = self.keys.task(&claim.task);
+        let mut script = self.scripts.restore.prepare_invoke();
+        script.key(keys.meta).key(keys.log).arg(claim.epoch).arg(claim.position).arg(self.lease_ms());
+        script.arg(self.publish).arg(keys.channel);
+        for entry in entries {
+            script.arg(entry.id.to_string()).arg(&*entry.data);
+        }
+        self.step(&script).await?.granted().map(|_| ())
+    }
+
+    async fn finish(&self, claim: &Claim, end: &End) -> Result<Vec<EventId>> {
+        let keys = self.keys.task(&claim.task);
+        let mut script = self.scripts.finish.prepare_invoke();
+        script.key(keys.meta).key(keys.log).key(keys.snapshot).key(keys.session).key(keys.messages).key(keys.active);
+        script.arg(claim.epoch).arg(claim.position).arg(self.ttl()).arg(self.publish).arg(keys.channel);
+        script.arg(end.status.as_str()).arg(&claim.task).arg(crate::clock::now()).arg(end.messages.len());
+        for message in &end.messages {
+            script.arg(&message.id).arg(sessions::encode(message)?);
+        }
+        for chunk in &end.chunks {
+            script.arg(&**chunk);
+        }
+        let ids = self.step(&script).await?.granted()?.ids()?;
+        self.tidy_up(&claim.task).await;
+        Ok(ids)
+    }
+
+    async fn condemn(&self, id: &str) -> Result<()> {
+        let keys = self.keys.task(id);
+        let mut script = self.scripts.condemn.prepare_invoke();
+        script.key(keys.meta).key(keys.active).arg(id).arg(self.ttl()).arg(self.publish).arg(keys.channel);
+        self.writes.run::<()>(&script).await?;
+        self.unlist(id, 0).await
+    }
+
+    async fn suspend(&self, claim: &Claim, operation: &Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
+        // First, so that no completion finds a task that waits for an operation that nobody knows. One that comes before
+        // the task waits is kept until it does.
+        self.writes.ask::<()>(cmd("SET").arg(self.keys.operation(&operation.id)).arg(&claim.task)).await?;
+        let keys = self.keys.task(&claim.task);
+        let mut script = self.scripts.suspend.prepare_invoke();
+        script.key(keys.meta).key(keys.log).arg(claim.epoch).arg(claim.position);
+        script.arg(self.publish).arg(keys.channel);
+        script.arg(&operation.id).arg(&operation.tool_name).arg(&operation.tool_call_id);
+        for chunk in chunks {
+            script.arg(&**chunk);
+        }
+        self.step(&script).await?.granted()?.ids()
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<()> {
+        let keys = self.keys.task(&claim.task);
+        let mut script = self.scripts.renew.prepare_invoke();
+        script.key(keys.meta).arg(claim.epoch).arg(self.lease_ms()).arg(claim.position);
+        Reply::of(self.leases.run(&script).await?)?.granted().map(|_| ())
+    }
+
+    async fn seize(&self, id: &str) -> Result<Option<Claim>> {
         self.list_lease(id).await?;
-        let mut seize = self.scripts.seize.prepare_invoke();
-        let claimed: Option<(u64, u64)> = self.run(seize.key(keys::meta(id)).arg(self.lease())).await?;
+        let mut script = self.scripts.seize.prepare_invoke();
+        script.key(self.keys.task(id).meta).arg(self.lease_ms());
+        let claimed: Option<(u64, u64)> = self.writes.run(&script).await?;
         Ok(claimed.map(|(epoch, position)| Claim { task: id.into(), epoch, position }))
     }
 
-    pub(super) async fn resume_task(&self, id: &str, operation: &str) -> Result<Resume> {
+    async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume> {
         self.list_lease(id).await?;
-        let mut resume = self.scripts.resume.prepare_invoke();
-        let resumed: Vec<u64> = self.run(resume.key(keys::meta(id)).arg(self.lease()).arg(operation)).await?;
-        match resumed[..] {
-            [epoch, position] => match self.look(id).await? {
-                Lookup::Found(task) => Ok(Resume::Claimed(Claim { task: id.into(), epoch, position }, task)),
-                Lookup::Expired | Lookup::Missing => Ok(Resume::Settled),
-            },
-            [_] => Ok(Resume::Busy),
-            _ => Ok(Resume::Settled),
+        let mut script = self.scripts.resume.prepare_invoke();
+        script.key(self.keys.task(id).meta).arg(self.lease_ms()).arg(operation).arg(holder);
+        let mut reply = self.step(&script).await?;
+        Ok(match reply.word.as_str() {
+            "claimed" => {
+                let claim = Claim { task: id.into(), epoch: reply.take()?, position: reply.take()? };
+                Resume::Claimed(claim, task_of(id, &reply.record()?)?)
+            }
+            "settled" => Resume::Settled,
+            "busy" => Resume::Busy,
+            "early" => Resume::Early,
+            "gone" => Resume::Unknown,
+            _ => return Err(strange("an answer")),
+        })
+    }
+
+    async fn wait_again(&self, claim: &Claim) -> Result<bool> {
+        let mut script = self.scripts.wait_again.prepare_invoke();
+        script.key(self.keys.task(&claim.task).meta).arg(claim.epoch);
+        Ok(self.writes.run::<Value>(&script).await? == Value::Int(1))
+    }
+
+    async fn lapsed(&self) -> Result<Vec<String>> {
+        let lists = (0..LEASE_LISTS).map(|list| async move {
+            let mut script = self.scripts.lapsed.prepare_invoke();
+            script.key(self.keys.leases(list)).arg(LAPSED_AT_ONCE);
+            self.leases.run::<Vec<String>>(&script).await
+        });
+        let mut found = futures_util::future::join_all(lists).await;
+        // The node of a list may be away while others are there.
+        if found.iter().any(Result::is_ok) {
+            found.retain(Result::is_ok);
         }
+        Ok(found.into_iter().collect::<Result<Vec<_>>>()?.concat())
     }
 
-    pub(super) async fn lapsed_tasks(&self) -> Result<Vec<String>> {
-        self.run(self.scripts.lapsed.key(keys::LEASES).arg(LAPSED_AT_ONCE)).await
+    async fn lease(&self, id: &str) -> Result<Lease> {
+        let script = self.scripts.lease_end.key(self.keys.task(id).meta);
+        let mut reply = Reply::of(self.leases.run(&script).await?)?;
+        let look_again = match reply.word.as_str() {
+            "lapsed" => return Ok(Lease::Lapsed),
+            "later" => reply.take()?,
+            _ => 0,
+        };
+        self.unlist(id, look_again).await?;
+        Ok(Lease::Fine)
     }
 
-    pub(super) async fn reap_task(&self, id: &str) -> Result<Option<Claim>> {
-        let mut reap = self.scripts.reap.prepare_invoke();
-        let outcome: Vec<u64> = self.run(reap.key(keys::meta(id)).arg(self.lease())).await?;
-        match outcome[..] {
-            [epoch, position] => {
+    async fn reap(&self, id: &str) -> Result<Option<Claim>> {
+        let mut script = self.scripts.reap.prepare_invoke();
+        script.key(self.keys.task(id).meta).arg(self.lease_ms());
+        let mut reply = Reply::of(self.leases.run(&script).await?)?;
+        match reply.word.as_str() {
+            "claimed" => {
+                let claim = Claim { task: id.into(), epoch: reply.take()?, position: reply.take()? };
                 self.list_lease(id).await?;
-                Ok(Some(Claim { task: id.into(), epoch, position }))
+                Ok(Some(claim))
             }
-            _ => {
-                let again = outcome.first().copied().unwrap_or_default();
-                self.run::<()>(self.scripts.unlist.key(keys::LEASES).arg(id).arg(again)).await?;
-                Ok(None)
+            "later" => {
+                let look_again = reply.take()?;
+                self.unlist(id, look_again).await.map(|()| None)
             }
+            _ => self.unlist(id, 0).await.map(|()| None),
         }
     }
 
-    pub(super) async fn trim_log(&self, claim: &Claim, through: EventId, snapshot: &[Entry]) -> Result<()> {
-        let id = claim.task.as_str();
+    async fn trim(&self, claim: &Claim, through: EventId, snapshot: &[Entry]) -> Result<()> {
+        let keys = self.keys.task(&claim.task);
         let merged: Vec<(String, &str)> = snapshot.iter().map(|entry| (entry.id.to_string(), &*entry.data)).collect();
         let merged = serde_json::to_string(&merged).map_err(|_| strange("a snapshot"))?;
         let next = EventId { seq: through.seq + 1, ..through };
-        let mut trim = self.scripts.trim.prepare_invoke();
-        trim.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id));
-        trim.arg(claim.epoch).arg(through.to_string()).arg(next.to_string()).arg(merged);
-        if self.run::<u8>(&trim).await? == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+        let mut script = self.scripts.trim.prepare_invoke();
+        script.key(keys.meta).key(keys.log).key(keys.snapshot);
+        script.arg(claim.epoch).arg(through.to_string()).arg(next.to_string()).arg(merged);
+        self.step(&script).await?.granted().map(|_| ())
     }
 
-    pub(super) async fn read_log(&self, id: &str, after: EventId, limit: usize) -> Result<Lookup<Slice>> {
-        let number = if after == LAST { 0 } else { limit };
-        let mut read = self.scripts.read.prepare_invoke();
-        read.key(keys::meta(id)).key(keys::log(id)).key(keys::snapshot(id));
-        read.arg(self.ttl()).arg(after.to_string()).arg(number);
-        let parts: Vec<Value> = self.run(&read).await?;
-        match <[Value; 6]>::try_from(parts) {
-            Ok(parts) => slice_of(parts, after, limit).ok_or_else(|| strange("a log")).map(Lookup::Found),
-            Err(parts) => match parts[..] {
-                [Value::Int(has_log)] => Ok(gone(has_log)),
-                _ => Err(strange("a log")),
-            },
+    async fn read(&self, id: &str, after: EventId, portion: Portion) -> Result<Lookup<Slice>> {
+        self.read_log(id, after, portion).await
+    }
+
+    async fn watch(&self, id: &str) -> Result<Subscription> {
+        self.listener.watch(id).await
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        // Redis removes what has expired by itself.
+        Ok(())
+    }
+}
+
+impl Redis {
+    /// After the end: off the list of leases, and its operations live as long as it does. What is left behind where this
+    /// fails is found by the reaper, or is only untidy.
+    async fn tidy_up(&self, id: &str) {
+        let tidied = async {
+            self.unlist_for_good(id).await?;
+            let Lookup::Found(task) = self.task(id).await? else { return Ok(()) };
+            for operation in &task.operations {
+                let key = self.keys.operation(&operation.id);
+                self.writes.ask::<()>(cmd("PEXPIRE").arg(key).arg(self.ttl())).await?;
+            }
+            Result::Ok(())
+        };
+        if let Err(error) = tidied.await {
+            tracing::debug!(%error, "cannot tidy up after a task");
         }
     }
+
+    async fn unlist_for_good(&self, id: &str) -> Result<()> {
+        self.leases.ask(cmd("ZREM").arg(self.keys.leases_of(id)).arg(id)).await
+    }
 }
 
-fn gone<T>(has_log: i64) -> Lookup<T> {
-    if has_log == 1 { Lookup::Expired } else { Lookup::Missing }
-}
-
-fn ids_of(ids: Option<Vec<String>>) -> Result<Vec<EventId>> {
-    let ids = ids.ok_or(StoreError::Fenced)?;
-    ids.iter().map(|id| id.parse().map_err(|_| strange("an id"))).collect()
-}
-
-fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
+/// A task's record.
+pub fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
     let field = |name: &str| fields.get(name).cloned().ok_or_else(|| strange("a task"));
     let operations = fields.get("operations").map_or("[]", String::as_str);
     Ok(Task {
         id: id.into(),
-        session_id: field("session_id")?,
+        session_id: session_of(id).into(),
         status: status_of(&field("status")?)?,
         stage: stage_of(&field("stage")?)?,
         answers: field("answers")?,
@@ -261,7 +301,8 @@ fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
     })
 }
 
-fn status_of(text: &str) -> Result<Status> {
+/// A status by its name.
+pub fn status_of(text: &str) -> Result<Status> {
     let all = [Status::Running, Status::Completed, Status::Failed, Status::Cancelled];
     all.into_iter().find(|status| status.as_str() == text).ok_or_else(|| strange("a status"))
 }
@@ -273,52 +314,4 @@ fn stage_of(text: &str) -> Result<Stage> {
         "resuming" => Ok(Stage::Resuming),
         _ => Err(strange("a stage")),
     }
-}
-
-/// What the script gave: status, trimmed, newest id, first id, entries, snapshot.
-fn slice_of(parts: [Value; 6], after: EventId, limit: usize) -> Option<Slice> {
-    let [status, trimmed, last, first, entries, snapshot] = parts;
-    let trimmed = id_or(trimmed, EventId::ZERO)?;
-    let mut found = merged(&text(snapshot)?, after)?;
-    found.extend(logged(entries)?);
-    found.truncate(limit);
-    Some(Slice {
-        entries: found,
-        status: status_of(&text(status)?).ok()?,
-        last: id_or(last, trimmed)?,
-        trimmed,
-        first: id_or(first, trimmed)?,
-    })
-}
-
-fn text(value: Value) -> Option<String> {
-    from_redis_value(value).ok()
-}
-
-fn id_or(value: Value, default: EventId) -> Option<EventId> {
-    let text = text(value)?;
-    if text.is_empty() { Some(default) } else { text.parse().ok() }
-}
-
-fn merged(snapshot: &str, after: EventId) -> Option<Vec<Entry>> {
-    if snapshot.is_empty() {
-        return Some(Vec::new());
-    }
-    let pairs: Vec<(String, String)> = serde_json::from_str(snapshot).ok()?;
-    let entries = pairs.into_iter().map(|(id, data)| Some(Entry { id: id.parse().ok()?, data: data.into() }));
-    let entries: Vec<Entry> = entries.collect::<Option<_>>()?;
-    Some(entries.into_iter().filter(|entry| entry.id > after).collect())
-}
-
-/// Rows of a stream: id, then fields and values.
-fn logged(rows: Value) -> Option<Vec<Entry>> {
-    let Value::Array(rows) = rows else { return None };
-    rows.into_iter().map(entry_of).collect()
-}
-
-fn entry_of(row: Value) -> Option<Entry> {
-    let Value::Array(row) = row else { return None };
-    let [id, Value::Array(fields)] = <[Value; 2]>::try_from(row).ok()? else { return None };
-    let data = fields.into_iter().nth(1)?;
-    Some(Entry { id: text(id)?.parse().ok()?, data: text(data)?.into() })
 }

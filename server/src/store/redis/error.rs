@@ -1,0 +1,33 @@
+//! Which kind of store error an error of Redis is.
+
+use redis::{ErrorKind, RedisError};
+
+use crate::store::StoreError;
+
+/// Words of refusals that pass: the node loads, was demoted, is full, or lost its place in the cluster. Up to Redis 6 they
+/// stand inside the error of the script that met them.
+const PASSING: [&str; 9] =
+    ["LOADING", "READONLY", "OOM ", "MASTERDOWN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN", "TRYAGAIN", "MOVED"];
+
+/// Whether a node that was demoted refuses writes: only another connection finds the new master.
+pub fn is_read_only(error: &RedisError) -> bool {
+    error.code() == Some("READONLY") || error.to_string().contains("READONLY")
+}
+
+impl From<RedisError> for StoreError {
+    fn from(error: RedisError) -> Self {
+        let text = error.to_string();
+        let is_of_wrong_type = text.contains("WRONGTYPE");
+        let failed_in_script = text.contains("user_script") && !PASSING.iter().any(|word| text.contains(word));
+        match error.kind() {
+            ErrorKind::UnexpectedReturnType => Self::Corrupt(text),
+            _ if is_of_wrong_type || failed_in_script => Self::Corrupt(text),
+            _ => Self::Transient(text),
+        }
+    }
+}
+
+/// A value in Redis that this version does not understand.
+pub fn strange(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("cannot read {what}"))
+}

@@ -1,0 +1,11 @@
+--[[
+  A completion was dealt with.
+
+  Keys: completions, failures
+  Arguments: group, id
+]]
+local completions, failures = unpack(KEYS)
+local group, id = unpack(ARGV)
+redis.call('XACK', completions, group, id)
+redis.call('XDEL', completions, id)
+redis.call('HDEL', failures, id)

@@ -71,8 +71,17 @@ export interface OutcomeRecord {
   kind: "finished" | "stopped" | "failed" | "expired" | "superseded";
   taskId?: string;
   finishReason?: string;
+  truncated?: true;
+  operation?: OperationRecord;
   joined?: true;
   error?: ErrorRecord;
+}
+
+/** An operation that goes on in a task of its own. */
+export interface OperationRecord {
+  operationId: string;
+  taskId: string;
+  toolName: string;
 }
 
 /** What a stream is doing. */
@@ -126,9 +135,21 @@ struct OutcomeRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     joined: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorRecord>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationRecord {
+    operation_id: String,
+    task_id: String,
+    tool_name: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -187,6 +208,12 @@ fn outcome(outcome: Outcome) -> OutcomeRecord {
         },
         task_id: outcome.task,
         finish_reason: outcome.finish_reason,
+        truncated: outcome.truncated.then_some(true),
+        operation: outcome.operation.map(|operation| OperationRecord {
+            operation_id: operation.operation,
+            task_id: operation.task,
+            tool_name: operation.tool,
+        }),
         joined: (outcome.origin == Origin::Joined).then_some(true),
         error: outcome.error.map(error),
     }

@@ -16,6 +16,7 @@ pub use crate::stream::batch::Urgency;
 use crate::stream::cursor::EventId;
 pub use crate::stream::error::{Recovery, StreamError};
 pub use crate::stream::metrics::Metrics;
+pub use crate::stream::reader::Operation;
 use crate::tabs::Envelope;
 pub use crate::tabs::LockMode;
 
@@ -284,6 +285,10 @@ pub struct Outcome {
     pub task: Option<String>,
     /// `finishReason` of the `finish` chunk.
     pub finish_reason: Option<String>,
+    /// The beginning of the answer was missing from the task's log.
+    pub truncated: bool,
+    /// The operation that goes on in a task of its own.
+    pub operation: Option<Operation>,
     /// Set when the stream of another message's task was joined instead of sending.
     pub origin: Origin,
     /// Why, for `Failed` and where known for `Expired`.

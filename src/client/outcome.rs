@@ -1,7 +1,8 @@
 //! How streams end, as outcomes.
 
-use crate::client::io::{Origin, Outcome, OutcomeKind, Recovery};
+use crate::client::io::{Origin, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::protocol::answer::TaskStatus;
+use crate::stream::chunk::quoted;
 use crate::stream::error::local_error;
 
 /// The outcome that a status of `GET /tasks/{id}` or a look at the session gives.
@@ -14,7 +15,43 @@ pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
         }
         _ => None,
     };
-    Outcome { kind, task, finish_reason: None, origin: Origin::Own, error }
+    Outcome { kind, task, finish_reason: None, truncated: false, operation: None, origin: Origin::Own, error }
+}
+
+/// The outcome of a message that was refused because another message's task ran, whose stream was given instead.
+#[must_use]
+pub fn refused_outcome(joined: &Outcome) -> Outcome {
+    let message = "The session's stream was running; the message was not sent.";
+    let error = local_error("TASK_RUNNING", message, Recovery::Permanent);
+    let details = ["{\"outcome\":", &outcome_as_json(joined), "}"].concat();
+    let error = StreamError { status: Some(409), details: Some(details), ..error };
+    let failed = bare_outcome(OutcomeKind::Failed, joined.task.clone());
+    Outcome { origin: Origin::Joined, error: Some(error), ..failed }
+}
+
+/// An outcome in the shape of API.md, `StreamOutcome`.
+fn outcome_as_json(outcome: &Outcome) -> String {
+    let kind = match outcome.kind {
+        OutcomeKind::Finished => "finished",
+        OutcomeKind::Stopped => "stopped",
+        OutcomeKind::Failed => "failed",
+        OutcomeKind::Expired => "expired",
+        OutcomeKind::Superseded => "superseded",
+    };
+    let mut json = ["{\"kind\":", &quoted(kind)].concat();
+    let texts = [("taskId", &outcome.task), ("finishReason", &outcome.finish_reason)];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+        json.extend([",", &quoted(name), ":", &quoted(text)]);
+    }
+    if outcome.truncated {
+        json.push_str(",\"truncated\":true");
+    }
+    if let Some(error) = &outcome.error {
+        let (code, message) = (quoted(&error.code), quoted(&error.message));
+        json.extend([",\"error\":{\"code\":", &code, ",\"message\":", &message, "}"]);
+    }
+    json.push('}');
+    json
 }
 
 /// The outcome of a task with this status; `None` while it runs.

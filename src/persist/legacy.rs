@@ -36,7 +36,7 @@ impl LegacyEntry {
             last: self.last_message_id.and_then(|id| id.parse().ok()).unwrap_or(EventId::ZERO),
             started,
         };
-        Some(SavedTask { active, unnumbered: 0, saved: started, ..SavedTask::default() })
+        Some(SavedTask { active, is_imported: true, saved: started, ..SavedTask::default() })
     }
 }
 

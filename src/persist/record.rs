@@ -44,6 +44,8 @@ pub struct SavedTask {
     pub ordinal: Option<u64>,
     /// The ownership that wrote this; 0 where tabs don't share.
     pub epoch: u64,
+    /// It comes from the TypeScript layer, which did not always remove the record of a task that ended.
+    pub is_imported: bool,
     /// Events delivered since `active.last` that had no id (backends without ids).
     pub unnumbered: u64,
     /// When this was written.
@@ -117,6 +119,7 @@ impl SavedTask {
             message: self.message.clone(),
             ordinal: self.ordinal,
             epoch: self.epoch,
+            is_imported: self.is_imported,
             saved: self.saved,
             stopped: self.stopped,
             stops: self.stops.clone(),
@@ -140,8 +143,8 @@ impl SavedTask {
             last: entry.last.parse().ok()?,
             started: entry.started,
         };
-        let Entry { message, ordinal, epoch, unnumbered, saved, stopped, stops, .. } = entry;
-        is_valid.then_some(Self { active, message, ordinal, epoch, unnumbered, saved, stopped, stops })
+        let Entry { message, ordinal, epoch, is_imported, unnumbered, saved, stopped, stops, .. } = entry;
+        is_valid.then_some(Self { active, message, ordinal, epoch, is_imported, unnumbered, saved, stopped, stops })
     }
 }
 
@@ -166,6 +169,8 @@ pub struct Entry {
     ordinal: Option<u64>,
     #[serde(default)]
     epoch: u64,
+    #[serde(default, rename = "imported", skip_serializing_if = "std::ops::Not::not")]
+    is_imported: bool,
     started: Millis,
     saved: Millis,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,6 +218,7 @@ mod tests {
             message: Some("m-1".into()),
             ordinal: Some(4),
             epoch: 6,
+            is_imported: false,
             unnumbered: 2,
             saved: 9,
             stopped: Some(8),

@@ -6,13 +6,16 @@
 
 mod align;
 mod opening;
+mod operation;
+
+pub use operation::Operation;
 
 use crate::stream::Millis;
 use crate::stream::batch::Urgency;
 use crate::stream::batch::{Age, Batch};
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::short::{Mark, Start};
-use crate::stream::chunk::{self, Chunk, PatternName, Patterns, Repeat, Signal};
+use crate::stream::chunk::{self, Chunk, ChunkWriter, PatternName, Patterns, Repeat, Signal};
 use crate::stream::cursor::{Arrival, EventId};
 use crate::stream::error::{Recovery, StreamError};
 use crate::stream::metrics::Metrics;
@@ -154,6 +157,14 @@ pub struct Reader {
     has_given: bool,
     /// The stream started over and listeners have not heard of it.
     owes_reset: bool,
+    /// The task whose `stream_start` goes before the first row, where the stream does not begin with one.
+    opening: Option<String>,
+    /// The answer was read from its beginning and goes on with a part whose beginning is missing.
+    is_truncated: bool,
+    /// The operation that was started last and has not given its result.
+    operation: Option<Operation>,
+    /// The task's end was read.
+    has_ended: bool,
     recording: Recording,
 }
 
@@ -176,6 +187,10 @@ impl Default for Reader {
             rows: 0,
             has_given: false,
             owes_reset: false,
+            opening: None,
+            is_truncated: false,
+            operation: None,
+            has_ended: false,
             recording: Recording::Off,
         }
     }
@@ -238,6 +253,29 @@ impl Reader {
     #[must_use]
     pub fn is_cold(&self) -> bool {
         self.cursor == EventId::ZERO && self.trail.count() == 0
+    }
+
+    /// Whether the beginning of the answer is missing from the log that was read.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
+    }
+
+    /// Whether the task's end was read.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// The operation that was started last and has not given its result.
+    #[must_use]
+    pub fn operation(&self) -> Option<&Operation> {
+        self.operation.as_ref()
+    }
+
+    /// What is read from its beginning is the answer of this task: listeners hear so, also where the stream does not.
+    pub fn expect(&mut self, task: Option<&str>) {
+        self.opening = task.filter(|_| self.is_cold() && self.rows == 0).map(str::to_owned);
     }
 
     /// Whether nothing was ever received, here or by a page before this one as far as is known.
@@ -334,7 +372,9 @@ impl Reader {
     pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
-            let age = if matches!(chunk.signal(), Signal::Finish { .. }) { Age::Fresh } else { age };
+            let is_end = matches!(chunk.signal(), Signal::Finish { .. });
+            self.has_ended |= is_end;
+            let age = if is_end { Age::Fresh } else { age };
             let made = self.batch.push(&chunk, None, age);
             self.count_row(made, metrics);
         }
@@ -349,6 +389,10 @@ impl Reader {
         self.trail = Trail::default();
         self.blocks = Blocks::default();
         self.openings = Openings::default();
+        self.patterns = Patterns::default();
+        self.is_truncated = false;
+        self.operation = None;
+        self.has_ended = false;
         self.batch.clear();
         if std::mem::take(&mut self.rows) > 0 {
             metrics.resets += 1;
@@ -469,8 +513,31 @@ impl Reader {
                 false
             }
             Signal::Start { .. } => told == Told::TailUnseen && self.rows > 0,
-            Signal::Delta { block } => told != Told::Whole && self.blocks.is_orphan(block),
+            Signal::Delta { block } if self.blocks.is_orphan(block) => {
+                if told == Told::Whole {
+                    // There is no more of it than this: it has begun here.
+                    self.is_truncated = true;
+                    self.blocks.begin(block);
+                }
+                told != Told::Whole
+            }
             _ => false,
+        }
+    }
+
+    /// Gives the `stream_start` that the stream itself does not begin with.
+    fn push_opening(&mut self, signal: Option<&Signal<'_>>, metrics: &mut Metrics) {
+        if matches!(signal, Some(Signal::BlockStart { .. })) {
+            return;
+        }
+        let Some(task) = self.opening.take() else { return };
+        if matches!(signal, Some(Signal::Start { task: Some(_), .. })) {
+            return;
+        }
+        let start = ChunkWriter::new("start").text("taskId", &task).end();
+        if let Ok(chunk) = chunk::decode(&start) {
+            let made = self.batch.push(&chunk, None, self.age());
+            self.count_row(made, metrics);
         }
     }
 }
@@ -648,6 +715,9 @@ impl Ear<'_> {
             self.heard.verdict = Verdict::Broken;
             return;
         }
+        if self.reader.opening.is_some() {
+            self.reader.push_opening(None, self.metrics);
+        }
         let age = self.reader.age();
         let id = match &event.id {
             Some((_, id)) => *id,
@@ -691,7 +761,11 @@ impl Ear<'_> {
             self.heard.verdict = Verdict::Broken;
             return;
         }
+        self.reader.push_opening(Some(&signal), self.metrics);
         self.note(signal);
+        if let Some((call, output)) = operation::output(&chunk) {
+            operation::take(&mut self.reader.operation, &call, output);
+        }
         if let Chunk::Delta(delta) = &chunk {
             self.reader.patterns.learn(delta, data);
         }
@@ -720,6 +794,7 @@ impl Ear<'_> {
     }
 
     fn end(&mut self, end: End) {
+        self.reader.has_ended = true;
         self.heard.verdict = Verdict::TaskEnded(end);
     }
 }

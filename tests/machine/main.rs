@@ -5,6 +5,7 @@
 mod bounds;
 #[path = "../support/codec.rs"]
 mod codec;
+mod copilot;
 mod ends;
 mod guards;
 mod harness;

@@ -248,8 +248,13 @@ fn a_409_joins_the_running_task_and_says_that_the_message_was_not_sent() {
     harness.event("1-0", r#"{"type":"finish","finishReason":"stop"}"#);
     harness.deliver();
     let outcome = harness.outcome(call).unwrap();
-    assert_eq!((outcome.kind, outcome.origin), (OutcomeKind::Finished, Origin::Joined));
-    assert_eq!((outcome.task.as_deref(), outcome.finish_reason.as_deref()), (Some("t9"), Some("stop")));
+    assert_eq!((outcome.kind, outcome.origin), (OutcomeKind::Failed, Origin::Joined));
+    assert_eq!((outcome.task.as_deref(), harness.code(call).as_str()), (Some("t9"), "TASK_RUNNING"));
+    let joined = r#"{"outcome":{"kind":"finished","taskId":"t9","finishReason":"stop"}}"#;
+    assert_eq!(outcome.error.as_ref().unwrap().details.as_deref(), Some(joined));
+    let ended = harness.ended.last().unwrap();
+    assert_eq!((ended.kind, ended.origin), (OutcomeKind::Finished, Origin::Own), "the joined answer's own outcome");
+    assert_eq!(harness.status(), Status::Completed);
 }
 
 #[test]

@@ -1,16 +1,15 @@
 //! What a plain answer means for a stream: the status table of API.md, one function for each kind of request.
 
 use super::Session;
-use super::state::{Ask, Fate, Look, Purpose, Record};
+use super::state::{Ask, Look, Purpose, Record};
 use crate::client::context::Context;
-use crate::client::io::{Head, Millis, Origin, OutcomeKind, Recovery, Redirect, StreamError};
+use crate::client::io::{Head, Millis, OutcomeKind, Recovery, Redirect, StreamError};
 use crate::client::outcome::{bare_outcome, outcome_of};
 use crate::client::retry::parse_retry_after;
 use crate::client::turn::Turn;
 use crate::protocol::answer::{TaskStatus, read_error, read_error_task, read_task_status};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
-use crate::stream::reader::IdsSeen;
 
 impl Session {
     /// A request was answered by something that is no event stream.
@@ -60,23 +59,16 @@ impl Session {
         }
     }
 
-    /// 409: the session is busy. Ours, where an earlier try may have arrived at a backend that cannot tell a repeat;
-    /// otherwise another message's, which is joined instead of sending.
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
-        let turn = read_error_task(body).map(|task| Turn::of_task(&task));
-        let is_other = turn.as_ref().zip(self.goal.other.as_ref()).is_some_and(|(turn, other)| turn.is_same(other));
-        let may_be_ours = self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_other;
-        self.goal.origin = if may_be_ours { Origin::Own } else { Origin::Joined };
-        match turn {
-            Some(turn) if turn.task().is_some_and(|task| cx.is_stopped(&self.id, task)) => self.send_again(cx),
-            Some(turn) => self.join_busy(turn, cx),
+        match read_error_task(body) {
+            Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
+            Some(task) => self.join_busy(Turn::of_task(&task), cx),
             None => self.open_look(Look::Busy, cx),
         }
     }
 
     /// The session was busy with what the app does not want to hear: the message is sent again when that may be over.
     pub(super) fn send_again(&mut self, cx: &mut Context) {
-        self.goal.origin = Origin::Own;
         let cause = StreamError {
             status: Some(409),
             ..local_error("TASK_RUNNING", "The session is busy with another task.", Recovery::Retryable)
@@ -117,7 +109,7 @@ impl Session {
             }
             (Some(status), _) => {
                 let kind = outcome_of(status).unwrap_or(OutcomeKind::Finished);
-                self.conclude(self.named(bare_outcome(kind, self.task_name())), Record::Drop, cx);
+                self.conclude(bare_outcome(kind, self.task_name()), Record::Drop, cx);
             }
             (None, 403) => self.fail(read_error(head, body), cx),
             (None, _) => self.open_look(Look::Lost, cx),

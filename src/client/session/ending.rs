@@ -3,8 +3,8 @@
 use super::Session;
 use super::state::{Ask, Fate, Record, State};
 use crate::client::context::Context;
-use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
-use crate::client::outcome::bare_outcome;
+use crate::client::io::{Effect, Millis, Operation, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
+use crate::client::outcome::{bare_outcome, refused_outcome};
 use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
 use crate::stream::error::local_error;
@@ -130,7 +130,7 @@ impl Session {
 
     pub(super) fn fail(&mut self, error: StreamError, cx: &mut Context) {
         let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.awaited_task()) };
-        self.conclude(self.named(outcome), Record::Keep, cx);
+        self.conclude(outcome, Record::Keep, cx);
     }
 
     /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
@@ -139,11 +139,6 @@ impl Session {
             Some(sending) if !sending.turn.is_same(self.ledger.turn()) => None,
             _ => self.task_name(),
         }
-    }
-
-    /// Says whose task it was.
-    pub(super) fn named(&self, outcome: Outcome) -> Outcome {
-        Outcome { origin: self.goal.origin, ..outcome }
     }
 
     /// Nothing is asked any more; the outcome is announced when the last row was delivered.
@@ -173,14 +168,34 @@ impl Session {
         let State::Draining { outcome, record } = &self.state else { return };
         let (outcome, record) = (outcome.clone(), *record);
         if record == Record::Drop && !self.is_overtaken(cx) {
-            cx.remove(&self.id);
+            self.leave_record(&outcome, cx);
         }
         self.end_broadcast(cx);
         self.state = State::Over(outcome.clone());
         self.unlock(cx);
         self.show(cx);
+        self.resolve_refused(&outcome, cx);
         cx.resolve(&mut self.calls, Some(outcome.clone()));
         cx.push(Effect::Ended { session: self.id.clone(), outcome });
+    }
+
+    /// The task is over. What its operation does in a task of its own is saved in its place.
+    fn leave_record(&self, outcome: &Outcome, cx: &mut Context) {
+        let Some(Operation { operation, task, tool, .. }) = outcome.operation.clone() else {
+            return cx.remove(&self.id);
+        };
+        let active =
+            ActiveTask { task, session: self.id.clone(), operation, tool, started: cx.now, ..ActiveTask::default() };
+        cx.save(SavedTask { active, epoch: self.election.epoch(), saved: cx.now, ..SavedTask::default() });
+    }
+
+    /// A message that was not sent never looks like a success, however the stream ended that was given instead.
+    fn resolve_refused(&mut self, outcome: &Outcome, cx: &mut Context) {
+        let Some(refused) = self.goal.refused.take() else { return };
+        if let Some(at) = self.calls.iter().position(|call| *call == refused) {
+            self.calls.remove(at);
+            cx.resolve(&mut vec![refused], Some(refused_outcome(outcome)));
+        }
     }
 
     /// Whether the record is that of a later task, which another tab began while this one slept.

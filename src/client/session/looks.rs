@@ -3,12 +3,13 @@
 use super::Session;
 use super::state::{Ask, Fate, Look, Purpose, Record};
 use crate::client::context::Context;
-use crate::client::io::{Head, Origin, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Place, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
+use crate::stream::reader::IdsSeen;
 
 impl Session {
     pub(super) fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
@@ -47,7 +48,12 @@ impl Session {
                 self.goal.tool = active.tool_name.unwrap_or_default();
                 self.join(Turn::running(&active.task_id, view), cx);
             }
-            None => self.nothing_to_resume(cx),
+            None => {
+                if cx.records.get(&self.id).is_some_and(|saved| saved.is_imported) {
+                    cx.remove(&self.id);
+                }
+                self.nothing_to_resume(cx);
+            }
         }
     }
 
@@ -130,15 +136,16 @@ impl Session {
         sending.turn.is_same(self.ledger.turn()).then_some(outcome)
     }
 
-    /// A session refused the message because this turn runs: it is the message's own where an earlier try arrived.
+    /// A session refused the message because this turn runs (409): it is the message's own where an earlier try may have
+    /// arrived at a backend that cannot tell a repeat. Otherwise it is another message's, which is joined instead of
+    /// sending.
     pub(super) fn join_busy(&mut self, turn: Turn, cx: &mut Context) {
-        match self.goal.origin {
-            Origin::Own => self.join_sent(&turn, cx),
-            Origin::Joined => {
-                self.goal.sending = None;
-                self.join(turn, cx);
-            }
+        let is_other = self.goal.other.as_ref().is_some_and(|other| other.is_same(&turn));
+        if self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_other {
+            return self.join_sent(&turn, cx);
         }
+        self.goal.refused = self.goal.sending.take().map(|sending| sending.call);
+        self.join(turn, cx);
     }
 
     /// This task answers the message of this page.
@@ -200,7 +207,7 @@ impl Session {
         self.ledger.give_history(&frames);
         self.tell_anew(cx);
         self.share_history(&frames);
-        self.conclude(self.named(bare_outcome(OutcomeKind::Finished, self.task_name())), Record::Drop, cx);
+        self.conclude(bare_outcome(OutcomeKind::Finished, self.task_name()), Record::Drop, cx);
     }
 
     /// The turn whose answer the history has: that of the message of this page, or else the present one.
@@ -215,7 +222,7 @@ impl Session {
     }
 
     pub(super) fn expire(&mut self, cx: &mut Context) {
-        self.conclude(self.named(bare_outcome(OutcomeKind::Expired, self.task_name())), Record::Drop, cx);
+        self.conclude(bare_outcome(OutcomeKind::Expired, self.task_name()), Record::Drop, cx);
     }
 }
 

@@ -244,7 +244,7 @@ impl Session {
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         let turn = Turn::sent(&request, self.ledger.roll().floor());
         self.begin(call, turn.clone(), Start::Sent, cx);
-        self.goal.sending = Some(Sending { request, fate: Fate::Unsent, turn });
+        self.goal.sending = Some(Sending { request, call, fate: Fate::Unsent, turn });
         self.ask(Ask::Send, cx);
     }
 
@@ -258,9 +258,10 @@ impl Session {
         self.remember(cx);
     }
 
-    /// Joins the saved task, or what the session says is running. No stream is live.
+    /// Joins the saved task, or what the session says is running. No stream is live. A record of the TypeScript layer
+    /// outlived its task where a page was closed too early; the session says whether it still runs.
     pub fn resume(&mut self, call: Call, cx: &mut Context) {
-        match cx.resumable(&self.id).cloned() {
+        match cx.resumable(&self.id).filter(|saved| !saved.is_imported).cloned() {
             Some(saved) => {
                 self.begin_join(call, &saved.active.task, cx);
                 self.goal.purpose = Purpose::Resume;

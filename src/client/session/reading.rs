@@ -4,6 +4,7 @@ use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::outcome::bare_outcome;
 use crate::client::turn::Turn;
 use crate::stream::error::local_error;
 use crate::stream::reader::{End, Heard, IdsSeen, Verdict};
@@ -121,7 +122,16 @@ impl Session {
             End::Abort => (OutcomeKind::Stopped, None, None),
             End::Error(error) => (OutcomeKind::Failed, None, Some(error)),
         };
-        Outcome { kind, task: self.task_name(), finish_reason, origin: self.goal.origin, error }
+        let reader = self.ledger.reader();
+        let operation = reader.operation().filter(|operation| !self.is_of(&operation.task)).cloned();
+        let operation = operation.filter(|_| kind == OutcomeKind::Finished);
+        Outcome {
+            finish_reason,
+            truncated: reader.is_truncated(),
+            operation,
+            error,
+            ..bare_outcome(kind, self.task_name())
+        }
     }
 
     /// What was received is not the answer: listeners and followers start over.

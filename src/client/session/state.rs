@@ -1,6 +1,6 @@
 //! Where a session's stream stands, what it is for, and what it shows. Data only; `mod.rs` says which part changes when.
 
-use crate::client::io::{Attempt, Millis, Origin, Outcome, SendRequest, Status, StreamError};
+use crate::client::io::{Attempt, Call, Millis, Outcome, SendRequest, Status, StreamError};
 use crate::client::turn::{Arrival, Turn};
 use crate::tabs::Follower;
 
@@ -93,7 +93,8 @@ pub(super) struct Goal {
     pub(super) other: Option<Turn>,
     /// How another tab's stream ended that was followed, while it is not known whether it answered that message.
     pub(super) followed: Option<Outcome>,
-    pub(super) origin: Origin,
+    /// The call whose message was refused, because the stream that is given ran already.
+    pub(super) refused: Option<Call>,
     pub(super) purpose: Purpose,
     pub(super) exposure: Exposure,
     pub(super) started: Millis,
@@ -125,6 +126,7 @@ pub(super) enum Exposure {
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) request: SendRequest,
+    pub(super) call: Call,
     pub(super) fate: Fate,
     /// Its turn, which another tab's stream may take the place of for a while.
     pub(super) turn: Turn,

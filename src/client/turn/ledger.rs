@@ -45,6 +45,8 @@ pub struct Ledger {
     gave: Gave,
     /// The turn before the present one whose rows listeners hold.
     held: Option<Turn>,
+    /// Its end was among them.
+    held_has_ended: bool,
     /// A reset of what is held was counted and not delivered.
     owes: bool,
     /// Up to where turns before the present one were delivered, oldest first.
@@ -163,10 +165,11 @@ impl Ledger {
         stands_here && self.turn.is_same(turn)
     }
 
-    /// The present turn follows another one within one stream. Its `stream_start` parts their rows; where its task is
-    /// not known there is none, and a reset does.
+    /// The present turn follows another one within one stream. The end of that one or a `stream_start` of this one parts
+    /// their rows; where there is neither, a reset does.
     pub fn part(&mut self) {
-        if self.turn.task().is_none() && self.held.is_some() && !self.reader.owes_reset() {
+        let is_open = self.held.is_some() && !self.held_has_ended;
+        if self.turn.task().is_none() && is_open && !self.reader.owes_reset() {
             self.reader.owe_reset();
             self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
         }
@@ -175,6 +178,7 @@ impl Ledger {
     fn set_aside(&mut self) {
         if self.gave == Gave::Rows {
             self.held = Some(self.turn.clone());
+            self.held_has_ended = self.reader.has_ended();
         }
         self.owes = self.reader.owes_reset();
         let position = self.reader.saved_position();
@@ -223,6 +227,7 @@ impl Ledger {
     /// A response begins.
     pub fn open(&mut self) {
         self.reader.open();
+        self.reader.expect(self.turn.task());
     }
 
     /// Bytes from the network.
@@ -238,6 +243,9 @@ impl Ledger {
             }
             self.start = Start::Joined;
             self.settle(record);
+        }
+        if self.reader.is_cold() {
+            self.reader.expect(self.turn.task());
         }
         self.reader.feed_frames(frames, &mut self.metrics)
     }

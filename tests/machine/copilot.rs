@@ -1,0 +1,195 @@
+//! What the client owes a backend as CoPilot's is (PROTOCOL §7): starts that nobody sends, operations in tasks of their
+//! own, logs that begin in the middle, records of the layer before this one.
+
+use rejoin::client::io::{Input, OutcomeKind};
+use rejoin::stream::cursor::EventId;
+
+use crate::harness::{Harness, S, running};
+
+const STARTED: &str = r#"{"type":"operation_started","operation_id":"o1","task_id":"t2","tool_name":"build"}"#;
+const RESET: u32 = 3;
+
+/// A tool's output as that backend sends it: JSON text, without the tool's name.
+fn output(call: &str, output: &str) -> String {
+    serde_json::json!({ "type": "tool-output-available", "toolCallId": call, "output": output }).to_string()
+}
+
+/// An answer that started an operation and finished.
+fn after_an_operation_began() -> (Harness, u32) {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.event("", &output("c1", STARTED));
+    harness.finish("");
+    (harness, call)
+}
+
+// ---- operations ----
+
+#[test]
+fn an_operation_that_goes_on_is_in_the_outcome_and_saved_in_the_place_of_its_chat() {
+    let (harness, call) = after_an_operation_began();
+    let operation = harness.outcome(call).unwrap().operation.clone().unwrap();
+    assert_eq!((operation.operation.as_str(), operation.task.as_str(), operation.tool.as_str()), ("o1", "t2", "build"));
+    let saved = harness.client.active_task(S).unwrap();
+    assert_eq!((saved.task.as_str(), saved.operation.as_str(), saved.tool.as_str()), ("t2", "o1", "build"));
+    assert_eq!(saved.last, EventId::ZERO);
+}
+
+#[test]
+fn an_operation_is_resumed_and_opened_by_a_start_that_the_client_makes() {
+    let (mut harness, _) = after_an_operation_began();
+    harness.resume();
+    harness.pass(1_000);
+    assert_eq!(harness.joined(), Some(("t2".into(), "0-0".into())));
+    harness.open(None);
+    harness.event("", &output("c1", r#"{"done":true}"#));
+    harness.event("", r#"{"type":"start","messageId":"a2","taskId":null}"#);
+    harness.event("", r#"{"type":"finish"}"#);
+    harness.text.clear();
+    let batch = harness.deliver().unwrap();
+    assert!(harness.text.starts_with(r#"[{"type":"stream_start","taskId":"t2"},"#), "{}", harness.text);
+    assert_ne!(batch.descriptors().first(), Some(&RESET), "it belongs to the same turn");
+    assert_eq!(harness.text.matches("stream_start").count(), 1);
+    assert!(harness.client.active_task(S).is_none());
+}
+
+#[test]
+fn an_operation_that_gave_its_result_in_the_answer_is_over() {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.event("", &output("c1", STARTED));
+    harness.event("", &output("c1", r#"{"done":true}"#));
+    harness.finish("");
+    assert_eq!(harness.outcome(call).unwrap().operation, None);
+    assert!(harness.client.active_task(S).is_none());
+}
+
+#[test]
+fn an_operation_in_the_task_of_its_answer_is_no_other_task() {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t2", ["", ""]);
+    harness.event("", &output("c1", STARTED));
+    harness.finish("");
+    assert_eq!(harness.outcome(call).unwrap().operation, None);
+}
+
+// ---- starts ----
+
+#[test]
+fn a_stream_without_a_start_is_opened_by_one_that_the_client_makes() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", None);
+    harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.delta("", "one");
+    harness.deliver();
+    assert_eq!(harness.text, r#"[{"type":"stream_start","taskId":"t1"}]one"#);
+}
+
+#[test]
+fn a_stream_with_two_starts_has_one() {
+    let (mut harness, _) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.event("", r#"{"type":"start","messageId":"a1","taskId":null}"#);
+    harness.deliver();
+    assert_eq!(harness.text.matches("stream_start").count(), 1, "{}", harness.text);
+}
+
+#[test]
+fn a_stream_that_starts_over_is_opened_anew() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", None);
+    for text in ["one", "another"] {
+        harness.open(None);
+        harness.event("", r#"{"type":"text-start","id":"b"}"#);
+        harness.delta("", text);
+        harness.deliver();
+        harness.cut();
+    }
+    harness.open(None);
+    harness.text.clear();
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.delta("", "another");
+    harness.deliver();
+    assert!(harness.text.starts_with(r#"[{"type":"stream_start","taskId":"t1""#), "{}", harness.text);
+}
+
+// ---- logs that were cut ----
+
+#[test]
+fn a_log_that_begins_in_the_middle_gives_what_is_left_and_says_so_at_its_end() {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "one ");
+    harness.deliver();
+    harness.cut();
+    harness.open(None);
+    harness.delta("", "two ");
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.text.clear();
+    harness.delta("", "two ");
+    harness.event("", r#"{"type":"finish"}"#);
+    let batch = harness.deliver().unwrap();
+    assert_eq!(batch.descriptors().first(), Some(&RESET));
+    assert!(harness.text.contains("two "));
+    let outcome = harness.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.truncated), (OutcomeKind::Finished, true));
+}
+
+#[test]
+fn an_answer_that_is_whole_is_not_called_truncated() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.open(Some("t1"));
+    harness.delta("3-0", "two");
+    harness.finish("4-0");
+    assert!(!harness.outcome(call).unwrap().truncated);
+}
+
+#[test]
+fn a_log_that_was_trimmed_within_a_block_starts_over_once() {
+    let (mut harness, _) = Harness::streaming();
+    harness.cut();
+    harness.answer(410, r#"{"detail":{"code":"CURSOR_TRIMMED"}}"#);
+    harness.pass_until_asked();
+    harness.open(Some("t1"));
+    harness.delta("5-0", "what is left ");
+    for id in ["6-0", "7-0"] {
+        harness.deliver();
+        harness.cut();
+        assert_ne!(harness.joined().unwrap().1, "0-0", "nothing was trimmed since");
+        harness.open(Some("t1"));
+        harness.delta(id, "more ");
+    }
+    assert_eq!(harness.client.metrics(Some(S)).resets, 1);
+}
+
+// ---- the app's own calls ----
+
+#[test]
+fn a_cursor_of_zero_is_none_and_the_stream_is_shared_between_tabs() {
+    let config = rejoin::client::io::Config { tab: Some("a".into()), ..Default::default() };
+    let mut harness = Harness::new(config);
+    harness.rejoin("t1", Some(EventId::ZERO));
+    assert!(harness.asked.is_empty() && harness.locks.len() == 1, "the other tabs come first");
+    harness.input(Input::Locked { session: S });
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
+}
+
+#[test]
+fn a_record_of_the_layer_before_is_resumed_only_while_the_session_runs_its_task() {
+    for (session, joins) in [(running("t1"), true), (r#"{"messages":[],"active_stream":null}"#.to_owned(), false)] {
+        let mut harness = Harness::default();
+        let legacy = harness.client.legacy_key().to_owned();
+        let map = format!(r#"{{"s":{{"taskId":"t1","startedAt":{}}}}}"#, harness.now);
+        harness.stored_at(&legacy, Some(&map));
+        let call = harness.resume();
+        assert!(harness.is_look());
+        harness.answer(200, &session);
+        harness.pass(1_000);
+        assert_eq!(harness.joined().is_some(), joins);
+        assert_eq!(harness.client.active_task(S).is_some(), joins);
+        assert_eq!(harness.is_pending(call), joins);
+    }
+}

@@ -46,7 +46,15 @@ function glue() {
   change("pkg/rejoin.js", shielded);
   change("pkg/rejoin.js", unloaded);
   change("pkg/rejoin.d.ts", unloadedTypes);
+  dropEnums();
   writeConstants();
+}
+
+/** The enums as objects, which nobody uses: js/loader/constants.ts has them as numbers. */
+function dropEnums() {
+  const file = join(root, "pkg/rejoin.js");
+  const glue = readFileSync(file, "utf8");
+  writeFileSync(file, glue.replace(/^(export const \w+ = )(?=Object\.freeze\()/gm, "$1/* @__PURE__ */ "));
 }
 
 /**

@@ -5,7 +5,7 @@
  * `CallQueue` and `Delivery` only, outside every call into WebAssembly, so they may call any method.
  */
 
-import { Engine } from "../../pkg/rejoin.js";
+import { Author, Engine } from "../../pkg/rejoin.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
@@ -91,8 +91,8 @@ class Client implements ChatStreams {
       const send: StreamRequest = typeof request === "string" ? { message: request } : request;
       const context = send.context ? JSON.stringify(send.context) : undefined;
       const id = send.messageId ?? randomId();
-      const record = { message: send.message, isUserMessage: send.isUserMessage !== false, context, messageId: id };
-      return (engine, call) => engine.start(sessionId, call, record);
+      const author = send.isUserMessage === false ? Author.Assistant : Author.User;
+      return (engine, call) => engine.start(sessionId, call, send.message, author, context, id);
     }) as Promise<StreamOutcome>;
   }
 

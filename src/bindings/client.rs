@@ -43,27 +43,6 @@ struct Due {
     waiting: u32,
 }
 
-#[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = r#"
-/** A message to send. */
-export interface SendRecord {
-  message: string;
-  isUserMessage: boolean;
-  /** JSON text. */
-  context: string | undefined;
-  messageId: string;
-}
-"#;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SendRecord {
-    message: String,
-    is_user_message: bool,
-    context: Option<String>,
-    message_id: String,
-}
-
 /// API.md, `ActiveTask`.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -125,22 +104,19 @@ impl Engine {
         }
     }
 
-    /// `startStream`.
-    ///
-    /// # Errors
-    /// The request is none.
+    /// `startStream`; `context` is JSON text.
     pub fn start(
         &self,
         session: &str,
         call: Call,
-        #[wasm_bindgen(unchecked_param_type = "SendRecord")] request: JsValue,
-    ) -> Result<(), JsValue> {
-        let SendRecord { message, is_user_message, context, message_id } = serde_wasm_bindgen::from_value(request)?;
-        let author = if is_user_message { Author::User } else { Author::Assistant };
+        message: String,
+        author: Author,
+        context: Option<String>,
+        message_id: String,
+    ) {
         let request = SendRequest { message, author, context, message_id };
         self.driver.restore(session);
         self.driver.handle(Input::Start { session, call, request });
-        Ok(())
     }
 
     /// `reconnectToTask`; `false` where `after` is no cursor, and then nothing was done.

@@ -5,10 +5,10 @@
 //! take their place behind those that wait.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
 
 use js_sys::Function;
+use litemap::LiteMap;
 use wasm_bindgen::prelude::*;
 
 use super::clock::{Browser, Clock};
@@ -33,13 +33,13 @@ pub struct Driver {
     /// Gone once the client is closed: it leads to the client, which keeps this driver, a circle that no collector sees
     /// through, because half of it is WebAssembly.
     app: RefCell<Option<App>>,
-    exchanges: RefCell<BTreeMap<Attempt, Exchange>>,
+    exchanges: RefCell<LiteMap<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
     page: RefCell<Option<PageEvents>>,
     tabs: RefCell<Option<Rc<Tabs>>>,
     stage: Cell<Stage>,
     /// Keys that were read since the client was made, while that goes on.
-    fresh: RefCell<BTreeSet<String>>,
+    fresh: RefCell<Vec<String>>,
     is_draining: Cell<bool>,
     this: Weak<Self>,
 }
@@ -197,8 +197,12 @@ impl Driver {
     }
 
     fn restore_key(&self, key: &str) {
-        if self.stage.get() != Stage::Running && !self.fresh.borrow_mut().insert(key.to_owned()) {
-            return;
+        if self.stage.get() != Stage::Running {
+            let mut fresh = self.fresh.borrow_mut();
+            if fresh.iter().any(|read| read == key) {
+                return;
+            }
+            fresh.push(key.to_owned());
         }
         self.reread_key(key);
     }

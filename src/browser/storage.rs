@@ -4,7 +4,7 @@
 //! not take, or cannot give back, is kept in memory for as long as the page lives.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use gloo_storage::{LocalStorage, Storage as _};
 use wasm_bindgen::prelude::*;
@@ -59,7 +59,7 @@ enum Written {
 #[derive(Debug)]
 pub struct Storage {
     backend: Backend,
-    written: RefCell<BTreeMap<String, Written>>,
+    written: RefCell<LiteMap<String, Written>>,
 }
 
 impl Storage {

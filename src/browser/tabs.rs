@@ -1,7 +1,7 @@
 //! Web Locks and the channel between the tabs of one browser. A page that lacks one of them keeps to itself.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect};
@@ -48,7 +48,7 @@ pub struct Tabs {
 
 /// The locks that are held or waited for, by session.
 struct Claims {
-    by_session: RefCell<BTreeMap<String, Claim>>,
+    by_session: RefCell<LiteMap<String, Claim>>,
     counted: Cell<u32>,
     handle: OnTabEvent,
 }

@@ -8,7 +8,7 @@ use crate::persist::{Keys, SavedTask};
 use crate::stream::bytes::decimal;
 use crate::stream::reader::IdsSeen;
 use crate::tabs::{Content, Message};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 /// When a request that is wanted now may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub struct Context {
     /// A session was let go whose listeners may hold something of it: a session that is new here may be that one.
     pub has_forgotten: bool,
     /// The saved tasks by session, as the storage has them.
-    pub records: BTreeMap<String, SavedTask>,
+    pub records: LiteMap<String, SavedTask>,
     /// The storage keys.
     pub keys: Keys,
     effects: VecDeque<Effect>,
     /// The sessions of the requests that are out, so that a read finds its session however many there are.
-    routes: BTreeMap<Attempt, String>,
+    routes: LiteMap<Attempt, String>,
     jitter: Jitter,
     attempts: Attempt,
     streams: u32,
@@ -53,10 +53,10 @@ impl Context {
             network: Network::Online,
             backend_ids: IdsSeen::No,
             has_forgotten: false,
-            records: BTreeMap::default(),
+            records: LiteMap::default(),
             keys: Keys::new(&config.storage_key, &config.user_key),
             effects: VecDeque::new(),
-            routes: BTreeMap::default(),
+            routes: LiteMap::default(),
             jitter: Jitter(config.seed),
             attempts: 0,
             streams: 0,

@@ -29,7 +29,7 @@ use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
 use crate::tabs::{Content, Message};
 pub use crate::tabs::{Envelope, History};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 /// Sessions of which a client knows more than what is saved. Beyond these the one that was used longest ago is let go, if
 /// it is at rest.
@@ -57,12 +57,12 @@ const ORPHAN_PATIENCE: Millis = 45_000;
 #[derive(Debug)]
 pub struct Client {
     cx: Context,
-    sessions: BTreeMap<String, Session>,
-    cancellers: BTreeMap<String, Canceller>,
+    sessions: LiteMap<String, Session>,
+    cancellers: LiteMap<String, Canceller>,
     /// Stops that other tabs have to bring to the server.
     adoptions: Adoptions,
     /// Saved records that were dropped, by session, and how many of sessions that are not counted apart.
-    dropped: BTreeMap<String, u64>,
+    dropped: LiteMap<String, u64>,
     dropped_elsewhere: u64,
     /// What sessions counted that were let go.
     retired: Metrics,
@@ -70,9 +70,9 @@ pub struct Client {
     uses: u64,
     /// Messages that wait for their session: for the last rows of the stream before, for its cancelling, or for the
     /// look at what there is to resume.
-    queued: BTreeMap<String, (Call, SendRequest)>,
+    queued: LiteMap<String, (Call, SendRequest)>,
     /// Messages on their way whose stream was let go: their task is still to be saved.
-    orphans: BTreeMap<Attempt, Orphan>,
+    orphans: LiteMap<Attempt, Orphan>,
     life: Life,
 }
 
@@ -96,15 +96,15 @@ impl Client {
     pub fn new(config: Config, now: Millis) -> Self {
         Self {
             cx: Context::new(config, now),
-            sessions: BTreeMap::default(),
-            cancellers: BTreeMap::default(),
+            sessions: LiteMap::default(),
+            cancellers: LiteMap::default(),
             adoptions: Adoptions::default(),
-            dropped: BTreeMap::default(),
+            dropped: LiteMap::default(),
             dropped_elsewhere: 0,
             retired: Metrics::default(),
             uses: 0,
-            queued: BTreeMap::default(),
-            orphans: BTreeMap::default(),
+            queued: LiteMap::default(),
+            orphans: LiteMap::default(),
             life: Life::Open,
         }
     }
@@ -682,11 +682,11 @@ impl Client {
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut Session, &mut Context)) {
-        self.sessions.values_mut().for_each(|session| act(session, &mut self.cx));
+        self.sessions.iter_mut().for_each(|(_, session)| act(session, &mut self.cx));
     }
 
     fn each_canceller(&mut self, mut act: impl FnMut(&mut Canceller, &mut Context)) {
-        self.cancellers.values_mut().for_each(|canceller| act(canceller, &mut self.cx));
+        self.cancellers.iter_mut().for_each(|(_, canceller)| act(canceller, &mut self.cx));
     }
 
     /// Lets cancellers go that are done, and messages that waited for them or for a last delivery.

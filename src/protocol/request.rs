@@ -19,6 +19,7 @@ pub struct SendRequest {
 }
 
 /// Who wrote a message that is sent.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
     /// `is_user_message: true`.

@@ -7,7 +7,7 @@
 use crate::client::context::Context;
 use crate::client::io::Millis;
 use crate::persist::SavedTask;
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 /// How long the tab that stopped a task may take, in ms, and how far apart the others come after it.
 const PATIENCE: Millis = 5_000;
@@ -24,9 +24,9 @@ struct Wait {
 /// What this tab knows of the stops of others, by session.
 #[derive(Debug, Default)]
 pub struct Adoptions {
-    waits: BTreeMap<String, Wait>,
+    waits: LiteMap<String, Wait>,
     /// Stops that this tab has done all for, by the time of the stop.
-    settled: BTreeMap<String, Millis>,
+    settled: LiteMap<String, Millis>,
 }
 
 impl Adoptions {

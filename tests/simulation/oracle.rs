@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use crate::backend::{Mark, Server, Token};
+use crate::plan::Switch;
 use crate::rows::Row;
 
 /// Pieces of a session's answers that any page of the browser was ever given.
@@ -61,11 +62,15 @@ pub struct Listener {
     ages: Ages,
 }
 
-/// Whether the ages of rows are judged.
+/// Against what the ages of rows are judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ages {
+    /// Against what the page, others, and pages before it were given.
     #[default]
     Judged,
+    /// Not against what pages before it were given.
+    OfThePage,
+    /// They are not.
     Ignored,
 }
 
@@ -196,7 +201,12 @@ impl Listener {
         } else {
             before.iter().any(is_of)
         };
-        if is_doubled { Err(format!("the answer of task {} is given twice", first.task)) } else { Ok(()) }
+        let is_excused = age.is_lenient && !Switch::OtherAnswer.is_on();
+        if is_doubled && !is_excused {
+            Err(format!("the answer of task {} is given twice", first.task))
+        } else {
+            Ok(())
+        }
     }
 
     /// Fresh once, and replayed only what was given before.
@@ -212,7 +222,7 @@ impl Listener {
             return if is_right { Ok(()) } else { Err(format!("{mark:?} is flagged as replayed and is new")) };
         }
         let is_saved = self.saved.is_some_and(|saved| saved.task == mark.task && mark.frame < saved.frames);
-        if is_saved && server.quirks.log_limit.is_none() {
+        if is_saved && self.ages == Ages::Judged && server.quirks.log_limit.is_none() {
             return Err(format!("{mark:?} was delivered before the reload and is not flagged"));
         }
         if self.fresh.insert(mark) { Ok(()) } else { Err(format!("{mark:?} is fresh twice")) }

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use rejoin::client::retry::Jitter;
 
+use crate::oracle::Ages;
+
 /// Dimensions that the machine does not stand yet, and why. They are drawn for every seed and left out unless
 /// `REJOIN_HARSH=1`.
 pub const NOT_YET: &[(Switch, &str)] = &[
@@ -25,7 +27,15 @@ pub const NOT_YET: &[(Switch, &str)] = &[
         Switch::EqualTexts,
         "an equal earlier text is taken for the message: it finishes with another answer, or is not sent",
     ),
-    (Switch::SharedAges, "frames that were merged for tabs count as one each: new rows are flagged as replayed"),
+    (
+        Switch::SharedAges,
+        "frames that were merged for tabs count as one each, and a follower that learns the task late flags nothing",
+    ),
+    (
+        Switch::NamelessAges,
+        "the next message's task is taken for one that was let go without a name: its rows are replayed, its record is ahead",
+    ),
+    (Switch::OtherAnswer, "the newest answer is given under the name of a task whose record is gone, and twice"),
     (
         Switch::TwoTasks,
         "a stream without a name goes on with the other task; the reset of one answer voids another one",
@@ -51,8 +61,12 @@ pub const NOT_YET: &[(Switch, &str)] = &[
 pub enum Switch {
     /// Several tabs on a backend whose streams do not name their task.
     NamelessTabs,
-    /// The ages of rows are judged where tabs share the stream of a backend without event ids.
+    /// Where tabs share streams, ages are judged against what was saved, and on backends without event ids at all.
     SharedAges,
+    /// Ages and saved positions are judged on backends whose streams have no name.
+    NamelessAges,
+    /// The history of a task whose record is gone gives no answer that was given before.
+    OtherAnswer,
     /// Messages of different turns may have equal texts on a backend that does not keep their ids.
     EqualTexts,
     /// A base backend runs two tasks of a session at once where its streams have no name, or tabs share them.
@@ -319,10 +333,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the ages of rows are judged.
-    pub fn judges_ages(&self) -> bool {
-        let is_shared = self.backend == Backend::Base && self.tabs > 1;
-        !is_shared || Switch::SharedAges.is_on()
+    /// Against what the ages of rows are judged.
+    pub fn ages(&self) -> Ages {
+        match self.backend {
+            _ if self.quirks.naming == Naming::Nameless && !Switch::NamelessAges.is_on() => Ages::Ignored,
+            _ if self.tabs == 1 || Switch::SharedAges.is_on() => Ages::Judged,
+            Backend::Ours => Ages::OfThePage,
+            Backend::Base => Ages::Ignored,
+        }
     }
 
     /// Whether some messages have equal texts.

@@ -311,6 +311,7 @@ impl Server {
         let at = self.running(now).filter(|at| !self.tasks[*at].has_ended(now))?;
         self.tasks[at].gone = true;
         self.tasks[at].lost_at = Some(now);
+        self.drop_operations(now);
         Some(at)
     }
 
@@ -320,19 +321,30 @@ impl Server {
         }
     }
 
+    /// What a task that is lost would have left behind never comes to be.
+    fn drop_operations(&mut self, now: u64) {
+        let lost: Vec<usize> = (0..self.tasks.len()).filter(|at| self.tasks[*at].lost_at.is_some()).collect();
+        for task in &mut self.tasks {
+            if matches!(task.cause, Cause::Operation { of } if lost.contains(&of)) && task.created > now {
+                (task.created, task.gone) = (u64::MAX, true);
+            }
+        }
+    }
+
     /// Ours says of what it interrupted that it did; a base backend forgets it.
     pub fn restart(&mut self, now: u64, downtime: u64) {
         self.down_until = now + downtime;
         for task in &mut self.tasks {
             match self.backend {
-                _ if task.has_ended(now) || task.gone => {}
+                _ if task.has_ended(now) || task.gone || task.created > now => {}
                 Backend::Ours => task.interrupt(now),
                 Backend::Base => {
                     task.gone = true;
-                    task.lost_at = Some(now.max(task.created));
+                    task.lost_at = Some(now);
                 }
             }
         }
+        self.drop_operations(now);
     }
 }
 

@@ -164,13 +164,20 @@ impl World {
         let waits = |(of, _): &&(usize, Promise)| *of == session;
         let pending: Vec<Promise> =
             self.tab.page.pending.values().filter(waits).map(|(_, promise)| promise.clone()).collect();
-        let shown =
-            self.view().listener.last().filter(|last| !last.has_ended).and_then(|last| last.tokens.last().copied());
+        let listener = &self.tab.page.views[session].listener;
+        let shown = listener
+            .last()
+            .filter(|last| !last.has_ended && !listener.begins)
+            .and_then(|last| last.tokens.last().copied());
         let is_live = pending.iter().any(|promise| *promise != Promise::Stop);
-        let lane = self.lane();
-        lane.stopped_tasks.extend(shown.filter(|_| is_live).map(|token| token.task));
+        let (now, lane) = (self.now, self.lane());
+        lane.was_stopped = true;
+        let runs = |at: &usize| !lane.server.tasks[*at].has_ended(now);
+        lane.stopped_tasks.extend(shown.filter(|_| is_live).map(|token| token.task).filter(runs));
         for promise in pending {
-            if let Promise::Start(message_id) = promise {
+            if let Promise::Start(message_id) = promise
+                && lane.server.task_of(&message_id).is_none_or(|at| runs(&at))
+            {
                 lane.stopped_messages.insert(message_id);
             }
         }

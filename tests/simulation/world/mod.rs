@@ -85,6 +85,8 @@ struct Lane {
     /// Messages and tasks whose stream was stopped by a person who waited for them.
     stopped_messages: BTreeSet<String>,
     stopped_tasks: BTreeSet<usize>,
+    /// A person stopped something here: what runs may be forbidden to the tabs.
+    was_stopped: bool,
     /// How many tasks each message started.
     posts: BTreeMap<String, u32>,
 }
@@ -97,6 +99,7 @@ impl Lane {
             given: Given::new(),
             stopped_messages: BTreeSet::new(),
             stopped_tasks: BTreeSet::new(),
+            was_stopped: false,
             posts: BTreeMap::new(),
         }
     }

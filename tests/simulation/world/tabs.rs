@@ -3,7 +3,7 @@
 use rejoin::client::io::{LockMode, Millis};
 
 use super::{Event, Step, World, config};
-use crate::oracle::{Ages, Saved};
+use crate::oracle::Saved;
 use crate::page::{Page, SESSIONS, View};
 use crate::plan::{Backend, Deed, Plan, Switch};
 
@@ -33,8 +33,7 @@ pub struct Lock {
 impl Tab {
     pub fn new(plan: &Plan, salt: u64, now: Millis, wall: i64, saved: &[Option<Saved>], life: TabLife) -> Self {
         let clock = clock(now, wall, plan.clock.grain);
-        let ages = if plan.judges_ages() { Ages::Judged } else { Ages::Ignored };
-        let page = Page::new(config(plan, salt), clock, wall, saved, ages);
+        let page = Page::new(config(plan, salt), clock, wall, saved, plan.ages());
         Self { page, life, frozen: Vec::new(), away: false }
     }
 

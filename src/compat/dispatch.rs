@@ -1,39 +1,39 @@
-//! The rules of `createStreamEventDispatcher` (API.md): which handler hears of which chunk, how often and in which order.
+//! The rules of `createStreamEventDispatcher` (API.md): which handler receives which chunk, how often and in which order.
 //!
-//! Chunks come reduced to what the rules need: a [`Kind`], and the task, block or tool id as a small number that the
-//! shell gave it ([`Name`]). What comes out are [`Action`]s; the handlers run in the shell, when this call is over.
+//! JavaScript reduces each chunk to what the rules need: its [`Kind`], and its task, block or tool id as a small number
+//! ([`Name`]). The rules return [`Action`]s, and JavaScript calls the handlers after that.
 
-/// A task, block or tool id. One number per distinct text; [`UNNAMED`] where a chunk has none.
+/// A number that JavaScript assigns to a task, block or tool id. Equal ids have equal numbers.
 pub type Name = u32;
 
-/// The chunk carries no id.
+/// The name of a chunk without an id.
 pub const UNNAMED: Name = 0;
 
-/// Ids that are remembered per task; of older ones it is forgotten that they were closed or answered.
+/// The number of names that a dispatcher remembers per task. It forgets that older ones were closed or answered.
 const MEMORY: usize = 8192;
 
-/// Operations that are waited for at once; of more the oldest are forgotten.
+/// The number of operations that a dispatcher waits for at once. It forgets the oldest of more.
 const OPERATIONS: usize = 256;
 
-/// Text blocks that may be open at once; of more the oldest are closed.
+/// The number of text blocks that may be open at once. The dispatcher closes the oldest of more.
 const OPEN_BLOCKS: usize = 1024;
 
-/// What a chunk is to the dispatcher.
+/// The kinds of chunks that the rules distinguish.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// `stream_start`; named by its task.
+    /// `stream_start`. Its name is the task.
     Start,
-    /// `text_chunk`; named by its block, which has no name in the legacy dialect.
+    /// `text_chunk`. Its name is the block; in the legacy dialect it has none.
     Text,
-    /// `text_ended`; likewise.
+    /// `text_ended`. Its name is the block as well.
     TextEnded,
-    /// `tool_call_start`; named by its tool id.
+    /// `tool_call_start`. Its name is the tool id.
     ToolStart,
-    /// `tool_response`; likewise.
+    /// `tool_response`. Its name is the tool id as well.
     ToolResponse,
-    /// `login_needed`, `need_login`.
+    /// `login_needed` or `need_login`.
     Login,
     /// `credentials_needed`.
     Credentials,
@@ -47,27 +47,27 @@ pub enum Kind {
     Abort,
     /// `stream_reset`.
     Reset,
-    /// Everything else.
+    /// Any other chunk.
     Other,
 }
 
 /// Whether a tool response settles its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// It does; also the weight of all other chunks.
+    /// It settles the call. All chunks that are no tool responses have this weight, too.
     Final,
-    /// `preliminary`, or a result that is `operation_started`.
+    /// It is `preliminary`, or its result is `operation_started`.
     Interim,
-    /// A result that is `operation_started` and names the task that the operation runs in.
+    /// Its result is `operation_started` and names the task in which the operation runs.
     Operation(Name),
 }
 
-/// One chunk, reduced.
+/// A chunk, reduced to what the rules need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What it is.
+    /// The kind of the chunk.
     pub kind: Kind,
-    /// Of what.
+    /// The id of its task, block or tool call.
     pub name: Name,
     /// Whether it settles a call.
     pub weight: Weight,
@@ -104,16 +104,16 @@ pub enum Handler {
     Other,
 }
 
-/// A call to make.
+/// A call of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Give the chunk to this handler.
+    /// Calls the handler with the chunk.
     Hand(Handler),
-    /// Tell `onTextEnded` of this block, whose end did not come.
+    /// Calls `onTextEnded` for a block whose end is missing.
     CloseBlock(Name),
-    /// Tell `onStreamEnd`, although the chunk is none.
+    /// Calls `onStreamEnd`, although the chunk is no `stream_end`.
     EndStream,
-    /// Tell `onStreamStart` of this task, whose start did not come.
+    /// Calls `onStreamStart` for a task whose start is missing.
     StartStream(Name),
 }
 
@@ -121,14 +121,14 @@ pub enum Action {
 #[derive(Debug, Default)]
 pub struct Dispatcher {
     life: Life,
-    /// The task that `onStreamStart` heard of.
+    /// The task for which `onStreamStart` was called.
     task: Option<Name>,
     login: Login,
-    /// By name; the unnamed one first.
+    /// What is known of each name, with [`UNNAMED`] at place 0.
     seen: Vec<Seen>,
-    /// Open blocks in the order they opened.
+    /// The open blocks in the order in which they opened.
     open: Vec<Name>,
-    /// In the order they started.
+    /// The operations that go on in tasks of their own, in the order in which they started.
     operations: Vec<Operation>,
 }
 
@@ -153,7 +153,7 @@ enum Login {
     Asked,
 }
 
-/// What is known of a name: as a block and as a tool, since one text may be both.
+/// What is known of a name, both as a block and as a tool call, because one id may be used for both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     block: Block,
@@ -200,7 +200,7 @@ impl Kind {
         Self::Other,
     ];
 
-    /// The kind of a chunk's `type`.
+    /// Returns the kind of a chunk by its `type`.
     #[must_use]
     pub fn of(chunk_type: &str) -> Self {
         match chunk_type {
@@ -220,7 +220,7 @@ impl Kind {
         }
     }
 
-    /// The kind that stands as this number in the shell.
+    /// Returns the kind with this number, as JavaScript has it.
     #[must_use]
     pub fn from_code(code: u8) -> Self {
         Self::ALL.get(usize::from(code)).copied().unwrap_or(Self::Other)
@@ -228,7 +228,7 @@ impl Kind {
 }
 
 impl Dispatcher {
-    /// Takes one chunk and appends what is to be called for it, in order.
+    /// Takes one chunk and appends the calls that it leads to, in order.
     pub fn take(&mut self, item: Item, actions: &mut Vec<Action>) {
         match item.kind {
             Kind::Start => self.take_start(item.name, actions),
@@ -242,8 +242,8 @@ impl Dispatcher {
         }
     }
 
-    /// The stream of an operation begins with the final response of its call, where no client has given a `stream_start`
-    /// for it. Any other response is dropped, because it comes after the end.
+    /// Begins the stream of an operation at the final response of its call, if nobody sent a `stream_start` before. It
+    /// drops any other response, because that comes after the end.
     fn take_operation(&mut self, item: Item, actions: &mut Vec<Action>) {
         if let Some(operation) = self.operations.iter().copied().find(|operation| operation.tool == item.name) {
             self.begin(operation.task, Action::StartStream(operation.task), actions);
@@ -267,7 +267,7 @@ impl Dispatcher {
         }
     }
 
-    /// "Once per task (a `stream_start` of another task starts over)": also after the end, where the same one is dropped.
+    /// Follows "once per task (a `stream_start` of another task starts over)", also after the end.
     fn take_start(&mut self, task: Name, actions: &mut Vec<Action>) {
         if self.task != Some(task) {
             self.begin(task, Action::Hand(Handler::StreamStart), actions);
@@ -283,7 +283,8 @@ impl Dispatcher {
         push(actions, start);
     }
 
-    /// A block that was closed and gets text again is a new one: models count their blocks anew in every step.
+    /// Opens the block if it is not open. A closed block that gets text again is a new one, because models number their
+    /// blocks from the beginning in every step.
     fn take_text(&mut self, block: Name, actions: &mut Vec<Action>) {
         if self.seen(block).block != Block::Open {
             self.make_room(actions);
@@ -293,8 +294,8 @@ impl Dispatcher {
         push(actions, Action::Hand(Handler::TextChunk));
     }
 
-    /// A named block without text ends like any other. Unnamed ones cannot be told apart: an end where none is open is
-    /// a repeat.
+    /// Ends a block. A named block may end without text. Unnamed blocks cannot be distinguished, so an end is a repeat if
+    /// no unnamed block is open.
     fn take_text_ended(&mut self, block: Name, actions: &mut Vec<Action>) {
         let ends = match self.seen(block).block {
             Block::Open => true,
@@ -335,7 +336,7 @@ impl Dispatcher {
         push(actions, Action::Hand(Handler::ToolResponse));
     }
 
-    /// An operation of this very task needs no start of its own.
+    /// Remembers an operation, unless it runs in this very task and so needs no start of its own.
     fn wait_for(&mut self, operation: Operation) {
         if self.task == Some(operation.task) {
             return;
@@ -401,8 +402,8 @@ impl Dispatcher {
         }
     }
 
-    /// Forgets names that are not needed any more and gives the others new numbers: the n-th of the answer, which are
-    /// old ones in ascending order, is `n` from now on, counted from 1.
+    /// Forgets the names that are no longer needed and renumbers the others. Returns their old numbers in ascending order;
+    /// their new numbers count from 1 in the same order.
     pub fn compact(&mut self) -> Vec<Name> {
         let used = self.used();
         let surplus = used.len().saturating_sub(MEMORY);
@@ -442,7 +443,7 @@ impl Dispatcher {
     }
 }
 
-/// One place where actions grow, of twenty that push.
+/// Appends an action. It is never inlined, because twenty copies of the growing code would cost bytes.
 #[inline(never)]
 fn push(actions: &mut Vec<Action>, action: Action) {
     actions.push(action);

@@ -1,13 +1,14 @@
-//! The rules of `mergeMessages` (API.md): which messages of the server's list count, and which local ones it lacks.
+//! The rules of `mergeMessages` (API.md): which messages of the server's list are shown, and which local ones it lacks.
 //!
-//! Messages come reduced: roles, and ids and texts as small numbers, equal exactly where the originals are equal. The
-//! texts themselves stay where they are; the few comparisons that need them are asked of [`Texts`].
+//! JavaScript reduces each message to a role and to numbers for its ids and texts. Two numbers are equal exactly if the
+//! originals are. The texts stay in JavaScript; [`Texts`] answers the few questions about them.
 //!
 //! # How it matches
-//! 1. By key, wherever the two stand: an id, a tool call's id, an operation's id.
-//! 2. By text, only within turns that correspond. A turn is a user message and what follows it. Which ones correspond
-//!    is an alignment: in order, one to one, as much matched as possible, and of equally good ones the newest. So "yes"
-//!    sent twice stays twice, and a local list may begin anywhere or lack turns in between.
+//! 1. By key, wherever the two messages are. A key is the id of a message, a tool call or an operation.
+//! 2. By text, but only within corresponding turns. A turn is a user message with everything up to the next one. An
+//!    alignment decides which turns correspond: in order, one to one, with as many matches as possible, and with the
+//!    newest turns if several alignments are equally good. So "yes" sent twice stays twice, and a local list may begin
+//!    anywhere or lack turns in between.
 
 mod align;
 mod turn;
@@ -18,84 +19,84 @@ mod tests;
 use std::cell::Cell;
 use turn::Turn;
 
-/// A text by number; equal texts have equal numbers.
+/// The number of a text. Equal texts have equal numbers.
 pub type Text = u32;
 
-/// An id by number, of whatever sort: message, tool call, tool result, operation. Equal ones are equal.
+/// The number of an id of a message, a tool call, a tool result or an operation. Equal ids of one sort have equal numbers.
 pub type Key = u32;
 
-/// Who a message is from.
+/// The role of a message.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Opens a turn.
+    /// The user. The message opens a turn.
     User,
-    /// Its text is matched by prefix.
+    /// The assistant. Texts match if one is a prefix of the other.
     Assistant,
-    /// Calls and results of tools: matched by key alone.
+    /// A call or a result of a tool. It matches by key only.
     Tool,
-    /// Anything else: matched by key, or by equal text at its place.
+    /// Any other role. It matches by key, or by an equal text at its place.
     Other,
 }
 
-/// A message, reduced.
+/// A message, reduced to what the rules compare.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Who it is from.
+    /// Its role.
     pub role: Role,
-    /// What it says, where it says anything.
+    /// Its text, if it is compared by one.
     pub text: Option<Text>,
-    /// The files of a user message without text, where the list tells of them.
+    /// The files of a user message without text, if the list has them.
     pub files: Option<Text>,
-    /// What it is known by.
+    /// Its ids.
     pub keys: Vec<Key>,
-    /// What it tells of the tools that were called.
+    /// The tool response that it contains.
     pub response: Option<Response>,
 }
 
-/// The response of a tool, in the form that the list holds it in.
+/// The tool response of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// Whether another one follows it.
+    /// Whether another response of the same call follows.
     pub stage: Stage,
-    /// What holds it.
+    /// Whether it is a message or a part of one.
     pub form: Form,
 }
 
-/// Whether a tool has done its work.
+/// Whether a tool response is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// An operation that was started goes on, or the response is preliminary.
+    /// The response is preliminary, or says that an operation was started.
     Pending,
-    /// This is its final response.
+    /// The response is final.
     Final,
 }
 
-/// What holds a tool's response. One never takes the place of another of the other form.
+/// The form of a tool response. A response takes the place only of one in the same form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A message of its own.
     Message,
-    /// A part of an answer; the stage is that of all such parts of the message.
+    /// Parts of an answer. Their stage is pending if one of them is.
     Part,
 }
 
-/// What the texts behind the numbers say.
+/// Answers questions about the texts behind the numbers.
 pub trait Texts {
-    /// Length, in the unit of `holds_at`.
+    /// Returns the length of a text, in the unit of `holds_at`.
     fn length(&self, text: Text) -> usize;
-    /// Whether `text` holds, from `at` on, `part` as far as the shorter of the two goes.
+    /// Returns whether `text` continues at `at` with `part`, compared up to the end of the shorter one.
     fn holds_at(&self, text: Text, at: usize, part: Text) -> bool;
 }
 
-/// Whether a task of the session is writing an answer.
+/// Whether a task of the session writes an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity<'a> {
-    /// None is; an operation may be under way.
+    /// None does. An operation may be under way.
     Idle,
-    /// The answer comes through its stream alone (PROTOCOL §1, "single source of truth").
+    /// One does, and its answer comes only through its stream (PROTOCOL §1, "single source of truth").
     Answering {
-        /// Places in the server's list of what the task found there and continues, which its stream does not give.
+        /// The places of the server's messages that the task continues. Its stream does not repeat them.
         continued: &'a [usize],
     },
 }
@@ -103,25 +104,25 @@ pub enum Activity<'a> {
 /// A message to show, by its place in the list that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// In the server's list.
+    /// A place in the server's list.
     Server(usize),
-    /// In the local one.
+    /// A place in the local list.
     Local(usize),
 }
 
-/// The lists under comparison, and what was matched by key.
+/// Both lists, with the messages that match by key.
 struct Lists<'a, T> {
     server: Vec<&'a Message>,
     local: &'a [Message],
     texts: &'a T,
-    /// The last two texts that were compared from their beginnings, and whether they agreed: turns are looked at
-    /// several times in a row, and asking may be dear.
+    /// The last two texts that were compared from their beginnings, and whether they agreed. The same turns are compared
+    /// several times in a row, and a comparison may call JavaScript.
     compared: Cell<(Text, Text, bool)>,
-    /// For each local message the server's that shares a key with it.
+    /// For each local message, the place of the server's message that shares a key with it.
     anchors: Vec<Option<usize>>,
 }
 
-/// Merges two lists: what to show, in order.
+/// Merges two lists. Returns the messages to show, in order.
 #[must_use]
 pub fn merge(server: &[Message], local: &[Message], activity: Activity<'_>, texts: &impl Texts) -> Vec<Source> {
     let shown = shown(server, activity);
@@ -140,8 +141,8 @@ pub fn merge(server: &[Message], local: &[Message], activity: Activity<'_>, text
     merged
 }
 
-/// "With `activeStream`, all assistant and tool messages after the last user message are dropped from the server's
-/// list, even if the backend forgot to", but for those that its task continues.
+/// Returns the places of the server's messages that are shown. While a task writes an answer, the assistant and tool
+/// messages after the last user message are not, except those that the task continues.
 fn shown(server: &[Message], activity: Activity<'_>) -> Vec<usize> {
     let (complete, continued) = match activity {
         Activity::Idle => (server.len(), [].as_slice()),
@@ -163,8 +164,7 @@ impl<'a, T: Texts> Lists<'a, T> {
         Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors }
     }
 
-    /// "A final tool response wins over a pending one, from whichever side, and takes its place": `shown` holds the
-    /// server's messages. Of several local ones the first is final.
+    /// Replaces each pending tool response of the server's list in `shown` by the first local response that is final.
     fn settle(&self, shown: &mut [Source]) {
         let pairs = (0..).zip(self.local.iter().zip(&self.anchors));
         for (place, (ours, anchor)) in pairs {
@@ -176,7 +176,7 @@ impl<'a, T: Texts> Lists<'a, T> {
         }
     }
 
-    /// Whether one of two texts is a prefix of the other.
+    /// Returns whether one of two texts is a prefix of the other.
     fn agree(&self, theirs: Text, ours: Text) -> bool {
         let (last_theirs, last_ours, agreed) = self.compared.get();
         if theirs == ours || (theirs, ours) == (last_theirs, last_ours) {
@@ -187,18 +187,18 @@ impl<'a, T: Texts> Lists<'a, T> {
         agree
     }
 
-    /// What two messages say, where both say something.
+    /// Returns the texts of two messages, if both have one.
     fn texts(&self, theirs: usize, ours: usize) -> Option<(Text, Text)> {
         Some((self.server.get(theirs)?.text?, self.local.get(ours)?.text?))
     }
 }
 
-/// Whether the second of two responses is the final one of the first, which is pending.
+/// Returns whether the first response is pending and the second one is final, in the same form.
 fn wins_second((first, second): (Response, Response)) -> bool {
     first.form == second.form && (first.stage, second.stage) == (Stage::Pending, Stage::Final)
 }
 
-/// By key, the message of the server that has it. Keys are small numbers, counted up.
+/// Returns for each key the place of the server's message that has it. Keys are small numbers without gaps.
 fn owners(server: &[&Message]) -> Vec<Option<usize>> {
     let mut owners = Vec::new();
     for (place, message) in server.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! The compatibility surface: what `normalizeStreamChunk`, `isLegacyStreamChunk` and `parseSSELine` answer (PROTOCOL §3,
-//! the table). The streaming client carries more than this table; see [`chunk`](crate::stream::chunk).
+//! The rules of `normalizeStreamChunk`, `isLegacyStreamChunk` and `parseSSELine` (PROTOCOL §3, the table). The streaming
+//! client has more chunks than this table; see [`chunk`](crate::stream::chunk).
 
-/// What `normalizeStreamChunk` makes of a chunk.
+/// The result of `normalizeStreamChunk` for a chunk.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,25 +28,25 @@ pub enum Form {
     Error,
     /// `stream_end`.
     StreamEnd,
-    /// Not told by the type alone: see [`Form::of_start`], [`Form::of_error`].
+    /// The type `start` alone does not decide; [`Form::of_start`] does.
     Start,
-    /// Likewise.
+    /// The type `error` alone does not decide; [`Form::of_error`] does.
     AnyError,
 }
 
-/// Whose name for its text an `error` uses.
+/// The fields in which an `error` has its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorText {
-    /// `message` or `content`, whatever else there is.
+    /// It has `message` or `content`, and perhaps others.
     Legacy,
-    /// `errorText`.
+    /// It has only `errorText`.
     AiSdk,
-    /// None is there.
+    /// It has no text.
     Missing,
 }
 
 impl Form {
-    /// What the type tells.
+    /// Returns the form that the type alone decides.
     #[must_use]
     pub fn of_type(chunk_type: &str) -> Self {
         match chunk_type {
@@ -65,14 +65,14 @@ impl Form {
         }
     }
 
-    /// "Without `taskId`, or with an empty one: nothing." `units`: its length, 0 where there is none.
+    /// Returns the form of a `start` by the length of its `taskId`, which is 0 if there is none.
     #[must_use]
     pub fn of_start(units: u32) -> Self {
         if units == 0 { Self::Nothing } else { Self::StreamStart }
     }
 
-    /// "An `error` with `message` or `content` is legacy and passes unchanged"; so does one that has no text at all,
-    /// of which nothing could be renamed.
+    /// Returns the form of an `error`. One with `message` or `content` is legacy and passes unchanged, and so does one
+    /// without any text, because nothing in it could be renamed.
     #[must_use]
     pub fn of_error(text: ErrorText) -> Self {
         match text {
@@ -82,7 +82,7 @@ impl Form {
     }
 }
 
-/// `parseSSELine`: where the data of a `data` line begins, of which at least the first 6 characters are given.
+/// Returns where the data of a `data` line begins, for `parseSSELine`. It needs the first 6 characters of the line.
 #[must_use]
 pub fn data_start(head: &str) -> Option<usize> {
     let value = head.strip_prefix("data:")?;

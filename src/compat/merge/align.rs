@@ -1,14 +1,13 @@
-//! Which turn of the server's list corresponds to which local one.
+//! Finds out which turns of the server's list correspond to which local ones.
 
 use super::turn::{Turn, score};
 use super::{Lists, Texts};
 
-/// Turns of either list that are weighed against each other at once. Longer lists are taken block by block from the
-/// newest back, each of which uses up at least half of a long list's block, so that the work grows with their length
-/// and not with its square.
+/// The number of turns of either list that are compared at once. Longer lists are aligned block by block from the newest
+/// turns back. Each block uses up at least half of its turns, so that the work is linear and not quadratic.
 const BLOCK: usize = 256;
 
-/// Pairs of corresponding turns, the newest first.
+/// Returns the pairs of corresponding turns, the newest first.
 pub(super) fn align<'a, T: Texts>(
     lists: &Lists<'_, T>,
     server: &'a [Turn],
@@ -29,7 +28,7 @@ pub(super) fn align<'a, T: Texts>(
     }
 }
 
-/// For each beginning of both blocks the best that can be matched in them, and how well the last two correspond.
+/// For each pair of beginnings of both blocks, the best score of an alignment of them and the score of their last turns.
 struct Table {
     width: usize,
     cells: Vec<Cell>,
@@ -60,8 +59,8 @@ impl Table {
         self.cells.get(row * self.width + column).copied().unwrap_or_default()
     }
 
-    /// Goes back from the newest turns along the best alignment; answers how many turns of each block are left where
-    /// nothing more corresponds.
+    /// Collects the pairs of the best alignment, from the newest turns back. Returns how many turns of each block are left
+    /// when nothing more corresponds.
     fn walk<'a>(&self, theirs: &'a [Turn], ours: &'a [Turn], pairs: &mut Vec<(&'a Turn, &'a Turn)>) -> (usize, usize) {
         let (mut column, mut row) = (theirs.len(), ours.len());
         while self.at(row, column).best > 0 {

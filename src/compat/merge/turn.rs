@@ -1,16 +1,16 @@
-//! A turn, and what of a local turn the server's has.
+//! Turns, and the comparison of a local turn with one of the server's list.
 
 use super::{Lists, Message, Role, Text, Texts};
 use std::ops::Range;
 
-/// What a match says for two turns being the same one. An answer, or an id, says much more than a question, which may be
-/// asked often.
+/// How much a match counts for two turns being the same. An equal answer or a shared id counts much more than an equal
+/// question, which people may ask often.
 const EQUAL: u32 = 256;
 const BEGINNING: u32 = 64;
 const EMPTY: u32 = 1;
 const ASKED: u32 = 4;
 
-/// How an assistant text compares to the one at its place.
+/// How well an assistant text matches the one at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Grade {
     Equal,
@@ -18,21 +18,21 @@ enum Grade {
     Empty,
 }
 
-/// A user message, if it has one, and what follows it: places in its list.
+/// A user message and everything up to the next one, as places in the list.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// The user's message; only a first turn may lack it.
+    /// The user message. Only the first turn of a list may lack it.
     pub user: Option<usize>,
-    /// Assistant texts in order. One that only carries tool calls has no place among them.
+    /// The assistant texts in order, without messages that only call tools.
     texts: Vec<usize>,
-    /// Messages of role [`Role::Other`].
+    /// The messages of role [`Role::Other`].
     others: Vec<usize>,
-    /// All of it, the user's message too.
+    /// All messages of the turn, including the user's.
     all: Range<usize>,
 }
 
 impl Turn {
-    /// Cuts a list into its turns.
+    /// Splits a list into its turns.
     pub(super) fn split<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<Self> {
         let mut turns: Vec<Self> = Vec::new();
         for (place, message) in messages.into_iter().enumerate() {
@@ -46,7 +46,7 @@ impl Turn {
         turns
     }
 
-    /// The assistant texts at these places of the list.
+    /// Returns the assistant texts at these places of the list.
     fn texts_in(&self, places: Range<usize>) -> &[usize] {
         let before = |end: usize| self.texts.partition_point(|place| *place < end);
         self.texts.get(before(places.start)..before(places.end)).unwrap_or_default()
@@ -63,7 +63,7 @@ impl Turn {
     }
 }
 
-/// How well two turns correspond; 0: not at all.
+/// Returns how well two turns correspond, where 0 means not at all.
 pub(super) fn score<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> u32 {
     let anchored = anchored(lists, theirs, ours);
     let asked = if is_same_question(lists, theirs, ours) { ASKED } else { 0 };
@@ -81,7 +81,7 @@ pub(super) fn score<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
     score.saturating_add(EMPTY.saturating_mul(count(equal_others(lists, theirs, ours))))
 }
 
-/// Tells of each local message of `ours` that `theirs`, which corresponds to it, has by its text.
+/// Reports each message of the local turn `ours` that the corresponding turn `theirs` has as well, by its text.
 pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize)) {
     if let Some(user) = ours.user.filter(|_| is_same_question(lists, theirs, ours)) {
         found(user);
@@ -90,7 +90,7 @@ pub(super) fn matches<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn
     equal_others(lists, theirs, ours).for_each(found);
 }
 
-/// Messages of `ours` that are matched by key with one of `theirs`.
+/// Returns how many messages of `ours` share a key with one of `theirs`.
 fn anchored<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> u32 {
     let anchors = lists.anchors.get(ours.all.clone()).unwrap_or_default();
     count(anchors.iter().flatten().filter(|anchor| theirs.all.contains(anchor)))
@@ -100,7 +100,7 @@ fn count(matches: impl Iterator) -> u32 {
     u32::try_from(matches.count()).unwrap_or(u32::MAX)
 }
 
-/// Messages of neither user, assistant nor tool say the same at the same place.
+/// Returns the messages of other roles that have equal texts at the same place.
 fn equal_others<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> impl Iterator<Item = usize> {
     let pairs = theirs.others.iter().zip(&ours.others);
     pairs
@@ -108,8 +108,8 @@ fn equal_others<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> i
         .map(|(_, ours)| *ours)
 }
 
-/// "A user text with an equal text (an empty one too) at its place in the turn." Without a text it is another question
-/// if both lists tell of its files, and they differ.
+/// Returns whether the user messages of two turns have equal texts. Two messages without text differ if both lists have
+/// their files and those differ.
 fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) -> bool {
     let question = |theirs: usize, ours: usize| Some((*lists.server.get(theirs)?, lists.local.get(ours)?));
     let pair = theirs.user.zip(ours.user).and_then(|(theirs, ours)| question(theirs, ours));
@@ -119,12 +119,13 @@ fn is_same_question<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn) 
     })
 }
 
-/// "An assistant text when one is a prefix of the other at its place": its place in the answer as a whole, since one
-/// side may have cut the same answer into other pieces. Where the answers differ as a whole, its place is counted from
-/// the last message before it that both sides have: a local list may lack the beginning of an answer.
+/// Reports each assistant text of `ours` that is a prefix of the server's text at its place, or the other way round. The
+/// answers are compared as a whole first, because one side may have cut the same answer into other pieces. If they
+/// differ as a whole, the place of a text counts from the last message before it that both sides have, because a local
+/// list may lack the beginning of an answer.
 fn each_text<T: Texts>(lists: &Lists<'_, T>, theirs: &Turn, ours: &Turn, found: &mut dyn FnMut(usize, Grade)) {
     let answer = |first: usize| theirs.texts.get(first..).unwrap_or_default();
-    // A local list that begins inside a turn begins anywhere among its texts.
+    // A local list that begins inside a turn may begin at any of its texts.
     let starts = if ours.user.is_some() { 1 } else { theirs.texts.len().max(1) };
     if let Some(first) = (0..starts).find(|first| agrees_as_a_whole(lists, answer(*first), &ours.texts, &mut |_, _| {}))
     {
@@ -154,8 +155,8 @@ fn each_text_by_index<T: Texts>(
     }
 }
 
-/// The texts of both turns between the messages that share a key, which cut the turns into stretches that correspond.
-/// A message whose counterpart comes before that of an earlier one cuts nothing.
+/// Cuts both turns at the messages that share a key, and returns the texts of each pair of stretches between them. A
+/// message is ignored if its counterpart comes before that of an earlier one.
 fn stretches<'a, T: Texts>(lists: &Lists<'_, T>, theirs: &'a Turn, ours: &'a Turn) -> Vec<(&'a [usize], &'a [usize])> {
     let mut stretches = Vec::new();
     let (mut their_rest, mut our_rest) = (theirs.all.clone(), ours.all.clone());
@@ -177,8 +178,8 @@ fn grade<T: Texts>(lists: &Lists<'_, T>, theirs: Text, mine: Text) -> Option<Gra
     lists.agree(theirs, mine).then_some(if is_empty { Grade::Empty } else { Grade::Beginning })
 }
 
-/// Lays the pieces of both answers side by side. Tells of each of ours that begins where theirs still goes on; answers
-/// whether all agree as far as both go.
+/// Compares two answers that may be cut into other pieces. Reports each piece of ours that begins before the server's
+/// answer ends. Returns whether the answers agree up to the end of the shorter one.
 fn agrees_as_a_whole<T: Texts>(
     lists: &Lists<'_, T>,
     answer: &[usize],
@@ -201,7 +202,7 @@ fn agrees_as_a_whole<T: Texts>(
     true
 }
 
-/// Lays one of our pieces on theirs from where the last one ended, over as many of theirs as it covers.
+/// Compares one of our pieces with the server's pieces that it covers, from where the last one ended.
 fn lay<T: Texts>(
     lists: &Lists<'_, T>,
     mine: Text,

@@ -20,7 +20,7 @@ impl Redis {
         read.arg(self.ttl()).arg(after.to_string()).arg(number).arg(portion.bytes);
         let parts: Vec<Value> = self.reads.run(&read).await?;
         match <[Value; 7]>::try_from(parts) {
-            Ok(parts) => slice_of(parts, after).ok_or_else(|| strange("a log")).map(Lookup::Found),
+            Ok(parts) => slice_of(parts, after, portion).ok_or_else(|| strange("a log")).map(Lookup::Found),
             Err(parts) => match parts[..] {
                 [_, Value::Int(has_log)] => Ok(gone(has_log)),
                 _ => Err(strange("a log")),
@@ -35,11 +35,12 @@ pub fn gone<T>(has_log: i64) -> Lookup<T> {
 }
 
 /// What `lua/read.lua` returns.
-fn slice_of(parts: [Value; 7], after: EventId) -> Option<Slice> {
+fn slice_of(parts: [Value; 7], after: EventId, portion: Portion) -> Option<Slice> {
     let [status, trimmed, last, first, entries, snapshot, gap] = parts;
     let trimmed = id_or(trimmed, EventId::ZERO)?;
     let mut found = merged(&text(snapshot)?, after)?;
     found.extend(logged(entries)?);
+    found.truncate(fitting(&found, portion));
     Some(Slice {
         entries: found,
         status: status_of(&text(status)?).ok()?,
@@ -48,6 +49,17 @@ fn slice_of(parts: [Value; 7], after: EventId) -> Option<Slice> {
         first: id_or(first, trimmed)?,
         gap: gap == Value::Int(1),
     })
+}
+
+/// How many of the entries fit; at least one.
+fn fitting(entries: &[Entry], portion: Portion) -> usize {
+    let mut bytes = 0;
+    let is_room = |entry: &&Entry| {
+        let is_room = bytes < portion.bytes;
+        bytes += entry.data.len();
+        is_room
+    };
+    entries.iter().take(portion.entries).take_while(is_room).count()
 }
 
 fn text(value: Value) -> Option<String> {

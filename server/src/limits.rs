@@ -84,15 +84,18 @@ impl Limits {
     }
 }
 
+/// How many places each subject has. Who has none is not in it.
+type Taken = Arc<Mutex<HashMap<Subject, usize>>>;
+
 /// Counts what each subject has.
 struct Places {
     /// 0 is no limit.
     most: usize,
-    taken: Arc<Mutex<HashMap<Subject, usize>>>,
+    taken: Taken,
 }
 
 /// One of a subject's places. Dropped, it is free again.
-pub struct Place(Option<(Subject, Arc<Mutex<HashMap<Subject, usize>>>)>);
+pub struct Place(Option<(Subject, Taken)>);
 
 impl Places {
     fn new(most: usize) -> Self {

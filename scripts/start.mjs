@@ -20,7 +20,7 @@ await serve(server, process.argv.slice(2));
 async function serve(program, given) {
   const demo = join(root, "www/dist");
   const key = valueOf("--internal-api-key", given) ?? process.env.CHAT_INTERNAL_API_KEY ?? randomUUID();
-  const flags = withDefaults(given, { "--www": demo, "--heartbeat-ms": "3000" });
+  const flags = withDefaults(given, { "--www": demo, "--heartbeat-ms": "3000", "--drain-seconds": "1" });
   const supervisor = new Supervisor(program, flags, { cwd: root, env: { ...process.env, CHAT_INTERNAL_API_KEY: key } });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => supervisor.kill(signal));
   await supervisor.start();
@@ -31,7 +31,10 @@ async function serve(program, given) {
   process.once("exit", () => withdraw(announceIn));
 }
 
-/** Heartbeats are frequent, so that the lab's half-open connection is noticed while one looks. */
+/**
+ * Heartbeats are frequent, so that the lab's half-open connection is noticed while one looks; and the server drains for a
+ * second only, so that its restart interrupts an answer, and Ctrl-C ends it.
+ */
 function withDefaults(given, defaults) {
   const missing = Object.entries(defaults).filter(([flag]) => valueOf(flag, given) === undefined);
   return [...missing.flat(), ...given];

@@ -84,7 +84,7 @@ impl Limits {
     }
 }
 
-/// How many places each subject has taken.
+/// How many places each subject has. Who has none is not in it.
 type Taken = Arc<Mutex<HashMap<Subject, usize>>>;
 
 /// Counts what each subject has.

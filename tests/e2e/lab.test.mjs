@@ -217,7 +217,7 @@ describe("where `npm start` supervises the server", () => {
     const folder = mkdtempSync(join(tmpdir(), "rejoin-lab-"));
     const announceIn = join(folder, "lab.json");
     const key = "a key of the tests";
-    const flags = ["--listen", "127.0.0.1:0", "--store", `embedded:${join(folder, "store.redb")}`, "--www", www, "--heartbeat-ms", "500"];
+    const flags = ["--listen", "127.0.0.1:0", "--store", `embedded:${join(folder, "store.redb")}`, "--www", www, "--heartbeat-ms", "500", "--drain-seconds", "1"];
     const supervisor = new Supervisor(serverProgram(), flags, { env: { ...process.env, RUST_LOG: "off", CHAT_INTERNAL_API_KEY: key } });
     await supervisor.start();
     const control = await startControl({ supervisor, key, basePath: "/api/chat", announceIn });

@@ -104,3 +104,12 @@ async fn each_request_has_a_number_that_a_proxy_may_give() {
     assert_eq!((given.status(), &given.headers()["x-request-id"]), (StatusCode::OK, &"abc-1".parse().unwrap()));
     let _: Value = given.json().await.unwrap();
 }
+
+#[tokio::test]
+async fn flags_may_come_from_the_environment() {
+    let environment = [("REJOIN_REQUIRE_AUTH", "1"), ("REJOIN_JWT_SECRET", "s"), ("REJOIN_BASE_PATH", "/chat")];
+    let process = Process::start_with("memory", &[], &environment);
+    let ask = |path: &str| process.server.http.get(format!("{}/chat{path}", process.server.root));
+    assert_eq!(ask("/health").send().await.unwrap().status(), 200);
+    error_of(ask("/config/ttl"), 401, "UNAUTHORIZED").await;
+}

@@ -152,8 +152,10 @@ async fn what_was_said_before_is_told_to_the_endpoint() {
     let messages = endpoint.asked.lock()[1].1["messages"].clone();
     let roles: Vec<&str> =
         messages.as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["system", "user", "assistant", "user"]);
-    assert_eq!((&messages[2]["content"], &messages[3]["content"]), (&json!("hi"), &json!("two")));
+    assert_eq!(roles, ["user", "assistant", "user"], "what a page says never becomes a system message");
+    assert_eq!((&messages[0]["content"], &messages[1]["content"]), (&json!("one"), &json!("hi")));
+    let asked = messages[2]["content"].as_str().unwrap();
+    assert!(asked.starts_with("two\n") && asked.contains(r#""url":"http://x/""#), "{asked}");
 }
 
 #[tokio::test]

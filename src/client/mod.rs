@@ -9,22 +9,22 @@ mod cancel;
 mod context;
 pub mod io;
 mod outcome;
+mod records;
 pub mod retry;
 pub mod session;
 pub mod turn;
+mod view;
 
 use crate::client::cancel::adoption::Adoptions;
 use crate::client::cancel::canceller::Canceller;
 use crate::client::context::Context;
 use crate::client::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, Outcome, OutcomeKind, Recovery, SendRequest,
-    Status,
 };
 use crate::client::outcome::bare_outcome;
 use crate::client::session::{Leftover, Session, Snapshot};
 pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stored};
 use crate::protocol::body::Body;
-use crate::stream::batch::Batch;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
 use crate::tabs::{Content, Message};
@@ -391,253 +391,6 @@ impl Client {
     fn go_alone(&mut self) {
         self.cx.config.tab = None;
         self.each(Session::stop_sharing);
-    }
-
-    // ---- the storage ----
-
-    fn handle_stored(&mut self, key: &str, value: Stored) {
-        if key == self.cx.keys.legacy() {
-            return self.import_legacy(value);
-        }
-        let Some(id) = self.cx.keys.session_of(key) else { return };
-        let saved = match value {
-            Stored::Nothing => {
-                self.adoptions.forget(&id);
-                if self.cx.records.remove(&id).is_some() {
-                    self.with(&id, |session, _| session.forget());
-                }
-                return;
-            }
-            Stored::Entry(entry) => SavedTask::from_entry(entry, &id),
-            Stored::Unreadable | Stored::Legacy(_) => None,
-        };
-        match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
-            Some(saved) => self.take_record(&id, saved),
-            None => self.drop_record(id, key),
-        }
-    }
-
-    fn drop_record(&mut self, id: String, key: &str) {
-        self.adoptions.forget(&id);
-        self.cx.records.remove(&id);
-        self.cx.push(Effect::Remove { key: key.to_owned() });
-        if self.dropped.len() < MOST_SESSIONS || self.dropped.contains_key(&id) {
-            *self.dropped.entry(id).or_default() += 1;
-        } else {
-            self.dropped_elsewhere += 1;
-        }
-    }
-
-    /// A record that another tab wrote. A stop there ends the stream here.
-    fn take_record(&mut self, id: &str, saved: SavedTask) {
-        let is_stop = saved.stopped.is_some();
-        if is_stop && !self.cancellers.contains_key(id) {
-            self.adoptions.hear(&saved, &mut self.cx);
-        } else {
-            self.adoptions.forget(id);
-        }
-        let task = saved.active.task.clone();
-        self.cx.records.insert(id.to_owned(), saved);
-        let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
-        if let Some(session) = session.filter(|session| is_stop && session.is_of(&task)) {
-            session.stopped_elsewhere(&mut self.cx);
-        }
-    }
-
-    /// The map of the TypeScript layer is taken over once, and then removed: a task that ended must not come back.
-    fn import_legacy(&mut self, value: Stored) {
-        let entries = match value {
-            Stored::Nothing => return,
-            Stored::Legacy(entries) => entries,
-            Stored::Entry(_) | Stored::Unreadable => Vec::new(),
-        };
-        let now = self.cx.now;
-        for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {
-            let is_known = self.cx.records.contains_key(&saved.active.session);
-            if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
-                self.cx.save(saved);
-            }
-        }
-        let key = self.cx.keys.legacy().to_owned();
-        self.cx.push(Effect::Remove { key });
-    }
-
-    /// Stops that a page before this one could not bring to the server.
-    fn take_up_stops(&mut self) {
-        let stopped = self.cx.records.iter().filter(|(_, record)| record.stopped.is_some());
-        let stopped: Vec<String> = stopped.map(|(id, _)| id.clone()).collect();
-        stopped.iter().for_each(|id| self.take_up_stop(id));
-    }
-
-    /// Stops that another tab has not brought to the server in time.
-    fn adopt_due(&mut self) {
-        let due = self.adoptions.due(self.cx.now);
-        due.iter().for_each(|id| self.take_up_stop(id));
-    }
-
-    fn take_up_stop(&mut self, id: &str) {
-        self.adoptions.forget(id);
-        let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
-        let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
-        let task = record.active.task.clone();
-        let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
-        let mut canceller = Canceller::new(id, &mut self.cx);
-        canceller.take_on(leftover, &mut self.cx);
-        self.cancellers.insert(id.to_owned(), canceller);
-    }
-
-    /// What a canceller that is done leaves standing, this tab can do no more for.
-    fn settle_stop(&mut self, id: &str) {
-        if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
-            self.adoptions.settle(id, stopped);
-        }
-    }
-
-    // ---- what the app may see and change ----
-
-    /// How many bytes of rows of a session wait.
-    #[must_use]
-    pub fn waiting(&self, session: &str) -> usize {
-        self.sessions.get(session).map_or(0, Session::waiting)
-    }
-
-    /// The rows of a session that wait. Hand in [`Input::Delivered`] when every listener has got them.
-    pub fn take_batch(&mut self, session: &str) -> Option<Batch> {
-        self.sessions.get_mut(session)?.take_batch(&self.cx)
-    }
-
-    /// Takes back the buffers of a batch, to be used again.
-    pub fn recycle(&mut self, session: &str, batch: Batch) {
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.recycle(batch);
-        }
-    }
-
-    /// What a session shows now.
-    #[must_use]
-    pub fn snapshot(&self, session: &str) -> Snapshot {
-        let mut snapshot = self.sessions.get(session).map(Session::snapshot).unwrap_or_default();
-        if self.queued.contains_key(session) {
-            snapshot.status = Status::Connecting;
-            snapshot.error = None;
-        }
-        snapshot
-    }
-
-    /// Whether a session's stream runs, its last delivery included.
-    #[must_use]
-    pub fn is_live(&self, session: &str) -> bool {
-        self.sessions.get(session).is_some_and(Session::is_live)
-    }
-
-    /// The counters of a session, or of all.
-    #[must_use]
-    pub fn metrics(&self, session: Option<&str>) -> Metrics {
-        let (streams, dropped_records) = match session {
-            Some(id) => (
-                self.sessions.get(id).map(|session| *session.metrics()).unwrap_or_default(),
-                self.dropped.get(id).copied().unwrap_or_default(),
-            ),
-            None => (
-                self.sessions.values().fold(self.retired, |sum, session| sum + *session.metrics()),
-                self.dropped.values().sum::<u64>() + self.dropped_elsewhere,
-            ),
-        };
-        Metrics { dropped_records, ..streams }
-    }
-
-    /// Bytes that the client holds on to between inputs, as far as they can grow. For tests and diagnosis.
-    #[must_use]
-    pub fn footprint(&self) -> usize {
-        let sessions = self.sessions.values().map(Session::footprint).sum::<usize>();
-        let queued = self.queued.values().map(|(_, request)| request.message.capacity()).sum::<usize>();
-        let waiting = (self.cancellers.len() + self.orphans.len()) * size_of::<Canceller>();
-        self.cx.footprint() + sessions + queued + waiting
-    }
-
-    /// How a session's last stream ended.
-    #[must_use]
-    pub fn outcome(&self, session: &str) -> Option<&Outcome> {
-        self.sessions.get(session)?.outcome()
-    }
-
-    /// The saved task of a session, as of the last input. One that was stopped or that has expired is none.
-    #[must_use]
-    pub fn active_task(&self, session: &str) -> Option<&ActiveTask> {
-        self.cx.resumable(session).map(|record| &record.active)
-    }
-
-    /// The saved tasks of all sessions, as of the last input.
-    pub fn active_tasks(&self) -> impl Iterator<Item = &ActiveTask> {
-        let records = self.cx.records.values().filter(|record| self.cx.is_active(record, self.cx.now));
-        records.map(|record| &record.active)
-    }
-
-    /// The task that is saved under a key of the storage, now. A look changes nothing, neither here nor there: what is
-    /// expired or no record is merely not given.
-    #[must_use]
-    pub fn stored_task(&self, key: &str, value: Stored, now: Millis) -> Option<ActiveTask> {
-        let session = self.cx.keys.session_of(key)?;
-        let Stored::Entry(entry) = value else { return None };
-        let record = SavedTask::from_entry(entry, &session).filter(|record| self.cx.is_active(record, now))?;
-        Some(record.active)
-    }
-
-    /// Saves a task that the app knows of. Drain [`Client::poll`] afterwards.
-    pub fn set_active_task(&mut self, active: ActiveTask, now: Millis) {
-        self.cx.advance(now);
-        let saved = self.cx.now;
-        self.cx.save(SavedTask { active, saved, ..SavedTask::default() });
-    }
-
-    /// Forgets a session's saved task. Drain [`Client::poll`] afterwards.
-    pub fn clear_active_task(&mut self, session: &str) {
-        self.cx.forget(session);
-        self.with(session, |session, _| session.forget());
-    }
-
-    /// Moves the saved cursor of a session's task. Drain [`Client::poll`] afterwards.
-    pub fn update_cursor(&mut self, session: &str, last: EventId, now: Millis) {
-        self.cx.advance(now);
-        let Some(record) = self.cx.records.get(session).filter(|record| record.is_resumable()).cloned() else { return };
-        let active = ActiveTask { last, ..record.active };
-        self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
-    }
-
-    /// Sessions with a saved record, be it of a task or of a stop.
-    pub fn recorded_sessions(&self) -> impl Iterator<Item = &String> {
-        self.cx.records.keys()
-    }
-
-    /// Sessions whose stop this tab is about to take over. Hand in [`Input::Stored`] of them before [`Input::Timeout`]: a
-    /// storage of the app tells nobody of changes.
-    #[must_use]
-    pub fn due_stops(&self, now: Millis) -> Vec<String> {
-        self.adoptions.due(now)
-    }
-
-    /// Whether this client takes part in sharing streams with other tabs.
-    #[must_use]
-    pub fn shares_tabs(&self) -> bool {
-        self.cx.config.tab.is_some()
-    }
-
-    /// The storage key of a session's record.
-    #[must_use]
-    pub fn record_key(&self, session: &str) -> String {
-        self.cx.keys.of(session)
-    }
-
-    /// What every storage key of this client's records begins with.
-    #[must_use]
-    pub fn key_prefix(&self) -> &str {
-        self.cx.keys.prefix()
-    }
-
-    /// The storage key under which the TypeScript layer kept its map.
-    #[must_use]
-    pub fn legacy_key(&self) -> &str {
-        self.cx.keys.legacy()
     }
 
     // ---- plumbing ----

@@ -17,11 +17,13 @@
 //! | `looks.rs` | what a look at the session shows |
 //! | `ending.rs` | deliveries, saves, outcomes |
 //! | `waking.rs` | time, network, page |
-//! | `sharing.rs` | other tabs |
+//! | `sharing.rs` | other tabs: election, and what the owner posts |
+//! | `following.rs` | other tabs: what they post |
 
 mod answers;
 mod asking;
 mod ending;
+mod following;
 mod looks;
 mod reading;
 mod sharing;

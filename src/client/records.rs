@@ -1,0 +1,107 @@
+//! What the storage holds: records that are read, taken over and dropped, and stops that are taken up.
+
+use super::{Client, MOST_SESSIONS};
+use crate::client::cancel::canceller::Canceller;
+use crate::client::io::Effect;
+use crate::client::session::Leftover;
+use crate::persist::{SavedTask, Stored};
+
+impl Client {
+    pub(super) fn handle_stored(&mut self, key: &str, value: Stored) {
+        if key == self.cx.keys.legacy() {
+            return self.import_legacy(value);
+        }
+        let Some(id) = self.cx.keys.session_of(key) else { return };
+        let saved = match value {
+            Stored::Nothing => {
+                self.adoptions.forget(&id);
+                if self.cx.records.remove(&id).is_some() {
+                    self.with(&id, |session, _| session.forget());
+                }
+                return;
+            }
+            Stored::Entry(entry) => SavedTask::from_entry(entry, &id),
+            Stored::Unreadable | Stored::Legacy(_) => None,
+        };
+        match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
+            Some(saved) => self.take_record(&id, saved),
+            None => self.drop_record(id, key),
+        }
+    }
+
+    pub(super) fn drop_record(&mut self, id: String, key: &str) {
+        self.adoptions.forget(&id);
+        self.cx.records.remove(&id);
+        self.cx.push(Effect::Remove { key: key.to_owned() });
+        if self.dropped.len() < MOST_SESSIONS || self.dropped.contains_key(&id) {
+            *self.dropped.entry(id).or_default() += 1;
+        } else {
+            self.dropped_elsewhere += 1;
+        }
+    }
+
+    /// A record that another tab wrote. A stop there ends the stream here.
+    pub(super) fn take_record(&mut self, id: &str, saved: SavedTask) {
+        let is_stop = saved.stopped.is_some();
+        if is_stop && !self.cancellers.contains_key(id) {
+            self.adoptions.hear(&saved, &mut self.cx);
+        } else {
+            self.adoptions.forget(id);
+        }
+        let task = saved.active.task.clone();
+        self.cx.records.insert(id.to_owned(), saved);
+        let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
+        if let Some(session) = session.filter(|session| is_stop && session.is_of(&task)) {
+            session.stopped_elsewhere(&mut self.cx);
+        }
+    }
+
+    /// The map of the TypeScript layer is taken over once, and then removed: a task that ended must not come back.
+    pub(super) fn import_legacy(&mut self, value: Stored) {
+        let entries = match value {
+            Stored::Nothing => return,
+            Stored::Legacy(entries) => entries,
+            Stored::Entry(_) | Stored::Unreadable => Vec::new(),
+        };
+        let now = self.cx.now;
+        for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {
+            let is_known = self.cx.records.contains_key(&saved.active.session);
+            if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
+                self.cx.save(saved);
+            }
+        }
+        let key = self.cx.keys.legacy().to_owned();
+        self.cx.push(Effect::Remove { key });
+    }
+
+    /// Stops that a page before this one could not bring to the server.
+    pub(super) fn take_up_stops(&mut self) {
+        let stopped = self.cx.records.iter().filter(|(_, record)| record.stopped.is_some());
+        let stopped: Vec<String> = stopped.map(|(id, _)| id.clone()).collect();
+        stopped.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    /// Stops that another tab has not brought to the server in time.
+    pub(super) fn adopt_due(&mut self) {
+        let due = self.adoptions.due(self.cx.now);
+        due.iter().for_each(|id| self.take_up_stop(id));
+    }
+
+    pub(super) fn take_up_stop(&mut self, id: &str) {
+        self.adoptions.forget(id);
+        let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
+        let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
+        let task = record.active.task.clone();
+        let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
+        let mut canceller = Canceller::new(id, &mut self.cx);
+        canceller.take_on(leftover, &mut self.cx);
+        self.cancellers.insert(id.to_owned(), canceller);
+    }
+
+    /// What a canceller that is done leaves standing, this tab can do no more for.
+    pub(super) fn settle_stop(&mut self, id: &str) {
+        if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
+            self.adoptions.settle(id, stopped);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What other tabs post about a session: their questions, their broadcasts, their stops.
+
+use super::Session;
+use super::state::{Ask, Exposure, Fate, Look, Purpose, Record, State};
+use crate::client::context::Context;
+use crate::client::io::{Millis, Outcome, OutcomeKind, Recovery};
+use crate::client::outcome::bare_outcome;
+use crate::client::turn::{Start, Turn};
+use crate::stream::error::local_error;
+use crate::stream::reader::{Frame, Heard, Verdict};
+use crate::tabs::{Arrived, Content, Election, EndRecord, Follower, Message, Place, Rivalry, State as Told};
+
+impl Session {
+    /// A message from another tab about this session.
+    pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
+        let Message { from, epoch, content, .. } = message;
+        match content {
+            Content::Ask { stream, next, asked, turn } => {
+                self.answer_ask(&from, (epoch, asked), (stream.as_deref(), next), Turn::told(turn), cx);
+            }
+            Content::Recall { stream, asked } => self.answer_recall(&from, (epoch, asked), &stream, cx),
+            Content::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
+            owned => self.handle_owned(from, epoch, owned, cx),
+        }
+        self.show(cx);
+    }
+
+    /// What only an owner says. One whose epoch is over is not listened to; it hears who owns the session now.
+    fn handle_owned(&mut self, from: String, epoch: u64, content: Content, cx: &mut Context) {
+        if self.election.is_owner() && self.is_live() {
+            return self.handle_rival(epoch, cx);
+        }
+        if self.election.is_over(epoch) {
+            return;
+        }
+        self.election.hear(epoch);
+        match content {
+            Content::Owner { stream, turn, place } => self.handle_owner(from, stream, &Turn::told(turn), &place, cx),
+            Content::State(told) if cx.config.tab.as_deref() == Some(told.to.as_str()) => {
+                self.handle_state(from, *told, cx);
+            }
+            Content::Frames { stream, number, frames } => self.handle_frames(from, &stream, number, frames, cx),
+            Content::Shown { stream, shown } => self.with_followed(&stream, |follower| follower.show(shown, cx.now)),
+            Content::Alive { stream } => self.with_followed(&stream, |follower| follower.hear(cx.now)),
+            Content::End { stream, end } => self.handle_end(&stream, end, cx),
+            _ => {}
+        }
+    }
+
+    fn handle_rival(&mut self, epoch: u64, cx: &mut Context) {
+        match self.election.rival(epoch, cx.now) {
+            Rivalry::Yield => self.yield_to_newer(cx),
+            Rivalry::Insist => {
+                self.owner.announce_again();
+                if self.goal.exposure == Exposure::Shared && self.has_something_to_tell() {
+                    self.announce_broadcast(cx);
+                }
+            }
+            Rivalry::Ignore => {}
+        }
+    }
+
+    fn with_followed(&mut self, stream: &str, act: impl FnOnce(&mut Follower)) {
+        if let State::Following(follower) = &mut self.state
+            && follower.follows(stream)
+        {
+            act(follower);
+        }
+    }
+
+    fn has_something_to_tell(&self) -> bool {
+        self.task().is_some() || self.goal.sending.is_some()
+    }
+
+    /// Whether a question is this tab's to answer. Who knows of a newer epoch shows that this one's is over.
+    fn may_answer(&mut self, epoch: u64, cx: &mut Context) -> bool {
+        if !self.is_owner() || !self.is_live() || self.goal.exposure == Exposure::Private {
+            return false;
+        }
+        let is_over = epoch > self.election.epoch();
+        if is_over {
+            self.election.hear(epoch);
+            self.yield_to_newer(cx);
+        }
+        !is_over && self.has_something_to_tell()
+    }
+
+    fn answer_ask(
+        &mut self,
+        to: &str,
+        (epoch, asked): (u64, Millis),
+        (stream, next): (Option<&str>, u64),
+        turn: Turn,
+        cx: &mut Context,
+    ) {
+        if !self.may_answer(epoch, cx) {
+            return;
+        }
+        if self.is_present(&turn) {
+            self.learn(&turn, cx);
+        }
+        if stream == Some(self.owner.stream()) && next == self.owner.next() {
+            self.gain_followers(cx);
+            return self.post(Content::Alive { stream: self.owner.stream().to_owned() }, cx);
+        }
+        self.post_state(to, asked, cx);
+    }
+
+    /// A stream that is over is told to who heard of its beginning only.
+    fn answer_recall(&mut self, to: &str, (epoch, asked): (u64, Millis), stream: &str, cx: &mut Context) {
+        match &self.state {
+            State::Over(outcome) if self.owner.recalls(stream) && self.goal.exposure == Exposure::Shared => {
+                let outcome = outcome.clone();
+                self.post_state(to, asked, cx);
+                self.post_end(&outcome, cx);
+            }
+            _ => {
+                if self.may_answer(epoch, cx) {
+                    self.post_state(to, asked, cx);
+                }
+            }
+        }
+    }
+
+    fn post_state(&mut self, to: &str, asked: Millis, cx: &mut Context) {
+        let Some(frames) = self.owner.frames() else { return };
+        self.gain_followers(cx);
+        let told = Told {
+            to: to.to_owned(),
+            asked,
+            stream: self.owner.stream().to_owned(),
+            next: self.owner.next(),
+            turn: self.ledger.turn().aliases(),
+            frames,
+            place: self.place(),
+            shown: self.shown_to_tabs(cx.now),
+        };
+        self.post(Content::State(Box::new(told)), cx);
+    }
+
+    /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
+    fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
+        self.ledger.roll().forget();
+        let continues = self.ledger.continues(turn, place.read());
+        let is_present = self.is_present(turn);
+        match &mut self.state {
+            State::Following(follower) if continues => {
+                follower.go_over(owner, stream.clone(), cx.now);
+                self.learn(turn, cx);
+                self.post_ask(Some(stream), 0, cx);
+            }
+            State::Following(_) | State::Electing { .. } | State::Waiting { .. } => {
+                // Who takes over before it knows the task does not answer this; its first frames are asked about.
+                self.post_recall(stream, cx);
+            }
+            State::Over(_) if is_present => {}
+            State::Idle | State::Over(_) if self.listens => self.post_recall(stream, cx),
+            _ => {}
+        }
+    }
+
+    /// The owner has told all that it has: this tab follows from here on.
+    fn handle_state(&mut self, owner: String, told: Told, cx: &mut Context) {
+        let turn = Turn::told(told.turn.clone());
+        let (true, Some(place)) = (Election::is_timely(told.asked, cx.now), told.place.read()) else { return };
+        match &self.state {
+            State::Electing { ask: Ask::Send, .. } if self.fate() == Fate::Unsent => self.refuse_send(&turn, cx),
+            State::Following(follower) if follower.has(&told.stream, told.next) => return,
+            // It was followed to its end already.
+            State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
+            State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
+            State::Over(_) if self.is_present(&turn) => return,
+            State::Idle | State::Over(_) if self.listens => self.begin_stream(cx),
+            _ => return,
+        }
+        self.ledger.roll().forget();
+        self.want_lock(cx);
+        self.state = State::Following(Follower::new(owner, told.stream, told.next, told.shown, cx.now));
+        self.election.settle();
+        self.owner.end();
+        if self.ledger.continues(&turn, Some(place)) {
+            return self.learn(&turn, cx);
+        }
+        self.begin_followed(turn, told.frames, cx);
+        let (position, hash) = place;
+        self.ledger.stand_at(position, hash);
+        self.announce(cx);
+    }
+
+    /// A message cannot be sent while another tab's stream of the session runs; that stream is followed.
+    fn refuse_send(&mut self, turn: &Turn, cx: &mut Context) {
+        self.goal.sending = None;
+        let error = local_error("TASK_RUNNING", "The session's stream runs in another tab.", Recovery::Permanent);
+        let task = turn.task().map(str::to_owned);
+        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, task) };
+        cx.resolve(&mut self.calls, Some(outcome));
+    }
+
+    /// Reads a stream from its beginning, as its owner tells it.
+    fn begin_followed(&mut self, mut turn: Turn, frames: Vec<Frame>, cx: &mut Context) {
+        if self.is_present(&turn) {
+            turn.learn(self.ledger.turn());
+        } else if self.task().is_some() && self.goal.purpose == Purpose::Outcome {
+            let outcome = bare_outcome(OutcomeKind::Superseded, self.task_name());
+            cx.resolve(&mut self.calls, Some(outcome));
+            // Its answer was given as far as it will be: nothing of it is looked for when this stream's owner goes.
+            self.goal.sending = None;
+        }
+        let start = if turn.task().is_some() { Start::Joined } else { Start::Unsettled };
+        self.ledger.begin(turn, start, cx.records.get(&self.id));
+        let heard = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));
+        self.owner.adopt(frames);
+        self.follow_frames(heard, cx);
+    }
+
+    fn handle_frames(&mut self, owner: String, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
+        match &mut self.state {
+            State::Following(follower) => match follower.take(stream, number, cx.now) {
+                Arrived::Next => self.take_frames(&frames, cx),
+                Arrived::Known => {}
+                Arrived::Gap => {
+                    let (stream, next) = follower.position();
+                    self.ask_owner(&owner, stream, next, cx);
+                }
+                Arrived::Foreign => self.ask_owner(&owner, None, 0, cx),
+            },
+            State::Idle if !self.listens => {}
+            State::Electing { .. } | State::Waiting { .. } | State::Idle => self.ask_owner(&owner, None, 0, cx),
+            _ => {}
+        }
+    }
+
+    /// Asks the tab whose frames say nothing without what came before them.
+    fn ask_owner(&mut self, owner: &str, stream: Option<String>, next: u64, cx: &mut Context) {
+        if self.election.may_ask(owner, cx.now) {
+            self.post_ask(stream, next, cx);
+        }
+    }
+
+    fn take_frames(&mut self, frames: &[Frame], cx: &mut Context) {
+        let mut heard = self.ledger.give_broadcast(frames, cx.records.get(&self.id));
+        self.share(&mut heard, cx);
+        self.follow_frames(heard, cx);
+    }
+
+    fn follow_frames(&mut self, heard: Heard, cx: &mut Context) {
+        if let Some(task) = &heard.task {
+            self.ledger.name_task(task);
+        }
+        match heard.verdict {
+            Verdict::TaskEnded(end) => self.end_followed(self.outcome_of(end), cx),
+            Verdict::Broken => {
+                if let State::Following(follower) = &mut self.state {
+                    follower.forget();
+                }
+                self.post_ask(None, 0, cx);
+            }
+            _ => self.announce(cx),
+        }
+    }
+
+    fn handle_end(&mut self, stream: &str, end: EndRecord, cx: &mut Context) {
+        if !matches!(&self.state, State::Following(follower) if follower.follows(stream)) {
+            return;
+        }
+        let (kind, error) = end.read();
+        let outcome = Outcome { error, ..bare_outcome(kind, self.task_name()) };
+        self.end_followed(outcome, cx);
+    }
+
+    /// The stream of another tab is over. It is the end of a message of this page only where it answers that message.
+    fn end_followed(&mut self, outcome: Outcome, cx: &mut Context) {
+        let sending = self.goal.sending.as_ref();
+        if sending.is_some_and(|sending| !sending.turn.is_same(self.ledger.turn())) {
+            self.goal.followed = Some(outcome);
+            self.announce(cx);
+            return self.ask(Ask::Look(Look::Sent), cx);
+        }
+        self.conclude(outcome, Record::Keep, cx);
+    }
+
+    fn handle_stop_elsewhere(&mut self, task: Option<&str>, cx: &mut Context) {
+        let is_this = task.is_none_or(|task| self.task().is_none() || self.is_of(task));
+        if is_this && self.is_live() && !self.is_draining() {
+            self.stopped_elsewhere(cx);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Takes the events of one read for a reader: what is news becomes rows, what was received before is dropped.
+
+use super::align::Step;
+use super::operation;
+use super::{End, HEARTBEATS, Heard, IdsSeen, Reader, Recording, Told, Verdict};
+use crate::stream::bytes::decimal;
+use crate::stream::bytes::short::{Mark, Start};
+use crate::stream::chunk::{self, Chunk, Patterns, Repeat, Signal};
+use crate::stream::cursor::EventId;
+use crate::stream::error::{Recovery, StreamError};
+use crate::stream::metrics::Metrics;
+use crate::stream::sse::parser::{Event, Sink, Taken, text};
+
+/// Takes one read for a reader.
+pub(super) struct Intake<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) metrics: &'a mut Metrics,
+    pub(super) heard: &'a mut Heard,
+}
+
+impl Sink for Intake<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if self.heard.verdict != Verdict::Continue {
+            return;
+        }
+        self.metrics.events += 1;
+        if event.data.trim_ascii() == b"[DONE]" {
+            self.heard.verdict = Verdict::ResponseDone;
+            return;
+        }
+        let id = event.own_id.and_then(|id| EventId::read(id).ok());
+        if id.is_some() {
+            self.heard.ids = IdsSeen::Yes;
+        }
+        match self.reader.admit(id, event.data) {
+            Step::News => self.take_news(id, &text(event.data)),
+            Step::Known => self.metrics.duplicates += 1,
+            Step::Differs => self.heard.verdict = Verdict::Broken,
+        }
+    }
+
+    fn comment(&mut self, text: &[u8]) {
+        let announced = text.trim_ascii().strip_prefix(b"heartbeat ");
+        let ms = announced.and_then(|digits| decimal::read(digits.trim_ascii()));
+        if let Some(ms) = ms {
+            self.heard.heartbeat = Some(ms.clamp(*HEARTBEATS.start(), *HEARTBEATS.end()));
+        }
+    }
+
+    fn retry(&mut self, ms: u64) {
+        self.heard.retry = Some(ms);
+    }
+
+    // By itself: engines compile a loop badly that lies in the middle of a large function.
+    #[inline(never)]
+    fn take_whole<'a>(&mut self, bytes: &'a [u8]) -> Taken<'a> {
+        let mut taken = Taken::default();
+        let mut last = Start::NONE;
+        if self.reader.patterns.is_empty() {
+            return taken;
+        }
+        self.reader.batch.reserve(bytes.len());
+        let mut patterns = std::mem::take(&mut self.reader.patterns);
+        while self.takes_whole() {
+            let rest = bytes.get(taken.length..).unwrap_or_default();
+            let Some(event) = Repeated::read(rest, &mut patterns) else { break };
+            taken.length += event.length;
+            if let Some((_, id)) = &event.id {
+                last = *id;
+            }
+            self.take_repeated(&event);
+        }
+        self.reader.patterns = patterns;
+        taken.id = Some(last.slice()).filter(|id| !id.is_empty());
+        taken
+    }
+}
+
+/// An event like one before it but for its id and the text of its delta: the hot path.
+struct Repeated<'a, 'p> {
+    /// The id, and how it stands there.
+    id: Option<(EventId, Start<'a>)>,
+    /// From its data on.
+    data: &'a [u8],
+    delta: Repeat<'p>,
+    /// Of all of it.
+    length: usize,
+}
+
+impl<'a: 'p, 'p> Repeated<'a, 'p> {
+    fn data(&self) -> &'a [u8] {
+        self.data.get(..self.delta.length).unwrap_or_default()
+    }
+
+    /// Reads `id: <ms>-<seq>`, `data: <delta>` and a blank line, with LF for line ends; the id may be missing. `None`
+    /// says nothing about the bytes.
+    #[inline(always)]
+    fn read(bytes: &'a [u8], patterns: &'p mut Patterns) -> Option<Self> {
+        const ID: Mark = Mark::of(b"id: ");
+        const DATA: Mark = Mark::of(b"data: ");
+        const DATA_LINE: Mark = Mark::of(b"\ndata: ");
+        let (id, data) = match ID.strip(bytes) {
+            Some(line) => {
+                let (id, length) = EventId::scan(line)?;
+                (Some((id, Start { bytes: line, length })), DATA_LINE.strip(line.get(length..)?)?)
+            }
+            None => (None, DATA.strip(bytes)?),
+        };
+        let delta = patterns.read(data)?;
+        let [b'\n', b'\n', rest @ ..] = data.get(delta.length..)? else { return None };
+        Some(Self { id, data, delta, length: bytes.len() - rest.len() })
+    }
+}
+
+impl Intake<'_> {
+    /// Whether whole events may be taken; where facts wait for the first delta of a block, they go by the other way.
+    fn takes_whole(&self) -> bool {
+        matches!(self.heard.verdict, Verdict::Continue) && self.reader.openings.is_empty()
+    }
+
+    /// As [`Sink::event`] for what is known to be a delta.
+    #[inline(always)]
+    fn take_repeated(&mut self, event: &Repeated<'_, '_>) {
+        self.metrics.events += 1;
+        let step = match &event.id {
+            Some((id, _)) => {
+                self.heard.ids = IdsSeen::Yes;
+                self.reader.admit_numbered(*id)
+            }
+            None => self.reader.admit(None, event.data()),
+        };
+        match step {
+            Step::News => self.take_delta(event),
+            Step::Known => self.metrics.duplicates += 1,
+            Step::Differs => self.heard.verdict = Verdict::Broken,
+        }
+    }
+
+    #[inline(always)]
+    fn take_delta(&mut self, event: &Repeated<'_, '_>) {
+        self.heard.news += 1;
+        if !matches!(self.reader.recording, Recording::Off) {
+            self.record(event);
+        }
+        if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
+            self.heard.verdict = Verdict::Broken;
+            return;
+        }
+        if self.reader.opening.is_some() {
+            self.reader.push_opening(None, self.metrics);
+        }
+        let age = self.reader.age();
+        let id = match &event.id {
+            Some((_, id)) => *id,
+            None => Start::NONE,
+        };
+        self.reader.batch.push_repeat(&event.delta, id, age);
+        self.reader.rows += 1;
+        self.metrics.chunks += 1;
+    }
+
+    #[inline(never)]
+    fn record(&mut self, event: &Repeated<'_, '_>) {
+        let id = event.id.as_ref().map(|(id, _)| *id);
+        let pattern = Some(event.delta.pattern);
+        let goes_on = self.reader.recording == Recording::Runs && self.heard.run == pattern;
+        match self.heard.frames.last_mut() {
+            Some((last, data)) if goes_on && last.is_some() == id.is_some() => {
+                *last = id;
+                event.delta.lengthen(data);
+            }
+            _ => self.heard.frames.push((id, text(event.data()).into_owned())),
+        }
+        self.heard.run = pattern;
+    }
+
+    fn take_news(&mut self, id: Option<EventId>, data: &str) {
+        self.heard.news += 1;
+        if self.reader.recording != Recording::Off {
+            self.heard.frames.push((id, data.to_owned()));
+            self.heard.run = None;
+        }
+        let chunk = match chunk::decode(data) {
+            Ok(chunk) => chunk,
+            Err(malformed) => {
+                self.metrics.malformed += 1;
+                return self.reader.batch.push_malformed(data, malformed);
+            }
+        };
+        let signal = chunk.signal();
+        if self.reader.is_hole(&signal) {
+            self.heard.verdict = Verdict::Broken;
+            return;
+        }
+        self.reader.push_opening(Some(&signal), self.metrics);
+        self.note(signal);
+        if let Some((call, output)) = operation::output(&chunk) {
+            operation::take(&mut self.reader.operation, &call, output);
+        }
+        if let Chunk::Delta(delta) = &chunk {
+            self.reader.patterns.learn(delta, data);
+        }
+        let age = self.reader.age();
+        let carried = self.reader.openings.carry(&chunk, data);
+        let chunk = carried.as_deref().and_then(|data| chunk::decode(data).ok()).unwrap_or(chunk);
+        let made = self.reader.batch.push(&chunk, id, age);
+        self.reader.count_row(made, self.metrics);
+    }
+
+    fn note(&mut self, signal: Signal<'_>) {
+        match signal {
+            Signal::Start { task: Some(task), .. } if !task.is_empty() => self.heard.task = Some(task.into_owned()),
+            Signal::Finish { reason } => self.end(End::Finish { reason: reason.map(Into::into) }),
+            Signal::Abort { .. } => self.end(End::Abort),
+            Signal::Error { code, message, details } => self.end(End::Error(StreamError {
+                code: code.map_or_else(|| "TASK_FAILED".to_owned(), Into::into),
+                message: message.map_or_else(|| "The task failed.".to_owned(), Into::into),
+                status: None,
+                recovery: Recovery::Permanent,
+                details: details.map(str::to_owned),
+            })),
+            Signal::Unknown => self.metrics.unknown += 1,
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.reader.has_ended = true;
+        self.heard.verdict = Verdict::TaskEnded(end);
+    }
+}

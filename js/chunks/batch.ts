@@ -6,7 +6,7 @@
  * that needs no objects uses `readRows`, which creates none for deltas.
  */
 
-import { Defect, DeltaFlag, DeltaSort, RowBits, RowKind, ToolFlag } from "../loader/constants.js";
+import { Defect, DeltaFlag, DeltaSort, RowBits, RowKind, ToolFlag } from "../loader/generated.js";
 import type { MalformedFrame, StreamChunk } from "../types/index.js";
 
 /** Rows in the order of the stream, in the layout of the module. */

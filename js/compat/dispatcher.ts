@@ -5,7 +5,7 @@
  */
 
 import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
-import { CallFlag, ChunkFlag, Handler, Kind } from "../loader/constants.js";
+import { CallFlag, ChunkFlag, Handler, Kind } from "../loader/generated.js";
 import { RejoinError } from "../types/errors.js";
 import { memoise } from "./memo.js";
 import { report } from "../types/report.js";

@@ -4,7 +4,7 @@
  */
 
 import { mergeLists } from "../../pkg/rejoin.js";
-import { Answer, Role } from "../loader/constants.js";
+import { Answer, Role } from "../loader/generated.js";
 import type { MergeOptions, Message } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
 

@@ -4,7 +4,7 @@
  * keep their identity.
  */
 
-import { Form } from "../loader/constants.js";
+import { Form } from "../loader/generated.js";
 import { dataStart, formOfError, formOfStart, formOfType } from "../../pkg/rejoin.js";
 import { memoise } from "./memo.js";
 import type { LegacyStreamChunk, StreamChunk } from "../types/index.js";

@@ -4,7 +4,7 @@
  */
 
 import { EventStream } from "../../pkg/rejoin.js";
-import { ParserRow } from "../loader/constants.js";
+import { ParserRow } from "../loader/generated.js";
 import { RejoinError } from "../types/errors.js";
 import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";

@@ -9,7 +9,7 @@
 import { ToolCall, present } from "./tool-part.js";
 import { isInterim } from "./tool-result.js";
 import { readRows } from "../chunks/batch.js";
-import { DeltaSort } from "../loader/constants.js";
+import { DeltaSort } from "../loader/generated.js";
 import type { Batch, Rows } from "../chunks/batch.js";
 import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "../types/index.js";
 

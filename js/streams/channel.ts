@@ -6,7 +6,7 @@ import { History } from "./history.js";
 import { guard } from "../types/report.js";
 import { Transcript } from "../message/transcript.js";
 import type { Batch } from "../chunks/batch.js";
-import type { StateRecord } from "../../pkg/rejoin.js";
+import type { StateRecord } from "../loader/generated.js";
 import type { RejoinError } from "../types/errors.js";
 import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "../types/index.js";
 

@@ -5,7 +5,8 @@
  * `CallQueue` and `Delivery` only, outside every call into WebAssembly, so they may call any method.
  */
 
-import { Author, Engine } from "../../pkg/rejoin.js";
+import { Engine } from "../../pkg/rejoin.js";
+import { Author } from "../loader/generated.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
@@ -17,7 +18,7 @@ import { CallQueue } from "./queue.js";
 import { guard } from "../types/report.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
-import type { ErrorRecord, Notice, OutcomeRecord, StateRecord } from "../../pkg/rejoin.js";
+import type { ErrorRecord, Notice, OutcomeRecord, StateRecord } from "../loader/generated.js";
 import type { Batch } from "../chunks/batch.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {

@@ -1,6 +1,6 @@
 /** When chunks are handed out: once per animation frame, or as they come. */
 
-import { Urgency } from "../loader/constants.js";
+import { Urgency } from "../loader/generated.js";
 import { nextTask } from "./task.js";
 
 /** While no frame is drawn (hidden, covered, scrolled away) chunks still arrive this often, in ms. */

@@ -56,6 +56,7 @@ pub enum Notice {
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
+//#region records
 /** What `RejoinError` is made of. */
 export interface ErrorRecord {
   code: string;
@@ -105,11 +106,12 @@ export type Notice =
 /** What a client calls. */
 export interface Face {
   notify(notices: Notice[]): void;
-  deliver(session: string, urgency: number): void;
+  deliver(session: string, urgency: Urgency): void;
   pump(attempt: number, body: ReadableStream<Uint8Array>): Promise<void>;
   collect(body: ReadableStream<Uint8Array>, most: number): Promise<string>;
   call(run: (...given: any[]) => unknown, ...given: unknown[]): Promise<unknown>;
 }
+//#endregion
 "#;
 
 /// The members of all notices: a flat struct costs a fifth of the code of an enum with data.

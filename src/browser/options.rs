@@ -17,10 +17,12 @@ const DAY: f64 = 86_400_000.0;
 #[derive(Debug)]
 pub struct Options {
     settings: Settings,
-    /// The app's object, which also has functions and objects that no settings are.
+    retry: Settings,
+    /// The app's object, which also has functions and objects.
     given: JsValue,
 }
 
+/// The members of `options` and of `options.retry`: one struct reads both, because a second one costs 2 kB.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
@@ -30,14 +32,8 @@ struct Settings {
     user_key: Option<String>,
     task_ttl_ms: Option<f64>,
     stall_timeout_ms: Option<f64>,
-    retry: Option<Retry>,
     seed: Option<f64>,
     cross_tab: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Retry {
     initial_delay_ms: Option<f64>,
     max_delay_ms: Option<f64>,
     max_retries: Option<f64>,
@@ -51,14 +47,13 @@ impl Options {
     /// # Errors
     /// A setting is of another type than API.md says.
     pub fn read(given: JsValue) -> Result<Self, serde_wasm_bindgen::Error> {
-        Ok(Self { settings: serde_wasm_bindgen::from_value(given.clone())?, given })
+        let retry = object(&given, "retry").map(serde_wasm_bindgen::from_value).transpose()?.unwrap_or_default();
+        Ok(Self { settings: serde_wasm_bindgen::from_value(given.clone())?, retry, given })
     }
 
     /// The settings of the core.
     pub fn config(&self) -> Config {
-        let settings = &self.settings;
-        let none = Retry::default();
-        let retry = settings.retry.as_ref().unwrap_or(&none);
+        let (settings, retry) = (&self.settings, &self.retry);
         let defaults = Config::default();
         Config {
             storage_key: settings.storage_key.clone().unwrap_or(defaults.storage_key),

@@ -15,11 +15,12 @@ use crate::support::{Chunk, PATIENCE, Stream, TestServer, kinds, stored_text, te
 
 const FAULTS: [Fault; 6] =
     [Fault::NotExecuted, Fault::AnswerLost, Fault::Late, Fault::LOADING, Fault::READONLY, Fault::OUT_OF_MEMORY];
-const FLAGS: [&str; 4] = ["--lease-ms", "1000", "--internal-api-key", "k"];
+const LEASE: [&str; 2] = ["--lease-ms", "1000"];
+const KEY: [&str; 2] = ["--internal-api-key", "k"];
 /// Runs beside one another.
 const AT_ONCE: usize = 6;
 /// More commands than any step sends.
-const MOST: usize = 40;
+const MOST: usize = 60;
 
 /// A server behind a proxy, and a session.
 struct Run {
@@ -31,7 +32,7 @@ struct Run {
 impl Run {
     async fn start(redis: &Redis) -> Self {
         let proxy = Proxy::start(redis.port()).await;
-        let server = TestServer::over(&proxy.url(), &FLAGS).await;
+        let server = TestServer::over(&proxy.url(), &[LEASE, KEY].concat()).await;
         let session = server.session().await;
         Self { server, proxy, session }
     }
@@ -147,8 +148,9 @@ async fn an_operation_is_completed_once_whichever_command_fails() {
         let kinds = kinds(&chunks);
         assert_eq!(kinds.iter().filter(|kind| **kind == "tool-output-available").count(), 2, "command {k}, {fault:?}");
         assert_eq!(kinds.iter().filter(|kind| **kind == "text-delta").count(), 2, "command {k}, {fault:?}");
+        let has_failed = run.proxy.has_failed();
         run.check(&chunks, "completed").await;
-        run.proxy.has_failed()
+        has_failed
     })
     .await;
 }
@@ -178,7 +180,7 @@ async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
     let redis = &Redis::start().await;
     with_every_fault(|k, fault| async move {
         let run = Run::start(redis).await;
-        let dying = Process::start(&redis.url(), &FLAGS);
+        let dying = Process::start(&redis.url(), &LEASE);
         let body = json!({"message": "/tokens 4 /silence 60000", "message_id": "m"});
         let mut stream = dying.server.send_with(&run.session, body).await;
         let task = stream.task();

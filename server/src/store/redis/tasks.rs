@@ -39,6 +39,25 @@ impl Redis {
         self.leases.run(self.scripts.unlist.key(list).arg(id).arg(look_again)).await
     }
 
+    /// What `lua/resume.lua` returns; `None` where a look found that the task may be taken.
+    async fn try_to_resume(&self, id: &str, operation: &str, holder: &str, mode: &str) -> Result<Option<Resume>> {
+        let mut script = self.scripts.resume.prepare_invoke();
+        script.key(self.keys.task(id).meta).arg(self.lease_ms()).arg(operation).arg(holder).arg(mode);
+        let mut reply = self.step(&script).await?;
+        Ok(Some(match reply.word.as_str() {
+            "free" => return Ok(None),
+            "claimed" => {
+                let claim = Claim { task: id.into(), epoch: reply.take()?, position: reply.take()? };
+                Resume::Claimed(claim, task_of(id, &reply.record()?)?)
+            }
+            "settled" => Resume::Settled,
+            "busy" => Resume::Busy,
+            "early" => Resume::Early,
+            "gone" => Resume::Unknown,
+            _ => return Err(strange("an answer")),
+        }))
+    }
+
     /// What `lua/begin.lua` and `lua/withdraw.lua` return.
     fn begun(begin: &Begin, mut reply: Reply) -> Result<Begun> {
         let id = begin.task.id.as_str();
@@ -170,21 +189,15 @@ impl Tasks for Redis {
     }
 
     async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume> {
-        self.list_lease(id).await?;
-        let mut script = self.scripts.resume.prepare_invoke();
-        script.key(self.keys.task(id).meta).arg(self.lease_ms()).arg(operation).arg(holder);
-        let mut reply = self.step(&script).await?;
-        Ok(match reply.word.as_str() {
-            "claimed" => {
-                let claim = Claim { task: id.into(), epoch: reply.take()?, position: reply.take()? };
-                Resume::Claimed(claim, task_of(id, &reply.record()?)?)
+        // Looked at first: who lists the lease of a task that another has would keep the reaper from looking at it.
+        match self.try_to_resume(id, operation, holder, "look").await? {
+            Some(outcome) => Ok(outcome),
+            None => {
+                self.list_lease(id).await?;
+                let outcome = self.try_to_resume(id, operation, holder, "take").await?;
+                outcome.ok_or_else(|| strange("an answer"))
             }
-            "settled" => Resume::Settled,
-            "busy" => Resume::Busy,
-            "early" => Resume::Early,
-            "gone" => Resume::Unknown,
-            _ => return Err(strange("an answer")),
-        })
+        }
     }
 
     async fn wait_again(&self, claim: &Claim) -> Result<bool> {

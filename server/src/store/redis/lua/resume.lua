@@ -2,13 +2,14 @@
   Takes up a task that waits for an operation.
 
   Keys: meta
-  Arguments: lease (ms), operation, holder (names this attempt, so that a repeat gets its claim again)
-  Returns {'claimed', epoch, position, fields and values of the record}; {'settled'} where the task has ended or has
+  Arguments: lease (ms), operation, holder (names this attempt, so that a repeat gets its claim again), 'look' or 'take'
+  Returns {'claimed', epoch, position, fields and values of the record}; {'free'} where only a look was asked for and it
+  would have been claimed; {'settled'} where the task has ended or has
   gone on from that operation; {'busy'} where another process is at it; {'early'} where the task runs and does not wait
   for that operation yet; {'gone'} without a record.
 ]]
 local meta = KEYS[1]
-local lease, operation, holder = unpack(ARGV)
+local lease, operation, holder, mode = unpack(ARGV)
 
 local task = redis.call('HMGET', meta, 'status', 'operation', 'stage', 'lease', 'position', 'operations', 'waited_at',
     'holder', 'epoch')
@@ -29,6 +30,7 @@ end
 -- A resumption that has written something is not begun anew: reap.lua ends it.
 local has_lapsed = tonumber(lease_end or 0) <= now() and position == waited_at
 if stage ~= 'waiting' and not has_lapsed then return {'busy'} end
+if mode == 'look' then return {'free'} end
 epoch = redis.call('HINCRBY', meta, 'epoch', 1)
 redis.call('HSET', meta, 'stage', 'resuming', 'lease', now() + lease, 'holder', holder)
 return {'claimed', epoch, tonumber(position), record()}

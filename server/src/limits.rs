@@ -40,8 +40,8 @@ impl Subject {
 /// See the module.
 pub struct Limits {
     rate: Option<DefaultKeyedRateLimiter<Subject>>,
-    tasks: Places,
-    streams: Places,
+    tasks: Slots,
+    streams: Slots,
 }
 
 impl Limits {
@@ -53,24 +53,24 @@ impl Limits {
         };
         Self {
             rate: rate.map(|rate| RateLimiter::keyed(quota(rate))),
-            tasks: Places::new(config.user_tasks),
-            streams: Places::new(config.user_streams),
+            tasks: Slots::new(config.user_tasks),
+            streams: Slots::new(config.user_streams),
         }
     }
 
     /// Room for one more open stream. Nobody in particular is not limited.
-    pub fn stream(&self, subject: Option<&Subject>) -> Result<Place, ApiError> {
+    pub fn stream(&self, subject: Option<&Subject>) -> Result<Slot, ApiError> {
         self.streams.take(subject).ok_or(ApiError::RateLimited("You have as many streams open as you may."))
     }
 
     /// Room for one more running task, which counts against the rate too.
-    pub fn task(&self, subject: Option<&Subject>) -> Result<Place, ApiError> {
-        let place = self.tasks.take(subject);
-        let place = place.ok_or(ApiError::RateLimited("You have as many tasks running as you may."))?;
+    pub fn task(&self, subject: Option<&Subject>) -> Result<Slot, ApiError> {
+        let slot = self.tasks.take(subject);
+        let slot = slot.ok_or(ApiError::RateLimited("You have as many tasks running as you may."))?;
         if let (Some(rate), Some(subject)) = (&self.rate, subject) {
             rate.check_key(subject).map_err(|until| ApiError::TooFast(until.wait_time_from(rate.clock().now())))?;
         }
-        Ok(place)
+        Ok(slot)
     }
 
     /// Forgets those who have not begun a task for a while, for ever.
@@ -84,37 +84,37 @@ impl Limits {
     }
 }
 
-/// How many places each subject has. Who has none is not in it.
+/// How many slots each subject has. Who has none is not in it.
 type Taken = Arc<Mutex<HashMap<Subject, usize>>>;
 
 /// Counts what each subject has.
-struct Places {
+struct Slots {
     /// 0 is no limit.
     most: usize,
     taken: Taken,
 }
 
-/// One of a subject's places. Dropped, it is free again.
-pub struct Place(Option<(Subject, Taken)>);
+/// One of a subject's slots. Dropped, it is free again.
+pub struct Slot(Option<(Subject, Taken)>);
 
-impl Places {
+impl Slots {
     fn new(most: usize) -> Self {
         Self { most, taken: Arc::default() }
     }
 
-    fn take(&self, subject: Option<&Subject>) -> Option<Place> {
-        let Some(subject) = subject.filter(|_| self.most > 0) else { return Some(Place(None)) };
+    fn take(&self, subject: Option<&Subject>) -> Option<Slot> {
+        let Some(subject) = subject.filter(|_| self.most > 0) else { return Some(Slot(None)) };
         let mut taken = self.taken.lock();
         let count = taken.entry(subject.clone()).or_default();
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(Place(Some((subject.clone(), self.taken.clone()))))
+        Some(Slot(Some((subject.clone(), self.taken.clone()))))
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let Some((subject, taken)) = self.0.take() else { return };
         let mut taken = taken.lock();
@@ -141,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_free_again_when_it_is_dropped() {
+    fn a_slot_is_free_again_when_it_is_dropped() {
         let limits = limits(&["--user-streams", "2"]);
         let (first, _second) = (limits.stream(Some(&ada())), limits.stream(Some(&ada())));
         assert!(limits.stream(Some(&ada())).is_err());
-        assert!(limits.stream(Some(&Subject::User("bob".into()))).is_ok(), "another user has places of its own");
+        assert!(limits.stream(Some(&Subject::User("bob".into()))).is_ok(), "another user has slots of its own");
         drop(first);
         assert!(limits.stream(Some(&ada())).is_ok());
     }
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn nought_is_no_limit_and_nobody_in_particular_has_none() {
         let free = limits(&["--user-rate", "0", "--user-tasks", "0", "--user-streams", "0"]);
-        let places: Vec<_> = (0..200).map(|_| (free.task(Some(&ada())), free.stream(Some(&ada())))).collect();
-        assert!(places.iter().all(|(task, stream)| task.is_ok() && stream.is_ok()));
+        let slots: Vec<_> = (0..200).map(|_| (free.task(Some(&ada())), free.stream(Some(&ada())))).collect();
+        assert!(slots.iter().all(|(task, stream)| task.is_ok() && stream.is_ok()));
         let strict = limits(&["--user-tasks", "1"]);
         assert!((0..50).all(|_| strict.task(None).is_ok()));
     }

@@ -22,7 +22,7 @@ use crate::registry::{Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
 /// How long connections get to end once their streams are let go and no task runs any more.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
 #[derive(Debug, Error)]
@@ -135,7 +135,7 @@ async fn drain(app: &App, phase: &Phase, serving: JoinHandle<()>) {
     }
     app.registry.drain(app.config.drain()).await;
     phase.released.send_replace(true);
-    if tokio::time::timeout(LAST_WORDS, serving).await.is_err() {
+    if tokio::time::timeout(CLOSING, serving).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::limits::Place;
+use crate::limits::Slot;
 use crate::metrics::{Metrics, Raised};
 use crate::registry::{Batch, Reader};
 
@@ -31,7 +31,7 @@ pub struct Outlet {
     /// Counts among the open streams while it lives.
     pub _permit: OwnedSemaphorePermit,
     /// The same, among those of its reader.
-    pub _place: Place,
+    pub _slot: Slot,
     /// Turns true when streams are to be let go.
     pub released: watch::Receiver<bool>,
 }

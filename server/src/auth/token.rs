@@ -18,7 +18,7 @@ const LONGEST_USER: usize = 256;
 /// Why a token names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is malformed, forged, expired, or meant for someone else.
+    /// It is malformed, forged, expired, or for someone else.
     Invalid,
     /// The published keys could not be fetched, so nothing can be said about it.
     NoKeys,

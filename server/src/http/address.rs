@@ -15,8 +15,8 @@ pub struct Peer(pub SocketAddr);
 pub struct Proxies(pub Vec<IpNet>);
 
 impl Proxies {
-    /// The client's address: the rightmost that no trusted proxy has. What stands further left, anyone may have
-    /// written. An entry that is no address ends the search: a proxy put it there, and the address behind it is unknown.
+    /// The client's address: the rightmost that no trusted proxy has. Anyone may have written what is
+    /// further left. An entry that is no address ends the search: a proxy put it there, and the address behind it is unknown.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lists = headers.get_all(FORWARDED_FOR).iter().rev();

@@ -98,7 +98,7 @@ impl App {
         let permit = self.streams.clone().try_acquire_owned();
         Ok(Outlet {
             _permit: permit.map_err(|_| ApiError::RateLimited("This server has as many streams open as it may."))?,
-            _place: self.limits.stream(subject)?,
+            _slot: self.limits.stream(subject)?,
             heartbeat: Duration::from_millis(self.config.heartbeat_ms),
             metrics: self.metrics.clone(),
             released: self.released.clone(),

@@ -80,7 +80,7 @@ impl Origins {
         Err(ApiError::OriginRefused("Pages of that origin may not do this: see --allow-origin."))
     }
 
-    /// A name that can be meant for this machine. An address is no name, and cannot be made to point elsewhere.
+    /// A name that this machine may have. An address is no name, and cannot be made to point elsewhere.
     fn is_known(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_address = host.parse::<IpAddr>().is_ok() || ipv6(&host).is_some();

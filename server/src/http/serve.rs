@@ -118,7 +118,7 @@ async fn connection(
     }
 }
 
-/// Tells a client whose head did not come. One that has not begun a head is not waiting for an answer.
+/// Answers a client whose head did not come. One that has not begun a head is not waiting for an answer.
 async fn say_late(socket: Socket, has_begun: bool) {
     let mut socket = socket.into_inner();
     if has_begun && socket.write_all(HEAD_TIMEOUT.as_bytes()).await.is_ok() {

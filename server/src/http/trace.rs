@@ -9,7 +9,7 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 use uuid::Uuid;
 
-/// Tells requests apart. One that comes with a number keeps it, so that a proxy's log and ours can be read together.
+/// Identifies a request. One that comes with a number keeps it, so that a proxy's log and ours can be read together.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest number that is kept.
 const LONGEST: usize = 64;

@@ -26,7 +26,7 @@ use crate::agent::{Agent, Completed, Turn};
 use crate::chunk::{self, Chunk};
 use crate::clock;
 use crate::error::ApiError;
-use crate::limits::Place;
+use crate::limits::Slot;
 use crate::store::{
     self, Begin, Begun, Claim, Lookup, Message, Portion, Role, Session, SharedStore, Slice, Stage, Status, StoreError,
     Task,
@@ -129,12 +129,12 @@ impl Registry {
     }
 
     /// Begins the task that answers a message, and returns its id. A repeat returns the id of the task that answers the
-    /// message already. `admit` is asked for a place, which is held while the task is written, when one is to begin.
+    /// message already. `admit` is asked for a slot, which is held while the task is written, when one is to begin.
     pub async fn send(
         self: &Arc<Self>,
         session: &Session,
         sent: Sent,
-        admit: impl FnOnce() -> Result<Place, ApiError>,
+        admit: impl FnOnce() -> Result<Slot, ApiError>,
     ) -> Result<String, ApiError> {
         if self.is_draining() {
             return Err(ApiError::Draining);
@@ -145,17 +145,17 @@ impl Registry {
         if self.running.lock().writers.len() >= self.terms.max_tasks {
             return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
         }
-        let place = admit()?;
+        let slot = admit()?;
         let begin = begin_of(session, &sent);
         match self.store().begin(&begin).await {
-            Ok(Begun::Claimed(claim, ids)) => Ok(self.start(begin, claim, ids, sent, place)),
+            Ok(Begun::Claimed(claim, ids)) => Ok(self.start(begin, claim, ids, sent, slot)),
             Ok(Begun::Repeated(task)) => self.repeat(task).await,
             Ok(Begun::Busy(running)) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
             Ok(Begun::NoSession) => Err(ApiError::SessionNotFound),
             Ok(Begun::Withdrawn) => Err(ApiError::StoreUnavailable),
             Err(error) => {
                 if matches!(error, StoreError::Transient(_)) {
-                    self.settle(begin, sent, place);
+                    self.settle(begin, sent, slot);
                 }
                 Err(error.into())
             }
@@ -164,13 +164,13 @@ impl Registry {
 
     /// Whether a task began is unknown where the store did not answer. It is settled before long: either the task gets
     /// its writer, or it never begins, and a repeat of the message begins another.
-    fn settle(self: &Arc<Self>, begin: Begin, sent: Sent, place: Place) {
+    fn settle(self: &Arc<Self>, begin: Begin, sent: Sent, slot: Slot) {
         let registry = self.clone();
         tokio::spawn(async move {
             loop {
                 match registry.store().withdraw(&begin).await {
                     Ok(Begun::Claimed(claim, ids)) => {
-                        registry.start(begin, claim, ids, sent, place);
+                        registry.start(begin, claim, ids, sent, slot);
                         return;
                     }
                     Err(StoreError::Transient(_)) => tokio::time::sleep(RETRY.mul_f64(writer::jitter())).await,
@@ -202,13 +202,13 @@ impl Registry {
         }
     }
 
-    fn start(self: &Arc<Self>, begin: Begin, claim: Claim, ids: Vec<EventId>, sent: Sent, place: Place) -> String {
+    fn start(self: &Arc<Self>, begin: Begin, claim: Claim, ids: Vec<EventId>, sent: Sent, slot: Slot) -> String {
         let task = begin.task.clone();
         tracing::info!(task = task.log_id(), "a task begins");
         let mut writer = Writer::fresh(self.terms.writer.clone(), begin, claim, ids);
         let (id, registry) = (task.id.clone(), self.clone());
         self.run(id.clone(), async move |obey| {
-            let _place = place;
+            let _slot = slot;
             let mut history = writer.history().await?;
             history.truncate(history.iter().position(|message| message.id == task.answers).unwrap_or(history.len()));
             let turn = Turn { task, message: sent.message, context: sent.context, history, completed: None };

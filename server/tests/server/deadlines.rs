@@ -1,4 +1,4 @@
-//! A client that does not go on loses its connection and its place (SERVER.md, `--head-timeout-ms` and its like).
+//! A client that does not go on loses its connection and its slot (SERVER.md, `--head-timeout-ms` and its like).
 
 use std::time::{Duration, Instant};
 
@@ -63,8 +63,8 @@ async fn a_body_that_does_not_come_is_a_408_and_stores_nothing() {
     assert_eq!(server.show(&format!("/sessions/{session}")).await["messages"], json!([]));
 }
 
-/// Opens a stream, reads nothing of it, and waits until somebody else has its place.
-async fn loses_its_place(message: &str) {
+/// Opens a stream, reads nothing of it, and waits until somebody else has its slot.
+async fn loses_its_slot(message: &str) {
     let server = TestServer::start(&["--max-streams", "1", "--write-timeout-ms", "300", "--heartbeat-ms", "50"]).await;
     let session = server.session().await;
     let mut idle = connect_narrow(&server).await;
@@ -84,15 +84,15 @@ async fn loses_its_place(message: &str) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, freed).await.expect("the place is never free");
+    tokio::time::timeout(PATIENCE, freed).await.expect("the slot is never free");
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_nothing_of_a_long_answer_loses_its_place() {
-    loses_its_place("/tokens 20000 /rate 0 /silence 60000").await;
+async fn a_reader_that_takes_nothing_of_a_long_answer_loses_its_slot() {
+    loses_its_slot("/tokens 20000 /rate 0 /silence 60000").await;
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_nothing_of_a_short_answer_loses_its_place_too() {
-    loses_its_place("/tokens 100 /rate 0 /silence 60000").await;
+async fn a_reader_that_takes_nothing_of_a_short_answer_loses_its_slot_too() {
+    loses_its_slot("/tokens 100 /rate 0 /silence 60000").await;
 }

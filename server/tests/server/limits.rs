@@ -54,7 +54,7 @@ async fn a_user_has_so_many_tasks_running_and_another_user_as_many() {
     served(say(&server, &other, &json!({"message": "/tokens 1 /rate 0"})).bearer_auth(token("bob"))).await;
     let cancel = server.post(&format!("/tasks/{}/cancel", running.task())).bearer_auth(token("ada"));
     json_of(cancel, StatusCode::OK).await;
-    // The place is free when the writer has put down its pen.
+    // The slot is free when the writer has ended.
     while second_task().bearer_auth(token("ada")).send().await.unwrap().status() != StatusCode::OK {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -3,8 +3,8 @@
 //! Nothing here fails towards its caller. A storage may throw on each of its methods, at first or later: what it does
 //! not take, or cannot give back, is kept in memory for as long as the page lives.
 
-use std::cell::RefCell;
 use litemap::LiteMap;
+use std::cell::RefCell;
 
 use gloo_storage::{LocalStorage, Storage as _};
 use wasm_bindgen::prelude::*;

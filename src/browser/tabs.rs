@@ -1,7 +1,7 @@
 //! Web Locks and the channel between the tabs of one browser. A page that lacks one of them keeps to itself.
 
-use std::cell::{Cell, RefCell};
 use litemap::LiteMap;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect};

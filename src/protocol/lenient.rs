@@ -75,7 +75,8 @@ mod tests {
             assert_eq!(serde_json::from_value::<List<Text>>(value(other)).unwrap().0, [], "{other}");
         }
         for other in OTHERS.into_iter().filter(|other| !other.starts_with('{')).chain(["\"text\""]) {
-            let record: Record<std::collections::BTreeMap<String, Text>> = serde_json::from_value(value(other)).unwrap();
+            let record: Record<std::collections::BTreeMap<String, Text>> =
+                serde_json::from_value(value(other)).unwrap();
             assert!(record.0.is_empty(), "{other}");
         }
     }

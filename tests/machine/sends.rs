@@ -115,7 +115,9 @@ fn where_nothing_tells_two_equal_texts_apart_a_message_is_neither_sent_again_nor
         assert!(harness.is_look() && harness.is_pending(call));
         harness.answer(200, &session(older));
     }
-    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Failed, "MESSAGE_LOST"));
+    assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Failed, "MESSAGE_UNCLEAR"));
+    let error = harness.outcome(call).unwrap().error.clone().unwrap();
+    assert_eq!(error.recovery, Recovery::Permanent, "to send it again might send it twice");
     assert!(harness.text.is_empty());
 }
 

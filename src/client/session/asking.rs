@@ -95,6 +95,8 @@ impl Session {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
         let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
+            // To send it again might send it twice.
+            Next::Exhausted if cause.code == "MESSAGE_UNCLEAR" => self.fail(cause, cx),
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
             Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },
         }

@@ -107,7 +107,9 @@ impl Session {
             Place::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
             Place::Unclear => {
                 self.ledger.roll().forget();
-                self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx);
+                let message = "The session has a message of this text, and nothing says whether it is this one.";
+                let unclear = local_error("MESSAGE_UNCLEAR", message, Recovery::Permanent);
+                self.try_again(Ask::Look(Look::Sent), unclear, 0, cx);
             }
         }
     }

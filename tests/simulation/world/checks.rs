@@ -149,6 +149,8 @@ impl World {
         let known = outcome.task.as_deref().and_then(|id| server.find(id)).map(|at| &server.tasks[at]);
         let sent = if let Promise::Start(message_id) = promise { server.task_of(message_id) } else { None };
         match error.code.as_str() {
+            // It cannot be known, and the client says so.
+            "MESSAGE_UNCLEAR" => Ok(()),
             "UNAUTHORIZED" | "TASK_RUNNING" => Ok(()),
             "INTERRUPTED" | "TASK_FAILED" if server.tasks.iter().any(|task| task.failed) => Ok(()),
             "MESSAGE_LOST"

@@ -1,9 +1,14 @@
 //! The flags and the environment (SERVER.md).
 
+mod agent;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use clap::{Parser, ValueEnum};
+
+pub use agent::{AgentBody, AgentHttp};
 
 /// The reference backend of rejoin: chat tasks that outlive their readers.
 #[derive(Clone, Debug, Parser)]
@@ -25,17 +30,20 @@ pub struct Config {
     #[arg(long)]
     pub www: Option<PathBuf>,
     /// Who answers
-    #[arg(long, value_enum, default_value = "demo")]
+    #[arg(long, env = "REJOIN_AGENT", value_enum, default_value = "demo")]
     pub agent: AgentKind,
     /// Base URL of an OpenAI-compatible endpoint, e.g. `http://localhost:11434/v1`
-    #[arg(long)]
+    #[arg(long, env = "REJOIN_OPENAI_URL")]
     pub openai_url: Option<String>,
     /// Model to ask for
-    #[arg(long)]
+    #[arg(long, env = "REJOIN_OPENAI_MODEL")]
     pub openai_model: Option<String>,
     /// Key for the endpoint, where it wants one
     #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true, hide = true)]
     pub openai_api_key: Option<String>,
+    /// The flags of `--agent http`
+    #[command(flatten)]
+    pub agent_http: AgentHttp,
     /// Seconds that an ended task is kept after its last use
     #[arg(long, default_value_t = 3600)]
     pub stream_ttl: u64,
@@ -87,6 +95,8 @@ pub enum AgentKind {
     Demo,
     /// Any OpenAI-compatible endpoint.
     Openai,
+    /// An agent of yours, which answers a POST with an event stream.
+    Http,
 }
 
 /// `--log-format`.
@@ -112,6 +122,11 @@ impl Config {
     /// `--lease-ms`.
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    /// The headers of a user's request that the agent gets to see.
+    pub(crate) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
+        self.agent_http.forwarded(headers)
     }
 
     /// `--base-path` with one slash in front and none behind; empty is the root.

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to fail")]
 
+mod agent_http;
 mod auth;
 mod demo;
 mod durability;
 mod errors;
 mod failover;
+mod fake_agent;
 mod faults;
 mod openai;
 mod operations;

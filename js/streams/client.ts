@@ -252,7 +252,7 @@ class Client implements ChatStreams {
 
   #makeEngine(): void {
     if (this.#isClosed || this.#engine) return;
-    const engine = new Engine(this.#options, {
+    const engine: Engine = new Engine(this.#options, {
       notify: (notices) => notices.forEach((notice) => this.#handle(notice)),
       deliver: (session, urgency) => this.#delivery.add(session, urgency),
       pump: (attempt, body) => pump(body, (bytes) => engine.take(attempt, bytes)),

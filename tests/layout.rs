@@ -1,6 +1,8 @@
 //! Holds the direction of dependencies that `ARCHITECTURE.md` and `src/lib.rs` describe: each part of the crate imports
 //! only parts that stand before it, and siblings do not import each other.
 
+#![allow(clippy::expect_used, reason = "a test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -211,8 +211,22 @@ fn a_lost_record_of_a_lost_session_is_expired() {
     harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
-    harness.answer(404, "");
+    harness.answer(404, r#"{"detail":"Session not found"}"#);
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn a_lost_record_behind_a_proxy_that_finds_nothing_is_looked_for_again() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "<h1>Not Found</h1>");
+    harness.pass_until_asked();
+    harness.answer(404, "<h1>Not Found</h1>");
+    harness.pass_until_asked();
+    assert!(harness.is_look() && harness.is_pending(call));
+    harness.answer(200, &running("t1"));
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().1, "2-0");
 }
 
 #[test]

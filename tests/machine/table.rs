@@ -130,7 +130,7 @@ fn a_lost_task_of_a_session_that_is_gone_too_is_expired() {
         let (mut harness, call) = rejoining();
         harness.answer(404, "");
         harness.pass(1_000);
-        harness.answer(status, "");
+        harness.answer(status, NO_SESSION);
         harness.deliver();
         assert_eq!((harness.kind(call), harness.code(call).as_str()), (OutcomeKind::Expired, "TASK_EXPIRED"));
         assert_eq!(harness.outcome(call).unwrap().error.as_ref().unwrap().recovery, Recovery::Permanent);

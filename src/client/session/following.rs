@@ -93,6 +93,9 @@ impl Session {
         turn: Turn,
         cx: &mut Context,
     ) {
+        if turn.message().is_some() {
+            self.handed_over = Some(turn.clone());
+        }
         if !self.may_answer(epoch, cx) {
             return;
         }

@@ -5,7 +5,7 @@ use super::state::{Ask, Fate, Look, Purpose, Record};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::{Place, Start, Turn};
+use crate::client::turn::{Arrival, Place, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
@@ -30,13 +30,14 @@ impl Session {
     }
 
     /// A server may make its sessions with their first message. But only the backend's own JSON says that there is no
-    /// session: a proxy's 404 is no proof that a message never arrived.
+    /// session: a proxy's 404 is no proof that a message never arrived, nor that an answer is gone.
     fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
+        let is_backends = body.is_some_and(|body| body.detail.is_some());
         match look {
             Look::Resume => self.nothing_to_resume(cx),
-            Look::Lost => self.expire(cx),
-            Look::Sent if body.is_some_and(|body| body.detail.is_some()) => self.find_sent(&SessionView::default(), cx),
-            Look::Sent => self.try_again(Ask::Look(Look::Sent), read_error(head, body), 0, cx),
+            Look::Lost if is_backends => self.expire(cx),
+            Look::Sent if is_backends => self.find_sent(&SessionView::default(), cx),
+            Look::Lost | Look::Sent => self.try_again(Ask::Look(look), read_error(head, body), 0, cx),
             Look::Busy => self.fail(read_error(head, body), cx),
         }
     }
@@ -46,7 +47,8 @@ impl Session {
             Some(active) => {
                 self.goal.operation = active.operation_id.unwrap_or_default();
                 self.goal.tool = active.tool_name.unwrap_or_default();
-                self.join(Turn::running(&active.task_id, view), cx);
+                let turn = self.running_turn(&active.task_id, view);
+                self.join(turn, cx);
             }
             None => {
                 if cx.records.get(&self.id).is_some_and(|saved| saved.is_imported) {
@@ -55,6 +57,19 @@ impl Session {
                 self.nothing_to_resume(cx);
             }
         }
+    }
+
+    /// The turn that runs, with the names that a tab handed over which began it.
+    fn running_turn(&mut self, task: &str, view: &SessionView) -> Turn {
+        let mut turn = Turn::running(task, view);
+        let Some(mut handed_over) = self.handed_over.take() else { return turn };
+        if let Place::At(ordinal) = handed_over.locate(view, Arrival::Certain) {
+            handed_over.name_ordinal(ordinal);
+        }
+        if handed_over.is_same(&turn) {
+            turn.learn(&handed_over);
+        }
+        turn
     }
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {

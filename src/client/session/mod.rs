@@ -52,6 +52,8 @@ pub struct Session {
     ledger: Ledger,
     election: Election,
     owner: Owner,
+    /// The turn that a tab handed over which may not give its answer.
+    handed_over: Option<Turn>,
     backoff: Backoff,
     calls: Vec<Call>,
     /// Headers were asked for again after a 401 that nothing good followed.
@@ -83,6 +85,7 @@ impl Session {
             ledger: if cx.has_forgotten { Ledger::of_forgotten() } else { Ledger::default() },
             election: Election::default(),
             owner: Owner::default(),
+            handed_over: None,
             backoff: cx.backoff(),
             calls: Vec::new(),
             unauthorized: false,

@@ -95,7 +95,7 @@ impl Context {
         self.attempts
     }
 
-    /// Gives a request up; nothing more is heard of it.
+    /// Gives a request up; nothing more comes of it.
     pub fn abort(&mut self, attempt: Attempt) {
         self.routes.remove(&attempt);
         self.push(Effect::Abort { attempt });

@@ -213,7 +213,7 @@ pub enum Effect {
         /// What to ask headers for.
         why: Why,
     },
-    /// Give up a request; nothing more is heard of it.
+    /// Give up a request; nothing more comes of it.
     Abort {
         /// Which.
         attempt: Attempt,
@@ -250,7 +250,7 @@ pub enum Effect {
         /// How.
         mode: LockMode,
     },
-    /// Give the lock back, or no longer wait for it. Nothing is heard of it afterwards.
+    /// Give the lock back, or no longer wait for it. Nothing comes of it afterwards.
     Unlock {
         /// Session id.
         session: String,

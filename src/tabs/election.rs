@@ -58,7 +58,7 @@ pub struct Election {
     lock: Lock,
     /// Of this tab's last ownership; 0 before it had one.
     epoch: u64,
-    /// The newest that was heard of.
+    /// The newest that is known.
     newest: u64,
     /// The tab that was asked last, and from when on it is asked again.
     asked: Option<(String, Millis)>,
@@ -116,7 +116,7 @@ impl Election {
         std::mem::take(&mut self.lock) != Lock::None
     }
 
-    /// An epoch is larger than all that were heard of. The time makes it larger than those that were not: all tabs of
+    /// An epoch is larger than all that are known. The time makes it larger than those that were not: all tabs of
     /// a browser have one clock.
     fn begin_epoch(&mut self, now: Millis) {
         self.epoch = now.max(self.newest.saturating_add(1));
@@ -124,7 +124,7 @@ impl Election {
     }
 
     /// Another tab or the saved record names an epoch.
-    pub fn hear(&mut self, epoch: u64) {
+    pub fn note_epoch(&mut self, epoch: u64) {
         self.newest = self.newest.max(epoch);
     }
 
@@ -138,7 +138,7 @@ impl Election {
     /// one that has the lock.
     pub fn rival(&mut self, epoch: u64, now: Millis) -> Rivalry {
         let is_later = epoch > self.epoch;
-        self.hear(epoch);
+        self.note_epoch(epoch);
         if is_later || (epoch == self.epoch && self.lock == Lock::Stolen) {
             return Rivalry::Yield;
         }
@@ -180,7 +180,7 @@ mod tests {
         first.steal(1_000);
         second.steal(2_000);
         assert!(second.epoch() > first.epoch());
-        third.hear(second.epoch());
+        third.note_epoch(second.epoch());
         third.steal(5);
         assert!(third.epoch() > second.epoch(), "its clock was set back");
     }

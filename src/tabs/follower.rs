@@ -48,7 +48,7 @@ impl Follower {
     #[must_use]
     pub fn new(owner: String, stream: String, next: u64, shown: Shown, now: Millis) -> Self {
         let mut follower = Self { owner, stream, next, shown, silent_at: 0, doubtful_until: None };
-        follower.hear(now);
+        follower.note_life(now);
         follower
     }
 
@@ -79,11 +79,11 @@ impl Follower {
     /// The owner shows something else.
     pub fn show(&mut self, shown: Shown, now: Millis) {
         self.shown = shown;
-        self.hear(now);
+        self.note_life(now);
     }
 
     /// The owner lives.
-    pub fn hear(&mut self, now: Millis) {
+    pub fn note_life(&mut self, now: Millis) {
         self.doubtful_until = None;
         self.silent_at = now.saturating_add(self.shown.patience.clamp(ELECTION, LONGEST_SILENCE));
     }
@@ -98,7 +98,7 @@ impl Follower {
             Ordering::Greater => Arrived::Gap,
             Ordering::Equal => {
                 self.next += 1;
-                self.hear(now);
+                self.note_life(now);
                 Arrived::Next
             }
         }
@@ -109,7 +109,7 @@ impl Follower {
         self.owner = owner;
         self.stream = stream;
         self.next = 0;
-        self.hear(now);
+        self.note_life(now);
     }
 
     /// What was read is void: the broadcast has to be told from its beginning.
@@ -168,7 +168,7 @@ mod tests {
     fn an_owner_that_is_heard_while_it_is_doubted_is_followed_on() {
         let mut follower = follower();
         follower.watch(13_000, 1_500);
-        follower.hear(14_000);
+        follower.note_life(14_000);
         assert_eq!(follower.deadline(), 17_000);
     }
 }

@@ -1,7 +1,7 @@
 //! A tab that owns a session's stream: its broadcast to the tabs that follow.
 //!
 //! A broadcast gives one stream of one turn, in numbered messages. It is announced when there is something to tell,
-//! costs nothing while nobody follows, and is kept for a moment after its end for tabs that have just heard of it.
+//! costs nothing while nobody follows, and is kept for a moment after its end for tabs that have just learned of it.
 
 use crate::stream::Millis;
 use crate::stream::reader::{Frame, Recording};
@@ -10,7 +10,7 @@ use crate::tabs::message::{Content, Shown};
 
 /// An owner without frames shows at most this often that it lives, in ms.
 const ALIVE_EVERY: Millis = 1_000;
-/// How long a broadcast that is over is kept for tabs that have heard of its beginning only, in ms.
+/// How long a broadcast that is over is kept for tabs that have only seen its announcement, in ms.
 const RECALL: Millis = 2_000;
 
 /// Whether anyone may be following.

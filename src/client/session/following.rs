@@ -7,8 +7,8 @@ use crate::client::io::{Millis, Outcome, OutcomeKind, Recovery};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
-use crate::stream::reader::{Frame, Heard, Verdict};
-use crate::tabs::{Arrived, Content, Election, EndRecord, Follower, Message, Place, Rivalry, State as Told};
+use crate::stream::reader::{Findings, Frame, Verdict};
+use crate::tabs::{Arrived, Content, Election, EndRecord, Follower, Message, Place, Rivalry, State as TabState};
 
 impl Session {
     /// A message from another tab about this session.
@@ -16,7 +16,7 @@ impl Session {
         let Message { from, epoch, content, .. } = message;
         match content {
             Content::Ask { stream, next, asked, turn } => {
-                self.answer_ask(&from, (epoch, asked), (stream.as_deref(), next), Turn::told(turn), cx);
+                self.answer_ask(&from, (epoch, asked), (stream.as_deref(), next), Turn::named_by(turn), cx);
             }
             Content::Recall { stream, asked } => self.answer_recall(&from, (epoch, asked), &stream, cx),
             Content::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
@@ -33,15 +33,17 @@ impl Session {
         if self.election.is_over(epoch) {
             return;
         }
-        self.election.hear(epoch);
+        self.election.note_epoch(epoch);
         match content {
-            Content::Owner { stream, turn, place } => self.handle_owner(from, stream, &Turn::told(turn), &place, cx),
-            Content::State(told) if cx.config.tab.as_deref() == Some(told.to.as_str()) => {
-                self.handle_state(from, *told, cx);
+            Content::Owner { stream, turn, place } => {
+                self.handle_owner(from, stream, &Turn::named_by(turn), &place, cx)
+            }
+            Content::State(broadcast) if cx.config.tab.as_deref() == Some(broadcast.to.as_str()) => {
+                self.handle_state(from, *broadcast, cx);
             }
             Content::Frames { stream, number, frames } => self.handle_frames(from, &stream, number, frames, cx),
             Content::Shown { stream, shown } => self.with_followed(&stream, |follower| follower.show(shown, cx.now)),
-            Content::Alive { stream } => self.with_followed(&stream, |follower| follower.hear(cx.now)),
+            Content::Alive { stream } => self.with_followed(&stream, |follower| follower.note_life(cx.now)),
             Content::End { stream, end } => self.handle_end(&stream, end, cx),
             _ => {}
         }
@@ -52,7 +54,7 @@ impl Session {
             Rivalry::Yield => self.yield_to_newer(cx),
             Rivalry::Insist => {
                 self.owner.announce_again();
-                if self.goal.exposure == Exposure::Shared && self.has_something_to_tell() {
+                if self.goal.exposure == Exposure::Shared && self.has_something_to_give() {
                     self.announce_broadcast(cx);
                 }
             }
@@ -68,7 +70,7 @@ impl Session {
         }
     }
 
-    fn has_something_to_tell(&self) -> bool {
+    fn has_something_to_give(&self) -> bool {
         self.task().is_some() || self.goal.sending.is_some()
     }
 
@@ -79,10 +81,10 @@ impl Session {
         }
         let is_over = epoch > self.election.epoch();
         if is_over {
-            self.election.hear(epoch);
+            self.election.note_epoch(epoch);
             self.yield_to_newer(cx);
         }
-        !is_over && self.has_something_to_tell()
+        !is_over && self.has_something_to_give()
     }
 
     fn answer_ask(
@@ -109,7 +111,7 @@ impl Session {
         self.post_state(to, asked, cx);
     }
 
-    /// A stream that is over is told to who heard of its beginning only.
+    /// A stream that is over is given to a tab that has only seen its announcement.
     fn answer_recall(&mut self, to: &str, (epoch, asked): (u64, Millis), stream: &str, cx: &mut Context) {
         match &self.state {
             State::Over(outcome) if self.owner.recalls(stream) && self.goal.exposure == Exposure::Shared => {
@@ -128,7 +130,7 @@ impl Session {
     fn post_state(&mut self, to: &str, asked: Millis, cx: &mut Context) {
         let Some(frames) = self.owner.frames() else { return };
         self.gain_followers(cx);
-        let told = Told {
+        let broadcast = TabState {
             to: to.to_owned(),
             asked,
             stream: self.owner.stream().to_owned(),
@@ -138,7 +140,7 @@ impl Session {
             place: self.place(),
             shown: self.shown_to_tabs(cx.now),
         };
-        self.post(Content::State(Box::new(told)), cx);
+        self.post(Content::State(Box::new(broadcast)), cx);
     }
 
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
@@ -162,13 +164,15 @@ impl Session {
         }
     }
 
-    /// The owner has told all that it has: this tab follows from here on.
-    fn handle_state(&mut self, owner: String, told: Told, cx: &mut Context) {
-        let turn = Turn::told(told.turn.clone());
-        let (true, Some(place)) = (Election::is_timely(told.asked, cx.now), told.place.read()) else { return };
+    /// The owner gave all that it has: this tab follows from here on.
+    fn handle_state(&mut self, owner: String, broadcast: TabState, cx: &mut Context) {
+        let turn = Turn::named_by(broadcast.turn.clone());
+        let (true, Some(place)) = (Election::is_timely(broadcast.asked, cx.now), broadcast.place.read()) else {
+            return;
+        };
         match &self.state {
             State::Electing { ask: Ask::Send, .. } if self.fate() == Fate::Unsent => self.refuse_send(&turn, cx),
-            State::Following(follower) if follower.has(&told.stream, told.next) => return,
+            State::Following(follower) if follower.has(&broadcast.stream, broadcast.next) => return,
             // It was followed to its end already.
             State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
             State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
@@ -178,15 +182,15 @@ impl Session {
         }
         self.ledger.roll().forget();
         self.want_lock(cx);
-        self.state = State::Following(Follower::new(owner, told.stream, told.next, told.shown, cx.now));
+        self.state = State::Following(Follower::new(owner, broadcast.stream, broadcast.next, broadcast.shown, cx.now));
         self.election.settle();
         self.owner.end();
         if self.ledger.continues(&turn, Some(place)) {
             return self.learn(&turn, cx);
         }
-        self.begin_followed(turn, told.frames, cx);
+        self.begin_followed(turn, broadcast.frames, cx);
         let (position, hash) = place;
-        self.ledger.stand_at(position, hash);
+        self.ledger.move_to(position, hash);
         self.announce(cx);
     }
 
@@ -211,9 +215,9 @@ impl Session {
         }
         let start = if turn.task().is_some() { Start::Joined } else { Start::Unsettled };
         self.ledger.begin(turn, start, cx.records.get(&self.id));
-        let heard = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));
+        let found = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));
         self.owner.adopt(frames);
-        self.follow_frames(heard, cx);
+        self.follow_frames(found, cx);
     }
 
     fn handle_frames(&mut self, owner: String, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
@@ -241,16 +245,16 @@ impl Session {
     }
 
     fn take_frames(&mut self, frames: &[Frame], cx: &mut Context) {
-        let mut heard = self.ledger.give_broadcast(frames, cx.records.get(&self.id));
-        self.share(&mut heard, cx);
-        self.follow_frames(heard, cx);
+        let mut found = self.ledger.give_broadcast(frames, cx.records.get(&self.id));
+        self.share(&mut found, cx);
+        self.follow_frames(found, cx);
     }
 
-    fn follow_frames(&mut self, heard: Heard, cx: &mut Context) {
-        if let Some(task) = &heard.task {
+    fn follow_frames(&mut self, found: Findings, cx: &mut Context) {
+        if let Some(task) = &found.task {
             self.ledger.name_task(task);
         }
-        match heard.verdict {
+        match found.verdict {
             Verdict::TaskEnded(end) => self.end_followed(self.outcome_of(end), cx),
             Verdict::Broken => {
                 if let State::Following(follower) = &mut self.state {

@@ -5,7 +5,7 @@ use super::state::{Ask, Fate, Look, Purpose, Record};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::{Arrival, Place, Start, Turn};
+use crate::client::turn::{Arrival, Location, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
@@ -63,7 +63,7 @@ impl Session {
     fn running_turn(&mut self, task: &str, view: &SessionView) -> Turn {
         let mut turn = Turn::running(task, view);
         let Some(mut handed_over) = self.handed_over.take() else { return turn };
-        if let Place::At(ordinal) = handed_over.locate(view, Arrival::Certain) {
+        if let Location::At(ordinal) = handed_over.locate(view, Arrival::Certain) {
             handed_over.name_ordinal(ordinal);
         }
         if handed_over.is_same(&turn) {
@@ -91,7 +91,7 @@ impl Session {
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
             // Those who followed the other turn hear that this is another one.
-            self.tell_anew(cx);
+            self.broadcast_anew(cx);
         }
         self.remember(cx);
         self.backoff.progressed();
@@ -104,23 +104,24 @@ impl Session {
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         let has_arrived = sending.fate == Fate::Accepted;
         let place = sending.turn.locate(view, sending.fate.arrival());
-        let place = if place == Place::Unclear { sending.turn.locate_among(view, self.ledger.turn()) } else { place };
+        let place =
+            if place == Location::Unclear { sending.turn.locate_among(view, self.ledger.turn()) } else { place };
         match place {
-            Place::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
+            Location::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
             // A session that does not show its messages, and runs a task after one was taken, runs that one's.
-            place if has_arrived && (view.newest().is_none() || place == Place::Unclear) => {
+            place if has_arrived && (view.newest().is_none() || place == Location::Unclear) => {
                 match self.running(view, cx) {
                     Some(active) => self.join_sent(&Turn::of_task(&active.task_id), cx),
                     None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
                 }
             }
-            Place::Absent if !has_arrived && cx.may_repost() => {
+            Location::Absent if !has_arrived && cx.may_repost() => {
                 self.goal.other = self.running(view, cx).map(|active| Turn::running(&active.task_id, view));
                 self.ask(Ask::Send, cx);
             }
-            Place::Absent if !has_arrived => self.fail(no_trace, cx),
-            Place::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
-            Place::Unclear => {
+            Location::Absent if !has_arrived => self.fail(no_trace, cx),
+            Location::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            Location::Unclear => {
                 self.ledger.roll().forget();
                 let message = "The session has a message of this text, and nothing says whether it is this one.";
                 let unclear = local_error("MESSAGE_UNCLEAR", message, Recovery::Permanent);
@@ -201,9 +202,9 @@ impl Session {
         let known = || self.ledger.turn().ordinal().and_then(|ordinal| view.question(ordinal));
         let Some(sending) = &self.goal.sending else { return known().or_else(|| view.newest()) };
         match sending.turn.locate(view, sending.fate.arrival()) {
-            Place::At(ordinal) => view.question(ordinal),
-            Place::Unclear if sending.fate == Fate::Accepted => view.newest(),
-            Place::Absent | Place::Unclear => None,
+            Location::At(ordinal) => view.question(ordinal),
+            Location::Unclear if sending.fate == Fate::Accepted => view.newest(),
+            Location::Absent | Location::Unclear => None,
         }
     }
 
@@ -222,7 +223,7 @@ impl Session {
         }
         let frames = view.answer_frames(self.task(), question);
         self.ledger.give_history(&frames);
-        self.tell_anew(cx);
+        self.broadcast_anew(cx);
         self.share_history(&frames);
         self.conclude(bare_outcome(OutcomeKind::Finished, self.task_name()), Record::Drop, cx);
     }

@@ -7,7 +7,7 @@ use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, S
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::Turn;
 use crate::stream::error::local_error;
-use crate::stream::reader::{End, Heard, IdsSeen, Verdict};
+use crate::stream::reader::{End, Findings, IdsSeen, Verdict};
 
 /// Silence that is taken for a dead connection where no heartbeat was announced and no option given, in ms.
 pub(super) const STALL: Millis = 45_000;
@@ -49,15 +49,15 @@ impl Session {
     /// Bytes of the stream.
     pub fn handle_bytes(&mut self, bytes: &[u8], cx: &mut Context) {
         let State::Reading { body, .. } = &mut self.state else { return };
-        body.heard_bytes(cx.now);
+        body.note_bytes(cx.now);
         if body.is_healthy(cx.now) {
             self.backoff.progressed();
         }
         self.accept();
-        let mut heard = self.ledger.give_bytes(bytes);
-        self.take_notes(&heard, cx);
-        self.share(&mut heard, cx);
-        self.follow(heard.verdict, cx);
+        let mut found = self.ledger.give_bytes(bytes);
+        self.take_notes(&found, cx);
+        self.share(&mut found, cx);
+        self.follow(found.verdict, cx);
         self.announce(cx);
         self.show(cx);
     }
@@ -71,21 +71,21 @@ impl Session {
         }
     }
 
-    fn take_notes(&mut self, heard: &Heard, cx: &mut Context) {
-        if heard.ids == IdsSeen::Yes {
+    fn take_notes(&mut self, found: &Findings, cx: &mut Context) {
+        if found.ids == IdsSeen::Yes {
             cx.backend_ids = IdsSeen::Yes;
         }
-        if heard.news > 0 {
+        if found.news > 0 {
             self.backoff.progressed();
         }
-        if let Some(ms) = heard.retry {
+        if let Some(ms) = found.retry {
             self.backoff.set_stream_floor(ms);
         }
-        if let (State::Reading { body, .. }, Some(heartbeat)) = (&mut self.state, heard.heartbeat) {
-            body.heard_heartbeat(heartbeat, cx.config.stall_timeout, cx.now);
+        if let (State::Reading { body, .. }, Some(heartbeat)) = (&mut self.state, found.heartbeat) {
+            body.note_heartbeat(heartbeat, cx.config.stall_timeout, cx.now);
             self.share_shown(cx);
         }
-        if let Some(task) = heard.task.as_deref().filter(|task| !self.is_of(task)) {
+        if let Some(task) = found.task.as_deref().filter(|task| !self.is_of(task)) {
             self.ledger.name_task(task);
             self.remember(cx);
         }
@@ -137,7 +137,7 @@ impl Session {
     /// What was received is not the answer: listeners and followers start over.
     pub(super) fn start_over(&mut self, cx: &mut Context) {
         self.ledger.start_over();
-        self.tell_anew(cx);
+        self.broadcast_anew(cx);
     }
 
     /// The stream reached its end of file.

@@ -12,7 +12,7 @@ use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, Status, 
 use crate::client::turn::Turn;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
-use crate::stream::reader::{Heard, Recording};
+use crate::stream::reader::{Findings, Recording};
 use crate::tabs::{Content, ELECTION, EndRecord, Place, Shown, ShownStatus, Silence};
 
 impl Session {
@@ -49,7 +49,7 @@ impl Session {
 
     /// This tab has the lock.
     pub fn handle_locked(&mut self, cx: &mut Context) {
-        self.hear_record(cx);
+        self.note_record(cx);
         if !self.election.grant(cx.now) {
             return;
         }
@@ -66,9 +66,9 @@ impl Session {
         self.show(cx);
     }
 
-    pub(super) fn hear_record(&mut self, cx: &Context) {
+    pub(super) fn note_record(&mut self, cx: &Context) {
         let epoch = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
-        self.election.hear(epoch);
+        self.election.note_epoch(epoch);
     }
 
     /// Another tab took the lock away: it could not reach this one.
@@ -77,7 +77,7 @@ impl Session {
         self.step_back(cx);
     }
 
-    /// This tab heard that its epoch is over before the browser told it.
+    /// This tab learns that its epoch is over before the browser says so.
     pub(super) fn yield_to_newer(&mut self, cx: &mut Context) {
         self.unlock(cx);
         self.step_back(cx);
@@ -119,7 +119,7 @@ impl Session {
     }
 
     pub(super) fn steal(&mut self, cx: &mut Context) {
-        self.hear_record(cx);
+        self.note_record(cx);
         let mode = self.election.steal(cx.now);
         cx.push(Effect::Lock { session: self.id.clone(), mode });
     }
@@ -196,8 +196,8 @@ impl Session {
     }
 
     /// Keeps what came for followers that come late, and posts it to those that are there.
-    pub(super) fn share(&mut self, heard: &mut Heard, cx: &mut Context) {
-        let frames = heard.frames.drain(..).map(|(id, data)| (id.map(EventId::text), data)).collect();
+    pub(super) fn share(&mut self, found: &mut Findings, cx: &mut Context) {
+        let frames = found.frames.drain(..).map(|(id, data)| (id.map(EventId::text), data)).collect();
         if let Some(content) = self.owner.publish(frames, cx.now) {
             self.post(content, cx);
         }
@@ -217,8 +217,8 @@ impl Session {
         }
     }
 
-    /// What was told is void: followers ask anew.
-    pub(super) fn tell_anew(&mut self, cx: &mut Context) {
+    /// What followers were given is void: they ask anew.
+    pub(super) fn broadcast_anew(&mut self, cx: &mut Context) {
         self.owner.forget_history();
         if self.is_owner() && self.is_live() {
             self.owner.begin(cx.new_stream());
@@ -246,7 +246,7 @@ impl Session {
         Shown { status: snapshot.status.into(), attempt: snapshot.attempt, retry_at: snapshot.retry_at, patience }
     }
 
-    /// An end that is not among the frames is told; one that is, followers find themselves.
+    /// An end that is not among the frames is posted; one that is, followers read themselves.
     pub(super) fn share_end(&mut self, outcome: &Outcome, cx: &mut Context) {
         if self.is_owner() {
             self.post_end(outcome, cx);

@@ -200,14 +200,14 @@ impl Body {
         Self { opened: now, patience, heartbeat: None, silent_at, doubtful_until: None, bytes: BodyBytes::None }
     }
 
-    pub(super) fn heard_bytes(&mut self, now: Millis) {
+    pub(super) fn note_bytes(&mut self, now: Millis) {
         self.silent_at = now.saturating_add(self.patience);
         self.doubtful_until = None;
         self.bytes = BodyBytes::Some;
     }
 
     /// The server announced how often it shows that it lives; `patience` is what the app asked for, if it did.
-    pub(super) fn heard_heartbeat(&mut self, heartbeat: Millis, patience: Option<Millis>, now: Millis) {
+    pub(super) fn note_heartbeat(&mut self, heartbeat: Millis, patience: Option<Millis>, now: Millis) {
         self.heartbeat = Some(heartbeat);
         self.patience = patience.unwrap_or(heartbeat * 3);
         self.silent_at = now.saturating_add(self.patience);

@@ -71,13 +71,13 @@ impl Turn {
 
     /// The turn that another tab names.
     #[must_use]
-    pub fn told(aliases: Aliases) -> Self {
+    pub fn named_by(aliases: Aliases) -> Self {
         let Aliases { message, task, ordinal, text } = aliases;
         let question = text.map(|text| Question { text, wording: Wording::Prefixed, floor: None });
         Self { message, task, ordinal, question }
     }
 
-    /// What other tabs are told.
+    /// Its names, for other tabs.
     #[must_use]
     pub fn aliases(&self) -> Aliases {
         Aliases {
@@ -219,7 +219,7 @@ mod tests {
             SendRequest { message: "hi".into(), author: Author::User, context: None, message_id: "m1".into() };
         let mut sent = Turn::sent(&request, Some(4));
         sent.name_task("t1");
-        let told = Turn::told(sent.aliases());
+        let told = Turn::named_by(sent.aliases());
         assert_eq!((told.message(), told.task(), told.ordinal()), (Some("m1"), Some("t1"), None));
         assert_eq!(told.question().map(|question| question.text.as_str()), Some("hi"));
     }

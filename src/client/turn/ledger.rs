@@ -11,13 +11,13 @@
 use std::collections::VecDeque;
 
 use crate::client::turn::identity::{Identity, Turn};
-use crate::client::turn::place::{Arrival, Place, Roll};
+use crate::client::turn::location::{Arrival, Location, Roll};
 use crate::persist::SavedTask;
 use crate::protocol::answer::SessionView;
 use crate::stream::batch::{Age, Batch};
 use crate::stream::cursor::EventId;
 use crate::stream::metrics::Metrics;
-use crate::stream::reader::{Frame, Heard, Moved, Position, Reader, Recording};
+use crate::stream::reader::{Findings, Frame, Moved, Position, Reader, Recording};
 
 /// Turns of which the ledger remembers up to where they were delivered.
 const MOST_DELIVERED: usize = 16;
@@ -231,12 +231,12 @@ impl Ledger {
     }
 
     /// Bytes from the network.
-    pub fn give_bytes(&mut self, bytes: &[u8]) -> Heard {
+    pub fn give_bytes(&mut self, bytes: &[u8]) -> Findings {
         self.reader.feed(bytes, &mut self.metrics)
     }
 
     /// Frames from another tab.
-    pub fn give_broadcast(&mut self, frames: &[Frame], record: Option<&SavedTask>) -> Heard {
+    pub fn give_broadcast(&mut self, frames: &[Frame], record: Option<&SavedTask>) -> Findings {
         if self.start == Start::Unsettled && !frames.is_empty() {
             if let Some(task) = Reader::named_task(frames) {
                 self.turn.name_task(&task);
@@ -251,8 +251,8 @@ impl Ledger {
     }
 
     /// Frames of another tab were merged: they stand for all events up to this position.
-    pub fn stand_at(&mut self, position: Position, hash: u64) {
-        self.reader.stand_at(position, hash);
+    pub fn move_to(&mut self, position: Position, hash: u64) {
+        self.reader.move_to(position, hash);
     }
 
     /// An answer that only the session's history still has. It cannot be told which part of it was given before: where
@@ -318,7 +318,7 @@ impl Ledger {
 /// Listeners hold rows of this turn, so that its message arrived.
 fn find(turn: &mut Turn, view: &SessionView) {
     if turn.ordinal().is_none()
-        && let Place::At(ordinal) = turn.locate(view, Arrival::Certain)
+        && let Location::At(ordinal) = turn.locate(view, Arrival::Certain)
     {
         turn.name_ordinal(ordinal);
     }

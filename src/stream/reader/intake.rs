@@ -2,7 +2,7 @@
 
 use super::align::Step;
 use super::operation;
-use super::{End, HEARTBEATS, Heard, IdsSeen, Reader, Recording, Told, Verdict};
+use super::{Coverage, End, Findings, HEARTBEATS, IdsSeen, Reader, Recording, Verdict};
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::short::{Mark, Start};
 use crate::stream::chunk::{self, Chunk, Patterns, Repeat, Signal};
@@ -15,27 +15,27 @@ use crate::stream::sse::parser::{Event, Sink, Taken, text};
 pub(super) struct Intake<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) metrics: &'a mut Metrics,
-    pub(super) heard: &'a mut Heard,
+    pub(super) found: &'a mut Findings,
 }
 
 impl Sink for Intake<'_> {
     fn event(&mut self, event: Event<'_>) {
-        if self.heard.verdict != Verdict::Continue {
+        if self.found.verdict != Verdict::Continue {
             return;
         }
         self.metrics.events += 1;
         if event.data.trim_ascii() == b"[DONE]" {
-            self.heard.verdict = Verdict::ResponseDone;
+            self.found.verdict = Verdict::ResponseDone;
             return;
         }
         let id = event.own_id.and_then(|id| EventId::read(id).ok());
         if id.is_some() {
-            self.heard.ids = IdsSeen::Yes;
+            self.found.ids = IdsSeen::Yes;
         }
         match self.reader.admit(id, event.data) {
             Step::News => self.take_news(id, &text(event.data)),
             Step::Known => self.metrics.duplicates += 1,
-            Step::Differs => self.heard.verdict = Verdict::Broken,
+            Step::Differs => self.found.verdict = Verdict::Broken,
         }
     }
 
@@ -43,12 +43,12 @@ impl Sink for Intake<'_> {
         let announced = text.trim_ascii().strip_prefix(b"heartbeat ");
         let ms = announced.and_then(|digits| decimal::read(digits.trim_ascii()));
         if let Some(ms) = ms {
-            self.heard.heartbeat = Some(ms.clamp(*HEARTBEATS.start(), *HEARTBEATS.end()));
+            self.found.heartbeat = Some(ms.clamp(*HEARTBEATS.start(), *HEARTBEATS.end()));
         }
     }
 
     fn retry(&mut self, ms: u64) {
-        self.heard.retry = Some(ms);
+        self.found.retry = Some(ms);
     }
 
     // By itself: engines compile a loop badly that lies in the middle of a large function.
@@ -115,7 +115,7 @@ impl<'a: 'p, 'p> Repeated<'a, 'p> {
 impl Intake<'_> {
     /// Whether whole events may be taken; where facts wait for the first delta of a block, they go by the other way.
     fn takes_whole(&self) -> bool {
-        matches!(self.heard.verdict, Verdict::Continue) && self.reader.openings.is_empty()
+        matches!(self.found.verdict, Verdict::Continue) && self.reader.openings.is_empty()
     }
 
     /// As [`Sink::event`] for what is known to be a delta.
@@ -124,7 +124,7 @@ impl Intake<'_> {
         self.metrics.events += 1;
         let step = match &event.id {
             Some((id, _)) => {
-                self.heard.ids = IdsSeen::Yes;
+                self.found.ids = IdsSeen::Yes;
                 self.reader.admit_numbered(*id)
             }
             None => self.reader.admit(None, event.data()),
@@ -132,18 +132,18 @@ impl Intake<'_> {
         match step {
             Step::News => self.take_delta(event),
             Step::Known => self.metrics.duplicates += 1,
-            Step::Differs => self.heard.verdict = Verdict::Broken,
+            Step::Differs => self.found.verdict = Verdict::Broken,
         }
     }
 
     #[inline(always)]
     fn take_delta(&mut self, event: &Repeated<'_, '_>) {
-        self.heard.news += 1;
+        self.found.news += 1;
         if !matches!(self.reader.recording, Recording::Off) {
             self.record(event);
         }
-        if !matches!(self.reader.told, Told::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
-            self.heard.verdict = Verdict::Broken;
+        if !matches!(self.reader.coverage, Coverage::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
+            self.found.verdict = Verdict::Broken;
             return;
         }
         if self.reader.opening.is_some() {
@@ -163,22 +163,22 @@ impl Intake<'_> {
     fn record(&mut self, event: &Repeated<'_, '_>) {
         let id = event.id.as_ref().map(|(id, _)| *id);
         let pattern = Some(event.delta.pattern);
-        let goes_on = self.reader.recording == Recording::Runs && self.heard.run == pattern;
-        match self.heard.frames.last_mut() {
+        let goes_on = self.reader.recording == Recording::Runs && self.found.run == pattern;
+        match self.found.frames.last_mut() {
             Some((last, data)) if goes_on && last.is_some() == id.is_some() => {
                 *last = id;
                 event.delta.lengthen(data);
             }
-            _ => self.heard.frames.push((id, text(event.data()).into_owned())),
+            _ => self.found.frames.push((id, text(event.data()).into_owned())),
         }
-        self.heard.run = pattern;
+        self.found.run = pattern;
     }
 
     fn take_news(&mut self, id: Option<EventId>, data: &str) {
-        self.heard.news += 1;
+        self.found.news += 1;
         if self.reader.recording != Recording::Off {
-            self.heard.frames.push((id, data.to_owned()));
-            self.heard.run = None;
+            self.found.frames.push((id, data.to_owned()));
+            self.found.run = None;
         }
         let chunk = match chunk::decode(data) {
             Ok(chunk) => chunk,
@@ -189,7 +189,7 @@ impl Intake<'_> {
         };
         let signal = chunk.signal();
         if self.reader.is_hole(&signal) {
-            self.heard.verdict = Verdict::Broken;
+            self.found.verdict = Verdict::Broken;
             return;
         }
         self.reader.push_opening(Some(&signal), self.metrics);
@@ -209,7 +209,7 @@ impl Intake<'_> {
 
     fn note(&mut self, signal: Signal<'_>) {
         match signal {
-            Signal::Start { task: Some(task), .. } if !task.is_empty() => self.heard.task = Some(task.into_owned()),
+            Signal::Start { task: Some(task), .. } if !task.is_empty() => self.found.task = Some(task.into_owned()),
             Signal::Finish { reason } => self.end(End::Finish { reason: reason.map(Into::into) }),
             Signal::Abort { .. } => self.end(End::Abort),
             Signal::Error { code, message, details } => self.end(End::Error(StreamError {
@@ -226,6 +226,6 @@ impl Intake<'_> {
 
     fn end(&mut self, end: End) {
         self.reader.has_ended = true;
-        self.heard.verdict = Verdict::TaskEnded(end);
+        self.found.verdict = Verdict::TaskEnded(end);
     }
 }

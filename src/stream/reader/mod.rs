@@ -58,7 +58,7 @@ pub enum End {
 
 /// What one read gave, beside rows.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct Findings {
     /// Events that were not known before.
     pub news: u32,
     /// The task that `start` named.
@@ -117,7 +117,7 @@ pub enum Verdict {
 
 /// From where the present response tells the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Coverage {
     /// From the beginning.
     Whole,
     /// From a cursor on, and no event has come yet.
@@ -142,7 +142,7 @@ pub struct Reader {
     cursor: EventId,
     trail: Trail,
     replay: Replay,
-    told: Told,
+    coverage: Coverage,
     place: Place,
     blocks: Blocks,
     openings: Openings,
@@ -155,7 +155,7 @@ pub struct Reader {
     rows: u64,
     /// Rows were taken since then: listeners hold them.
     has_given: bool,
-    /// The stream started over and listeners have not heard of it.
+    /// The stream started over and listeners do not know it yet.
     owes_reset: bool,
     /// The task whose `stream_start` goes before the first row, where the stream does not begin with one.
     opening: Option<String>,
@@ -175,7 +175,7 @@ impl Default for Reader {
             cursor: EventId::ZERO,
             trail: Trail::default(),
             replay: Replay::default(),
-            told: Told::Whole,
+            coverage: Coverage::Whole,
             place: Place::AtCursor,
             blocks: Blocks::default(),
             openings: Openings::default(),
@@ -223,21 +223,21 @@ impl Reader {
     }
 
     /// Takes frames that another tab received. They go on exactly where this reader stands.
-    pub fn feed_frames(&mut self, frames: &[Frame], metrics: &mut Metrics) -> Heard {
-        let mut heard = Heard::default();
+    pub fn feed_frames(&mut self, frames: &[Frame], metrics: &mut Metrics) -> Findings {
+        let mut found = Findings::default();
         self.place = Place::AtCursor;
-        self.told = Told::Whole;
+        self.coverage = Coverage::Whole;
         self.replay.follow(&self.trail);
-        let mut intake = Intake { reader: self, metrics, heard: &mut heard };
+        let mut intake = Intake { reader: self, metrics, found: &mut found };
         for (id, data) in frames {
             let own_id = id.as_deref().map(str::as_bytes);
             intake.event(Event { kind: b"", data: data.as_bytes(), id: own_id.unwrap_or_default(), own_id });
         }
-        heard
+        found
     }
 
     /// Frames that were merged stand for more events than there were frames.
-    pub fn stand_at(&mut self, position: Position, hash: u64) {
+    pub fn move_to(&mut self, position: Position, hash: u64) {
         self.cursor = position.last;
         self.trail = Trail::resume(position.unnumbered, hash);
         self.replay.follow(&self.trail);
@@ -351,20 +351,20 @@ impl Reader {
         self.parser.reset();
         self.replay = Replay::default();
         self.place = Place::AtCursor;
-        self.told = if self.cursor == EventId::ZERO { Told::Whole } else { Told::TailUnseen };
+        self.coverage = if self.cursor == EventId::ZERO { Coverage::Whole } else { Coverage::TailUnseen };
     }
 
     /// Takes bytes of the present response.
-    pub fn feed(&mut self, bytes: &[u8], metrics: &mut Metrics) -> Heard {
-        let mut heard = Heard::default();
+    pub fn feed(&mut self, bytes: &[u8], metrics: &mut Metrics) -> Findings {
+        let mut found = Findings::default();
         metrics.bytes += bytes.len() as u64;
         let mut parser = std::mem::take(&mut self.parser);
-        let fed = parser.feed(bytes, &mut Intake { reader: self, metrics, heard: &mut heard });
+        let fed = parser.feed(bytes, &mut Intake { reader: self, metrics, found: &mut found });
         self.parser = parser;
-        if fed.is_err() && heard.verdict == Verdict::Continue {
-            heard.verdict = Verdict::TooLarge;
+        if fed.is_err() && found.verdict == Verdict::Continue {
+            found.verdict = Verdict::TooLarge;
         }
-        heard
+        found
     }
 
     /// Puts frames in as if they had been received, all of this age but the end, which is fresh. For an answer that only
@@ -380,7 +380,7 @@ impl Reader {
         }
     }
 
-    /// Forgets what was received: the task is told again from its beginning, and listeners hear of it.
+    /// Forgets what was received: the task is read again from its beginning, and listeners are reset.
     pub fn start_over(&mut self, metrics: &mut Metrics) {
         self.mark = self.mark.max(self.delivered);
         self.delivered = Position::default();
@@ -503,23 +503,23 @@ impl Reader {
 
     /// A tail that begins with `start`, or goes on with a block that nobody began, is not the tail of what we have.
     fn is_hole(&mut self, signal: &Signal<'_>) -> bool {
-        let told = self.told;
-        if told == Told::TailUnseen {
-            self.told = Told::Tail;
+        let coverage = self.coverage;
+        if coverage == Coverage::TailUnseen {
+            self.coverage = Coverage::Tail;
         }
         match signal {
             Signal::BlockStart { block } => {
                 self.blocks.begin(block);
                 false
             }
-            Signal::Start { .. } => told == Told::TailUnseen && self.rows > 0,
+            Signal::Start { .. } => coverage == Coverage::TailUnseen && self.rows > 0,
             Signal::Delta { block } if self.blocks.is_orphan(block) => {
-                if told == Told::Whole {
+                if coverage == Coverage::Whole {
                     // There is no more of it than this: it has begun here.
                     self.is_truncated = true;
                     self.blocks.begin(block);
                 }
-                told != Told::Whole
+                coverage != Coverage::Whole
             }
             _ => false,
         }

@@ -18,7 +18,7 @@ pub enum Arrival {
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// There, counted in user messages from 0.
     At(u64),
     /// Not there.
@@ -57,31 +57,31 @@ impl Roll {
 impl Turn {
     /// Where the session has this turn's user message.
     #[must_use]
-    pub fn locate(&self, view: &SessionView, arrival: Arrival) -> Place {
+    pub fn locate(&self, view: &SessionView, arrival: Arrival) -> Location {
         let questions = view.questions();
         if let Some(at) = self.message().and_then(|id| questions.iter().position(|stored| stored.id == Some(id))) {
-            return Place::At(at as u64);
+            return Location::At(at as u64);
         }
         if let Some(at) = self.task().and_then(|task| questions.iter().position(|stored| stored.task == Some(task))) {
-            return Place::At(at as u64);
+            return Location::At(at as u64);
         }
         match (self.ordinal(), self.question()) {
-            (Some(ordinal), _) if ordinal < count(&questions) => Place::At(ordinal),
+            (Some(ordinal), _) if ordinal < count(&questions) => Location::At(ordinal),
             (_, Some(question)) => question.locate(&questions, view.active.is_some(), arrival),
-            _ => Place::Unclear,
+            _ => Location::Unclear,
         }
     }
 
     /// The same, where another tab's stream was followed since the message was sent: what ran meanwhile, with just its
     /// text, is its answer.
     #[must_use]
-    pub fn locate_among(&self, view: &SessionView, followed: &Self) -> Place {
+    pub fn locate_among(&self, view: &SessionView, followed: &Self) -> Location {
         let questions = view.questions();
         let at = followed.ordinal().and_then(|ordinal| usize::try_from(ordinal).ok());
         let stored = at.and_then(|at| questions.get(at)).filter(|stored| stored.text.is_some());
         match (stored, self.question(), followed.ordinal()) {
-            (Some(stored), Some(question), Some(ordinal)) if question.is_alike(stored) => Place::At(ordinal),
-            _ => Place::Unclear,
+            (Some(stored), Some(question), Some(ordinal)) if question.is_alike(stored) => Location::At(ordinal),
+            _ => Location::Unclear,
         }
     }
 
@@ -104,7 +104,7 @@ impl Turn {
 }
 
 impl Question {
-    fn locate(&self, questions: &[StoredQuestion<'_>], runs: bool, arrival: Arrival) -> Place {
+    fn locate(&self, questions: &[StoredQuestion<'_>], runs: bool, arrival: Arrival) -> Location {
         let floor = self.floor.filter(|floor| *floor <= count(questions));
         let first = floor.unwrap_or_default();
         let mut alike = (first..)
@@ -112,15 +112,15 @@ impl Question {
             .filter(|(_, stored)| self.is_alike(stored))
             .map(|(at, _)| at);
         if floor.is_some() {
-            return alike.next().map_or(Place::Absent, Place::At);
+            return alike.next().map_or(Location::Absent, Location::At);
         }
-        let Some(last) = alike.last() else { return Place::Absent };
+        let Some(last) = alike.last() else { return Location::Absent };
         let is_newest = last + 1 == count(questions);
         match arrival {
-            Arrival::Certain => Place::At(last),
+            Arrival::Certain => Location::At(last),
             // What runs answers the newest message; that a message of just this text runs is no accident.
-            Arrival::Uncertain if is_newest && runs => Place::At(last),
-            Arrival::Uncertain => Place::Unclear,
+            Arrival::Uncertain if is_newest && runs => Location::At(last),
+            Arrival::Uncertain => Location::Unclear,
         }
     }
 

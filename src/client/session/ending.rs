@@ -186,7 +186,15 @@ impl Session {
         };
         let active =
             ActiveTask { task, session: self.id.clone(), operation, tool, started: cx.now, ..ActiveTask::default() };
-        cx.save(SavedTask { active, epoch: self.election.epoch(), saved: cx.now, ..SavedTask::default() });
+        let turn = self.ledger.turn();
+        cx.save(SavedTask {
+            active,
+            message: turn.message().map(str::to_owned),
+            ordinal: turn.ordinal(),
+            epoch: self.election.epoch(),
+            saved: cx.now,
+            ..SavedTask::default()
+        });
     }
 
     /// A message that was not sent never looks like a success, however the stream ended that was given instead.

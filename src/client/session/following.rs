@@ -146,6 +146,9 @@ impl Session {
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
     fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
         self.ledger.roll().forget();
+        if self.goal.sending.as_ref().is_some_and(|sending| sending.turn.is_different(turn)) {
+            self.goal.other = Some(turn.clone());
+        }
         let continues = self.ledger.continues(turn, place.read());
         let is_present = self.is_present(turn);
         match &mut self.state {

@@ -89,7 +89,7 @@ pub(super) enum Record {
 pub(super) struct Goal {
     /// The message that started it, in this page.
     pub(super) sending: Option<Sending>,
-    /// The turn that ran when the session showed no trace of that message.
+    /// A turn that runs and is not that of the message: another tab gives it, or the session showed no trace of the message.
     pub(super) other: Option<Turn>,
     /// How another tab's stream ended that was followed, while it is not known whether it answered that message.
     pub(super) followed: Option<Outcome>,

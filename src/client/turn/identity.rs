@@ -138,6 +138,21 @@ impl Turn {
         tasks.or_else(messages).or_else(ordinals).unwrap_or(Identity::Unknown)
     }
 
+    /// Whether two turns are surely not the same one.
+    #[must_use]
+    pub fn is_different(&self, other: &Self) -> bool {
+        self.compare(other) == Identity::Different
+    }
+
+    /// Whether two turns surely have the same user message. An operation's task has that of the chat which began it: it is
+    /// another stream, and the session has the answers of both as one.
+    #[must_use]
+    pub fn shares_question(&self, other: &Self) -> bool {
+        let messages = decide(self.message.as_ref(), other.message.as_ref());
+        let ordinals = || decide(self.ordinal, other.ordinal);
+        messages.or_else(ordinals) == Some(Identity::Same)
+    }
+
     /// Takes over the aliases that another name of this turn has and this one lacks.
     pub fn learn(&mut self, other: &Self) {
         fill(&mut self.task, other.task.as_ref());

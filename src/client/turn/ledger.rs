@@ -169,7 +169,13 @@ impl Ledger {
     /// their rows; where there is neither, a reset does.
     pub fn part(&mut self) {
         let is_open = self.held.is_some() && !self.held_has_ended;
-        if self.turn.task().is_none() && is_open && !self.reader.owes_reset() {
+        if self.turn.task().is_none() && is_open {
+            self.void_held();
+        }
+    }
+
+    fn void_held(&mut self) {
+        if !self.reader.owes_reset() {
             self.reader.owe_reset();
             self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
         }
@@ -204,8 +210,7 @@ impl Ledger {
         let mark = self.delivered_before(record);
         self.renew(Reader::new(EventId::ZERO, mark));
         if is_void {
-            self.reader.owe_reset();
-            self.metrics.resets += u64::from(!std::mem::replace(&mut self.owes, true));
+            self.void_held();
         }
     }
 
@@ -258,7 +263,13 @@ impl Ledger {
     /// An answer that only the session's history still has. It cannot be told which part of it was given before: where
     /// any was, all of it but the end is replayed.
     pub fn give_history(&mut self, frames: &[String]) {
-        let is_known = self.gave == Gave::Rows || self.reader.saved_position() > Position::default();
+        let has_part = |turn: &Turn| turn.shares_question(&self.turn);
+        let is_in_parts = self.delivered.iter().any(|(turn, _)| has_part(turn));
+        let holds_part = self.gave == Gave::Nothing && self.held.as_ref().is_some_and(has_part);
+        let is_known = self.gave == Gave::Rows || self.reader.saved_position() > Position::default() || is_in_parts;
+        if holds_part {
+            self.void_held();
+        }
         let age = if is_known { Age::Replayed } else { Age::Fresh };
         self.reader.feed_stored(frames, age, &mut self.metrics);
     }

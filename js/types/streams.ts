@@ -35,7 +35,14 @@ export interface StreamOutcome {
   taskId?: string;
   /** The reason why the model stopped, if the last chunk gives one. */
   finishReason?: string;
-  /** True if the backend was answering another message (409). The stream gave that answer; the message itself was not sent. */
+  /** True if the beginning of the answer was missing from the backend's log: what was given is the rest of it. */
+  truncated?: true;
+  /** The operation that goes on in a task of its own. That task is saved, and `resumeSession` goes on with it. */
+  operation?: { operationId: string; taskId: string; toolName: string };
+  /**
+   * True if the backend was answering another message (409): the message itself was not sent, so that `kind` is `failed`
+   * and `error.code` is `TASK_RUNNING`. The stream gave the other answer, and `error.details.outcome` says how it ended.
+   */
   joined?: true;
   /** The error: always set with `failed`, and with `expired` if there was one. */
   error?: RejoinError;

@@ -15,7 +15,7 @@ impl Client {
         self.sessions.get(session).map_or(0, Session::waiting)
     }
 
-    /// The rows of a session that wait. Hand in [`Input::Delivered`] when every listener has got them.
+    /// The rows of a session that wait. Hand in [`Input::Delivered`](crate::client::io::Input::Delivered) when every listener has got them.
     pub fn take_batch(&mut self, session: &str) -> Option<Batch> {
         self.sessions.get_mut(session)?.take_batch(&self.cx)
     }
@@ -123,7 +123,7 @@ impl Client {
         self.cx.records.keys()
     }
 
-    /// Sessions whose stop this tab is about to take over. Hand in [`Input::Stored`] of them before [`Input::Timeout`]: a
+    /// Sessions whose stop this tab is about to take over. Hand in [`Input::Stored`](crate::client::io::Input::Stored) of them before [`Input::Timeout`](crate::client::io::Input::Timeout): a
     /// storage of the app tells nobody of changes.
     #[must_use]
     pub fn due_stops(&self, now: Millis) -> Vec<String> {

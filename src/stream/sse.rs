@@ -2,3 +2,4 @@
 
 pub mod encoder;
 pub mod parser;
+pub(crate) mod whole;

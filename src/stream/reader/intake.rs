@@ -4,12 +4,13 @@ use super::align::Step;
 use super::operation;
 use super::{Coverage, End, Findings, HEARTBEATS, IdsSeen, Reader, Recording, Verdict};
 use crate::stream::bytes::decimal;
-use crate::stream::bytes::short::{Mark, Start};
-use crate::stream::chunk::{self, Chunk, Patterns, Repeat, Signal};
+use crate::stream::bytes::short::Start;
+use crate::stream::chunk::{self, Chunk, Repeat, Signal};
 use crate::stream::cursor::EventId;
 use crate::stream::error::{Recovery, StreamError};
 use crate::stream::metrics::Metrics;
 use crate::stream::sse::parser::{Event, Sink, Taken, text};
+use crate::stream::sse::whole::WholeEvent;
 
 /// Takes one read for a reader.
 pub(super) struct Intake<'a> {
@@ -63,7 +64,13 @@ impl Sink for Intake<'_> {
         let mut patterns = std::mem::take(&mut self.reader.patterns);
         while self.takes_whole() {
             let rest = bytes.get(taken.length..).unwrap_or_default();
-            let Some(event) = Repeated::read(rest, &mut patterns) else { break };
+            let known = &mut patterns;
+            let Some(event) = WholeEvent::read(rest, move |data| {
+                let delta = known.read(data)?;
+                Some((delta.length, delta))
+            }) else {
+                break;
+            };
             taken.length += event.length;
             if let Some((_, id)) = &event.id {
                 last = *id;
@@ -77,40 +84,7 @@ impl Sink for Intake<'_> {
 }
 
 /// An event like one before it but for its id and the text of its delta: the hot path.
-struct Repeated<'a, 'p> {
-    /// The id, and how it stands there.
-    id: Option<(EventId, Start<'a>)>,
-    /// From its data on.
-    data: &'a [u8],
-    delta: Repeat<'p>,
-    /// Of all of it.
-    length: usize,
-}
-
-impl<'a: 'p, 'p> Repeated<'a, 'p> {
-    fn data(&self) -> &'a [u8] {
-        self.data.get(..self.delta.length).unwrap_or_default()
-    }
-
-    /// Reads `id: <ms>-<seq>`, `data: <delta>` and a blank line, with LF for line ends; the id may be missing. `None`
-    /// says nothing about the bytes.
-    #[inline(always)]
-    fn read(bytes: &'a [u8], patterns: &'p mut Patterns) -> Option<Self> {
-        const ID: Mark = Mark::of(b"id: ");
-        const DATA: Mark = Mark::of(b"data: ");
-        const DATA_LINE: Mark = Mark::of(b"\ndata: ");
-        let (id, data) = match ID.strip(bytes) {
-            Some(line) => {
-                let (id, length) = EventId::scan(line)?;
-                (Some((id, Start { bytes: line, length })), DATA_LINE.strip(line.get(length..)?)?)
-            }
-            None => (None, DATA.strip(bytes)?),
-        };
-        let delta = patterns.read(data)?;
-        let [b'\n', b'\n', rest @ ..] = data.get(delta.length..)? else { return None };
-        Some(Self { id, data, delta, length: bytes.len() - rest.len() })
-    }
-}
+type Repeated<'a, 'p> = WholeEvent<'a, Repeat<'p>>;
 
 impl Intake<'_> {
     /// Whether whole events may be taken; where facts wait for the first delta of a block, they go by the other way.
@@ -142,7 +116,7 @@ impl Intake<'_> {
         if !matches!(self.reader.recording, Recording::Off) {
             self.record(event);
         }
-        if !matches!(self.reader.coverage, Coverage::Whole) && self.reader.is_hole(&event.delta.stream.signal()) {
+        if !matches!(self.reader.coverage, Coverage::Whole) && self.reader.is_hole(&event.content.stream.signal()) {
             self.found.verdict = Verdict::Broken;
             return;
         }
@@ -154,7 +128,7 @@ impl Intake<'_> {
             Some((_, id)) => *id,
             None => Start::NONE,
         };
-        self.reader.batch.push_repeat(&event.delta, id, age);
+        self.reader.batch.push_repeat(&event.content, id, age);
         self.reader.rows += 1;
         self.metrics.chunks += 1;
     }
@@ -162,12 +136,12 @@ impl Intake<'_> {
     #[inline(never)]
     fn record(&mut self, event: &Repeated<'_, '_>) {
         let id = event.id.as_ref().map(|(id, _)| *id);
-        let pattern = Some(event.delta.pattern);
+        let pattern = Some(event.content.pattern);
         let goes_on = self.reader.recording == Recording::Runs && self.found.run == pattern;
         match self.found.frames.last_mut() {
             Some((last, data)) if goes_on && last.is_some() == id.is_some() => {
                 *last = id;
-                event.delta.lengthen(data);
+                event.content.lengthen(data);
             }
             _ => self.found.frames.push((id, text(event.data()).into_owned())),
         }

@@ -20,6 +20,16 @@ pub const NOT_YET: &[(Switch, &str)] = &[
         Switch::Unclear,
         "without a look before the first message its place is unknown: an equal text may be an older one",
     ),
+    (
+        Switch::Conflict,
+        "a 409 after a try of unknown fate is taken for the message's own task until event ids were seen",
+    ),
+    (Switch::OtherAnswer, "the turn's answer is given under the name of its operation whose record is gone, and twice"),
+    (Switch::TwoTasks, "with two tasks at once a tab goes on with the other one without a reset"),
+    (
+        Switch::NamelessTabs,
+        "a tab that thaws over a stream without a name goes on with the next message's, without a mark",
+    ),
     (Switch::HistoryVerdict, "an answer in the history is taken for finished; its task's status is not asked for"),
     (Switch::Proxy, "a 404 of a proxy is taken for the backend's: a task expires that is there, a stop is forgotten"),
 ];

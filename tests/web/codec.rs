@@ -1,5 +1,4 @@
 use js_sys::JSON;
-use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::support::eval;
@@ -83,8 +82,6 @@ fn what_another_tab_posts_may_be_anything() {
     for other in ["undefined", "null", "7", "'text'", "Symbol()", "({ v: 'x' })", "({ frames: 7 })"] {
         assert!(codec::envelope(eval(other)).is_none(), "{other}");
     }
-    let message = JSON::parse(r#"{"v":2,"from":"a","session":"s","kind":"stop"}"#).unwrap();
-    let envelope = codec::envelope(message.clone()).unwrap();
-    let back: JsValue = codec::message(&envelope);
-    assert_eq!(JSON::stringify(&back).unwrap().as_string(), JSON::stringify(&message).unwrap().as_string());
+    let envelope = codec::envelope(JSON::parse(r#"{"v":2,"from":"a","session":"s","kind":"stop"}"#).unwrap()).unwrap();
+    assert_eq!(codec::envelope(codec::message(&envelope)), Some(envelope));
 }

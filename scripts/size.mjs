@@ -7,12 +7,10 @@ import { brotliCompressSync, constants } from "node:zlib";
 import { build } from "./build.mjs";
 import { root } from "./lib/run.mjs";
 
-/** Files that an app downloads together, and the most bytes of brotli that they may take: what was reached, and 3 %. */
+/** Files that an app downloads together, and the most bytes of brotli that they may take (ARCHITECTURE.md, "The card"). */
 const ROWS = [
-  { label: "rejoin/slim", files: ["slim.js"], budget: 18_500 },
-  { label: "rejoin/client.wasm", files: ["client.wasm"], budget: 68_500 },
-  { label: "both of them", files: ["slim.js", "client.wasm"], budget: 86_500 },
-  { label: "rejoin, inlined", files: ["index.js"], budget: 89_500 },
+  { label: "rejoin/slim + wasm", files: ["slim.js", "client.wasm"], budget: 115_000 },
+  { label: "rejoin, inlined", files: ["index.js"], budget: 120_000 },
 ];
 
 /** Prints the sizes of what is in dist/, and gives the rows that are over their budget. */

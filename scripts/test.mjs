@@ -149,21 +149,20 @@ async function wasmTests() {
 async function wasmTestsIn(...browser) {
   const address = `127.0.0.1:${await freePort()}`;
   const server = await startServer(process.env.REJOIN_SERVER, "--allow-origin", `http://${address}`);
-  const host = await bundledShell();
+  const pump = await bundledPump();
   try {
-    return await counted("wasm-pack", ["test", "--headless", ...browser, "--mode", "no-install", ".", "--test", "web"], {
-      env: { ...process.env, WASM_BINDGEN_TEST_ADDRESS: address, REJOIN_TEST_URL: server.url, REJOIN_TEST_HOST: host, WASM_BINDGEN_TEST_TIMEOUT: "120" },
+    return await counted("wasm-pack", ["test", "--headless", ...browser, "--mode", "no-install", ".", "--lib"], {
+      env: { ...process.env, WASM_BINDGEN_TEST_ADDRESS: address, REJOIN_TEST_URL: server.url, REJOIN_TEST_PUMP: pump, WASM_BINDGEN_TEST_TIMEOUT: "120" },
     });
   } finally {
     await server.stop();
   }
 }
 
-/** The shell's half in JavaScript, as one script that makes `shell` of it. */
-async function bundledShell() {
+/** What reads bodies for the shell, as one script that makes `pump` of it. */
+async function bundledPump() {
   const { build: bundle } = await import("esbuild");
-  const contents = ["host", "clock", "storage", "tabs"].map((name) => `export * from "./js/streams/shell/${name}.ts";`).join("");
-  const options = { stdin: { contents, resolveDir: root }, bundle: true, write: false, format: "iife", globalName: "shell", minify: true };
+  const options = { entryPoints: ["js/streams/pump.ts"], absWorkingDir: root, bundle: true, write: false, format: "iife", globalName: "pump", minify: true };
   const { outputFiles } = await bundle({ ...options, target: "es2022", charset: "ascii" });
   return outputFiles[0].text.trim();
 }

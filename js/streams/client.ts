@@ -400,15 +400,11 @@ class Client implements ChatStreams {
     const { batch, waiting } = dueAt(engine.takeDue(session, flood));
     if (!batch) return waiting;
     const channel = this.#channel(session);
-    try {
-      channel.deliver(batch, this.#options.onMalformed?.bind(this.#options));
-    } finally {
-      // Also what could not be handed out is confirmed: the stream would wait for it for ever.
-      if (!this.#isClosed) {
-        this.#touch(channel);
-        engine.delivered(session);
-      }
-    }
+    // Rows that could not be handed out are confirmed, too: the stream would wait for them for ever.
+    guard(() => channel.deliver(batch, this.#options.onMalformed?.bind(this.#options)));
+    if (this.#isClosed) return 0;
+    this.#touch(channel);
+    engine.delivered(session);
     return 0;
   }
 

@@ -26,3 +26,7 @@ pub mod reflect;
 pub mod storage;
 pub mod tabs;
 pub mod timer;
+
+#[cfg(test)]
+#[path = "../../tests/web/mod.rs"]
+mod web;

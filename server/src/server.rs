@@ -23,8 +23,8 @@ use crate::metrics::Metrics;
 use crate::registry::{Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
-/// How long connections get to end once their streams are let go and no task runs any more.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long connections get to end when no task runs any more, and again when their streams are let go.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Why a server does not run.
 #[derive(Debug, Error)]
@@ -129,13 +129,16 @@ impl Server {
     }
 }
 
-async fn drain(app: &App, phase: &Phase, serving: JoinHandle<()>) {
+async fn drain(app: &App, phase: &Phase, mut serving: JoinHandle<()>) {
     phase.draining.send_replace(true);
-    // Where no other process has this store, there is nowhere else to read on.
     if app.registry.store().is_shared() {
         phase.released.send_replace(true);
     }
     app.registry.drain(app.config.drain()).await;
+    // The last chunks are still on their way to those who read to the end. Who waits for an operation is let go.
+    if tokio::time::timeout(CLOSING, &mut serving).await.is_ok() {
+        return;
+    }
     phase.released.send_replace(true);
     if tokio::time::timeout(CLOSING, serving).await.is_err() {
         tracing::warn!("some connections did not end in time");

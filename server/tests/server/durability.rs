@@ -72,7 +72,7 @@ async fn a_waiting_operation_survives_kill_and_goes_on() {
 #[tokio::test]
 async fn at_the_signal_to_end_what_runs_is_written_and_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::start(&embedded(&folder), &["--drain-seconds", "1"]);
+    let mut process = Process::start(&embedded(&folder), &[]);
     let session = process.server.session().await;
     let mut stream = process.server.send(&session, "/tokens 100 /rate 50").await;
     let task = stream.task();

@@ -1,11 +1,13 @@
 //! What strangers may not do: pages of other sites, forged names, shapes that no client sends. One test a rule.
 
+use redis::AsyncCommands;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::process::Process;
+use crate::redis::Redis;
 use crate::support::{TestServer, as_json, error_of, json_of};
 
 /// The answer to a request that no HTTP library would send.
@@ -85,7 +87,7 @@ async fn a_target_that_is_no_path_is_a_bad_request() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("index.html"), "app").unwrap();
     let server = TestServer::start(&["--www", folder.path().to_str().unwrap()]).await;
-    for target in ["GET x", "GET example.com:80", "CONNECT example.com:80", "OPTIONS *"] {
+    for target in ["GET x", "GET example.com:80", "CONNECT example.com:80"] {
         let answer = raw(&server, &format!("{target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{target}: {answer}");
         assert!(answer.contains("INVALID_REQUEST"), "{target}: {answer}");
@@ -151,4 +153,20 @@ async fn a_mistyped_store_does_not_print_its_password() {
         let output = Process::failing(&["--store", store]).await;
         assert!(!output.is_empty() && !output.contains("hunter2"), "{output}");
     }
+}
+
+#[tokio::test]
+async fn a_task_whose_session_is_gone_is_nobodys() {
+    let redis = Redis::start().await;
+    let server = TestServer::over(&redis.url(), &[]).await;
+    let session = server.session().await;
+    let stream = server.send(&session, "/tokens 1 /rate 0").await;
+    let task = stream.task();
+    stream.whole().await;
+    server.show(&format!("/tasks/{task}")).await;
+    let removed: u32 = redis.connection().await.unwrap().del(format!("rejoin:{{{session}}}:session")).await.unwrap();
+    assert_eq!(removed, 1);
+    error_of(server.get(&format!("/tasks/{task}")), 404, "TASK_NOT_FOUND").await;
+    error_of(server.get(&format!("/tasks/{task}/stream")), 404, "TASK_NOT_FOUND").await;
+    error_of(server.post(&format!("/tasks/{task}/cancel")), 404, "TASK_NOT_FOUND").await;
 }

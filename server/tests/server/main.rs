@@ -4,6 +4,7 @@
 
 mod admin;
 mod auth;
+mod cluster;
 mod deadlines;
 mod demo;
 mod durability;

@@ -29,6 +29,7 @@ const suites = {
     run("cargo", ["doc", ...WASM, "--package", "rejoin", "--no-deps", "--quiet"], { env });
   },
   rust: () => counted("cargo", ["test", "--workspace", "--no-fail-fast"]),
+  cluster: () => counted("cargo", ["test", "--package", "rejoin-server", "--test", "server", "--", "--ignored", "cluster::"]),
   build: () => build(),
   demo: () => buildDemo(),
   types: () => checkDemo(),
@@ -50,7 +51,7 @@ const suites = {
 };
 
 /** Run only when they are asked for by name. */
-const ON_DEMAND = ["webkit"];
+const ON_DEMAND = ["webkit", "cluster"];
 
 /** What a suite needs to have run before. */
 const needs = {

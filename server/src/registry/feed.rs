@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::writer::jitter;
-use crate::store::notifications::{News, Publication, Subscription};
+use crate::store::notifications::{Notification, Publication, Subscription};
 use crate::store::{Entry, Lookup, Portion, Result, SharedStore, Slice, Status, StoreError};
 
 /// What is shared at most, per task; readers further behind read from the store.
@@ -50,7 +50,7 @@ pub struct Frame {
 /// One task's live end, shared by its readers here. Its pump stops when the last of them goes.
 pub struct Feed {
     tail: Arc<Mutex<Tail>>,
-    news: watch::Receiver<()>,
+    changes: watch::Receiver<()>,
     pump: AbortHandle,
 }
 
@@ -125,14 +125,14 @@ impl Feeds {
 impl Feed {
     fn start(store: SharedStore, task: String, tail: Tail, subscription: Subscription) -> Self {
         let tail = Arc::new(Mutex::new(tail));
-        let (announce, news) = watch::channel(());
+        let (announce, changes) = watch::channel(());
         let pump = Pump { store, task, tail: tail.clone(), announce };
-        Self { tail, news, pump: tokio::spawn(pump.run(subscription)).abort_handle() }
+        Self { tail, changes, pump: tokio::spawn(pump.run(subscription)).abort_handle() }
     }
 
     /// Changes with everything that comes after this call.
-    pub fn news(&self) -> watch::Receiver<()> {
-        self.news.clone()
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.clone()
     }
 
     /// What comes after a cursor.
@@ -276,8 +276,8 @@ impl Pump {
     /// Takes the next publication; false where the log is to be looked at.
     async fn listen(&self, subscription: &mut Subscription) -> bool {
         match tokio::time::timeout(LONGEST_SILENCE.mul_f64(jitter()), subscription.next()).await {
-            Ok(News::Changed(publication)) => self.tail.lock().follow(&publication),
-            Ok(News::Unknown) | Err(_) => false,
+            Ok(Notification::Changed(publication)) => self.tail.lock().follow(&publication),
+            Ok(Notification::Unknown) | Err(_) => false,
         }
     }
 

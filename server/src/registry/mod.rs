@@ -317,7 +317,7 @@ impl Registry {
     }
 
     /// Cancels a task, whoever writes it. One that has ended stays as it is. Where the store takes too long, the caller
-    /// is told so, and the task is cancelled all the same.
+    /// gets an error, and the task is cancelled all the same.
     pub async fn cancel(self: &Arc<Self>, id: &str) -> Result<Status, ApiError> {
         let (registry, id) = (self.clone(), id.to_owned());
         let cancelling = tokio::spawn(async move { registry.cancel_now(&id).await });

@@ -74,8 +74,8 @@ impl Reader {
                 return batch;
             }
             match &mut self.live {
-                Some((feed, news)) if !matches!(feed.after(self.cursor), Live::Behind) => {
-                    if news.changed().await.is_err() && matches!(feed.after(self.cursor), Live::Nothing) {
+                Some((feed, changes)) if !matches!(feed.after(self.cursor), Live::Behind) => {
+                    if changes.changed().await.is_err() && matches!(feed.after(self.cursor), Live::Nothing) {
                         return Batch::Cut;
                     }
                 }
@@ -90,8 +90,8 @@ impl Reader {
 
     /// What the feed has, if this reader has come up to it.
     fn poll_live(&mut self) -> Option<Batch> {
-        let (feed, news) = self.live.as_mut()?;
-        news.mark_unchanged();
+        let (feed, changes) = self.live.as_mut()?;
+        changes.mark_unchanged();
         match feed.after(self.cursor) {
             Live::Frames(frames) => Some(self.deliver(&frames)),
             Live::Nothing | Live::Behind => None,
@@ -173,8 +173,8 @@ impl Reader {
         }
         match self.feeds.join(&self.task, self.cursor).await {
             Ok(feed) => {
-                let news = feed.news();
-                self.live = Some((feed, news));
+                let changes = feed.changes();
+                self.live = Some((feed, changes));
             }
             Err(_) => tokio::time::sleep(RETRY).await,
         }

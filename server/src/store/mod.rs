@@ -6,7 +6,7 @@
 //! * who appends holds a [`Claim`]; taking a task over makes a new one and ends the old one;
 //! * a status leaves `running` once; the final chunks and the messages are stored in that same step;
 //! * every step may be repeated and has its effect once;
-//! * entries that are gone are a gap, which is told and never led over.
+//! * entries that are gone are a gap, which is reported and never led over.
 
 mod embedded;
 mod memory;
@@ -62,7 +62,7 @@ pub enum StoreError {
     /// The task has ended, or someone else has taken it over: this claim writes nothing any more.
     #[error("the claim on the task is over")]
     Fenced,
-    /// The log holds fewer entries than the writer has been told were stored: a failover lost the newest.
+    /// The log holds fewer entries than the store acknowledged: a failover lost the newest.
     #[error("the log holds {position} entries and lacks what came after them")]
     Gap {
         /// How many entries were ever appended, as the log remembers.

@@ -123,7 +123,7 @@ pub struct Task {
     pub body: Map<String, Value>,
 }
 
-/// What stands for a task in the log of this program. Its id carries the session's, which opens an ownerless session.
+/// Names a task in the log of this program. Its id carries the session's, which opens an ownerless session.
 pub fn log_id(task: &str) -> &str {
     task.rsplit_once('.').map_or("", |(_, own)| own)
 }

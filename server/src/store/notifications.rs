@@ -24,9 +24,9 @@ pub struct Publication {
     pub entries: Arc<[Entry]>,
 }
 
-/// What a follower hears.
+/// What a follower is notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Notification {
     Changed(Publication),
     /// Something may have changed: the log is to be looked at.
     Unknown,
@@ -52,11 +52,11 @@ struct Queue {
 
 impl Subscription {
     /// Waits for the next change.
-    pub async fn next(&mut self) -> News {
+    pub async fn next(&mut self) -> Notification {
         loop {
             let arrived = self.0.arrived.notified();
-            if let Some(news) = self.0.queue.lock().take() {
-                return news;
+            if let Some(notification) = self.0.queue.lock().take() {
+                return notification;
             }
             arrived.await;
         }
@@ -64,23 +64,23 @@ impl Subscription {
 }
 
 impl Queue {
-    fn take(&mut self) -> Option<News> {
+    fn take(&mut self) -> Option<Notification> {
         if std::mem::take(&mut self.has_gap) {
-            return Some(News::Unknown);
+            return Some(Notification::Unknown);
         }
         let publication = self.publications.pop_front()?;
         self.bytes -= publication.bytes();
-        Some(News::Changed(publication))
+        Some(Notification::Changed(publication))
     }
 
-    fn put(&mut self, news: News) {
-        match news {
-            News::Changed(publication) if self.bytes + publication.bytes() <= LARGEST_QUEUE => {
+    fn put(&mut self, notification: Notification) {
+        match notification {
+            Notification::Changed(publication) if self.bytes + publication.bytes() <= LARGEST_QUEUE => {
                 self.bytes += publication.bytes();
                 self.publications.push_back(publication);
             }
             // A look at the log gives everything that waits here.
-            News::Changed(_) | News::Unknown => *self = Self { has_gap: true, ..Self::default() },
+            Notification::Changed(_) | Notification::Unknown => *self = Self { has_gap: true, ..Self::default() },
         }
     }
 }
@@ -92,8 +92,8 @@ impl Publication {
 }
 
 impl Mailbox {
-    fn put(&self, news: News) {
-        self.queue.lock().put(news);
+    fn put(&self, notification: Notification) {
+        self.queue.lock().put(notification);
         self.arrived.notify_one();
     }
 }
@@ -111,14 +111,14 @@ impl Notifications {
     }
 
     /// Tells all who follow a task.
-    pub fn notify(&self, task: &str, news: &News) {
+    pub fn notify(&self, task: &str, notification: &Notification) {
         let followers: Vec<_> = self.0.lock().get(task).into_iter().flatten().filter_map(Weak::upgrade).collect();
-        followers.iter().for_each(|mailbox| mailbox.put(news.clone()));
+        followers.iter().for_each(|mailbox| mailbox.put(notification.clone()));
     }
 
     /// Tells those who follow one of these tasks that they may have missed something.
     pub fn notify_each<'a>(&self, tasks: impl IntoIterator<Item = &'a String>) {
-        tasks.into_iter().for_each(|task| self.notify(task, &News::Unknown));
+        tasks.into_iter().for_each(|task| self.notify(task, &Notification::Unknown));
     }
 
     /// The tasks that someone follows.
@@ -140,10 +140,15 @@ impl Notifications {
 mod tests {
     use super::*;
 
-    fn changed(previous: u64, text: &str) -> News {
+    fn changed(previous: u64, text: &str) -> Notification {
         let id = |ms| EventId { ms, seq: 0 };
         let entries = [Entry { id: id(previous + 1), data: text.into() }].into();
-        News::Changed(Publication { previous: id(previous), last: id(previous + 1), status: Status::Running, entries })
+        Notification::Changed(Publication {
+            previous: id(previous),
+            last: id(previous + 1),
+            status: Status::Running,
+            entries,
+        })
     }
 
     #[tokio::test]
@@ -163,7 +168,7 @@ mod tests {
         notifications.notify("t", &changed(1, "a"));
         notifications.notify("t", &changed(2, &"b".repeat(LARGEST_QUEUE)));
         notifications.notify("t", &changed(3, "c"));
-        assert_eq!(subscription.next().await, News::Unknown);
+        assert_eq!(subscription.next().await, Notification::Unknown);
         assert_eq!(subscription.next().await, changed(3, "c"));
     }
 

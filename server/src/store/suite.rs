@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 
-use super::notifications::{News, Publication};
+use super::notifications::{Notification, Publication};
 use super::*;
 
 const LEASE: Duration = Duration::from_millis(400);
@@ -341,8 +341,8 @@ async fn a_task_ends_once_and_its_session_is_free(store: Fixture) {
 
 async fn next(subscription: &mut Subscription) -> Publication {
     match tokio::time::timeout(Duration::from_secs(5), subscription.next()).await.unwrap() {
-        News::Changed(publication) => publication,
-        News::Unknown => panic!("nothing was lost"),
+        Notification::Changed(publication) => publication,
+        Notification::Unknown => panic!("nothing was lost"),
     }
 }
 

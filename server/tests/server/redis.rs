@@ -406,23 +406,25 @@ async fn a_long_log_is_trimmed_and_replays_whole() {
     assert_eq!(server.join(&task, &all[790].id).await.whole().await, all[791..]);
 }
 
-/// Three nodes that share the slots.
-struct Cluster(Vec<Redis>);
+/// Nodes that share the slots: three masters, and so many replicas of each.
+pub struct Cluster(pub Vec<Redis>);
 
 impl Cluster {
-    async fn start() -> Self {
+    pub async fn start(replicas: usize) -> Self {
         let mut nodes = Vec::new();
-        for _ in 0..3 {
-            nodes.push(Redis::start_with(["--cluster-enabled", "yes"].map(String::from).to_vec()).await);
+        for _ in 0..3 * (1 + replicas) {
+            let flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            nodes.push(Redis::start_with(flags.map(String::from).to_vec()).await);
         }
         let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes").stdout(Stdio::null());
-        assert!(create.status().unwrap().success());
+        create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", &replicas.to_string()]);
+        assert!(create.arg("--cluster-yes").stdout(Stdio::null()).status().unwrap().success());
         Self(nodes)
     }
 
-    async fn server(&self) -> TestServer {
+    /// A server that knows the first node and learns of the others from it.
+    pub async fn server(&self) -> TestServer {
         loop {
             let mut connection = self.0[0].connection().await.unwrap();
             let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.unwrap();
@@ -436,7 +438,7 @@ impl Cluster {
 
 #[tokio::test]
 async fn a_cluster_serves_as_one_redis_does() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start(0).await;
     let (a, b) = (cluster.server().await, cluster.server().await);
     for _ in 0..5 {
         let session = a.session().await;

@@ -18,13 +18,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Clone, Default)]
 pub struct Deliveries {
     at: Arc<Mutex<HashMap<u64, Instant>>>,
-    news: Arc<Notify>,
+    arrived: Arc<Notify>,
 }
 
 impl Deliveries {
     /// A completion was added.
     pub fn announce(&self) {
-        self.news.notify_one();
+        self.arrived.notify_one();
     }
 
     /// A completion is being handled.
@@ -44,7 +44,7 @@ impl Deliveries {
             return Ok(due);
         }
         // Running out of time is the other way to go on.
-        let _ = tokio::time::timeout(LOOK_AGAIN, self.news.notified()).await;
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.arrived.notified()).await;
         Ok(self.take(all()?, patience))
     }
 

@@ -18,7 +18,7 @@ pub struct Pushed {
 }
 
 impl Pushed {
-    /// What followers are told of it.
+    /// The publication for its followers.
     pub fn publication(&self, status: Status, chunks: &[Arc<str>]) -> Option<Publication> {
         let previous = self.previous?;
         let entries: Vec<Entry> =

@@ -5,6 +5,8 @@
 //! Leases live in memory: the process that held them is the only one that could, so after a restart all are lost.
 
 mod completions;
+#[cfg(test)]
+mod crash;
 mod log;
 mod sessions;
 mod tables;
@@ -21,7 +23,7 @@ use parking_lot::Mutex;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use rejoin::stream::cursor::EventId;
 
-use super::notifications::{News, Notifications, Publication, Subscription};
+use super::notifications::{Notification, Notifications, Publication, Subscription};
 use super::{
     Begin, Begun, Claim, Completions, Delivery, End, Entry, Lease, Lookup, Message, Operation, Page, Portion, Result,
     Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks, Terms,
@@ -92,7 +94,7 @@ impl Embedded {
         self.writer.write_then(move |txn: &WriteTransaction| Ok((job(txn)?, || ()))).await
     }
 
-    /// The same for a write that followers of a task are to hear of.
+    /// The same for a write that changes a log, which its followers are notified of.
     async fn write_and_publish<T: Send + 'static>(
         &self,
         task: &str,
@@ -103,7 +105,7 @@ impl Embedded {
             let (outcome, publication) = job(txn)?;
             let announce = move || {
                 if let Some(publication) = publication {
-                    notifications.notify(&task, &News::Changed(publication));
+                    notifications.notify(&task, &Notification::Changed(publication));
                 }
             };
             Ok((outcome, announce))

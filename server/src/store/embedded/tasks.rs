@@ -116,10 +116,10 @@ fn running_of(txn: &WriteTransaction, session: &str) -> Result<Option<String>> {
     Ok(stored(txn, &id)?.filter(Kept::runs).map(|_| id))
 }
 
-/// What a step on a log returns: the ids of the new entries, and what its followers are told.
+/// What a step on a log returns: the ids of the new entries, and the publication for its followers.
 type Appended = (Vec<EventId>, Option<Publication>);
 
-/// Appends chunks under a claim; a repeat of the last append only tells its ids again.
+/// Appends chunks under a claim; a repeat of the last append only returns its ids again.
 pub fn append(txn: &WriteTransaction, claim: &Claim, chunks: &[Arc<str>]) -> Result<Appended> {
     holds(stored(txn, &claim.task)?, claim)?;
     let pushed = log::push(txn, claim, chunks)?;

@@ -1,7 +1,9 @@
 //! Listening to a cluster: each channel on the node that has its slot, so that the death of one node silences no other's.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
@@ -10,7 +12,7 @@ use tokio::sync::mpsc;
 use super::keys::Keys;
 use super::listener::{Listen, PATIENCE, RETRY, ROUND};
 use super::publication;
-use crate::store::notifications::Notifications;
+use crate::store::notifications::{Notification, Notifications};
 
 /// Connects again and again, until nobody will ever ask any more.
 pub async fn listen(
@@ -24,8 +26,8 @@ pub async fn listen(
         let (sender, pushes) = mpsc::unbounded_channel();
         match tokio::time::timeout(PATIENCE * 3, connect(&url, sender)).await {
             Ok(Ok(connection)) => {
-                let (keys, notifications) = (keys.clone(), notifications.clone());
-                let mut listening = Listening { connection, is_sharded, keys, notifications, listened: HashSet::new() };
+                let channels = Channels { connection, is_sharded, listened: Arc::default() };
+                let listening = Listening { channels, keys: keys.clone(), notifications: notifications.clone() };
                 if listening.listen(pushes, &mut asked).await.is_none() {
                     return;
                 }
@@ -49,29 +51,22 @@ async fn connect(url: &str, sender: mpsc::UnboundedSender<PushInfo>) -> RedisRes
 
 /// One connection's life. The driver subscribes anew by itself where a node goes and comes.
 struct Listening {
-    connection: ClusterConnection,
-    is_sharded: bool,
+    channels: Channels,
     keys: Keys,
     notifications: Notifications,
-    listened: HashSet<String>,
 }
 
 /// The connection is of no use any more.
 struct Lost;
 
 impl Listening {
-    /// Until the connection is lost; `None` when nobody will ever ask again.
+    /// Until the connection is lost; `None` when nobody will ever ask again. Nothing here waits for a node: one that is
+    /// away would hold up what the others have to say.
     async fn listen(
-        &mut self,
+        &self,
         mut pushes: mpsc::UnboundedReceiver<PushInfo>,
         asked: &mut mpsc::UnboundedReceiver<Listen>,
     ) -> Option<Lost> {
-        let all = self.notifications.watched();
-        for task in &all {
-            // One whose node is away is subscribed in a later round.
-            let _ = self.subscribe(task).await;
-        }
-        self.notifications.notify_each(&all);
         let mut round = tokio::time::interval(ROUND);
         loop {
             tokio::select! {
@@ -79,8 +74,8 @@ impl Listening {
                     Some(push) => self.take(push),
                     None => return Some(Lost),
                 },
-                request = asked.recv() => self.answer(request?).await,
-                _ = round.tick() => self.go_round().await,
+                request = asked.recv() => self.answer(request?),
+                _ = round.tick() => self.go_round(),
             }
         }
     }
@@ -102,49 +97,69 @@ impl Listening {
         }
     }
 
-    async fn answer(&mut self, request: Listen) {
-        if self.listened.contains(&request.task) || self.subscribe(&request.task).await {
-            // Who asked may have gone.
-            let _ = request.confirm.send(());
-        }
+    fn answer(&self, request: Listen) {
+        let (channels, channel) = (self.channels.clone(), self.keys.task(&request.task).channel);
+        tokio::spawn(async move {
+            if channels.has(&request.task) || channels.subscribe(&request.task, channel).await {
+                // Who asked may have gone.
+                let _ = request.confirm.send(());
+            }
+        });
     }
 
-    async fn subscribe(&mut self, task: &str) -> bool {
-        let channel = self.keys.task(task).channel;
+    /// Forgets channels that nobody follows any more, and subscribes those that could not be before.
+    fn go_round(&self) {
+        let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
+        let listened = self.channels.listened.lock().clone();
+        for task in listened.difference(&watched).cloned() {
+            let (channels, channel) = (self.channels.clone(), self.keys.task(&task).channel);
+            tokio::spawn(async move { channels.unsubscribe(&task, channel).await });
+        }
+        for task in watched.difference(&listened).cloned() {
+            let (channels, notifications) = (self.channels.clone(), self.notifications.clone());
+            let channel = self.keys.task(&task).channel;
+            tokio::spawn(async move {
+                if channels.subscribe(&task, channel).await {
+                    notifications.notify(&task, &Notification::Unknown);
+                }
+            });
+        }
+    }
+}
+
+/// What is subscribed.
+#[derive(Clone)]
+struct Channels {
+    connection: ClusterConnection,
+    is_sharded: bool,
+    /// Tasks, by their channels.
+    listened: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Channels {
+    fn has(&self, task: &str) -> bool {
+        self.listened.lock().contains(task)
+    }
+
+    async fn subscribe(&self, task: &str, channel: String) -> bool {
+        let mut connection = self.connection.clone();
         let subscribed = async {
-            if self.is_sharded {
-                self.connection.ssubscribe(channel).await
-            } else {
-                self.connection.subscribe(channel).await
-            }
+            if self.is_sharded { connection.ssubscribe(channel).await } else { connection.subscribe(channel).await }
         };
         let is_done = matches!(tokio::time::timeout(PATIENCE, subscribed).await, Ok(Ok(())));
         if is_done {
-            self.listened.insert(task.into());
+            self.listened.lock().insert(task.into());
         }
         is_done
     }
 
-    /// Forgets channels that nobody follows any more, and subscribes those that could not be before.
-    async fn go_round(&mut self) {
-        let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
-        let left: Vec<String> = self.listened.difference(&watched).cloned().collect();
-        for task in left {
-            let channel = self.keys.task(&task).channel;
-            let unsubscribed = async {
-                if self.is_sharded {
-                    self.connection.sunsubscribe(channel).await
-                } else {
-                    self.connection.unsubscribe(channel).await
-                }
-            };
-            // What stays subscribed by mistake costs a publication that nobody hears.
-            let _ = tokio::time::timeout(PATIENCE, unsubscribed).await;
-            self.listened.remove(&task);
-        }
-        let missing: Vec<String> = watched.difference(&self.listened).cloned().collect();
-        for task in missing {
-            self.subscribe(&task).await;
-        }
+    async fn unsubscribe(&self, task: &str, channel: String) {
+        let mut connection = self.connection.clone();
+        self.listened.lock().remove(task);
+        let unsubscribed = async {
+            if self.is_sharded { connection.sunsubscribe(channel).await } else { connection.unsubscribe(channel).await }
+        };
+        // What stays subscribed by mistake costs a publication that nobody follows.
+        let _ = tokio::time::timeout(PATIENCE, unsubscribed).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Connections: to one Redis or to a cluster, told apart when the store is opened. They come back by themselves; while
-//! they are away, a command fails soon.
+//! Connections: to one Redis or to a cluster; which of the two is found out when the store is opened. They come back by
+//! themselves; while they are away, a command fails soon.
 //!
 //! Every command of the store may be repeated, so one whose connection was dropped is sent once more at once. A node that
 //! was demoted keeps its connections and refuses writes: its connections are given up, so that the address is resolved

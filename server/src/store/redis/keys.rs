@@ -71,13 +71,13 @@ impl Keys {
             meta: of_task("meta"),
             log: of_task("log"),
             snapshot: of_task("snapshot"),
-            channel: of_task("news"),
+            channel: of_task("changes"),
         }
     }
 
     /// The task behind the name of a channel.
     pub fn task_of_channel<'a>(&self, channel: &'a str) -> Option<&'a str> {
-        let rest = channel.strip_prefix(&self.0)?.strip_suffix(":news")?;
+        let rest = channel.strip_prefix(&self.0)?.strip_suffix(":changes")?;
         rest.split_once("}:task:").map(|(_, task)| task)
     }
 
@@ -152,6 +152,6 @@ mod tests {
             assert!(key.starts_with("rejoin:{s}:"), "{key}");
         }
         assert_eq!(keys.task_of_channel(&task.channel), Some("s.t"));
-        assert_eq!(keys.task_of_channel("other:{s}:task:s.t:news"), None);
+        assert_eq!(keys.task_of_channel("other:{s}:task:s.t:changes"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The listener: one subscription connection per process and node hears of all logs that are followed here, whatever the
+//! The listener: one subscription connection per process and node serves all logs that are followed here, whatever the
 //! number of readers. A publication carries what is new; one that is lost while the connection is away costs a look at
 //! the log: when it is back, everyone looks, and nobody waits for more than a few seconds without looking.
 

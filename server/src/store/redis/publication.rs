@@ -7,11 +7,11 @@ use rejoin::stream::cursor::EventId;
 
 use super::tasks::status_of;
 use crate::store::Entry;
-use crate::store::notifications::{News, Publication};
+use crate::store::notifications::{Notification, Publication};
 
 /// What a publication says; one that does not parse says that the log is to be looked at.
-pub fn parse(payload: &[u8]) -> News {
-    publication_of(payload).map_or(News::Unknown, News::Changed)
+pub fn parse(payload: &[u8]) -> Notification {
+    publication_of(payload).map_or(Notification::Unknown, Notification::Changed)
 }
 
 fn publication_of(payload: &[u8]) -> Option<Publication> {
@@ -42,7 +42,9 @@ mod tests {
 
     #[test]
     fn a_publication_carries_the_id_before_it_and_its_entries() {
-        let News::Changed(publication) = parse("1-0 2-1 completed\n2-0 3\nç!2-1 1\n\n".as_bytes()) else { panic!() };
+        let Notification::Changed(publication) = parse("1-0 2-1 completed\n2-0 3\nç!2-1 1\n\n".as_bytes()) else {
+            panic!()
+        };
         assert_eq!((publication.previous.to_string(), publication.last.to_string()), ("1-0".into(), "2-1".into()));
         assert_eq!(publication.status, Status::Completed);
         let data: Vec<&str> = publication.entries.iter().map(|entry| &*entry.data).collect();
@@ -52,7 +54,7 @@ mod tests {
     #[test]
     fn what_does_not_parse_sends_the_follower_to_the_log() {
         for payload in ["", "1-0 2-0\n", "1-0 2-0 running", "1-0 2-0 running\n2-0 9\nshort", "1-0 2-0 asleep\n"] {
-            assert_eq!(parse(payload.as_bytes()), News::Unknown, "{payload}");
+            assert_eq!(parse(payload.as_bytes()), Notification::Unknown, "{payload}");
         }
     }
 }

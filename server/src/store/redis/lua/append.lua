@@ -9,8 +9,8 @@ local meta, log = unpack(KEYS)
 local epoch, position, lease, command, channel = unpack(ARGV, 1, 5)
 local FIRST = 6
 
-local stands = standing(meta, epoch)
-if stands ~= 'ok' then return {stands} end
+local state = claim_state(meta, epoch)
+if state ~= 'ok' then return {state} end
 local outcome, ids, previous = append(meta, log, tonumber(position), FIRST)
 if outcome ~= 'ok' then return {outcome, ids} end
 redis.call('HSET', meta, 'lease', now() + lease)

@@ -12,11 +12,11 @@ local epoch, position, life, command, channel, status, task, time, number = unpa
 local MESSAGES = 10
 local first = MESSAGES + 2 * tonumber(number)
 
-local stands = standing(meta, epoch)
-if stands == 'fenced' and redis.call('HGET', meta, 'ended') == epoch then
+local state = claim_state(meta, epoch)
+if state == 'fenced' and redis.call('HGET', meta, 'ended') == epoch then
     return {'ok', newest(log, #ARGV - first + 1)}
 end
-if stands ~= 'ok' then return {stands} end
+if state ~= 'ok' then return {state} end
 local outcome, ids, previous = append(meta, log, tonumber(position), first)
 if outcome ~= 'ok' then return {outcome, ids} end
 redis.call('HSET', meta, 'status', status, 'ended', epoch)

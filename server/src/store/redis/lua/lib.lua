@@ -18,7 +18,7 @@ local function now()
 end
 
 -- 'ok' where the claim of this epoch holds, else 'gone' (there is no record) or 'fenced'.
-local function standing(meta, epoch)
+local function claim_state(meta, epoch)
     local task = redis.call('HMGET', meta, 'status', 'epoch')
     if not task[1] then return 'gone' end
     if task[1] == 'running' and task[2] == epoch then return 'ok' end
@@ -34,7 +34,7 @@ local function newest(log, number)
     return ids
 end
 
--- Tells the followers of a task what was appended after `previous`. `command` is PUBLISH or SPUBLISH.
+-- Notifies the followers of a task of what was appended after `previous`. `command` is PUBLISH or SPUBLISH.
 local function publish(command, channel, previous, status, ids, chunks, first)
     local last = ids[#ids] or previous
     local parts = {previous .. ' ' .. last .. ' ' .. status .. '\n'}

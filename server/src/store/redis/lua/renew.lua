@@ -7,8 +7,8 @@
 ]]
 local meta = KEYS[1]
 local epoch, lease, position = unpack(ARGV)
-local stands = standing(meta, epoch)
-if stands ~= 'ok' then return {stands} end
+local state = claim_state(meta, epoch)
+if state ~= 'ok' then return {state} end
 redis.call('HSET', meta, 'lease', now() + lease)
 local at = tonumber(redis.call('HGET', meta, 'position'))
 if at < tonumber(position) then return {'gap', at} end

@@ -9,8 +9,8 @@ local meta, log = unpack(KEYS)
 local epoch, position, lease, command, channel = unpack(ARGV, 1, 5)
 local FIRST = 6
 
-local stands = standing(meta, epoch)
-if stands ~= 'ok' then return {stands} end
+local state = claim_state(meta, epoch)
+if state ~= 'ok' then return {state} end
 local task = redis.call('HMGET', meta, 'position', 'last')
 local at, previous = tonumber(task[1]), task[2] or '0-0'
 local number = (#ARGV - FIRST + 1) / 2

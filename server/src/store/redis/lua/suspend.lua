@@ -9,8 +9,8 @@ local meta, log = unpack(KEYS)
 local epoch, position, command, channel, operation, tool_name, tool_call_id = unpack(ARGV, 1, 7)
 local FIRST = 8
 
-local stands = standing(meta, epoch)
-if stands ~= 'ok' then return {stands} end
+local state = claim_state(meta, epoch)
+if state ~= 'ok' then return {state} end
 local outcome, ids, previous = append(meta, log, tonumber(position), FIRST)
 if outcome ~= 'ok' then return {outcome, ids} end
 if redis.call('HGET', meta, 'operation') ~= operation then

@@ -7,8 +7,8 @@
 ]]
 local meta, log, snapshot = unpack(KEYS)
 local epoch, through, keep_from, merged = unpack(ARGV)
-local stands = standing(meta, epoch)
-if stands ~= 'ok' then return {stands} end
+local state = claim_state(meta, epoch)
+if state ~= 'ok' then return {state} end
 redis.call('SET', snapshot, merged)
 local removed = redis.call('XTRIM', log, 'MINID', keep_from)
 redis.call('HSET', meta, 'trimmed', through)

@@ -1,13 +1,18 @@
 //! The flags and the environment (SERVER.md).
 
+mod agent;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use secrecy::SecretString;
+
+pub use agent::{AgentBody, AgentHttp};
 
 /// The reference backend of rejoin: chat tasks that outlive their readers.
 ///
@@ -42,6 +47,9 @@ pub struct Config {
     /// Key for the endpoint, where it wants one
     #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true, hide = true)]
     pub openai_api_key: Option<SecretString>,
+    /// The flags of `--agent http`
+    #[command(flatten)]
+    pub agent_http: AgentHttp,
     /// Seconds that an ended task is kept after its last use
     #[arg(long, env = "REJOIN_STREAM_TTL", default_value_t = 3600)]
     pub stream_ttl: u64,
@@ -141,6 +149,8 @@ pub enum AgentKind {
     Demo,
     /// Any OpenAI-compatible endpoint.
     Openai,
+    /// An agent of yours, which answers a POST with an event stream.
+    Http,
 }
 
 /// `--log-format`.
@@ -171,6 +181,11 @@ impl Config {
     /// `--body-timeout-ms`.
     pub(crate) fn body_timeout(&self) -> Duration {
         Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// The headers of a user's request that the agent gets to see.
+    pub(crate) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
+        self.agent_http.forwarded(headers)
     }
 
     /// `--base-path` with one slash in front and none behind; empty is the root.

@@ -18,6 +18,6 @@ mod server;
 mod sse;
 mod store;
 
-pub use config::{AgentKind, Config, LogFormat};
+pub use config::{AgentBody, AgentHttp, AgentKind, Config, LogFormat};
 pub use logging::init as init_logging;
 pub use server::{Server, ServerError};

@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 
 use crate::agent::Agent;
 use crate::agent::demo::Demo;
+use crate::agent::http::{HttpAgent, Secret, Settings};
 use crate::agent::openai::{Endpoint, OpenAi};
+use crate::agent::upstream;
 use crate::auth::Auth;
-use crate::config::{AgentKind, Config};
+use crate::config::{AgentHttp, AgentKind, Config};
 use crate::http::{self, App, Deadlines, Origins, Proxies, Reach};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -180,7 +182,27 @@ fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
     match config.agent {
         AgentKind::Demo => Ok(Arc::new(Demo)),
         AgentKind::Openai => Ok(Arc::new(openai(config)?)),
+        AgentKind::Http => Ok(Arc::new(agent_of_yours(&config.agent_http)?)),
     }
+}
+
+fn agent_of_yours(config: &AgentHttp) -> Result<HttpAgent, ServerError> {
+    let url = config.agent_url.clone();
+    let secret = config.agent_secret.as_ref().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
+    HttpAgent::new(Settings {
+        url: url.ok_or_else(|| ServerError::Config("--agent http needs --agent-url".into()))?,
+        body: config.agent_body,
+        secret: secret.map(Secret::parse).transpose().map_err(ServerError::Config)?,
+        limits: upstream::Limits {
+            first_byte: config.first_byte(),
+            silence: config.silence(),
+            total: config.longest(),
+            event_bytes: config.agent_max_chunk_bytes,
+            body_bytes: config.agent_max_task_bytes,
+        },
+        attempts: config.agent_attempts,
+    })
+    .map_err(ServerError::Config)
 }
 
 fn openai(config: &Config) -> Result<OpenAi, ServerError> {

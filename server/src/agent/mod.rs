@@ -1,29 +1,52 @@
 //! Who answers. An agent turns a message into chunks; it knows nothing of logs, readers and leases.
 
+pub mod conversation;
 pub mod demo;
+pub mod http;
 pub mod openai;
+pub mod queue;
+pub mod upstream;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
-use tokio::sync::mpsc;
+use axum::http::HeaderMap;
+use serde_json::{Map, Value};
 
 use crate::chunk::{self, Chunk, Legacy};
 use crate::store::{Message, Operation, Task};
+pub use queue::Emitter;
 
 /// What an agent is asked.
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub task: Task,
+    /// The session's owner; `None` is anonymous.
+    pub user_id: Option<String>,
+    pub trigger: Trigger,
     /// The message to answer.
-    pub message: String,
+    pub asked: Message,
     /// Where the user was when writing it: `{url, content}`.
     pub context: Option<Value>,
-    /// What was said before.
+    /// What the app sent for the agent.
+    pub body: Map<String, Value>,
+    /// Headers of the user's request that the agent may see. A turn that goes on later has none.
+    pub headers: HeaderMap,
+    /// What was said before the message.
     pub history: Vec<Message>,
-    /// Set where the agent is to go on after an operation.
-    pub completed: Option<Completed>,
+    /// What this task has answered in earlier turns.
+    pub answered: Vec<Message>,
+    /// Bytes of the task's log so far.
+    pub logged_bytes: u64,
+}
+
+/// Why there is a turn.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// A user's message.
+    Submit,
+    /// An operation of the task succeeded, and the agent is to go on.
+    Operation(Completed),
 }
 
 /// An operation that succeeded.
@@ -35,14 +58,32 @@ pub struct Completed {
     pub result: Value,
 }
 
+impl Turn {
+    /// The operation whose end this turn goes on after.
+    pub fn completed(&self) -> Option<&Completed> {
+        match &self.trigger {
+            Trigger::Submit => None,
+            Trigger::Operation(completed) => Some(completed),
+        }
+    }
+
+    /// Its place among the turns of its task, from 1.
+    pub fn number(&self) -> usize {
+        self.completed().map_or(1, |completed| completed.number + 2)
+    }
+}
+
 /// How an agent's work ended.
 #[derive(Debug)]
 pub enum Ending {
-    Completed,
+    /// The `finish` chunk.
+    Completed(Arc<str>),
     /// The `error` chunk that says why.
     Failed(Arc<str>),
-    /// It goes on when this operation is complete.
-    Waiting(Operation, Arc<str>),
+    /// The `abort` chunk.
+    Aborted(Arc<str>),
+    /// It goes on when this operation is complete; with the chunks that are to be written in the step that lets it wait.
+    Waiting(Operation, Vec<Arc<str>>),
 }
 
 /// Nobody writes down any more what the agent says: it has lost the task, or the task was cancelled.
@@ -52,32 +93,8 @@ pub struct Gone;
 /// See the module.
 #[async_trait]
 pub trait Agent: Send + Sync + 'static {
-    /// Answers, chunk by chunk; `start` and `finish` are not the agent's.
+    /// Answers, chunk by chunk; `start` is not the agent's, and the last chunk is in what is returned.
     async fn answer(&self, turn: Turn, out: Emitter) -> Result<Ending, Gone>;
-}
-
-/// Where an agent's chunks go.
-#[derive(Debug)]
-pub struct Emitter {
-    chunks: mpsc::Sender<Arc<str>>,
-    /// Chunks that an earlier attempt has written already.
-    skip: u64,
-}
-
-impl Emitter {
-    /// One that drops its first `skip` chunks: an attempt that died had written them.
-    pub fn new(chunks: mpsc::Sender<Arc<str>>, skip: u64) -> Self {
-        Self { chunks, skip }
-    }
-
-    /// Emits a chunk; waits while the log is slower than the agent.
-    pub async fn emit(&mut self, chunk: Arc<str>) -> Result<(), Gone> {
-        if self.skip > 0 {
-            self.skip -= 1;
-            return Ok(());
-        }
-        self.chunks.send(chunk).await.map_err(|_| Gone)
-    }
 }
 
 /// In which words an agent speaks.

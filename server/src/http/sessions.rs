@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::future::try_join_all;
 use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::extract::{Client, Query, SessionId, Visitor, is_foreign_id};
 use super::{Answer, App, Shared, body, view};
@@ -101,6 +101,7 @@ struct Send {
     is_user_message: Option<bool>,
     context: Option<Context>,
     message_id: Option<String>,
+    body: Option<Map<String, Value>>,
 }
 
 /// Where the user was.
@@ -111,7 +112,7 @@ struct Context {
 }
 
 impl Send {
-    fn check(self, longest: usize) -> Result<Sent, ApiError> {
+    fn check(self, longest: usize, headers: HeaderMap) -> Result<Sent, ApiError> {
         if self.message.len() > longest {
             return Err(ApiError::MessageTooLarge(longest));
         }
@@ -124,17 +125,25 @@ impl Send {
             role: if self.is_user_message.unwrap_or(true) { Role::User } else { Role::Assistant },
             context: self.context.map(|context| json!({ "url": context.url, "content": context.content })),
             message_id: self.message_id,
+            body: self.body.unwrap_or_default(),
+            headers,
         })
     }
 }
 
 /// `POST /sessions/{id}/stream`.
-pub async fn send(State(app): Shared, visitor: Visitor, SessionId(id): SessionId, body: Body) -> Answer {
+pub async fn send(
+    State(app): Shared,
+    visitor: Visitor,
+    SessionId(id): SessionId,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
     let sent: Send = body::json(body, &app.config).await?;
     // The body may have taken its time.
     app.check_not_draining()?;
     let session = app.session(&id, &visitor.caller).await?;
-    let sent = sent.check(app.config.max_message_bytes)?;
+    let sent = sent.check(app.config.max_message_bytes, app.config.forwarded(&headers))?;
     if sent.role == Role::Assistant && visitor.client == Client::Page && !app.config.allow_assistant_messages {
         return Err(ApiError::AssistantMessageRefused);
     }

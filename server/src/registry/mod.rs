@@ -16,13 +16,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use parking_lot::Mutex;
 use rejoin::stream::cursor::EventId;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::agent::{Agent, Completed, Turn};
+use crate::agent::{Agent, Completed, Trigger, Turn};
 use crate::chunk::{self, Chunk};
 use crate::clock;
 use crate::error::ApiError;
@@ -55,6 +56,10 @@ pub struct Sent {
     pub role: Role,
     pub context: Option<Value>,
     pub message_id: Option<String>,
+    /// What the app sent for the agent.
+    pub body: Map<String, Value>,
+    /// Headers of the request that the agent may see.
+    pub headers: HeaderMap,
 }
 
 /// What a registry needs.
@@ -203,7 +208,7 @@ impl Registry {
     }
 
     fn start(self: &Arc<Self>, begin: Begin, claim: Claim, ids: Vec<EventId>, sent: Sent, slot: Slot) -> String {
-        let task = begin.task.clone();
+        let (task, user_id, asked) = (begin.task.clone(), begin.owner.clone(), begin.message.clone());
         tracing::info!(task = task.log_id(), "a task begins");
         let mut writer = Writer::fresh(self.terms.writer.clone(), begin, claim, ids);
         let (id, registry) = (task.id.clone(), self.clone());
@@ -211,7 +216,18 @@ impl Registry {
             let _slot = slot;
             let mut history = writer.history().await?;
             history.truncate(history.iter().position(|message| message.id == task.answers).unwrap_or(history.len()));
-            let turn = Turn { task, message: sent.message, context: sent.context, history, completed: None };
+            let turn = Turn {
+                task,
+                user_id,
+                trigger: Trigger::Submit,
+                asked,
+                context: sent.context,
+                body: sent.body,
+                headers: sent.headers,
+                history,
+                answered: Vec::new(),
+                logged_bytes: 0,
+            };
             registry.write(writer, turn, obey).await
         });
         id
@@ -222,7 +238,7 @@ impl Registry {
         let (id, registry) = (task.id.clone(), self.clone());
         let running = self.run(id.clone(), async move |obey| {
             let mut writer = Writer::recover(registry.terms.writer.clone(), task.clone(), claim).await?;
-            let Some(turn) = turn_after(&task, writer.history().await?, result) else { return Err(Stopped::Corrupt) };
+            let turn = turn_after(&mut writer, task, result).await?;
             registry.write(writer, turn, obey).await
         });
         match running.await {
@@ -344,7 +360,7 @@ impl Registry {
         let id = task.id.clone();
         let ended = async {
             let terms = self.terms.writer.clone();
-            Writer::recover(terms, task, claim).await?.finish(status, Some(last)).await
+            Writer::recover(terms, task, claim).await?.finish(status, vec![last, chunk::finish()]).await
         };
         match ended.await {
             Err(Stopped::Corrupt) => self.condemn(&id, "its log cannot be written or read").await,
@@ -396,13 +412,25 @@ impl Registry {
     }
 }
 
-fn turn_after(task: &Task, mut history: Vec<Message>, result: Value) -> Option<Turn> {
-    let operation = task.operation().cloned()?;
-    let asked = history.iter().position(|message| message.id == task.answers)?;
-    let message = history[asked].content.clone();
-    history.truncate(asked);
+async fn turn_after(writer: &mut Writer, task: Task, result: Value) -> Result<Turn, Stopped> {
+    let operation = task.operation().cloned().ok_or(Stopped::Corrupt)?;
+    let mut history = writer.history().await?;
+    let asked = history.iter().position(|message| message.id == task.answers).ok_or(Stopped::Corrupt)?;
+    history.truncate(asked + 1);
+    let asked = history.pop().ok_or(Stopped::Corrupt)?;
     let completed = Completed { number: task.operations.len() - 1, operation, result };
-    Some(Turn { task: task.clone(), message, context: None, history, completed: Some(completed) })
+    Ok(Turn {
+        task,
+        user_id: writer.owner().await?,
+        trigger: Trigger::Operation(completed),
+        asked,
+        context: None,
+        body: Map::new(),
+        headers: HeaderMap::new(),
+        history,
+        answered: writer.messages(),
+        logged_bytes: writer.logged_bytes(),
+    })
 }
 
 fn has_nothing(slice: &Slice) -> bool {

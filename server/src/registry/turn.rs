@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::writer::{Stopped, Writer};
-use crate::agent::{Agent, Dialect, Emitter, Ending, Gone, Turn};
-use crate::chunk;
+use crate::agent::queue::{self, Backlog, MOST_CHUNKS, Queued};
+use crate::agent::{Agent, Dialect, Ending, Gone, Turn};
+use crate::chunk::{finish, interrupted};
 use crate::store::Status;
 
-/// Chunks that may wait for the log before the agent has to.
-const BACKLOG: usize = 256;
 /// Chunks that come within this time of one another are appended together; the first is at once.
 const TOGETHER: Duration = Duration::from_millis(30);
 /// Bytes of chunks that are appended without waiting for more.
@@ -32,7 +31,7 @@ pub enum Orders {
 
 /// The agent at work. Dropped, it stops.
 struct Work {
-    chunks: mpsc::Receiver<Arc<str>>,
+    chunks: Backlog,
     agent: JoinHandle<Result<Ending, Gone>>,
 }
 
@@ -51,7 +50,7 @@ enum Stop {
 /// Chunks that wait to be appended.
 #[derive(Default)]
 struct Waiting {
-    chunks: Vec<Arc<str>>,
+    chunks: Vec<Queued>,
     bytes: usize,
     /// When they are to be.
     due: Option<Instant>,
@@ -62,10 +61,10 @@ struct Waiting {
 impl Waiting {
     /// Counts the newest of the chunks. The first after a pause is not held back.
     fn took(&mut self, number: usize, now: Instant) {
-        self.bytes += self.chunks.iter().rev().take(number).map(|chunk| chunk.len()).sum::<usize>();
+        self.bytes += self.chunks.iter().rev().take(number).map(|queued| queued.chunk.len()).sum::<usize>();
         let is_first = self.appended.is_none_or(|appended| now - appended >= TOGETHER);
         self.due.get_or_insert(if is_first { now } else { now + TOGETHER });
-        if self.bytes >= LARGEST || self.chunks.len() >= BACKLOG {
+        if self.bytes >= LARGEST || self.chunks.len() >= MOST_CHUNKS {
             self.due = Some(now);
         }
     }
@@ -75,7 +74,8 @@ impl Waiting {
             return Ok(());
         }
         let begun = Instant::now();
-        writer.append(&self.chunks).await?;
+        let chunks: Vec<Arc<str>> = self.chunks.iter().map(|queued| queued.chunk.clone()).collect();
+        writer.append(&chunks).await?;
         *self = Self { appended: Some(begun), ..Self::default() };
         Ok(())
     }
@@ -97,7 +97,7 @@ pub async fn write(
     renew: Duration,
     mut orders: watch::Receiver<Orders>,
 ) -> Result<(), Stopped> {
-    let is_resumed = turn.completed.is_some();
+    let is_resumed = turn.completed().is_some();
     let begun_at = writer.position();
     let stop = transcribe(&mut writer, begin(turn, agent), renew, &mut orders).await?;
     if is_resumed && matches!(stop, Stop::Ordered(Orders::Interrupt)) && writer.position() == begun_at {
@@ -110,8 +110,7 @@ pub async fn write(
 }
 
 fn begin(turn: Turn, agent: Arc<dyn Agent>) -> Work {
-    let (sender, chunks) = mpsc::channel(BACKLOG);
-    let out = Emitter::new(sender, 0);
+    let (out, chunks) = queue::queue();
     Work { chunks, agent: tokio::spawn(async move { agent.answer(turn, out).await }) }
 }
 
@@ -136,7 +135,7 @@ async fn transcribe(
             }
             _ = renewal.tick() => writer.renew(renew).await?,
             () = until(waiting.due) => waiting.append(writer).await?,
-            number = work.chunks.recv_many(&mut waiting.chunks, BACKLOG), if waiting.chunks.len() < BACKLOG => {
+            number = work.chunks.take_all(&mut waiting.chunks), if waiting.chunks.len() < MOST_CHUNKS => {
                 if number == 0 {
                     waiting.append(writer).await?;
                     return Ok(Stop::Said((&mut work.agent).await));
@@ -153,14 +152,15 @@ async fn other_orders(orders: &mut watch::Receiver<Orders>) -> Orders {
 
 async fn close(writer: Writer, stop: Stop) -> Result<(), Stopped> {
     match stop {
-        Stop::Said(Ok(Ok(Ending::Completed))) => writer.finish(Status::Completed, None).await,
-        Stop::Said(Ok(Ok(Ending::Failed(error)))) => writer.finish(Status::Failed, Some(error)).await,
+        Stop::Said(Ok(Ok(Ending::Completed(finish)))) => writer.finish(Status::Completed, vec![finish]).await,
+        Stop::Said(Ok(Ok(Ending::Failed(error)))) => writer.finish(Status::Failed, vec![error, finish()]).await,
+        Stop::Said(Ok(Ok(Ending::Aborted(abort)))) => writer.finish(Status::Cancelled, vec![abort, finish()]).await,
         Stop::Said(Ok(Ok(Ending::Waiting(operation, started)))) => writer.suspend(operation, started).await,
         Stop::Said(Ok(Err(Gone)) | Err(_)) => {
             let error = Dialect::AiSdk.error("AGENT_FAILED", "The agent stopped without an answer.");
-            writer.finish(Status::Failed, Some(error)).await
+            writer.finish(Status::Failed, vec![error, finish()]).await
         }
-        Stop::Ordered(Orders::Interrupt) => writer.finish(Status::Failed, Some(chunk::interrupted())).await,
+        Stop::Ordered(Orders::Interrupt) => writer.finish(Status::Failed, vec![interrupted(), finish()]).await,
         Stop::Ordered(Orders::Drop | Orders::Write) => Err(Stopped::Fenced),
     }
 }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn took(waiting: &mut Waiting, bytes: usize, now: Instant) -> Duration {
-        waiting.chunks.push("x".repeat(bytes).into());
+        waiting.chunks.push(Queued::of_bytes(bytes));
         waiting.took(1, now);
         waiting.due.unwrap() - now
     }

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use super::compact;
 use super::recent::Recent;
 use super::transcript::Transcript;
-use crate::chunk;
 use crate::metrics::Metrics;
 use crate::store::{
     Begin, Begun, Claim, End, Entry, Lookup, Message, Operation, Portion, Result, SharedStore, Slice, Status,
@@ -46,6 +45,7 @@ pub struct Writer {
     transcript: Transcript,
     /// Entries in the log after its snapshot.
     loose: u64,
+    bytes: u64,
     recent: Recent,
     /// How the task began, while this writer has written all of it.
     begin: Option<Begin>,
@@ -77,20 +77,21 @@ impl Writer {
     fn new(terms: WriterTerms, task: Task, claim: Claim) -> Self {
         let recent = Recent::at(claim.position);
         let (transcript, written) = (Transcript::default(), Instant::now());
-        Self { terms, task, claim, transcript, loose: 0, recent, begin: None, written }
+        Self { terms, task, claim, transcript, loose: 0, bytes: 0, recent, begin: None, written }
     }
 
     /// For a task that others wrote so far.
     pub async fn recover(terms: WriterTerms, task: Task, claim: Claim) -> std::result::Result<Self, Stopped> {
         let mut writer = Self::new(terms, task, claim);
-        let (mut transcript, mut loose) = (Transcript::default(), Vec::new());
+        let (mut transcript, mut loose, mut bytes) = (Transcript::default(), Vec::new(), 0);
         writer
             .each_page(EventId::ZERO, |slice| {
                 slice.entries.iter().for_each(|entry| transcript.push(&entry.data));
+                bytes += slice.entries.iter().map(|entry| entry.data.len() as u64).sum::<u64>();
                 loose.extend(slice.entries.iter().filter(|entry| entry.id > slice.trimmed).cloned());
             })
             .await?;
-        writer.transcript = transcript;
+        (writer.transcript, writer.bytes) = (transcript, bytes);
         writer.loose = loose.len() as u64;
         writer.recent = Recent::at(writer.claim.position.saturating_sub(writer.loose));
         loose.into_iter().for_each(|entry| writer.recent.push(entry));
@@ -100,6 +101,23 @@ impl Writer {
     /// How many entries the log has.
     pub fn position(&self) -> u64 {
         self.claim.position
+    }
+
+    /// Bytes of the log so far, a snapshot counted as it is.
+    pub fn logged_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What the log says so far, as messages.
+    pub fn messages(&self) -> Vec<Message> {
+        self.transcript.messages(&self.task)
+    }
+
+    /// Whose session it is.
+    pub async fn owner(&mut self) -> std::result::Result<Option<String>, Stopped> {
+        let session = &self.task.session_id.clone();
+        let session = self.persist(|store, _| async move { store.session(session).await }).await?;
+        Ok(session.and_then(|session| session.user_id))
     }
 
     /// What the session says.
@@ -149,6 +167,7 @@ impl Writer {
         }
         self.claim.position += chunks.len() as u64;
         self.loose += chunks.len() as u64;
+        self.bytes += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         self.terms.metrics.chunks_in(chunks.len());
     }
 
@@ -160,9 +179,9 @@ impl Writer {
         self.persist(|store, claim| async move { store.renew(&claim).await }).await
     }
 
-    /// Lets the task wait for an operation, whose start is the last chunk.
-    pub async fn suspend(mut self, operation: Operation, started: Arc<str>) -> std::result::Result<(), Stopped> {
-        let (operation, chunks) = (&operation, &[started]);
+    /// Lets the task wait for an operation, with the chunks that come last.
+    pub async fn suspend(mut self, operation: Operation, chunks: Vec<Arc<str>>) -> std::result::Result<(), Stopped> {
+        let (operation, chunks) = (&operation, &chunks);
         let ids = self.persist(|store, claim| async move { store.suspend(&claim, operation, chunks).await }).await?;
         self.wrote(ids, chunks);
         Ok(())
@@ -175,8 +194,7 @@ impl Writer {
 
     /// Ends the task: the last chunks, the status and the messages are one step, so that readers of the session find the
     /// answer in the stream until then and in the messages from then on.
-    pub async fn finish(mut self, status: Status, last: Option<Arc<str>>) -> std::result::Result<(), Stopped> {
-        let chunks: Vec<Arc<str>> = last.into_iter().chain([chunk::finish()]).collect();
+    pub async fn finish(mut self, status: Status, chunks: Vec<Arc<str>>) -> std::result::Result<(), Stopped> {
         chunks.iter().for_each(|chunk| self.transcript.push(chunk));
         let messages = self.transcript.messages(&self.task);
         let end = &End { status, chunks, messages };

@@ -80,3 +80,35 @@ async fn a_silence_stands_half_way_and_a_rate_is_kept() {
     stream.rest().await;
     assert!(begun.elapsed() >= Duration::from_millis(380));
 }
+
+#[tokio::test]
+async fn a_tool_of_the_page_is_called_and_the_turn_ends_without_its_output() {
+    let server = TestServer::start(&[]).await;
+    let chunks = answer(&server, "/client-tool map /rate 0").await;
+    let last: Vec<&str> = kinds(&chunks).into_iter().filter(|kind| *kind != "tool-input-delta").collect();
+    assert_eq!(last, ["start", "tool-input-start", "tool-input-available", "finish"]);
+    let task = chunks[0].value["taskId"].as_str().unwrap();
+    assert_eq!(server.show(&format!("/tasks/{task}")).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_tool_that_asks_for_approval_waits_for_the_users_word() {
+    let server = TestServer::start(&[]).await;
+    let chunks = answer(&server, "/tool weather /approve pay /rate 0").await;
+    let request = &chunks[chunks.len() - 2].value;
+    assert_eq!(kinds(&chunks)[chunks.len() - 3..], ["tool-input-available", "tool-approval-request", "finish"]);
+    assert_eq!(request["toolCallId"], chunks[chunks.len() - 3].value["toolCallId"]);
+    assert!(request["approvalId"].is_string());
+}
+
+#[tokio::test]
+async fn sources_files_and_data_are_parts_of_their_own() {
+    let server = TestServer::start(&[]).await;
+    let chunks = answer(&server, "/source /file /data weather /data news").await;
+    assert_eq!(kinds(&chunks), ["start", "data-weather", "data-news", "source-url", "file", "finish"]);
+    assert_ne!(chunks[1].value["id"], chunks[2].value["id"]);
+    assert!(chunks[3].value["sourceId"].is_string() && chunks[3].value["url"].is_string());
+    assert_eq!(chunks[4].value["mediaType"], "text/plain");
+    let spoken = answer(&server, "/source /tokens 2 /rate 0").await;
+    assert_eq!(text(&spoken), "harbour-0 lantern-1 ");
+}

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to fail")]
 
 mod admin;
+mod agent_http;
 mod auth;
 mod deadlines;
 mod demo;
 mod durability;
 mod errors;
 mod failover;
+mod fake_agent;
 mod faults;
 mod jwks;
 mod limits;

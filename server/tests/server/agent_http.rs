@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::fake_agent::{Asked, FakeAgent, HEAD, events, refusal};
+use crate::redis::Redis;
 use crate::support::{Chunk, TestServer, json_of, kinds, stored_text, text};
 
 fn hello() -> Vec<Value> {
@@ -366,7 +367,7 @@ fn started(operation: &str) -> Value {
 #[tokio::test]
 async fn a_stream_that_ends_in_an_operation_waits_and_goes_on_with_another_request() {
     let call = json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "deploy", "input": {"to": "x"}});
-    let tail = vec![json!({"type": "finish-step"}), json!({"type": "finish"})];
+    let tail = vec![json!({"type": "finish-step"}), json!({"type": "finish", "messageMetadata": {"tokens": 7}})];
     for (form, ending) in [("rejoin", Vec::new()), ("ai-sdk", tail)] {
         let first = [&hello()[..1], &[call.clone(), started(&format!("op-{form}"))], &ending[..]].concat();
         let agent = FakeAgent::start(move |asked, mut connection| {
@@ -384,10 +385,12 @@ async fn a_stream_that_ends_in_an_operation_waits_and_goes_on_with_another_reque
         stream.until("tool-output-available").await;
         let complete = server.post(&format!("/operations/op-{form}/complete")).header("x-api-key", "k");
         json_of(complete.json(&json!({"success": true, "result": {"url": "u"}})), StatusCode::OK).await;
-        let mut rest = stream.rest().await;
-        rest.retain(|chunk| chunk.kind() != "finish-step");
+        let rest = stream.rest().await;
+        let expected = if form == "rejoin" { vec![] } else { vec!["finish-step", "message-metadata"] };
+        let (before, rest) = rest.split_at(expected.len());
+        assert_eq!(kinds(before), expected);
         assert_eq!(
-            kinds(&rest),
+            kinds(rest),
             ["tool-output-available", "text-start", "text-delta", "text-delta", "text-end", "finish"]
         );
         assert_eq!((&rest[0].value["output"], &rest[0].value["toolCallId"]), (&json!({"url": "u"}), &json!("c")));
@@ -481,6 +484,46 @@ async fn an_agent_that_has_said_finish_is_heard_out_before_its_connection_closes
     answer(&server, "hello").await;
     assert!(begun.elapsed() < Duration::from_millis(300), "the reader waits for no more than the finish");
     assert!(hears.recv().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_the_agent_back_and_nothing_is_lost() {
+    const PIECES: usize = 400;
+    let redis = Redis::start().await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let progress = written.clone();
+    let agent = FakeAgent::start(move |_, mut connection| {
+        let progress = progress.clone();
+        async move {
+            let piece = events(&[json!({"type": "text-delta", "id": "t", "delta": "x".repeat(100_000)})]);
+            connection.write(&format!("{HEAD}{}", events(&hello()[..2]))).await;
+            for _ in 0..PIECES {
+                connection.write(&piece).await;
+                progress.fetch_add(1, SeqCst);
+            }
+            connection.write(&events(&hello()[4..])).await;
+        }
+    })
+    .await;
+    let flags = ["--agent", "http", "--agent-url", &agent.url, "--agent-max-task-bytes", "100000000"];
+    let server = redis.server(&flags).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "hello").await;
+    stream.until("text-delta").await;
+    redis.signal("STOP");
+    let stuck_at = loop {
+        let before = written.load(SeqCst);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if written.load(SeqCst) == before {
+            break before;
+        }
+    };
+    // What the operating system takes for a connection is most of it.
+    assert!(stuck_at < PIECES / 2, "{stuck_at} pieces went into memory");
+    redis.signal("CONT");
+    let rest = stream.rest().await;
+    assert!(stream.is_done());
+    assert_eq!(kinds(&rest).iter().filter(|kind| **kind == "text-delta").count(), PIECES - 1);
 }
 
 #[tokio::test]

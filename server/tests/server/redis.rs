@@ -73,11 +73,11 @@ impl Redis {
         self.answers().await;
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
-    async fn server(&self, flags: &[&str]) -> TestServer {
+    pub async fn server(&self, flags: &[&str]) -> TestServer {
         TestServer::over(&self.url(), flags).await
     }
 }
@@ -294,6 +294,8 @@ async fn a_task_that_had_a_chunk_of_the_turn_after_its_operation_is_interrupted_
     drop(a);
     let b = redis.server(&flags).await;
     let rest = b.join(&task, &seen.last().unwrap().id).await.whole().await;
+    assert_eq!(kinds(&rest)[rest.len() - 2..], ["error", "finish"]);
+    assert_eq!(rest[rest.len() - 2].value["code"], "INTERRUPTED");
     seen.extend(rest);
     assert_eq!(b.join(&task, "0").await.whole().await, seen);
     assert_eq!(kinds(&seen).iter().filter(|kind| **kind == "tool-output-available").count(), 2);

@@ -120,7 +120,7 @@ impl Answer {
         self.begin().await?;
         match chunk.signal() {
             Signal::Start { .. } => self.take_metadata(&chunk).await?,
-            Signal::Finish { .. } => return Ok(Some(self.finish(finish_of(&chunk, &data)))),
+            Signal::Finish { .. } => return Ok(Some(self.finish(&chunk, &data))),
             Signal::Error { .. } => {
                 self.release().await?;
                 return Ok(Some(Ending::Failed(data.clone())));
@@ -147,10 +147,8 @@ impl Answer {
 
     /// What a `start` says of the message, for a message that has begun already.
     async fn take_metadata(&mut self, start: &wire::Chunk<'_>) -> Result<(), Gone> {
-        let wire::Chunk::Object(start) = start else { return Ok(()) };
-        let metadata = start.value("messageMetadata").and_then(|json| serde_json::from_str::<&RawValue>(json).ok());
-        match metadata {
-            Some(message_metadata) => self.emit(chunk::json(&Chunk::MessageMetadata { message_metadata })).await,
+        match metadata_of(start) {
+            Some(metadata) => self.emit(metadata).await,
             None => Ok(()),
         }
     }
@@ -190,11 +188,12 @@ impl Answer {
         }
     }
 
-    fn finish(&mut self, finish: Arc<str>) -> Ending {
-        match self.started.take() {
-            Some(operation) => self.wait(operation),
-            None => Ending::Completed(finish),
-        }
+    /// The agent says that the turn is over. Where the task waits for an operation, it is not, and of the `finish` only the
+    /// metadata stays.
+    fn finish(&mut self, finish: &wire::Chunk<'_>, data: &Arc<str>) -> Ending {
+        let Some(operation) = self.started.take() else { return Ending::Completed(finish_of(finish, data)) };
+        self.held.chunks.extend(metadata_of(finish));
+        self.wait(operation)
     }
 
     fn wait(&mut self, operation: Operation) -> Ending {
@@ -208,6 +207,13 @@ fn finish_of(chunk: &wire::Chunk<'_>, data: &Arc<str>) -> Arc<str> {
         wire::Chunk::Object(object) if object.text("type").as_deref() == Some("finish") => data.clone(),
         _ => chunk::finish(),
     }
+}
+
+/// The metadata that a `start` or a `finish` carries, as a chunk of its own.
+fn metadata_of(chunk: &wire::Chunk<'_>) -> Option<Arc<str>> {
+    let wire::Chunk::Object(object) = chunk else { return None };
+    let message_metadata = serde_json::from_str::<&RawValue>(object.value("messageMetadata")?).ok()?;
+    Some(chunk::json(&Chunk::MessageMetadata { message_metadata }))
 }
 
 /// The output of a tool, or its failure, in either dialect.

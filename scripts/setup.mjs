@@ -37,6 +37,7 @@ export async function setupTests(suites = IN_FIREFOX) {
   if (!found("valgrind")) install("valgrind");
   if (suites.some((suite) => IN_FIREFOX.includes(suite))) setupFirefox();
   if (suites.includes("webkit")) setupWebKit();
+  if (suites.includes("agents")) setupPython();
 }
 
 function setupWasmPack() {
@@ -62,6 +63,11 @@ function cargoInstall(program) {
 function setupWebKit() {
   if (!found("WebKitWebDriver") || !miniBrowser()) install("webkit2gtk-driver");
   if (!found("xvfb-run")) install("xvfb", "xauth");
+}
+
+/** The agents under test bring their own packages into an environment of theirs. */
+function setupPython() {
+  if (output("python3", ["-c", "import ensurepip, venv; print('venv')"]) !== "venv") install("python3", "python3-venv");
 }
 
 function need(program, advice, ...packages) {

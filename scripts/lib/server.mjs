@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 
 /** @returns {Promise<{ url: string, pid: number, stop: () => Promise<void> }>} */
 export async function startServer(program, ...flags) {
-  const usual = Object.entries({ "--log": "warn", "--store": "memory" }).filter(([flag]) => !flags.includes(flag)).flat();
-  const child = spawn(program, ["--listen", "127.0.0.1:0", ...usual, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const usual = Object.entries({ "--listen": "127.0.0.1:0", "--log": "warn", "--store": "memory" }).filter(([flag]) => !flags.includes(flag)).flat();
+  const child = spawn(program, [...usual, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((done, failed) => {
     child.once("error", failed);
     child.once("exit", done);

@@ -1,11 +1,16 @@
 // `npm run example NAME`: an example of examples/ on this tree. Builds the package and the server, installs the packed package
 // into the example, starts the server, and then the example's `npm run dev` with the server's address in REJOIN_URL.
 // Further arguments go to the example, e.g. `npm run example next-chat -- --port 4000`.
+//
+// An example says in its package.json, under `rejoin`, with which flags the server runs: `{port}` there is the port of its
+// page, and `{agent}` the address of its agent in Python, where it has a folder `agent`.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
+import { freePort } from "./lib/port.mjs";
 import { buildServer } from "./lib/products.mjs";
 import { output, root, run, targetDir } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -26,10 +31,43 @@ async function main() {
   await build();
   const program = await buildServer();
   await install();
-  const server = await startServer(program);
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const environment = { REJOIN_URL: url, REJOIN_AGENT_SECRET: secret("whsec_"), CHAT_INTERNAL_API_KEY: secret("") };
+  Object.assign(process.env, environment);
+  const agent = await startAgent();
+  const server = await startServer(program, "--listen", new URL(url).host, ...flags(agent?.url));
   console.log(`rejoin-server listens on ${server.url}`);
-  await foreground("npm", ["run", "dev", "--", ...args], { REJOIN_URL: server.url });
+  await foreground("npm", ["run", "dev", "--", ...args], environment);
   await server.stop();
+  agent?.stop();
+}
+
+/** What the server needs to know of this example. */
+function flags(agent) {
+  const { rejoin = {} } = JSON.parse(readFileSync(join(root, "examples", name, "package.json"), "utf8"));
+  const given = args.indexOf("--port");
+  const port = given < 0 ? rejoin.port : args[given + 1];
+  return (rejoin.server ?? []).map((flag) => flag.replace("{port}", port).replace("{agent}", agent));
+}
+
+/** Known to this run alone. */
+function secret(prefix) {
+  return prefix + randomBytes(24).toString("base64");
+}
+
+/** The example's agent in Python, in an environment of its own, if it has one. */
+async function startAgent() {
+  const folder = join(root, "examples", name, "agent");
+  if (!existsSync(folder)) return undefined;
+  const place = join(targetDir, "examples", `${name}-python`);
+  await step(`example-${name}-python`, { inputs: [`examples/${name}/agent/requirements.txt`], outputs: [] }, () => {
+    run("python3", ["-m", "venv", place]);
+    run(join(place, "bin/pip"), ["install", "--quiet", "--requirement", join(folder, "requirements.txt")]);
+  });
+  const port = await freePort();
+  const child = spawn(join(place, "bin/uvicorn"), ["main:app", "--port", String(port)], { cwd: folder, stdio: "inherit" });
+  process.once("exit", () => child.kill("SIGKILL"));
+  return { url: `http://127.0.0.1:${port}`, stop: () => child.kill("SIGTERM") };
 }
 
 /** Packed and not linked: a link would bring the React of this repository beside the example's own. */

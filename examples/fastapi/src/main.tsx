@@ -1,0 +1,10 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { Chat } from "./Chat";
+import { openSession } from "./session";
+
+const root = createRoot(document.getElementById("root") as HTMLElement);
+openSession().then(
+  ({ id, messages }) => root.render(<StrictMode><Chat id={id} history={messages} /></StrictMode>),
+  () => root.render(<p role="alert">The server did not answer. Is rejoin-server running?</p>),
+);

@@ -1,0 +1,42 @@
+// The agent: a route as any app of the AI SDK has it. `rejoin-server` calls it for each turn, streams its answer to whoever
+// watches, and stores it; the browser never calls it.
+import { convertToModelMessages, isStepCount, streamText, tool, type UIMessage } from "ai";
+import { Webhook } from "standardwebhooks";
+import { z } from "zod";
+import { model } from "@/lib/model";
+
+export const maxDuration = 300;
+
+const tools = {
+  weather: tool({
+    description: "The weather of a city",
+    inputSchema: z.object({ city: z.string() }),
+    execute: async ({ city }) => ({ city, celsius: 21 }),
+  }),
+};
+
+export async function POST(request: Request) {
+  const body = await request.text();
+  if (!isOurs(body, request.headers)) return Response.json({ error: "bad signature" }, { status: 401 });
+  const { messages }: { messages: UIMessage[] } = JSON.parse(body);
+  const result = streamText({
+    model,
+    messages: await convertToModelMessages(messages),
+    tools,
+    stopWhen: isStepCount(5),
+    abortSignal: request.signal, // a user's stop
+  });
+  return result.toUIMessageStreamResponse();
+}
+
+/** Whether the request comes from our `rejoin-server`: both know REJOIN_AGENT_SECRET. */
+function isOurs(body: string, headers: Headers): boolean {
+  const secret = process.env.REJOIN_AGENT_SECRET;
+  if (!secret) return process.env.NODE_ENV !== "production";
+  try {
+    new Webhook(secret).verify(body, Object.fromEntries(headers));
+    return true;
+  } catch {
+    return false;
+  }
+}

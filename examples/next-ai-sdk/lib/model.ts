@@ -1,0 +1,45 @@
+// Which model answers: one of the AI SDK's gateway where a key is set, and else one that follows a script and costs nothing.
+import type { LanguageModel } from "ai";
+import { MockLanguageModelV4, simulateReadableStream } from "ai/test";
+
+type Part = Awaited<ReturnType<MockLanguageModelV4["doStream"]>>["stream"] extends ReadableStream<infer Part> ? Part : never;
+type Prompt = Parameters<MockLanguageModelV4["doStream"]>[0]["prompt"];
+
+export const model: LanguageModel = process.env.AI_GATEWAY_API_KEY
+  ? (process.env.AI_MODEL ?? "openai/gpt-5-mini")
+  : new MockLanguageModelV4({
+      doStream: async ({ prompt }) => ({ stream: simulateReadableStream({ chunks: spoken(prompt), chunkDelayInMs: 40 }) }),
+    });
+
+/** Asks for the weather when the message does; says what came of it, and else repeats what it was told. */
+function spoken(prompt: Prompt): Part[] {
+  const at = prompt.findLastIndex(({ role }) => role === "user");
+  const question = texts(prompt[at]).join(" ");
+  const results = prompt.slice(at + 1).flatMap((message) => (message.role === "tool" ? message.content : []));
+  if (/weather/i.test(question) && results.length === 0) {
+    const call: Part = { type: "tool-call", toolCallId: crypto.randomUUID(), toolName: "weather", input: '{"city":"Berlin"}' };
+    return [{ type: "stream-start", warnings: [] }, call, finish("tool-calls")];
+  }
+  const said = results.length > 0 ? `The tool says: ${JSON.stringify(results.at(-1))}.` : `You wrote “${question}”.`;
+  const words = `${said} I follow a script, since no key is set, and I say as much as it takes to see a stream: reload this page, pull the network, or open the chat in a second tab while I speak. The answer goes on.`.split(/(?<= )/);
+  return [
+    { type: "stream-start", warnings: [] },
+    { type: "text-start", id: "text" },
+    ...words.map((delta): Part => ({ type: "text-delta", id: "text", delta })),
+    { type: "text-end", id: "text" },
+    finish("stop"),
+  ];
+}
+
+function texts(message: Prompt[number] | undefined): string[] {
+  return message?.role === "user" ? message.content.flatMap((part) => (part.type === "text" ? [part.text] : [])) : [];
+}
+
+function finish(reason: "stop" | "tool-calls"): Part {
+  const none = { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined };
+  return {
+    type: "finish",
+    finishReason: { unified: reason, raw: reason },
+    usage: { inputTokens: none, outputTokens: { total: undefined, text: undefined, reasoning: undefined } },
+  };
+}

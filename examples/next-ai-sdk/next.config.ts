@@ -1,0 +1,9 @@
+import type { NextConfig } from "next";
+import { SERVER } from "./lib/server";
+
+export default {
+  // The browser talks to this origin only: cookies of the app reach the server, and no CORS is needed.
+  rewrites: async () => [{ source: "/api/chat/:path*", destination: `${SERVER}/api/chat/:path*` }],
+  // A compressor holds small chunks back until it has enough of them. Compress in the proxy in front, and not the streams.
+  compress: false,
+} satisfies NextConfig;

@@ -75,7 +75,15 @@ function commit(changes) {
   git("add", "--", ...changes.map(({ file }) => file));
   git("commit", "--quiet", "--message", `Release ${version}`);
   git("tag", "--annotate", `v${version}`, "--message", `rejoin ${version}`);
+  packServer();
   console.log(`Tagged v${version}. Next:\n  git push --follow-tags\n  npm publish\n  cargo publish --package rejoin`);
+  console.log("  npm publish target/npm/rejoin-server-MACHINE.tgz of each machine (.github/workflows/release.yml), then rejoin-server's");
+}
+
+/** The server's packages for this machine. What fails here can be done again: the version is tagged. */
+function packServer() {
+  const { status } = spawnSync("npm", ["run", "pack:server"], { stdio: "inherit" });
+  if (status !== 0) console.error("The server was not packed. Run `npm run pack:server`.");
 }
 
 function git(...args) {

@@ -4,6 +4,7 @@
 const PLACES = {
   "package.json": [/(^ {2}"version": ")([^"]+)(")/m],
   "package-lock.json": [/(^ {2}"version": ")([^"]+)(")/m, /("": \{\s+"name": "rejoin",\s+"version": ")([^"]+)(")/],
+  "npm/server/package.json": [/(^ {2}"version": ")([^"]+)(")/m],
   "Cargo.toml": [/(\[workspace\.package\]\s+version = ")([^"]+)(")/],
   "Cargo.lock": [/(name = "rejoin"\nversion = ")([^"]+)(")/, /(name = "rejoin-server"\nversion = ")([^"]+)(")/],
   "fuzz/Cargo.lock": [/(name = "rejoin"\nversion = ")([^"]+)(")/],

@@ -38,8 +38,10 @@ describe("npm run release", () => {
     repository = mkdtempSync(join(tmpdir(), "rejoin-release-"));
     for (const file of [...VERSIONED, ...examples]) copy(file);
     write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- Something new.\n");
-    write("package.json", read(repository, "package.json").replace(/"test": ".*?"/, '"test": "node tested.mjs"'));
+    const scripts = read(repository, "package.json").replace(/"test": ".*?"/, '"test": "node tested.mjs"');
+    write("package.json", scripts.replace(/"pack:server": ".*?"/, '"pack:server": "node packed.mjs"'));
     write("tested.mjs", "");
+    write("packed.mjs", "console.log('The server is packed.');");
     git("init", "--quiet", "--initial-branch", "main");
     commitAll();
   });
@@ -76,6 +78,7 @@ describe("npm run release", () => {
     assert.equal(git("rev-parse", "v9.8.7^{commit}"), git("rev-parse", "HEAD"));
     assert.equal(git("status", "--porcelain"), "");
     assert.match(said, /npm publish\n +cargo publish/);
+    assert.match(said, /The server is packed\./);
   });
 
   test("the first may be of the version that is there", () => {

@@ -43,8 +43,13 @@ export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
 
 function Part({ part }: { part: UIMessage["parts"][number] }) {
   if (part.type === "text") return <p>{part.text}</p>;
-  if (part.type === "dynamic-tool") return <p className="tool">{`${part.toolName}: ${part.state}`}</p>;
+  if ("toolCallId" in part) return <p className="tool">{`${toolName(part)}: ${part.state}`}</p>;
   return null;
+}
+
+/** A tool's name stands in its part, or in the part's type. */
+function toolName(part: { type: string; toolName?: string }): string {
+  return part.toolName ?? part.type.slice("tool-".length);
 }
 
 function Composer({ isBusy, onSend, onStop }: { isBusy: boolean; onSend: (text: string) => void; onStop: () => void }) {

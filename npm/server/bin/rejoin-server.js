@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// Runs the server's program for this machine, which npm has installed as an optional dependency of this package.
+
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+
+const machine = `${process.platform}-${process.arch}`;
+const program = find();
+const args = process.argv.slice(2);
+
+if (program === undefined) {
+  console.error(
+    `rejoin-server has no program for ${machine} here. It is in the package rejoin-server-${machine}, if there is one: ` +
+      "install with optional dependencies (npm install --include=optional), or build it with `cargo install rejoin-server`.",
+  );
+  process.exitCode = 1;
+} else if (typeof process.execve === "function") {
+  // The program takes this process's place: its signals and its end are its own.
+  process.execve(program, [program, ...args], process.env);
+} else {
+  runBeside(program);
+}
+
+function find() {
+  try {
+    return createRequire(import.meta.url).resolve(`rejoin-server-${machine}/rejoin-server`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** For versions of Node that cannot be replaced: what this process is told, the program is told. */
+function runBeside(program) {
+  const child = spawn(program, args, { stdio: "inherit" });
+  const signals = ["SIGTERM", "SIGHUP", "SIGINT"];
+  // A terminal sends its interrupt to both.
+  const isTold = (signal) => signal === "SIGINT" && process.stdin.isTTY;
+  for (const signal of signals) process.on(signal, () => isTold(signal) || child.kill(signal));
+  child.once("error", (error) => {
+    console.error(`${program}: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.once("exit", (code, signal) => {
+    if (signal === null) return process.exit(code);
+    for (const handled of signals) process.removeAllListeners(handled);
+    process.kill(process.pid, signal);
+  });
+}

@@ -33,6 +33,11 @@ const COMMANDS = {
     checkFlags(words.slice(words.indexOf("--") + 1));
   },
   "rejoin-server": checkFlags,
+  npx: ([name, ...words]) => {
+    assert.equal(name, "rejoin-server");
+    checkFlags(words);
+  },
+  docker: (words) => assert.ok(existsSync(join(root, words[0] === "compose" ? "compose.yaml" : "Dockerfile"))),
   curl: (words) => assert.ok(words.some((word) => word.startsWith("http://127.0.0.1"))),
 };
 

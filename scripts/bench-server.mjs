@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
+import { measureAgent } from "./lib/bench/agent.mjs";
 import { freePort } from "./lib/port.mjs";
 import { buildServer } from "./lib/products.mjs";
 import { root } from "./lib/run.mjs";
@@ -15,6 +16,7 @@ import { startServer } from "./lib/server.mjs";
 
 const READERS = Number(process.env.READERS ?? 2000);
 const TASKS = Number(process.env.TASKS ?? 200);
+const AGENT_TASKS = Number(process.env.AGENT_TASKS ?? 100);
 const RATE = 20;
 const SECONDS = Number(process.env.SECONDS ?? 8);
 /** Longer than any measurement, also where opening the streams takes long; cancelled after it. */
@@ -50,15 +52,18 @@ async function main() {
   const redis = await startRedis();
   try {
     await measureServer(redis);
+    await measureAgent((...flags) => startServer(program(), "--store", redis.url, ...flags), { tasks: AGENT_TASKS, seconds: SECONDS });
     await measurePeer(redis);
   } finally {
     await redis.stop();
   }
 }
 
+const program = () => process.env.REJOIN_SERVER ?? buildServer("release");
+
 async function measureServer(redis) {
   const flags = ["--store", redis.url, "--max-streams", "20000", "--max-tasks", "5000"];
-  const server = await startServer(process.env.REJOIN_SERVER ?? buildServer("release"), ...flags);
+  const server = await startServer(program(), ...flags);
   const api = new Api(server.url);
   try {
     console.log(`\nrejoin-server on Redis`);

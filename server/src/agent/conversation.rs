@@ -1,5 +1,5 @@
 //! The conversation as an agent gets it: messages whose content is a list of parts, as the AI SDK's `UIMessage` has them.
-//! Results of tools are stored as messages of their own, and stand here in the parts of the call.
+//! Results of tools are stored as messages of their own, and are in the parts of the call here.
 
 use serde::Serialize;
 use serde_json::{Value, json};

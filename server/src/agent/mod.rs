@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::chunk::{self, Chunk, Legacy};
 use crate::store::{Message, Operation, Task};
@@ -28,8 +28,6 @@ pub struct Turn {
     pub asked: Message,
     /// Where the user was when writing it: `{url, content}`.
     pub context: Option<Value>,
-    /// What the app sent for the agent.
-    pub body: Map<String, Value>,
     /// Headers of the user's request that the agent may see. A turn that goes on later has none.
     pub headers: HeaderMap,
     /// What was said before the message.
@@ -52,7 +50,7 @@ pub enum Trigger {
 /// An operation that succeeded.
 #[derive(Clone, Debug)]
 pub struct Completed {
-    /// Its place among the task's operations, from 0.
+    /// Its number among the task's operations, from 0.
     pub number: usize,
     pub operation: Operation,
     pub result: Value,
@@ -67,7 +65,7 @@ impl Turn {
         }
     }
 
-    /// Its place among the turns of its task, from 1.
+    /// Its number among the turns of its task, from 1.
     pub fn number(&self) -> usize {
         self.completed().map_or(1, |completed| completed.number + 2)
     }

@@ -222,7 +222,6 @@ impl Registry {
                 trigger: Trigger::Submit,
                 asked,
                 context: sent.context,
-                body: sent.body,
                 headers: sent.headers,
                 history,
                 answered: Vec::new(),
@@ -425,7 +424,6 @@ async fn turn_after(writer: &mut Writer, task: Task, result: Value) -> Result<Tu
         trigger: Trigger::Operation(completed),
         asked,
         context: None,
-        body: Map::new(),
         headers: HeaderMap::new(),
         history,
         answered: writer.messages(),
@@ -454,6 +452,7 @@ fn begin_of(session: &Session, sent: &Sent) -> Begin {
         writes: fresh_id(),
         created_at: now,
         operations: Vec::new(),
+        body: sent.body.clone(),
     };
     let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
     let message = Message {

@@ -169,6 +169,7 @@ mod tests {
             writes: "m".into(),
             created_at: 7,
             operations: Vec::new(),
+            body: serde_json::Map::new(),
         })
     }
 

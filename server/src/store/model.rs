@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::clock::Millis;
 
@@ -117,6 +118,9 @@ pub struct Task {
     /// All its operations; only the last one may be waited for.
     #[serde(default)]
     pub operations: Vec<Operation>,
+    /// What the app sent for the agent, while the task runs.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub body: Map<String, Value>,
 }
 
 /// What stands for a task in the log of this program. Its id carries the session's, which opens an ownerless session.

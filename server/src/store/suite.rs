@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Map;
+
 use super::notifications::{News, Publication};
 use super::*;
 
@@ -97,6 +99,7 @@ promises!(
     a_session_is_stored_listed_and_claimed_once,
     messages_keep_their_place_when_replaced,
     a_task_begins_once_per_session_and_message,
+    what_the_app_sent_is_kept_while_its_task_runs,
     begins_that_race_have_one_winner,
     entries_are_read_after_a_cursor_in_order,
     an_append_that_is_repeated_writes_once,
@@ -150,6 +153,7 @@ fn new_task(id: &str, session: &str, answers: &str) -> Begin {
         writes: format!("answer-{id}"),
         created_at: 9,
         operations: Vec::new(),
+        body: Map::new(),
     };
     Begin { task, message: message(answers, id), title: "title".into(), owner: None, chunks: Vec::new() }
 }
@@ -261,6 +265,17 @@ async fn a_task_begins_once_per_session_and_message(store: Fixture) {
     assert_eq!(store.begin(&new_task("s.u", "s", "m")).await.unwrap(), Begun::Repeated(T.into()));
     assert_eq!(store.active("s").await.unwrap(), None);
     assert_eq!(store.task("s.u").await.unwrap(), Lookup::Missing);
+}
+
+async fn what_the_app_sent_is_kept_while_its_task_runs(store: Fixture) {
+    store.create_session(session("s")).await.unwrap();
+    let mut begin = new_task(T, "s", "m");
+    begin.task.body.insert("model".into(), serde_json::json!({ "name": "large", "n": [1, null] }));
+    let Begun::Claimed(claim, _) = store.begin(&begin).await.unwrap() else { panic!("not begun") };
+    assert_eq!(store.task(T).await.unwrap(), Lookup::Found(begin.task));
+    store.finish(&claim, &end(Status::Completed, &["end"])).await.unwrap();
+    let Lookup::Found(task) = store.task(T).await.unwrap() else { panic!("no task") };
+    assert!(task.body.is_empty());
 }
 
 async fn begins_that_race_have_one_winner(store: Fixture) {

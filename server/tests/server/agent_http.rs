@@ -59,15 +59,15 @@ async fn an_agents_stream_becomes_the_log_between_our_start_and_its_finish() {
         FakeAgent::streaming(&[&chunks[..], &[json!({"type": "text-delta", "id": "t", "delta": "too late"})]].concat())
             .await;
     let server = agent.server(&[]).await;
-    let told = answer(&server, "hello").await;
+    let streamed = answer(&server, "hello").await;
     assert_eq!(
-        kinds(&told),
+        kinds(&streamed),
         ["start", "message-metadata", "text-start", "text-delta", "text-delta", "text-end", "finish"]
     );
-    assert_ne!(told[0].value["messageId"], "theirs");
-    assert_eq!(told[1].value["messageMetadata"], json!({"model": "m"}));
-    assert_eq!(told[6].value, chunks[5]);
-    assert_eq!((text(&told), status(&server, &told).await), ("Hello".into(), "completed".into()));
+    assert_ne!(streamed[0].value["messageId"], "theirs");
+    assert_eq!(streamed[1].value["messageMetadata"], json!({"model": "m"}));
+    assert_eq!(streamed[6].value, chunks[5]);
+    assert_eq!((text(&streamed), status(&server, &streamed).await), ("Hello".into(), "completed".into()));
 }
 
 #[tokio::test]
@@ -80,9 +80,9 @@ async fn the_legacy_dialect_is_taken_as_it_is_with_comments_and_fields_of_its_ow
         "data: {\"type\":\"stream_end\",\"timestamp\":\"now\"}\n\ndata: [DONE]\n\n",
     );
     let server = FakeAgent::saying(format!("{HEAD}{body}")).await.server(&[]).await;
-    let told = answer(&server, "hello").await;
-    assert_eq!(kinds(&told), ["start", "text_chunk", "tool_response", "never-heard-of", "finish"]);
-    assert_eq!((text(&told).as_str(), &told[1].value["idx"]), ("Grüße", &json!(0)));
+    let streamed = answer(&server, "hello").await;
+    assert_eq!(kinds(&streamed), ["start", "text_chunk", "tool_response", "never-heard-of", "finish"]);
+    assert_eq!((text(&streamed).as_str(), &streamed[1].value["idx"]), ("Grüße", &json!(0)));
 }
 
 #[tokio::test]
@@ -177,10 +177,10 @@ async fn an_error_fails_the_task_and_an_abort_cancels_it_in_the_agents_own_words
     ] {
         let chunks = [&hello()[..5], std::slice::from_ref(&last), &hello()[5..]].concat();
         let server = FakeAgent::streaming(&chunks).await.server(&[]).await;
-        let told = answer(&server, "hello").await;
-        assert_eq!(kinds(&told)[told.len() - 2..], [last["type"].as_str().unwrap(), "finish"]);
-        assert_eq!(told[told.len() - 2].value, last);
-        assert_eq!(status(&server, &told).await, becomes);
+        let streamed = answer(&server, "hello").await;
+        assert_eq!(kinds(&streamed)[streamed.len() - 2..], [last["type"].as_str().unwrap(), "finish"]);
+        assert_eq!(streamed[streamed.len() - 2].value, last);
+        assert_eq!(status(&server, &streamed).await, becomes);
     }
 }
 
@@ -203,10 +203,10 @@ async fn bad_agents_get_a_code_and_what_they_say_is_not_for_users() {
         (String::new(), "AGENT_UNAVAILABLE"),
     ] {
         let server = FakeAgent::saying(says.clone()).await.server(&["--agent-attempts", "1"]).await;
-        let told = answer(&server, "hello").await;
-        assert_eq!(error(&told)["code"], code, "{says}");
-        assert!(!error(&told).to_string().contains("internal-host-7"), "{says}");
-        assert_eq!(status(&server, &told).await, "failed");
+        let streamed = answer(&server, "hello").await;
+        assert_eq!(error(&streamed)["code"], code, "{says}");
+        assert!(!error(&streamed).to_string().contains("internal-host-7"), "{says}");
+        assert_eq!(status(&server, &streamed).await, "failed");
     }
 }
 
@@ -228,8 +228,8 @@ async fn an_answer_that_breaks_off_fails_and_keeps_its_text_and_is_not_begun_aga
     let chunked = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let short = FakeAgent::saying(format!("{chunked}{:x}\r\n{half}\r\n", half.len())).await;
     for agent in [whole, done, short] {
-        let told = answer(&agent.server(&[]).await, "hello").await;
-        assert_eq!((error(&told)["code"].as_str(), text(&told).as_str()), (Some("AGENT_CUT"), "Hello"));
+        let streamed = answer(&agent.server(&[]).await, "hello").await;
+        assert_eq!((error(&streamed)["code"].as_str(), text(&streamed).as_str()), (Some("AGENT_CUT"), "Hello"));
         assert_eq!(agent.asked().len(), 1);
     }
 }
@@ -252,8 +252,8 @@ async fn an_agent_that_is_not_there_is_tried_and_then_unavailable() {
     drop(listener);
     let server = TestServer::start(&["--agent", "http", "--agent-url", &url]).await;
     let begun = Instant::now();
-    let told = answer(&server, "hello").await;
-    assert_eq!(error(&told)["code"], "AGENT_UNAVAILABLE");
+    let streamed = answer(&server, "hello").await;
+    assert_eq!(error(&streamed)["code"], "AGENT_UNAVAILABLE");
     assert!(begun.elapsed() >= Duration::from_millis(300), "it was tried once");
 }
 
@@ -380,7 +380,8 @@ async fn a_stream_that_ends_in_an_operation_waits_and_goes_on_with_another_reque
         .await;
         let server = agent.server(&["--agent-body", form]).await;
         let session = server.session().await;
-        let mut stream = server.send(&session, "hello").await;
+        let body = json!({"message": "hello", "body": {"model": "large"}});
+        let mut stream = server.send_with(&session, body).await;
         let task = stream.task();
         stream.until("tool-output-available").await;
         let complete = server.post(&format!("/operations/op-{form}/complete")).header("x-api-key", "k");
@@ -399,6 +400,8 @@ async fn a_stream_that_ends_in_an_operation_waits_and_goes_on_with_another_reque
         assert_eq!((about["trigger"].as_str(), about["task_id"].as_str()), (Some("operation"), Some(&*task)));
         let operation = json!({"operation_id": format!("op-{form}"), "tool_call_id": "c", "tool_name": "deploy", "result": {"url": "u"}});
         assert_eq!(about["operation"], operation);
+        let again = if form == "rejoin" { &asked["body"]["model"] } else { &asked["model"] };
+        assert_eq!(again, "large", "what the app sent is sent again");
         let last = asked["messages"].as_array().unwrap().last().unwrap();
         assert_eq!(last["role"], "assistant");
         let part = last["parts"].as_array().unwrap().iter().find(|part| part["toolCallId"] == "c").unwrap();
@@ -466,16 +469,16 @@ async fn cancel_closes_the_agents_connection_within_a_second() {
 
 #[tokio::test]
 async fn an_agent_that_has_said_finish_is_heard_out_before_its_connection_closes() {
-    let (heard, mut hears) = mpsc::channel(1);
+    let (wrote, mut writes) = mpsc::channel(1);
     let agent = FakeAgent::start(move |_, mut connection| {
-        let heard = heard.clone();
+        let wrote = wrote.clone();
         async move {
             connection.write(&format!("{HEAD}{}", events(&hello()))).await;
             tokio::time::sleep(Duration::from_millis(300)).await;
             // A closed connection takes the first write and refuses the next.
             let first = connection.write_whole(": saved\n\n").await;
             tokio::time::sleep(Duration::from_millis(50)).await;
-            heard.send(first && connection.write_whole("data: [DONE]\n\n").await).await.unwrap();
+            wrote.send(first && connection.write_whole("data: [DONE]\n\n").await).await.unwrap();
         }
     })
     .await;
@@ -483,7 +486,7 @@ async fn an_agent_that_has_said_finish_is_heard_out_before_its_connection_closes
     let begun = Instant::now();
     answer(&server, "hello").await;
     assert!(begun.elapsed() < Duration::from_millis(300), "the reader waits for no more than the finish");
-    assert!(hears.recv().await.unwrap());
+    assert!(writes.recv().await.unwrap());
 }
 
 #[tokio::test]

@@ -43,15 +43,15 @@ impl FakeAgent {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/agent", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = asked.clone();
+        let seen = asked.clone();
         let answer = Arc::new(answer);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (heard, answer) = (heard.clone(), answer.clone());
+                let (seen, answer) = (seen.clone(), answer.clone());
                 tokio::spawn(async move {
                     let mut connection = Connection(stream);
                     let Some(request) = connection.request().await else { return };
-                    heard.lock().push(request.clone());
+                    seen.lock().push(request.clone());
                     answer(request, connection).await;
                 });
             }

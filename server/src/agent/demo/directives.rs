@@ -28,7 +28,7 @@ pub struct Directives {
 }
 
 impl Directives {
-    /// Those that stand in a message; words that are none are passed over.
+    /// Those of a message; other words are passed over.
     pub fn of(message: &str) -> Self {
         let mut found = Self::default();
         let mut words = message.split_whitespace().peekable();

@@ -1,4 +1,4 @@
-//! Says a script aloud, in either dialect.
+//! Performs a script, in either dialect.
 //!
 //! A message is answered in several turns where it asks for operations, tools of the page or approvals: each turn looks at
 //! what was said in those before it, and says the next thing.

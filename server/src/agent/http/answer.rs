@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Code, Trouble};
+use super::{AgentError, Code};
 use crate::agent::upstream::{Events, Failure};
 use crate::agent::{Dialect, Emitter, Ending, Gone, Turn};
 use crate::chunk::{self, Chunk};
@@ -49,7 +49,7 @@ pub enum Halt {
     /// Nobody listens.
     Gone,
     /// The agent failed.
-    Failed(Trouble),
+    Failed(AgentError),
 }
 
 impl From<Gone> for Halt {
@@ -64,9 +64,9 @@ impl From<Failure> for Halt {
     }
 }
 
-impl From<Trouble> for Halt {
-    fn from(trouble: Trouble) -> Self {
-        Self::Failed(trouble)
+impl From<AgentError> for Halt {
+    fn from(error: AgentError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -115,7 +115,7 @@ impl Answer {
     async fn take(&mut self, data: Arc<str>) -> Result<Option<Ending>, Halt> {
         let chunk = wire::decode(&data);
         let chunk =
-            chunk.map_err(|_| Trouble::new(Code::BadResponse, "an event is not a JSON object with a `type`"))?;
+            chunk.map_err(|_| AgentError::new(Code::BadResponse, "an event is not a JSON object with a `type`"))?;
         self.chunks += 1;
         self.begin().await?;
         match chunk.signal() {
@@ -180,11 +180,11 @@ impl Answer {
     /// The stream ended without saying how the turn does.
     fn over(&mut self) -> Result<Ending, Halt> {
         if self.chunks == 0 {
-            return Err(Trouble::new(Code::BadResponse, "the answer is empty").into());
+            return Err(AgentError::new(Code::BadResponse, "the answer is empty").into());
         }
         match self.started.take() {
             Some(operation) => Ok(self.wait(operation)),
-            None => Err(Trouble::new(Code::Cut, "the answer ended without a finish, error or abort").into()),
+            None => Err(AgentError::new(Code::Cut, "the answer ended without a finish, error or abort").into()),
         }
     }
 
@@ -261,13 +261,13 @@ impl<'a> Output<'a> {
     }
 
     /// The operation that it started, if it did. Some agents write the output as JSON text in a string.
-    fn started(self) -> Result<Option<Operation>, Trouble> {
+    fn started(self) -> Result<Option<Operation>, AgentError> {
         let Some(payload) = self.payload else { return Ok(None) };
         let in_string = serde_json::from_str::<String>(payload).ok();
         let started = serde_json::from_str::<Started>(in_string.as_deref().unwrap_or(payload)).ok();
         let Some(started) = started.filter(|started| started.r#type == "operation_started") else { return Ok(None) };
         let id = started.operation_id.filter(|id| !id.is_empty());
-        let id = id.ok_or_else(|| Trouble::new(Code::BadResponse, "`operation_started` has no `operation_id`"))?;
+        let id = id.ok_or_else(|| AgentError::new(Code::BadResponse, "`operation_started` has no `operation_id`"))?;
         let tool_name = started.tool_name.or(self.tool).unwrap_or_default();
         Ok(Some(Operation { id, tool_name, tool_call_id: self.call, position: 0 }))
     }
@@ -280,7 +280,7 @@ mod tests {
     fn started(chunk: &str) -> Result<Option<String>, Code> {
         let chunk = wire::decode(chunk).unwrap();
         let started = Output::of(&chunk).unwrap().started();
-        started.map(|operation| operation.map(|operation| operation.id)).map_err(|trouble| trouble.code)
+        started.map(|operation| operation.map(|operation| operation.id)).map_err(|error| error.code)
     }
 
     #[test]

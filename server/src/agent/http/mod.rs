@@ -1,8 +1,8 @@
 //! An agent of the operator's: each turn is a POST to its address, and the event stream that answers becomes the task's
 //! log (SERVER.md, "An agent of yours").
 //!
-//! What goes wrong is told to the user as a code and a sentence; what exactly it was stands in the log, since it may
-//! quote the agent's own words, which are not meant for users.
+//! When something goes wrong, the user gets a code and a sentence. The details go to the log: they may quote the agent's
+//! own words, which are not for users.
 
 mod answer;
 mod request;
@@ -85,7 +85,7 @@ impl Agent for HttpAgent {
         match self.speak(&turn, &mut answer).await {
             Ok(ending) => Ok(ending),
             Err(Halt::Gone) => Err(Gone),
-            Err(Halt::Failed(Trouble { code, why })) => {
+            Err(Halt::Failed(AgentError { code, why })) => {
                 tracing::warn!(task = turn.task.id, turn = turn.number(), code = code.name(), why, "the agent failed");
                 answer.fail().await?;
                 Ok(Ending::Failed(Dialect::AiSdk.error(code.name(), code.message())))
@@ -96,12 +96,12 @@ impl Agent for HttpAgent {
 
 /// What went wrong: a code for the user, and the details for the log.
 #[derive(Debug)]
-struct Trouble {
+struct AgentError {
     code: Code,
     why: String,
 }
 
-/// What the user is told.
+/// What the user gets to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
     Timeout,
@@ -148,13 +148,13 @@ impl Code {
     }
 }
 
-impl Trouble {
+impl AgentError {
     fn new(code: Code, why: impl Into<String>) -> Self {
         Self { code, why: why.into() }
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for AgentError {
     fn from(failure: Failure) -> Self {
         Self::new(Code::of(&failure), failure.to_string())
     }

@@ -38,7 +38,7 @@ fn rejoin(turn: &Turn, messages: &[UiMessage]) -> Value {
     body.insert("session_id".into(), turn.task.session_id.as_str().into());
     body.insert("message".into(), turn.asked.content.as_str().into());
     body.insert("parts".into(), parts(turn));
-    body.insert("body".into(), turn.body.clone().into());
+    body.insert("body".into(), turn.task.body.clone().into());
     body.insert("messages".into(), messages.iter().map(with_content).collect());
     body.into()
 }
@@ -83,7 +83,7 @@ fn with_content(message: &UiMessage) -> Value {
 
 /// What `useChat` sends. Its own members win over those of the app's body, as they do there.
 fn ai_sdk(turn: &Turn, messages: &[UiMessage]) -> Value {
-    let mut body = turn.body.clone();
+    let mut body = turn.task.body.clone();
     body.insert("id".into(), turn.task.session_id.as_str().into());
     body.insert("messages".into(), json!(messages));
     body.insert("trigger".into(), "submit-message".into());
@@ -96,8 +96,7 @@ fn ai_sdk(turn: &Turn, messages: &[UiMessage]) -> Value {
     body.into()
 }
 
-/// All headers of an attempt. What an agent is told by the user's own headers comes first, so that nothing of it passes
-/// for a header of ours.
+/// All headers of an attempt. Ours replace those of the user's request, so that nothing of it passes for a header of ours.
 ///
 /// # Errors
 /// An id that a header cannot carry.

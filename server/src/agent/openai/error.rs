@@ -1,4 +1,4 @@
-//! What goes wrong at an endpoint, as the reader is told.
+//! What goes wrong at an endpoint, as the reader gets to see it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const LONGEST_ERROR: usize = 500;
 
 /// A code and a sentence.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct EndpointError {
     code: &'static str,
     message: String,
 }
@@ -23,7 +23,7 @@ pub enum Halt {
     /// Nobody listens.
     Gone,
     /// The endpoint failed.
-    Failed(Trouble),
+    Failed(EndpointError),
 }
 
 impl From<Gone> for Halt {
@@ -32,13 +32,13 @@ impl From<Gone> for Halt {
     }
 }
 
-impl From<Trouble> for Halt {
-    fn from(trouble: Trouble) -> Self {
-        Self::Failed(trouble)
+impl From<EndpointError> for Halt {
+    fn from(error: EndpointError) -> Self {
+        Self::Failed(error)
     }
 }
 
-impl Trouble {
+impl EndpointError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -90,18 +90,18 @@ impl Trouble {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Self::new("UPSTREAM_UNAUTHORIZED", "The model's endpoint refused this server's key.")
             }
-            StatusCode::TOO_MANY_REQUESTS => Self::new("UPSTREAM_RATE_LIMITED", told(status, body)),
-            _ => Self::new("UPSTREAM_ERROR", told(status, body)),
+            StatusCode::TOO_MANY_REQUESTS => Self::new("UPSTREAM_RATE_LIMITED", answered(status, body)),
+            _ => Self::new("UPSTREAM_ERROR", answered(status, body)),
         }
     }
 
-    /// The chunk that tells it.
+    /// The chunk that says so.
     pub fn chunk(&self) -> Arc<str> {
         Dialect::AiSdk.error(self.code, &self.message)
     }
 }
 
-fn told(status: StatusCode, body: &str) -> String {
+fn answered(status: StatusCode, body: &str) -> String {
     let said = serde_json::from_str::<Value>(body).ok().and_then(|body| error_of(&body["error"]));
     let said = said.unwrap_or_else(|| "no reason given".into());
     format!("The model's endpoint answered {}: {said}", status.as_u16())
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn an_error_is_told_in_the_endpoints_words() {
         let body = r#"{"error":{"message":"model not found","type":"x"}}"#;
-        assert_eq!(told(StatusCode::NOT_FOUND, body), "The model's endpoint answered 404: model not found");
-        assert_eq!(told(StatusCode::BAD_GATEWAY, "<html>"), "The model's endpoint answered 502: no reason given");
+        assert_eq!(answered(StatusCode::NOT_FOUND, body), "The model's endpoint answered 404: model not found");
+        assert_eq!(answered(StatusCode::BAD_GATEWAY, "<html>"), "The model's endpoint answered 502: no reason given");
     }
 }

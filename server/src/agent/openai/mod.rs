@@ -3,9 +3,9 @@
 //! Its end is an end only when it says so, with a `finish_reason` or `[DONE]`. A connection that stops before that is
 //! an error for the reader too: an answer that was cut off is never shown as a whole one.
 
+mod error;
 mod prompt;
 mod speaker;
-mod trouble;
 mod wire;
 
 use std::time::Duration;
@@ -18,8 +18,8 @@ use serde_json::json;
 use super::upstream::{Events, Failure, Limits, Upstream};
 use super::{Agent, Emitter, Ending, Gone, Turn};
 use crate::chunk;
+use error::{EndpointError, Halt};
 use speaker::Speaker;
-use trouble::{Halt, Trouble};
 
 /// Silence after which an endpoint is given up: a large model on a small machine may think long before its first word.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -81,7 +81,7 @@ impl OpenAi {
     }
 
     async fn speak(&self, turn: &Turn, speaker: &mut Speaker) -> Result<(), Halt> {
-        let events = self.ask(turn).await.map_err(|failure| Trouble::before_an_answer(&failure))?;
+        let events = self.ask(turn).await.map_err(|failure| EndpointError::before_an_answer(&failure))?;
         speaker.relay(events).await
     }
 }
@@ -94,7 +94,7 @@ impl Agent for OpenAi {
         speaker.close_block().await?;
         match outcome {
             Ok(()) => speaker.close_calls().await.map(|()| Ending::Completed(chunk::finish())),
-            Err(Halt::Failed(trouble)) => Ok(Ending::Failed(trouble.chunk())),
+            Err(Halt::Failed(error)) => Ok(Ending::Failed(error.chunk())),
             Err(Halt::Gone) => Err(Gone),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::trouble::{Halt, Trouble};
+use super::error::{EndpointError, Halt};
 use super::wire::{CallDelta, Choice, Completion, Usage};
 use crate::agent::upstream::Events;
 use crate::agent::{Emitter, Gone, Turn};
@@ -49,16 +49,16 @@ impl Speaker {
                 Ok(Some(data)) => self.take(&data).await?,
                 // Some endpoints close without `[DONE]`; what counts is that the answer was finished.
                 Ok(None) | Err(_) if self.finished => return Ok(()),
-                Ok(None) => return Err(Trouble::cut().into()),
-                Err(failure) => return Err(Trouble::in_the_middle(&failure).into()),
+                Ok(None) => return Err(EndpointError::cut().into()),
+                Err(failure) => return Err(EndpointError::in_the_middle(&failure).into()),
             }
         }
     }
 
     async fn take(&mut self, data: &str) -> Result<(), Halt> {
-        let completion: Completion = serde_json::from_str(data).map_err(|_| Trouble::malformed())?;
+        let completion: Completion = serde_json::from_str(data).map_err(|_| EndpointError::malformed())?;
         if let Some(error) = completion.error.filter(|error| !error.is_null()) {
-            return Err(Trouble::said(&error).into());
+            return Err(EndpointError::said(&error).into());
         }
         for choice in completion.choices.into_iter().take(1) {
             self.say(choice).await?;

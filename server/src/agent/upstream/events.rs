@@ -22,8 +22,8 @@ const DRAIN_BYTES: usize = 1024 * 1024;
 pub struct Events {
     response: Response,
     parser: Parser,
-    heard: Heard,
-    /// What went wrong in the read that gave the events which wait in `heard`.
+    received: Received,
+    /// What went wrong in the read that gave the events which wait in `received`.
     failure: Option<Failure>,
     limits: Limits,
     read: u64,
@@ -32,9 +32,9 @@ pub struct Events {
 }
 
 #[derive(Default)]
-struct Heard(VecDeque<Arc<str>>);
+struct Received(VecDeque<Arc<str>>);
 
-impl Sink for Heard {
+impl Sink for Received {
     fn event(&mut self, event: Event<'_>) {
         // An event without data says no more than a comment.
         if !event.data.is_empty() {
@@ -46,7 +46,7 @@ impl Sink for Heard {
 impl Events {
     pub(super) fn new(response: Response, limits: Limits, first_byte: Instant, deadline: Instant) -> Self {
         let parser = Parser::new(limits.event_bytes.saturating_add(DATA.len()));
-        Self { response, parser, heard: Heard::default(), failure: None, limits, read: 0, first_byte, deadline }
+        Self { response, parser, received: Received::default(), failure: None, limits, read: 0, first_byte, deadline }
     }
 
     /// The data of the next event; `None` at the end of the body. May be dropped and called again: nothing is lost.
@@ -55,7 +55,7 @@ impl Events {
     /// After all that came before the failure has been given.
     pub async fn next(&mut self) -> Result<Option<Arc<str>>, Failure> {
         loop {
-            match (self.heard.0.pop_front(), self.failure.take()) {
+            match (self.received.0.pop_front(), self.failure.take()) {
                 (Some(data), failure) => {
                     self.failure = failure;
                     return Ok(Some(data));
@@ -90,7 +90,7 @@ impl Events {
         let read = timeout_at(due, self.response.chunk()).await.map_err(|_| Failure::Timeout(wait))?;
         let Some(bytes) = read.map_err(|error| cut(&error))? else { return Ok(false) };
         self.read += bytes.len() as u64;
-        if self.parser.feed(&bytes, &mut self.heard).is_err() {
+        if self.parser.feed(&bytes, &mut self.received).is_err() {
             self.failure = Some(Failure::TooLarge(Limit::Event));
         } else if self.read > self.limits.body_bytes {
             self.failure = Some(Failure::TooLarge(Limit::Body));

@@ -146,6 +146,7 @@ pub fn finish(txn: &WriteTransaction, claim: &Claim, end: &End, until: u64) -> R
 
 fn close(txn: &WriteTransaction, mut kept: Kept, status: Status, until: u64) -> Result<()> {
     kept.task.status = status;
+    kept.task.body.clear();
     kept.expires_at = Some(until);
     save(txn, &kept)?;
     txn.open_table(EXPIRY)?.insert((until, kept.task.id.as_str()), ())?;

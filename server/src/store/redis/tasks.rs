@@ -87,7 +87,7 @@ impl Tasks for Redis {
         script.key(keys.session).key(keys.messages).key(keys.active).key(keys.meta).key(keys.log).key(keys.snapshot);
         script.arg(&task.id).arg(self.keys.tasks(session_of(&task.id))).arg(self.lease_ms());
         script.arg(&task.answers).arg(sessions::encode(&begin.message)?).arg(&begin.title);
-        script.arg(&task.writes).arg(task.created_at);
+        script.arg(&task.writes).arg(task.created_at).arg(body_text(task)?);
         for chunk in &begin.chunks {
             script.arg(&**chunk);
         }
@@ -301,7 +301,7 @@ impl Redis {
 /// A task's record.
 pub fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
     let field = |name: &str| fields.get(name).cloned().ok_or_else(|| strange("a task"));
-    let operations = fields.get("operations").map_or("[]", String::as_str);
+    let json = |name: &str, missing: &'static str| fields.get(name).map_or(missing, String::as_str);
     Ok(Task {
         id: id.into(),
         session_id: session_of(id).into(),
@@ -310,8 +310,17 @@ pub fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
         answers: field("answers")?,
         writes: field("writes")?,
         created_at: field("created_at")?.parse().map_err(|_| strange("a task"))?,
-        operations: serde_json::from_str(operations).map_err(|_| strange("a task"))?,
+        operations: serde_json::from_str(json("operations", "[]")).map_err(|_| strange("a task"))?,
+        body: serde_json::from_str(json("body", "{}")).map_err(|_| strange("a task"))?,
     })
+}
+
+/// Most tasks have none, and then it takes no room.
+fn body_text(task: &Task) -> Result<String> {
+    if task.body.is_empty() {
+        return Ok(String::new());
+    }
+    serde_json::to_string(&task.body).map_err(|_| strange("the body of a task"))
 }
 
 /// A status by its name.

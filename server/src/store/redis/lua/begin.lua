@@ -3,14 +3,14 @@
 
   Keys: session, messages, active, meta, log, snapshot
   Arguments: task, prefix of the session's task keys, lease (ms), message id, message (JSON), title, assistant message
-  id, time (ms), first chunks
+  id, time (ms), what the app sent for the agent (JSON, or nothing), first chunks
   Returns {'claimed', ids}, also for a repeat by the same task; {'known', message} where the session has the message
   and another task answers it; {'busy', task}; {'missing'} without a session; {'withdrawn'} after withdraw.lua;
   {'over'} where this task runs under another claim by now, or has ended.
 ]]
 local session, messages, active, meta, log, snapshot = unpack(KEYS)
-local task, prefix, lease, message_id, message, title, writes, time = unpack(ARGV, 1, 8)
-local FIRST = 9
+local task, prefix, lease, message_id, message, title, writes, time, body = unpack(ARGV, 1, 9)
+local FIRST = 10
 local number = #ARGV - FIRST + 1
 
 local known = redis.call('HMGET', meta, 'status', 'epoch', 'stage')
@@ -36,6 +36,7 @@ local ids = {}
 for i = FIRST, #ARGV do ids[#ids + 1] = redis.call('XADD', log, '*', 'data', ARGV[i]) end
 redis.call('HSET', meta, 'status', 'running', 'stage', 'working', 'epoch', 1, 'position', number,
     'last', ids[#ids] or '0-0', 'lease', now() + lease, 'answers', message_id, 'writes', writes, 'created_at', time)
+if body ~= '' then redis.call('HSET', meta, 'body', body) end
 redis.call('SET', active, task)
 if not is_own then put_message(session, messages, message_id, message) end
 redis.call('HSETNX', session, 'title', title)

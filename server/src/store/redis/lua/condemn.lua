@@ -12,7 +12,7 @@ if redis.call('GET', active) == task then redis.call('DEL', active) end
 if redis.call('TYPE', meta).ok ~= 'hash' or redis.call('HGET', meta, 'status') ~= 'running' then return 0 end
 local epoch = redis.call('HINCRBY', meta, 'epoch', 1)
 redis.call('HSET', meta, 'status', 'failed', 'ended', epoch)
-redis.call('HDEL', meta, 'lease', 'holder')
+redis.call('HDEL', meta, 'lease', 'holder', 'body')
 redis.call('PEXPIRE', meta, life)
 local last = redis.call('HGET', meta, 'last') or '0-0'
 publish(command, channel, last, 'failed', {}, {}, 1)

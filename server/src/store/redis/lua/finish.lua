@@ -20,7 +20,7 @@ if stands ~= 'ok' then return {stands} end
 local outcome, ids, previous = append(meta, log, tonumber(position), first)
 if outcome ~= 'ok' then return {outcome, ids} end
 redis.call('HSET', meta, 'status', status, 'ended', epoch)
-redis.call('HDEL', meta, 'lease', 'holder')
+redis.call('HDEL', meta, 'lease', 'holder', 'body')
 if redis.call('EXISTS', session) == 1 then
     for i = MESSAGES, first - 1, 2 do put_message(session, messages, ARGV[i], ARGV[i + 1]) end
     local updated = tonumber(redis.call('HGET', session, 'updated_at') or 0)

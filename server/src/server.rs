@@ -191,11 +191,11 @@ fn agent(config: &Config) -> Result<Arc<dyn Agent>, ServerError> {
 
 fn agent_of_yours(config: &AgentHttp) -> Result<HttpAgent, ServerError> {
     let url = config.agent_url.clone();
-    let secret = config.agent_secret.as_deref().filter(|secret| !secret.is_empty()).map(Secret::parse).transpose();
+    let secret = config.agent_secret.as_ref().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
     HttpAgent::new(Settings {
         url: url.ok_or_else(|| ServerError::Config("--agent http needs --agent-url".into()))?,
         body: config.agent_body,
-        secret: secret.map_err(ServerError::Config)?,
+        secret: secret.map(Secret::parse).transpose().map_err(ServerError::Config)?,
         limits: upstream::Limits {
             first_byte: config.first_byte(),
             silence: config.silence(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName};
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
 
 /// Headers that are never handed on. Some belong to the connection or to the body that they came with; of the others this
 /// server vouches to the agent.
@@ -39,7 +40,7 @@ pub struct AgentHttp {
     pub agent_body: AgentBody,
     /// Secret that signs the requests to your agent, as Standard Webhooks writes it
     #[arg(long, env = "REJOIN_AGENT_SECRET", hide_env_values = true, hide = true)]
-    pub agent_secret: Option<String>,
+    pub agent_secret: Option<SecretString>,
     /// Header of the user's request that your agent gets too; repeatable
     #[arg(long, env = "REJOIN_AGENT_FORWARD_HEADER", value_delimiter = ',', value_parser = forwardable)]
     pub agent_forward_header: Vec<HeaderName>,

@@ -272,3 +272,88 @@ impl<'a> Speaker<'a> {
 fn asked(name: &str) -> Tool {
     Tool { name: name.into(), input: json!({ "tool": name, "query": "as the message asked" }).to_string(), after: 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Demo;
+    use super::*;
+    use crate::agent::{Agent, Trigger, queue};
+    use crate::store::{Message, Role, Stage, Status, Task, ToolCall};
+    use serde_json::Map;
+
+    fn message(id: &str, role: Role, content: &str) -> Message {
+        Message {
+            id: id.into(),
+            sequence: 0,
+            role,
+            content: content.into(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            name: None,
+            created_at: 0,
+            task_id: "t".into(),
+        }
+    }
+
+    fn turn(asked: &str, answered: Vec<Message>) -> Turn {
+        let task = Task {
+            id: "t".into(),
+            session_id: "s".into(),
+            status: Status::Running,
+            stage: Stage::Working,
+            answers: "u".into(),
+            writes: "a".into(),
+            created_at: 0,
+            operations: Vec::new(),
+            body: Map::new(),
+        };
+        Turn {
+            task,
+            user_id: None,
+            trigger: Trigger::Submit,
+            asked: message("u", Role::User, asked),
+            context: None,
+            headers: axum::http::HeaderMap::new(),
+            history: Vec::new(),
+            answered,
+            logged_bytes: 0,
+        }
+    }
+
+    /// The types of the chunks that a turn emits.
+    async fn types(turn: Turn) -> Vec<String> {
+        let (out, mut backlog) = queue::queue();
+        let speaking = tokio::spawn(async move { Demo.answer(turn, out).await });
+        let mut queued = Vec::new();
+        while backlog.take_all(&mut queued).await > 0 {}
+        assert!(matches!(speaking.await.unwrap(), Ok(Ending::Completed(_))));
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        queued.iter().map(|queued| value(&queued.chunk)["type"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_first_turn_of_a_message_ends_in_the_calls_that_the_page_settles() {
+        let first = types(turn("/tool a /client-tool map /tokens 2 /rate 0", Vec::new())).await;
+        assert_eq!(first.last().unwrap(), "tool-input-available");
+        assert_eq!(first.iter().filter(|kind| *kind == "tool-output-available").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_turn_after_it_says_the_rest_and_calls_nothing_again() {
+        let call = ToolCall { id: "call-a-client-0".into(), name: "map".into(), arguments: "{}".into() };
+        let answered = vec![
+            Message { tool_calls: vec![call], ..message("a", Role::Assistant, "") },
+            Message { tool_call_id: Some("call-a-client-0".into()), ..message("r", Role::Tool, "{}") },
+        ];
+        let rest = types(turn("/tool a /client-tool map /tokens 2 /rate 0 /source", answered)).await;
+        assert_eq!(rest, ["text-start", "text-delta", "text-delta", "text-end", "source-url"]);
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_the_user_did_not_approve_is_denied() {
+        let call = ToolCall { id: "call-a-approve-0".into(), name: "pay".into(), arguments: "{}".into() };
+        let answered = vec![Message { tool_calls: vec![call], ..message("a", Role::Assistant, "") }];
+        let rest = types(turn("/approve pay /tokens 1 /rate 0", answered)).await;
+        assert_eq!(rest, ["tool-output-denied", "text-start", "text-delta", "text-end"]);
+    }
+}

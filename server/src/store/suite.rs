@@ -7,11 +7,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 
-<<<<<<< HEAD
 use super::notifications::{Notification, Publication};
-=======
-use super::notifications::{News, Publication};
->>>>>>> 9070cfbbf6ff0dddc7dfbca2b7f0f40d3184b88b
 use super::*;
 
 const LEASE: Duration = Duration::from_millis(400);

@@ -55,11 +55,7 @@ impl Disk {
     }
 
     fn open(&self) -> Result<SharedStore> {
-        let terms = Terms {
-            ttl: Duration::from_secs(60),
-            lease: Duration::from_secs(10),
-            prefix: String::new(),
-        };
+        let terms = Terms { ttl: Duration::from_secs(60), lease: Duration::from_secs(10), prefix: String::new() };
         Embedded::start(Builder::new().create_with_backend(self.clone())?, "embedded", terms)
     }
 }

@@ -44,7 +44,7 @@ impl Client {
     pub(super) fn take_record(&mut self, id: &str, saved: SavedTask) {
         let is_stop = saved.stopped.is_some();
         if is_stop && !self.cancellers.contains_key(id) {
-            self.adoptions.hear(&saved, &mut self.cx);
+            self.adoptions.note(&saved, &mut self.cx);
         } else {
             self.adoptions.forget(id);
         }

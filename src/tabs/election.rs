@@ -111,7 +111,7 @@ impl Election {
         self.lock = Lock::None;
     }
 
-    /// The lock is given back, or no longer waited for. Gives whether the browser has to be told.
+    /// The lock is given back, or no longer waited for. Gives whether the browser has to be asked.
     pub fn release(&mut self) -> bool {
         std::mem::take(&mut self.lock) != Lock::None
     }

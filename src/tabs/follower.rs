@@ -112,7 +112,7 @@ impl Follower {
         self.note_life(now);
     }
 
-    /// What was read is void: the broadcast has to be told from its beginning.
+    /// What was read is void: the broadcast has to be given from its beginning.
     pub fn forget(&mut self) {
         self.stream.clear();
     }

@@ -39,7 +39,7 @@ pub struct Aliases {
     pub text: Option<String>,
 }
 
-/// What a message says. `stream` names one owner's telling of one task; numbers of messages count within it.
+/// What a message says. `stream` names the broadcast of one owner; the numbers of messages count within it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Who streams this session? The asker has this much of this stream.
@@ -53,7 +53,7 @@ pub enum Content {
         /// The turn of a message that the asker sent and whose answer it may not give; else nothing.
         turn: Aliases,
     },
-    /// What did this telling give? Also answered when it is over: a short one may be before anyone has asked.
+    /// What did this broadcast give? It is answered after its end too: a short one may be over before anyone has asked.
     Recall {
         /// The stream.
         stream: String,

@@ -43,7 +43,7 @@ impl Owner {
         self.is_announced = false;
     }
 
-    /// A stream begins of which nothing is told yet.
+    /// A stream begins, of which nothing was broadcast yet.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
@@ -53,7 +53,7 @@ impl Owner {
         self.stream.clear();
     }
 
-    /// What was told is void.
+    /// What was broadcast is void.
     pub fn forget_history(&mut self) {
         self.history = History::default();
         self.recall_until = None;
@@ -153,7 +153,7 @@ impl Owner {
         self.recall_until = Some(now.saturating_add(RECALL));
     }
 
-    /// Whether a stream that is over is told to who asks for this broadcast.
+    /// Whether a stream that is over is given to a tab that asks for this broadcast.
     #[must_use]
     pub fn recalls(&self, stream: &str) -> bool {
         !stream.is_empty() && self.stream == stream && self.recall_until.is_some()

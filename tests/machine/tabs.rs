@@ -333,6 +333,75 @@ fn an_end_that_comes_late_leaves_the_record_of_the_task_that_another_tab_began_m
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }
 
+// ---- epochs ----
+
+/// What the tab "old" still posts, whose epoch was over long ago.
+fn stale(message: &str) -> String {
+    message.replace(r#""epoch":9007199254740991"#, r#""epoch":5"#)
+}
+
+#[test]
+fn a_follower_does_not_listen_to_an_owner_whose_epoch_is_over() {
+    let mut harness = follower();
+    harness.posted.clear();
+    harness.receive(&stale(&frames("old", "old-1", 0)));
+    harness.receive(&stale(&state("old", "old-1", "t0")));
+    assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t1"));
+    assert!(harness.posted.is_empty(), "{:?}", harness.posted);
+}
+
+#[test]
+fn an_answer_to_an_old_question_does_not_take_the_place_of_what_an_idle_tab_shows() {
+    let (mut harness, _) = owner();
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.finish("2-0");
+    harness.receive(&state("old", "old-1", "t0").replace(r#""asked":9007199254740991"#, r#""asked":7"#));
+    assert_eq!((harness.status(), harness.client.snapshot(S).task.as_deref()), (Status::Completed, Some("t1")));
+    let call = harness.start("next");
+    harness.receive(&state("old", "old-1", "t0").replace(r#""asked":9007199254740991"#, r#""asked":7"#));
+    assert!(harness.is_pending(call), "nor does it refuse a message");
+}
+
+#[test]
+fn an_owner_that_hears_of_a_newer_one_gives_its_stream_up_and_follows() {
+    let (mut harness, _) = owner();
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.receive(&frames("new", "new-1", 3));
+    assert_eq!(harness.aborted.len(), 1);
+    assert!(matches!(harness.locks.last(), Some(Effect::Lock { mode: LockMode::Wait, .. })), "{:?}", harness.locks);
+    harness.receive(&state("new", "new-1", "t1"));
+    assert_eq!(harness.status(), Status::Streaming);
+}
+
+#[test]
+fn a_message_that_is_answered_after_its_tab_lost_its_lock_is_handed_over_and_gives_no_rows() {
+    let mut harness = tab();
+    let call = harness.start("hi");
+    harness.input(Input::Locked { session: S });
+    harness.input(Input::LockLost { session: S });
+    assert!(harness.aborted.is_empty(), "the message is not given up");
+    harness.posted.clear();
+    harness.open(Some("t1"));
+    assert_eq!(harness.aborted, [harness.last().attempt]);
+    let ask = harness.posted.last().unwrap();
+    assert!(ask.contains(r#""task":"t1""#) && ask.contains(r#""message":"m1""#), "{ask}");
+    assert!(harness.client.take_batch(S).is_none());
+    harness.receive(&state("new", "new-1", "t1"));
+    assert!(harness.is_pending(call) && harness.status() == Status::Streaming);
+}
+
+#[test]
+fn a_look_that_is_answered_after_its_tab_lost_its_lock_is_asked_again_when_it_owns_the_session() {
+    let mut harness = tab();
+    harness.resume();
+    harness.input(Input::Locked { session: S });
+    harness.input(Input::LockLost { session: S });
+    assert_eq!(harness.aborted.len(), 1);
+    harness.input(Input::Locked { session: S });
+    harness.pass(1_000);
+    assert!(harness.is_look() && harness.asked.len() == 2);
+}
+
 // ---- a telling that is over ----
 
 #[test]

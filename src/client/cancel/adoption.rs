@@ -31,7 +31,7 @@ pub struct Adoptions {
 
 impl Adoptions {
     /// A record of a stop was read; each writing shows that somebody is at work.
-    pub fn hear(&mut self, record: &SavedTask, cx: &mut Context) {
+    pub fn note(&mut self, record: &SavedTask, cx: &mut Context) {
         let session = &record.active.session;
         let is_known = self.waits.get(session).is_some_and(|wait| wait.saved == record.saved);
         if is_known || self.settled.get(session).copied() == record.stopped {

@@ -67,7 +67,7 @@ impl Session {
         }
     }
 
-    /// The session was busy with what the app does not want to hear: the message is sent again when that may be over.
+    /// The session was busy with a task that the app stopped: the message is sent again when that may be over.
     pub(super) fn send_again(&mut self, cx: &mut Context) {
         let cause = StreamError {
             status: Some(409),

@@ -75,7 +75,7 @@ impl Session {
         if self.task().is_some() { Ask::Join } else { Ask::Look(Look::Sent) }
     }
 
-    /// A message has no answer. Where the backend tells repeats it is repeated; elsewhere the session is looked at first.
+    /// A message has no answer. Where the backend recognises repeats, it is repeated; elsewhere the session is looked at first.
     pub(super) fn unanswered(&mut self, cause: StreamError, floor: Millis, cx: &mut Context) {
         let refused = cause.status == Some(429);
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| !refused && sending.fate == Fate::Unsent) {

@@ -206,7 +206,7 @@ impl Session {
         cx.resolve(&mut self.calls, Some(outcome));
     }
 
-    /// Reads a stream from its beginning, as its owner tells it.
+    /// Reads a stream from its beginning, as its owner broadcasts it.
     fn begin_followed(&mut self, mut turn: Turn, frames: Vec<Frame>, cx: &mut Context) {
         if self.is_present(&turn) {
             turn.learn(self.ledger.turn());

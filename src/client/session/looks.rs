@@ -90,7 +90,7 @@ impl Session {
             self.ledger.learn(&turn, cx.records.get(&self.id));
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
-            // Those who followed the other turn hear that this is another one.
+            // Those who followed the other turn get this one from its beginning.
             self.broadcast_anew(cx);
         }
         self.remember(cx);
@@ -98,7 +98,7 @@ impl Session {
         self.ask(Ask::Join, cx);
     }
 
-    /// What became of a message whose answer was lost before it told its task?
+    /// What became of a message whose answer was lost before it named its task?
     fn find_sent(&mut self, view: &SessionView, cx: &mut Context) {
         let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);

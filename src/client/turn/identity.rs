@@ -234,8 +234,8 @@ mod tests {
             SendRequest { message: "hi".into(), author: Author::User, context: None, message_id: "m1".into() };
         let mut sent = Turn::sent(&request, Some(4));
         sent.name_task("t1");
-        let told = Turn::named_by(sent.aliases());
-        assert_eq!((told.message(), told.task(), told.ordinal()), (Some("m1"), Some("t1"), None));
-        assert_eq!(told.question().map(|question| question.text.as_str()), Some("hi"));
+        let named = Turn::named_by(sent.aliases());
+        assert_eq!((named.message(), named.task(), named.ordinal()), (Some("m1"), Some("t1"), None));
+        assert_eq!(named.question().map(|question| question.text.as_str()), Some("hi"));
     }
 }

@@ -334,3 +334,126 @@ fn find(turn: &mut Turn, view: &SessionView) {
         turn.name_ordinal(ordinal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::sse::encoder;
+
+    const RESET: Option<&u32> = Some(&3);
+
+    /// Gives `frames` without ids as one response of the present turn, and delivers them. Gives the first word of the rows.
+    fn give(ledger: &mut Ledger, frames: &[&str]) -> (bool, String) {
+        let mut bytes = Vec::new();
+        frames.iter().for_each(|frame| encoder::event(&mut bytes, None, frame));
+        ledger.open();
+        ledger.give_bytes(&bytes);
+        deliver(ledger)
+    }
+
+    /// Delivers what waits. Gives whether it begins with a reset, and its text.
+    fn deliver(ledger: &mut Ledger) -> (bool, String) {
+        let Some(batch) = ledger.take() else { return (false, String::new()) };
+        ledger.confirm();
+        (batch.descriptors().first() == RESET, batch.text().to_owned())
+    }
+
+    fn answer(text: &str) -> [String; 2] {
+        [r#"{"type":"text-start","id":"b"}"#.into(), format!(r#"{{"type":"text-delta","id":"b","delta":"{text}"}}"#)]
+    }
+
+    fn give_answer(ledger: &mut Ledger, text: &str) -> (bool, String) {
+        let frames = answer(text);
+        give(ledger, &frames.each_ref().map(String::as_str))
+    }
+
+    fn joined(task: &str, ordinal: u64) -> Turn {
+        let mut turn = Turn::of_task(task);
+        turn.name_ordinal(ordinal);
+        turn
+    }
+
+    #[test]
+    fn the_same_turn_is_reset_and_replayed() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        assert!(!give_answer(&mut ledger, "one").0);
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        ledger.open();
+        assert!(give_answer(&mut ledger, "one").0);
+        assert_eq!(ledger.metrics().resets, 1);
+    }
+
+    #[test]
+    fn another_turn_follows_behind_its_start() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(joined("t2", 1), Start::Joined, None);
+        let (is_reset, text) = give_answer(&mut ledger, "two");
+        assert!(!is_reset && text.contains("\"taskId\":\"t2\"") && !text.contains("replayed"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_turn_is_reset_and_not_replayed() {
+        let mut ledger = Ledger::default();
+        ledger.begin(Turn::default(), Start::Sent, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(joined("t2", 1), Start::Joined, None);
+        let (is_reset, text) = give_answer(&mut ledger, "one");
+        assert!(is_reset && !text.contains("replayed"), "{text}");
+    }
+
+    #[test]
+    fn a_message_that_was_just_made_is_no_turn_of_before() {
+        let mut ledger = Ledger::default();
+        ledger.begin(Turn::default(), Start::Sent, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(Turn::default(), Start::Sent, None);
+        assert!(!give_answer(&mut ledger, "two").0);
+    }
+
+    #[test]
+    fn a_reset_that_was_never_delivered_is_owed_to_what_listeners_still_hold() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(Turn::default(), Start::Joined, None);
+        ledger.discard();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        assert!(give_answer(&mut ledger, "one").0);
+        assert_eq!(ledger.metrics().resets, 1, "it is the same reset");
+    }
+
+    #[test]
+    fn a_turn_that_learns_who_it_is_before_its_first_row_is_compared_again() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(Turn::default(), Start::Joined, None);
+        ledger.learn(&joined("t2", 1), None);
+        assert!(!give_answer(&mut ledger, "two").0, "it is another one");
+    }
+
+    #[test]
+    fn a_broadcast_without_a_task_is_known_by_the_start_among_its_frames() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(Turn::default(), Start::Unsettled, None);
+        let start = r#"{"type":"start","messageId":"a","taskId":"t2"}"#;
+        ledger.give_broadcast(&[(None, start.into())], None);
+        assert!(!deliver(&mut ledger).0);
+        assert_eq!(ledger.turn().task(), Some("t2"));
+    }
+
+    #[test]
+    fn what_is_remembered_of_turns_is_bounded() {
+        let mut ledger = Ledger::default();
+        for turn in 0..100 {
+            ledger.begin(joined(&format!("t{turn}"), turn), Start::Joined, None);
+            give_answer(&mut ledger, "one");
+        }
+        assert_eq!(ledger.delivered.len(), MOST_DELIVERED);
+    }
+}

@@ -115,7 +115,7 @@ pub enum Verdict {
     TooLarge,
 }
 
-/// From where the present response tells the task.
+/// From where on the present response gives the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coverage {
     /// From the beginning.
@@ -273,7 +273,7 @@ impl Reader {
         self.operation.as_ref()
     }
 
-    /// What is read from its beginning is the answer of this task: listeners hear so, also where the stream does not.
+    /// What is read from its beginning is the answer of this task: listeners get its `stream_start`, also where the stream has none.
     pub fn expect(&mut self, task: Option<&str>) {
         self.opening = task.filter(|_| self.is_cold() && self.rows == 0).map(str::to_owned);
     }
@@ -296,7 +296,7 @@ impl Reader {
         self.rows > 0
     }
 
-    /// Whether rows of the present telling were taken.
+    /// Whether rows were taken since the answer began or started over.
     #[must_use]
     pub fn has_given(&self) -> bool {
         self.has_given
@@ -308,7 +308,7 @@ impl Reader {
         self.owes_reset
     }
 
-    /// What listeners hold is void; they hear of it before the first row.
+    /// What listeners hold is void; a reset goes before the first row.
     pub fn owe_reset(&mut self) {
         self.owes_reset = true;
         self.batch.push_reset();
@@ -346,7 +346,7 @@ impl Reader {
         }
     }
 
-    /// A response begins. It tells the task after the present cursor.
+    /// A response begins. It gives the task after the present cursor.
     pub fn open(&mut self) {
         self.parser.reset();
         self.replay = Replay::default();

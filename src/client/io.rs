@@ -28,7 +28,7 @@ pub type Call = u32;
 
 /// What the core is told.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
+#[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Input<'a> {
     /// `startStream`.
     Start {
@@ -197,7 +197,7 @@ pub enum Why {
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
+#[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Effect {
     /// A new stream of the session begins: its transcript starts over. Nobody needs to be told.
     Began {

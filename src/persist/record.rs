@@ -181,7 +181,7 @@ pub struct Entry {
 
 /// What the storage holds under one of our keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
+#[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Stored {
     /// Nothing.
     Nothing,

@@ -292,6 +292,27 @@ fn a_message_that_was_lost_before_another_tabs_stream_was_followed_is_sent_after
 }
 
 #[test]
+fn a_message_that_is_sent_after_another_tabs_stream_has_ended_gives_its_own_answer() {
+    let (mut harness, call) = sender_without_answer();
+    harness.page(Page::Left);
+    harness.page(Page::Returned);
+    harness.receive(&state("b", "b-1", "t2"));
+    let finish = r#""frames":{"text":"{\"type\":\"finish\"}","ends":[17],"ids":"\n"}"#;
+    harness.receive(&frames("b", "b-1", 0).replace(r#""frames":{}"#, finish));
+    assert!(harness.is_pending(call), "that was another answer");
+    harness.input(Input::Locked { session: S });
+    harness.pass_until_asked();
+    harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
+    harness.pass_until_asked();
+    assert!(harness.is_send());
+    harness.open(Some("t1"));
+    harness.preamble("t1", ["1-0", "1-1"]);
+    harness.finish("2-0");
+    let outcome = harness.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.task.as_deref()), (OutcomeKind::Finished, Some("t1")));
+}
+
+#[test]
 fn an_answer_that_was_told_in_part_is_not_looked_for_when_another_tabs_stream_that_took_its_place_is_over() {
     let (mut harness, _) = owner();
     harness.preamble("t1", ["1-0", "1-1"]);

@@ -14,24 +14,10 @@ pub const NOT_YET: &[(Switch, &str)] = &[
         Switch::ShortLog,
         "a replay that begins mid-part is counted as if it were whole: new rows are flagged as replayed",
     ),
-    (Switch::SharedAges, "a follower that is given all again after a lost message flags rows that are new"),
-    (Switch::NamelessAges, "a stream without a name that goes on after a takeover gives a row as fresh twice"),
-    (
-        Switch::Unclear,
-        "without a look before the first message its place is unknown: an equal text may be an older one",
-    ),
-    (
-        Switch::Conflict,
-        "a 409 after a try of unknown fate is taken for the message's own task until event ids were seen",
-    ),
-    (Switch::OtherAnswer, "the turn's answer is given under the name of its operation whose record is gone, and twice"),
-    (Switch::TwoTasks, "with two tasks at once a tab goes on with the other one without a reset"),
-    (
-        Switch::NamelessTabs,
-        "a tab that thaws over a stream without a name goes on with the next message's, without a mark",
-    ),
     (Switch::HistoryVerdict, "an answer in the history is taken for finished; its task's status is not asked for"),
-    (Switch::Proxy, "a 404 of a proxy is taken for the backend's: a task expires that is there, a stop is forgotten"),
+    (Switch::SharedAges, "a turn that two tabs know by different names is reset, and nothing of it is flagged"),
+    (Switch::NamelessAges, "the same, on backends whose streams have no name"),
+    (Switch::Proxy, "a task behind a proxy that finds nothing again and again is called expired"),
 ];
 
 /// A dimension of the simulation that may be left out.

@@ -219,7 +219,6 @@ impl Session {
             self.ledger.learn(&turn, cx.records.get(&self.id));
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
-            self.ledger.part();
         }
         let frames = view.answer_frames(self.task(), question);
         self.ledger.give_history(&frames);

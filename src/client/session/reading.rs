@@ -5,7 +5,7 @@ use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
-use crate::client::turn::Turn;
+use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
 use crate::stream::reader::{End, Findings, IdsSeen, Verdict};
 
@@ -18,6 +18,7 @@ impl Session {
         let State::Asking { attempt, ask, .. } = self.state else { return };
         if ask == Ask::Send {
             cx.settle_unknown_stop(&self.id);
+            self.begin_sent(cx);
         }
         self.unauthorized = false;
         if let Some(task) = head.task.filter(|task| !task.is_empty()) {
@@ -35,6 +36,16 @@ impl Session {
         self.announce_broadcast(cx);
         self.announce(cx);
         self.show(cx);
+    }
+
+    /// The answer that opens is that of the message of this page, whatever was followed before it was sent.
+    fn begin_sent(&mut self, cx: &mut Context) {
+        let Some(sending) = &self.goal.sending else { return };
+        if !sending.turn.is_same(self.ledger.turn()) {
+            let turn = sending.turn.clone();
+            self.ledger.begin(turn, Start::Sent, cx.records.get(&self.id));
+            self.broadcast_anew(cx);
+        }
     }
 
     /// More is known of the present turn, and so of what is saved.

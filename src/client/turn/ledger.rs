@@ -5,7 +5,7 @@
 //!
 //! When a stream begins, its turn is compared with the turn whose rows the listeners hold:
 //! - `Same`: they are reset, and what was delivered before is flagged as replayed;
-//! - `Different`: the rows follow those of the turn before;
+//! - `Different`: the rows follow those of the turn before, unless nothing parts them;
 //! - `Unknown`: they are reset, and nothing is flagged. A missing or a doubled text is worse than a reset.
 
 use std::collections::VecDeque;
@@ -165,13 +165,10 @@ impl Ledger {
         stands_here && self.turn.is_same(turn)
     }
 
-    /// The present turn follows another one within one stream. The end of that one or a `stream_start` of this one parts
-    /// their rows; where there is neither, a reset does.
-    pub fn part(&mut self) {
-        let is_open = self.held.is_some() && !self.held_has_ended;
-        if self.turn.task().is_none() && is_open {
-            self.void_held();
-        }
+    /// Whether nothing parts the rows of the present turn from those that listeners hold: neither the end of that turn
+    /// nor a `stream_start` of this one, whose task is not known.
+    fn lacks_parting(&self) -> bool {
+        self.turn.task().is_none() && !self.held_has_ended
     }
 
     fn void_held(&mut self) {
@@ -203,7 +200,8 @@ impl Ledger {
     fn settle(&mut self, record: Option<&SavedTask>) {
         let identity = self.held.as_ref().map(|held| self.turn.compare(held));
         let is_void = match identity {
-            None | Some(Identity::Different) => false,
+            None => false,
+            Some(Identity::Different) => self.start != Start::Sent && self.lacks_parting(),
             Some(Identity::Same) => true,
             Some(Identity::Unknown) => self.start != Start::Sent,
         };

@@ -17,6 +17,10 @@ pub const NOT_YET: &[(Switch, &str)] = &[
     (Switch::HistoryVerdict, "an answer in the history is taken for finished; its task's status is not asked for"),
     (Switch::SharedAges, "a turn that two tabs know by different names is reset, and nothing of it is flagged"),
     (Switch::NamelessAges, "the same, on backends whose streams have no name"),
+    (
+        Switch::SetClock,
+        "the record of a stop expires by a clock that is set by an hour, and what was stopped is shown again",
+    ),
     (Switch::Proxy, "a task behind a proxy that finds nothing again and again is called expired"),
 ];
 

@@ -22,22 +22,8 @@ async fn command(redis: &Redis, words: &[&str]) {
 async fn replicated() -> (Redis, Redis) {
     let (master, replica) = (Redis::start().await, Redis::start().await);
     command(&replica, &["REPLICAOF", "127.0.0.1", &master.port().to_string()]).await;
-    has_synced(&replica).await;
+    replica.has_synced().await;
     (master, replica)
-}
-
-async fn has_synced(replica: &Redis) {
-    let mut connection = replica.connection().await.unwrap();
-    let syncing = async {
-        loop {
-            let info: String = redis::cmd("INFO").arg("replication").query_async(&mut connection).await.unwrap();
-            if info.contains("master_link_status:up") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, syncing).await.unwrap();
 }
 
 /// Everything of a task, rejoining where a stream is cut, and beginning anew where entries are gone.

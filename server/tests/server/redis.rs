@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::process::Process;
-use crate::support::{TestServer, error_of, json_of, kinds, stored_text, text};
+use crate::support::{PATIENCE, TestServer, error_of, json_of, kinds, stored_text, text};
 
 /// A Redis on a port of its own that keeps what it has when it is stopped. Killed when dropped.
 pub struct Redis {
@@ -55,6 +55,21 @@ impl Redis {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A replica has all that its master has; a master is one.
+    pub async fn has_synced(&self) {
+        let mut connection = self.connection().await.unwrap();
+        let syncing = async {
+            loop {
+                let info: String = redis::cmd("INFO").arg("replication").query_async(&mut connection).await.unwrap();
+                if !info.contains("master_link_status:down") {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, syncing).await.unwrap();
     }
 
     pub async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
@@ -413,13 +428,17 @@ impl Cluster {
     pub async fn start(replicas: usize) -> Self {
         let mut nodes = Vec::new();
         for _ in 0..3 * (1 + replicas) {
-            let flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-            nodes.push(Redis::start_with(flags.map(String::from).to_vec()).await);
+            let flags = "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-replica-validity-factor 0 \
+                         --repl-diskless-sync-delay 0";
+            nodes.push(Redis::start_with(flags.split_whitespace().map(String::from).collect()).await);
         }
         let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         let mut create = Command::new("redis-cli");
         create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", &replicas.to_string()]);
         assert!(create.arg("--cluster-yes").stdout(Stdio::null()).status().unwrap().success());
+        for node in &nodes {
+            node.has_synced().await;
+        }
         Self(nodes)
     }
 

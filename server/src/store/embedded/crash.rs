@@ -122,6 +122,7 @@ fn begin() -> Begin {
         writes: "answer".into(),
         created_at: 9,
         operations: Vec::new(),
+        body: serde_json::Map::new(),
     };
     let message = message("question", Role::User);
     Begin { task, message, title: "title".into(), owner: None, chunks: vec!["start".into()] }

@@ -58,9 +58,11 @@ async function play({ backend = "ignored", faults = [], message }) {
   const truth = new Truth(backends[backend].url);
   const session = await truth.createSession();
   const proxy = await new FaultProxy(backends[backend].url).up();
-  proxy.plan = inTurn(...faults);
   const { streams, heard, listener } = client(proxy.url);
   try {
+    // As every page that opens a chat does. A message whose answer is lost is then known by its place.
+    await streams.resumeSession(session);
+    proxy.plan = inTurn(...faults);
     const outcome = await streams.startStream(session, message, listener);
     return { outcome, heard, proxy, stored: await truth.session(session), metrics: streams.getMetrics(session) };
   } finally {

@@ -111,13 +111,13 @@ impl Listening {
     fn go_round(&self) {
         let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
         let listened = self.channels.listened.lock().clone();
-        for task in listened.difference(&watched).cloned() {
-            let (channels, channel) = (self.channels.clone(), self.keys.task(&task).channel);
+        for task in listened.difference(&watched) {
+            let (task, channels, channel) = (task.clone(), self.channels.clone(), self.keys.task(task).channel);
             tokio::spawn(async move { channels.unsubscribe(&task, channel).await });
         }
-        for task in watched.difference(&listened).cloned() {
+        for task in watched.difference(&listened) {
+            let (task, channel) = (task.clone(), self.keys.task(task).channel);
             let (channels, notifications) = (self.channels.clone(), self.notifications.clone());
-            let channel = self.keys.task(&task).channel;
             tokio::spawn(async move {
                 if channels.subscribe(&task, channel).await {
                     notifications.notify(&task, &Notification::Unknown);

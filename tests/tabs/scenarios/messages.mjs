@@ -6,20 +6,23 @@ import { ENDLESS } from "../lib/messages.mjs";
 
 /** On the channel of our tabs, from code that is none of ours, or of a version to come. */
 const FOREIGN = (session) => {
-  const say = (news, more = {}) => JSON.stringify({ v: 1, from: "stranger", session, news, ...more });
+  const say = (kind, more = {}) => ({ v: 2, from: "stranger", session, epoch: 0, kind, ...more });
   const place = { last: "0-0", unnumbered: 0, hash: "0" };
+  const frames = (text) => ({ text, ends: [text.length], ids: "1-0\n" });
   return [
-    "", "nonsense", "null", "[]", "{}", 17, null, { v: 1 }, ["x"],
-    say({ kind: "frames", stream: "x-1", number: 0, frames: [["1-0", "{}"]] }, { v: 2 }),
-    say({ kind: "end", stream: "x-1", end: { kind: "failed" } }),
-    say({ kind: "frames", stream: "x-1", number: 0, frames: [["1-0", "not JSON"]] }),
-    say({ kind: "frames", stream: "x-1", number: -1, frames: 7 }),
-    say({ kind: "state", to: "nobody", stream: "x-1", next: 0, frames: [], place, shown: {} }),
-    say({ kind: "stop", task: "another task" }),
-    say({ kind: "owner", stream: "x-1", task: "another task", place }),
-    say({ kind: "what versions to come may say" }),
-    say({ kind: "ask" }),
-    say({ kind: "alive", stream: 5 }),
+    "", "nonsense", "null", "[]", "{}", 17, null, { v: 2 }, ["x"],
+    JSON.stringify({ v: 1, from: "an older version", session, news: { kind: "stop" } }),
+    say("frames", { stream: "x-1", number: 0, frames: frames("{}"), v: 3 }),
+    say("end", { stream: "x-1", end: { kind: "failed" } }),
+    say("frames", { stream: "x-1", number: 0, frames: frames("not JSON") }),
+    say("frames", { stream: "x-1", number: 0, frames: { text: "{}", ends: [7], ids: "" } }),
+    say("frames", { stream: "x-1", number: -1, frames: 7 }),
+    say("state", { to: "nobody", stream: "x-1", number: 0, frames: {}, place, shown: {} }),
+    say("stop", { task: "another task" }),
+    say("owner", { stream: "x-1", task: "another task", place }),
+    say("what versions to come may say"),
+    say("ask"),
+    say("alive", { stream: 5 }),
   ];
 };
 

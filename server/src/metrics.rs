@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::store::Status;
 
-/// The type of [`Metrics::text`].
+/// The type of `Metrics::text`.
 pub use prometheus_text::CONTENT_TYPE;
 
 /// Upper bounds of the histogram's buckets in seconds; ids know no time finer than a millisecond.

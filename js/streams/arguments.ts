@@ -55,7 +55,7 @@ export function checkTask(value: unknown): asserts value is Partial<ActiveTask> 
 export function checkOptions(value: unknown): asserts value is ChatStreamsOptions {
   const options = checkObject("options", "an object", value);
   checkOptional(options, "options", {
-    baseUrl: "string", credentials: "string", fetch: "function", storageKey: "string", userKey: "string",
+    baseUrl: "string", jsonBaseUrl: "string", credentials: "string", fetch: "function", storageKey: "string", userKey: "string",
     taskTtlMs: "number", retry: "object", stallTimeoutMs: "number", crossTab: "boolean", onMalformed: "function", seed: "number",
   });
   checkChoice("options.delivery", options.delivery, ["frame", "immediate"]);

@@ -58,6 +58,8 @@ export interface MalformedFrame {
 export interface ChatStreamsOptions {
   /** The address of the endpoints of PROTOCOL §1. The default is `"/api/chat"`. */
   baseUrl?: string;
+  /** The address of those endpoints that answer JSON, if they are not below `baseUrl`: a proxy may keep streams apart. */
+  jsonBaseUrl?: string;
   /**
    * Headers, or a function that the client calls before every request. If it throws or rejects, the request fails with a
    * retryable error.

@@ -27,8 +27,17 @@ const LONGEST_ANSWER: f64 = 65_536.0;
 pub struct Endpoint {
     /// Where PROTOCOL §1 is mounted, without a slash at the end.
     pub base_url: String,
+    /// Where those of its endpoints are that answer JSON, in the same form.
+    pub json_base_url: String,
     /// `credentials` of every request, as `fetch` names them.
     pub credentials: Option<String>,
+}
+
+impl Endpoint {
+    fn url(&self, request: &Request) -> String {
+        let base = if request.expects_stream() { &self.base_url } else { &self.json_base_url };
+        [base.as_str(), &request.path()].concat()
+    }
 }
 
 /// A request under way.
@@ -109,7 +118,7 @@ impl Call {
     async fn ask(&self, request: &Request, why: Why) -> Result<Option<JsValue>, Failure> {
         let Some(driver) = self.driver() else { return Ok(None) };
         let Some(app) = driver.app() else { return Ok(None) };
-        let url = [driver.endpoint().base_url.as_str(), &request.path()].concat();
+        let url = driver.endpoint().url(request);
         drop(driver);
         if app.fetch.is_none() {
             check(&url)?;

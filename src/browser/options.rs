@@ -27,6 +27,7 @@ pub struct Options {
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
     base_url: Option<String>,
+    json_base_url: Option<String>,
     credentials: Option<String>,
     storage_key: Option<String>,
     user_key: Option<String>,
@@ -72,8 +73,13 @@ impl Options {
 
     /// Where requests go, and how.
     pub fn endpoint(&self) -> Endpoint {
-        let base_url = self.settings.base_url.as_deref().unwrap_or("/api/chat").trim_end_matches('/').into();
-        Endpoint { base_url, credentials: self.settings.credentials.clone() }
+        let base_url = self.settings.base_url.as_deref().unwrap_or("/api/chat");
+        let json_base_url = self.settings.json_base_url.as_deref().unwrap_or(base_url);
+        Endpoint {
+            base_url: base_url.trim_end_matches('/').into(),
+            json_base_url: json_base_url.trim_end_matches('/').into(),
+            credentials: self.settings.credentials.clone(),
+        }
     }
 
     /// The app's `fetch`, if it gave one.

@@ -234,6 +234,15 @@ describe("requests", () => {
     assert.equal(backend.requests[0].credentials, "include");
   });
 
+  test("endpoints that answer JSON may be below another base than streams", async () => {
+    const { streams, backend } = client({ baseUrl: "https://chat.example/api", jsonBaseUrl: "https://chat.example/proxy/api/" });
+    void streams.resumeSession("s");
+    void streams.startStream("other", "hello");
+    await until(() => backend.requests.length === 2);
+    const urls = backend.requests.map(({ url }) => url).sort();
+    assert.deepEqual(urls, ["https://chat.example/api/sessions/other/stream", "https://chat.example/proxy/api/sessions/s"]);
+  });
+
   test("the app's fetch and headers run outside of WebAssembly and may call any method", async () => {
     const { backend } = client();
     let streams;
@@ -550,7 +559,7 @@ describe("misuse", () => {
   });
 
   test("options of the wrong type throw at once; numbers of any size do not", () => {
-    for (const options of [5, { baseUrl: 1 }, { headers: "x" }, { fetch: {} }, { storage: "disk" }, { storage: {} }, { retry: 1 }, { retry: { maxRetries: "3" } }, { delivery: "slow" }, { onMalformed: 1 }]) {
+    for (const options of [5, { baseUrl: 1 }, { jsonBaseUrl: 1 }, { headers: "x" }, { fetch: {} }, { storage: "disk" }, { storage: {} }, { retry: 1 }, { retry: { maxRetries: "3" } }, { delivery: "slow" }, { onMalformed: 1 }]) {
       assert.throws(() => createChatStreams(options), (error) => error instanceof RejoinError && error.code === "INVALID_ARGUMENT", JSON.stringify(options));
     }
     client({ stallTimeoutMs: -1, taskTtlMs: Infinity, seed: NaN, retry: { initialDelayMs: 1e300, maxRetries: -5, windowMs: 0.5 } });

@@ -64,6 +64,8 @@ fn a_tab_has_a_name_of_its_own_where_tabs_share() {
 fn the_base_url_has_no_slash_at_its_end() {
     assert_eq!(options("").endpoint().base_url, "/api/chat");
     assert_eq!(options("baseUrl: 'https://a.example/x//'").endpoint().base_url, "https://a.example/x");
+    assert_eq!(options("baseUrl: '/x/'").endpoint().json_base_url, "/x");
+    assert_eq!(options("baseUrl: '/x', jsonBaseUrl: '/proxy/x/'").endpoint().json_base_url, "/proxy/x");
 }
 
 #[wasm_bindgen_test]

@@ -110,12 +110,6 @@ impl Turn {
         self.question.as_ref()
     }
 
-    /// Whether nothing is known of it.
-    #[must_use]
-    pub fn is_nameless(&self) -> bool {
-        self.message.is_none() && self.task.is_none() && self.ordinal.is_none()
-    }
-
     /// Whether this is the turn of a task. A task that is not known yet is none.
     #[must_use]
     pub fn is_of(&self, task: &str) -> bool {

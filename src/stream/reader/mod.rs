@@ -205,12 +205,6 @@ impl Reader {
         Self { cursor: after, mark, delivered, blocks, ..Self::default() }
     }
 
-    /// A reader of a session whose listeners may hold something that nobody remembers.
-    #[must_use]
-    pub fn owing_reset() -> Self {
-        Self { owes_reset: true, ..Self::default() }
-    }
-
     /// Whether frames are handed out from now on.
     pub fn set_recording(&mut self, recording: Recording) {
         self.recording = recording;

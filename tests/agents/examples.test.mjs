@@ -91,7 +91,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
       const chat = await stage.open();
       await chat.send("word ".repeat(500));
       await chat.begun();
-      await chat.page.click("text=Stop");
+      await chat.stop();
       await chat.status("ready", "stopped");
       const { active_stream } = await stage.truth.session(chat.session);
       assert.equal(active_stream, null);

@@ -78,7 +78,10 @@ test("Stop cancels the task, and a page that is loaded anew does not bring it ba
   const { page, session } = await open();
   await send(page, "/tokens:5000 /rate:50");
   await page.waitForSelector('li[data-role="assistant"] > p');
+  // The page shows the end at once, and the server acknowledges it afterwards.
+  const cancelled = page.waitForResponse((response) => response.url().endsWith("/cancel"));
   await page.click("text=Stop");
+  assert.equal((await cancelled).status(), 200);
   await status(page, "ready");
   assert.equal((await truth.session(session)).active_stream, null);
   await page.reload();

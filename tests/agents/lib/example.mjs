@@ -62,6 +62,13 @@ class Chat {
     await this.page.press("input", "Enter");
   }
 
+  /** Presses Stop, and waits until the server has acknowledged it: the page shows the end before that. */
+  async stop() {
+    const cancelled = this.page.waitForResponse((response) => response.url().endsWith("/cancel"));
+    await this.page.click("text=Stop");
+    assert.equal((await cancelled).status(), 200);
+  }
+
   status(...wanted) {
     return this.page.waitForFunction((wanted) => wanted.includes(document.querySelector("#status")?.textContent), wanted);
   }

@@ -79,6 +79,9 @@ function need(program, advice, ...packages) {
 function wasmTarget() {
   const libraries = output("rustc", ["--print", "target-libdir", "--target", WASM]);
   if (!libraries || !existsSync(libraries)) run("rustup", ["target", "add", WASM]);
+  // scripts/build.mjs compiles the standard library with the package.
+  const sources = join(output("rustc", ["--print", "sysroot"]) ?? "", "lib/rustlib/src/rust/library/Cargo.toml");
+  if (!existsSync(sources)) run("rustup", ["component", "add", "rust-src"]);
 }
 
 /**

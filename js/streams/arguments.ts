@@ -40,8 +40,14 @@ export function checkRequest(value: unknown): asserts value is string | StreamRe
   if (typeof value === "string") return;
   const request = checkObject("request", "a string or an object", value);
   if (typeof request.message !== "string") reject("request.message", "a string", request.message);
-  checkOptional(request, "request", { isUserMessage: "boolean", context: "object", messageId: "string" });
+  checkOptional(request, "request", {
+    isUserMessage: "boolean", context: "object", messageId: "string", body: "object", replaces: "string", headers: "object",
+  });
   if (request.messageId === "") throw new RejoinError("INVALID_ARGUMENT", "request.messageId should not be empty.");
+  checkChoice("request.trigger", request.trigger, ["submit", "regenerate", "edit", "continue"]);
+  checkList("request.parts", request.parts);
+  checkList("request.toolOutputs", request.toolOutputs, "toolCallId");
+  checkList("request.approvals", request.approvals, "approvalId");
 }
 
 /** Checks what `setActiveTask` is to save. */
@@ -56,7 +62,8 @@ export function checkOptions(value: unknown): asserts value is ChatStreamsOption
   const options = checkObject("options", "an object", value);
   checkOptional(options, "options", {
     baseUrl: "string", jsonBaseUrl: "string", credentials: "string", fetch: "function", storageKey: "string", userKey: "string",
-    taskTtlMs: "number", retry: "object", stallTimeoutMs: "number", crossTab: "boolean", onMalformed: "function", seed: "number",
+    taskTtlMs: "number", retry: "object", stallTimeoutMs: "number", crossTab: "boolean", onMalformed: "function",
+    prepareRequest: "function", seed: "number",
   });
   checkChoice("options.delivery", options.delivery, ["frame", "immediate"]);
   checkHeaders(options.headers);
@@ -81,6 +88,16 @@ function checkStorage(storage: unknown): void {
 function checkObject(name: string, wanted: string, value: unknown): Record<string, unknown> {
   if (typeof value !== "object" || value === null) reject(name, wanted, value);
   return value as Record<string, unknown>;
+}
+
+/** Checks for an array of objects, each with an id under the name `id`, or nothing. */
+function checkList(name: string, value: unknown, id?: string): void {
+  if (value === undefined || value === null) return;
+  if (!Array.isArray(value)) reject(name, "an array", value);
+  value.forEach((item, index) => {
+    const member = checkObject(`${name}[${index}]`, "an object", item);
+    if (id) checkId(`${name}[${index}].${id}`, member[id]);
+  });
 }
 
 function checkOptional(object: Record<string, unknown>, name: string, wanted: Record<string, string>): void {

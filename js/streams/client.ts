@@ -6,7 +6,6 @@
  */
 
 import { Engine } from "../../pkg/rejoin.js";
-import { Author } from "../loader/generated.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
@@ -15,14 +14,16 @@ import { Delivery } from "./delivery.js";
 import { RejoinError } from "../types/errors.js";
 import { collect, pump } from "./pump.js";
 import { CallQueue } from "./queue.js";
+import { toError, toOutcome, toRejoinError, toSession, toState } from "./records.js";
+import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
 import { guard } from "../types/report.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
-import type { ErrorRecord, Notice, OutcomeRecord, StateRecord } from "../loader/generated.js";
+import type { ErrorRecord, Notice } from "../loader/generated.js";
 import type { Batch } from "../chunks/batch.js";
 import type { StreamState, Subscription } from "./channel.js";
 import type {
-  ActiveTask, ChatStreams, ChatStreamsOptions, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
+  ActiveTask, ChatStreams, ChatStreamsOptions, LoadedSession, SentTurn, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,
 } from "../types/index.js";
 
@@ -49,6 +50,7 @@ interface Job {
 }
 
 type CompletionListener = (sessionId: string, outcome: StreamOutcome) => void;
+type TurnListener = (sessionId: string, turn: SentTurn) => void;
 
 const NO_METRICS: StreamMetrics = {
   bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 0, resets: 0,
@@ -60,6 +62,7 @@ class Client implements ChatStreams {
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<number, Call>();
   readonly #completions = new Set<{ callback: CompletionListener }>();
+  readonly #turnListeners = new Set<{ callback: TurnListener }>();
   readonly #taskWatchers = new Set<{ callback: () => void }>();
   readonly #queue = new CallQueue();
   /** Channels whose watchers are about to be told. */
@@ -90,10 +93,8 @@ class Client implements ChatStreams {
     return this.#call(sessionId, listener, () => {
       checkRequest(request);
       const send: StreamRequest = typeof request === "string" ? { message: request } : request;
-      const context = send.context ? JSON.stringify(send.context) : undefined;
-      const id = send.messageId ?? randomId();
-      const author = send.isUserMessage === false ? Author.Assistant : Author.User;
-      return (engine, call) => engine.start(sessionId, call, send.message, author, context, id);
+      const record = sendRecord(send);
+      return (engine, call) => engine.start(sessionId, call, authorOf(send), triggerOf(send), record);
     }) as Promise<StreamOutcome>;
   }
 
@@ -172,9 +173,33 @@ class Client implements ChatStreams {
     return () => void this.#completions.delete(entry);
   }
 
+  onTurn(callback: TurnListener): () => void {
+    checkFunction("callback", callback);
+    const entry = { callback };
+    this.#turnListeners.add(entry);
+    return () => void this.#turnListeners.delete(entry);
+  }
+
   getMetrics(sessionId?: string): StreamMetrics {
     if (sessionId !== undefined) checkId("sessionId", sessionId);
     return this.#engine?.metrics(sessionId) ?? { ...NO_METRICS };
+  }
+
+  // ---- the session ----
+
+  async loadSession(sessionId: string, options: { signal?: AbortSignal } = {}): Promise<LoadedSession> {
+    checkId("sessionId", sessionId);
+    const { signal } = options;
+    await this.#open();
+    signal?.throwIfAborted();
+    if (!this.#engine || this.#isClosed) throw closed();
+    try {
+      return toSession(await this.#engine.load(sessionId, signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (this.#isClosed) throw closed();
+      throw error instanceof RejoinError ? error : toError(error as ErrorRecord);
+    }
   }
 
   // ---- saved tasks ----
@@ -303,7 +328,7 @@ class Client implements ChatStreams {
       checkId("sessionId", session);
       checkListener(listener);
       const run = prepare();
-      if (this.#isClosed) throw new RejoinError("CLOSED", "This client is closed.");
+      if (this.#isClosed) throw closed();
       const call = ++this.#lastCall;
       this.#calls.set(call, { session, resolve, listener });
       this.#whenReady({ session, run: (engine) => run(engine, call), call });
@@ -356,6 +381,8 @@ class Client implements ChatStreams {
         return this.#attachListeners(this.#channel(notice.session));
       case "changed":
         return this.#handleChanged(this.#channel(notice.session), toState(notice.state));
+      case "turn":
+        return this.#handleTurn(notice.session, readTurn(notice.turn, notice.from));
       case "tasks":
         return this.#touchTasks();
       case "resolve":
@@ -381,6 +408,13 @@ class Client implements ChatStreams {
       if (this.#isClosed) this.#settle(id, result);
       else this.#queue.add(this.#calls.get(id)?.session, () => this.#settle(id, result));
     }
+  }
+
+  #handleTurn(session: string, turn: SentTurn | undefined): void {
+    if (!turn || this.#isClosed) return;
+    this.#queue.add(session, () => {
+      for (const { callback } of [...this.#turnListeners]) guard(() => callback(session, turn));
+    });
   }
 
   #handleEnded(session: string, outcome: StreamOutcome): void {
@@ -461,41 +495,15 @@ async function later(run: (...given: any[]) => unknown, ...given: unknown[]): Pr
   return run(...given);
 }
 
-function toState({ error, ...state }: StateRecord): StreamState {
-  return error ? { ...state, error: toError(error) } : state;
-}
-
-function toOutcome({ error, ...outcome }: OutcomeRecord): StreamOutcome {
-  return error ? { ...outcome, error: toError(error) } : outcome;
-}
-
-function toError({ code, message, status, retryable, details }: ErrorRecord): RejoinError {
-  return new RejoinError(code, message, { status, retryable, details: details === undefined ? undefined : parse(details) });
-}
-
 /** Whole milliseconds, which is what the core counts. */
 function time(given: unknown): number {
   return Math.trunc(Math.max(0, Number(given))) || 0;
 }
 
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return json;
-  }
-}
-
-function toRejoinError(error: unknown): RejoinError {
-  return error instanceof RejoinError ? error : new RejoinError("INIT_FAILED", String(error), { cause: error, retryable: true });
+function closed(): RejoinError {
+  return new RejoinError("CLOSED", "This client is closed.");
 }
 
 function invalidCursor(): RejoinError {
   return new RejoinError("INVALID_CURSOR", "lastMessageId should be an event id, such as \"1700000000000-0\".");
-}
-
-/** A name for a message. `randomUUID` exists in secure contexts only; a page on a local network is none. */
-function randomId(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
 }

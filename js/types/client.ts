@@ -1,7 +1,7 @@
 /** The types of the client and its options. Durations are in milliseconds. */
 
 import type {
-  ActiveTask, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot, StreamStatus,
+  ActiveTask, LoadedSession, SentTurn, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot, StreamStatus,
 } from "./streams.js";
 
 /** A synchronous storage with the interface of Web Storage. If a method throws, the client continues in memory. */
@@ -54,6 +54,35 @@ export interface MalformedFrame {
   reason: string;
 }
 
+/** A request that is about to be made, as `prepareRequest` receives it. */
+export interface PreparedRequest {
+  /**
+   * - `send`: a message is posted.
+   * - `join`: the stream of a task is joined.
+   * - `session`: a session is looked at.
+   * - `task`: the status of a task is looked at.
+   * - `cancel`: a task, or the answer to a message, is cancelled.
+   */
+  kind: "send" | "join" | "session" | "task" | "cancel";
+  /** The id of the session that the request is about. */
+  sessionId?: string;
+  /** The id of the task, with `join`, `task` and the `cancel` of a task. */
+  taskId?: string;
+  /** The event after which a `join` begins, `"0-0"` for the beginning. */
+  cursor?: string;
+  url: string;
+  init: RequestInit;
+  /** The body as an object, if the request has one. `init.body` is its JSON text. */
+  body?: object;
+}
+
+/** What `prepareRequest` changes in a request. */
+export interface RequestChange {
+  url?: string;
+  /** Members that replace those of the request. */
+  init?: RequestInit;
+}
+
 /** The options of `createChatStreams`. */
 export interface ChatStreamsOptions {
   /** The address of the endpoints of PROTOCOL §1. The default is `"/api/chat"`. */
@@ -65,6 +94,12 @@ export interface ChatStreamsOptions {
    * retryable error.
    */
   headers?: HeadersInit | ((why: HeadersReason) => HeadersInit | Promise<HeadersInit>);
+  /**
+   * Called for every request, after `headers`, so that a backend may have other paths, names or query parameters. It may
+   * change `init` in place, or return another `url` and members of `init` that replace those of the request. The client's
+   * `signal` stays in force. If it throws or rejects, the request fails with a retryable error.
+   */
+  prepareRequest?: (request: PreparedRequest) => RequestChange | void | Promise<RequestChange | void>;
   /** The credentials mode of every request. The default is `"same-origin"`, as in `fetch`. */
   credentials?: RequestCredentials;
   /** A function to use instead of the global `fetch`. */
@@ -146,6 +181,18 @@ export interface ChatStreams {
   onSnapshot(sessionId: string, callback: () => void): () => void;
   /** Calls a function after the last chunk of each stream. Returns a function that ends this. */
   onStreamComplete(callback: (sessionId: string, outcome: StreamOutcome) => void): () => void;
+  /**
+   * Loads a session (`GET /sessions/{id}`) with this client's headers, `fetch` and bases. Rejects with a `RejoinError`: the
+   * backend's code, `NETWORK_ERROR`, or `INVALID_RESPONSE` if the answer is no session; with the signal's reason if that is
+   * aborted.
+   */
+  loadSession(sessionId: string, options?: { signal?: AbortSignal }): Promise<LoadedSession>;
+  /**
+   * Calls a function when a backend has taken a message, of this client or of another tab, before its answer is delivered. A
+   * repeat of the same message is not reported again. The text of another tab's message comes by broadcast and is never
+   * stored. Returns a function that ends this.
+   */
+  onTurn(callback: (sessionId: string, turn: SentTurn) => void): () => void;
   /** Saves a task that the app knows from elsewhere, so that `resumeSession` finds it. */
   setActiveTask(sessionId: string, task: Partial<ActiveTask> & Pick<ActiveTask, "taskId">): void;
   /** Returns the saved task of a session, or null if there is none or it is older than `taskTtlMs`. */

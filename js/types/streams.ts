@@ -3,9 +3,10 @@
  * milliseconds.
  */
 
+import type { JSONObject, JSONValue } from "./chunk-fields.js";
 import type { StreamChunk } from "./chunks.js";
 import type { RejoinError } from "./errors.js";
-import type { UIMessage } from "./messages.js";
+import type { UIMessage, UIMessagePart } from "./messages.js";
 
 /**
  * The state of a session's stream. An outcome leads to `completed` (finished), `stopped`, `error` (failed or expired) or `idle`
@@ -129,9 +130,58 @@ export interface StreamListenerObject {
 /** A listener. A plain function receives the chunk `{type: "stream_reset"}` where the client calls an object's `onReset`. */
 export type StreamListener = StreamListenerFunction | StreamListenerObject;
 
-/** A message to send to the backend. */
+/** The result of `loadSession`: what the backend answered, unchanged. */
+export interface LoadedSession {
+  /** The stored messages, oldest first (PROTOCOL §1). */
+  messages: readonly unknown[];
+  /** The backend's `active_stream`: the task that runs, or null. */
+  activeStream: object | null;
+}
+
+/**
+ * What a message does to its session (PROTOCOL §1, "A turn"). A base backend appends and answers it, whatever it is.
+ *
+ * - `submit`: it is appended and answered.
+ * - `regenerate`: the message that `replaces` names is answered anew. No user message is added.
+ * - `edit`: it takes the place of the user message that `replaces` names, and all after that is removed.
+ * - `continue`: the last assistant message goes on with the outputs and approvals that are sent along.
+ */
+export type StreamTrigger = "submit" | "regenerate" | "edit" | "continue";
+
+/** The output of a tool that the page has run: either `output` or `errorText`. */
+export interface ToolOutput {
+  toolCallId: string;
+  output?: JSONValue;
+  /** The reason why the tool failed. */
+  errorText?: string;
+}
+
+/** The user's answer to the question whether a tool may run. */
+export interface ToolApprovalResponse {
+  approvalId: string;
+  approved: boolean;
+  reason?: string;
+}
+
+/** A message that a backend has taken, as `onTurn` reports it. */
+export interface SentTurn {
+  /** The id under which it was sent. */
+  messageId?: string;
+  /** The text of the message. It is empty where a `regenerate` or a `continue` has none. */
+  text: string;
+  /** The parts of the message, if it was sent with some. */
+  parts?: UIMessagePart[];
+  metadata?: JSONValue;
+  trigger: StreamTrigger;
+  /** The id of the message that is answered anew or replaced. */
+  replaces?: string;
+  /** `here` if this client sent it, `tab` if another tab of this browser did. */
+  from: "here" | "tab";
+}
+
+/** A message to send to the backend (PROTOCOL §1). What is not given is not sent. */
 export interface StreamRequest {
-  /** The text of the message. */
+  /** The text of the message. It may be empty where `parts` hold no text, and with `regenerate` and `continue`. */
   message: string;
   /** With `false` the backend stores the message with the role assistant, and answers it all the same. */
   isUserMessage?: boolean;
@@ -139,4 +189,20 @@ export interface StreamRequest {
   context?: { url: string; content: string };
   /** The id of this message. The backend answers a repeat with the same id only once. The client creates one by default. */
   messageId?: string;
+  /** The parts of the user message: its text, its files. The backend stores them. */
+  parts?: UIMessagePart[];
+  /** Data that the backend stores with the message. */
+  metadata?: JSONValue;
+  /** Data for the agent. The backend keeps it until the task has ended, and never with the messages. */
+  body?: JSONObject;
+  /** What the message does to the session. The default is `"submit"`. */
+  trigger?: StreamTrigger;
+  /** The id of the message that is answered anew (`regenerate`) or replaced (`edit`). */
+  replaces?: string;
+  /** Outputs of tools that the page has run, for `continue`. */
+  toolOutputs?: ToolOutput[];
+  /** Answers to questions whether a tool may run, for `continue`. */
+  approvals?: ToolApprovalResponse[];
+  /** Headers of this send, and of its repeats, beside those of the client. Rejoins do not carry them. */
+  headers?: HeadersInit;
 }

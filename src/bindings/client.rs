@@ -6,13 +6,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use js_sys::Promise;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::browser::driver::Driver;
-use crate::browser::face::Face;
+use crate::browser::face::{self, Face};
+use crate::browser::fetch;
 use crate::browser::options::Options;
-use crate::client::io::{Attempt, Author, Call, Input, Metrics, SendRequest};
+use crate::browser::reflect::text;
+use crate::client::io::{Attempt, Author, Call, Input, Metrics, SendRequest, Trigger};
 use crate::persist::ActiveTask;
 use crate::stream::batch::Batch;
 use crate::stream::cursor::EventId;
@@ -104,17 +108,19 @@ impl Engine {
         }
     }
 
-    /// `startStream`; `context` is JSON text.
-    pub fn start(
-        &self,
-        session: &str,
-        call: Call,
-        message: String,
-        author: Author,
-        context: Option<String>,
-        message_id: String,
-    ) {
-        let request = SendRequest { message, author, context, message_id };
+    /// `startStream`; `request` has the texts of a [`SendRequest`] (`SendRecord` in js/streams/request.ts).
+    pub fn start(&self, session: &str, call: Call, author: Author, trigger: Trigger, request: &JsValue) {
+        let get = |name| text(request, name);
+        let request = SendRequest {
+            message: get("message").unwrap_or_default(),
+            author,
+            context: get("context"),
+            message_id: get("messageId").unwrap_or_default(),
+            trigger,
+            rest: get("rest"),
+            headers: get("headers"),
+            turn: get("turn"),
+        };
         self.driver.restore(session);
         self.driver.handle(Input::Start { session, call, request });
     }
@@ -132,6 +138,12 @@ impl Engine {
     pub fn resume(&self, session: &str, call: Call) {
         self.driver.restore(session);
         self.driver.handle(Input::Resume { session, call });
+    }
+
+    /// `loadSession`: the text of the session, or an `ErrorRecord`. `signal` aborts it.
+    pub fn load(&self, session: String, signal: JsValue) -> Promise {
+        let driver = self.driver.clone();
+        future_to_promise(async move { fetch::load(driver, session, signal).await.map_err(face::error_value) })
     }
 
     /// `stopStream`.

@@ -1,7 +1,7 @@
 //! Records, tab messages and bodies between the values of JavaScript and the structs of the core. The browser parses and
 //! writes the JSON; what it parsed may have any shape.
 
-use js_sys::{Array, Date, JSON, Object, Reflect};
+use js_sys::{Array, Date, JSON, Object};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
@@ -9,7 +9,6 @@ use super::reflect::property;
 use crate::client::io::Millis;
 use crate::client::{Entry, Envelope, LegacyEntry, Stored};
 use crate::protocol::body::Body;
-use crate::protocol::request::SendBody;
 
 /// A saved record as the text that the storage keeps; `None` where a number of it is too large for JavaScript.
 pub fn entry_text(entry: &Entry) -> Option<String> {
@@ -57,17 +56,6 @@ pub fn message(envelope: &Envelope) -> JsValue {
 /// A message of another tab, which may be anything.
 pub fn envelope(message: JsValue) -> Option<Envelope> {
     read(message)
-}
-
-/// The body of a request as JSON text.
-pub fn body_text(body: &SendBody<'_>) -> JsValue {
-    let value = serde_wasm_bindgen::to_value(body).unwrap_or_default();
-    for (name, json) in &body.json {
-        if let Ok(member) = JSON::parse(json) {
-            let _ = Reflect::set(&value, &(*name).into(), &member);
-        }
-    }
-    JSON::stringify(&value).map(Into::into).unwrap_or_default()
 }
 
 /// The body of an answer; `None` where it is no JSON object.

@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 use super::clock::{Browser, Clock};
 use super::codec;
 use super::face::{self, Face, Notice};
-use super::fetch::{self, Endpoint, Exchange};
+use super::fetch::{self, Endpoint, Exchange, Plan};
 use super::options::Options;
 use super::page::{OnPageEvent, PageEvent, PageEvents};
 use super::storage::Storage;
@@ -53,6 +53,8 @@ pub struct App {
     pub fetch: Option<Function>,
     /// The app's headers: a `HeadersInit`, a function that gives one or a promise of one, or nothing.
     pub headers: JsValue,
+    /// The app's `prepareRequest`, if it gave one.
+    pub prepare: Option<Function>,
 }
 
 /// How far a client has come.
@@ -77,7 +79,7 @@ impl Driver {
             timer: Timer::default(),
             storage: Storage::new(options.backend()),
             endpoint: options.endpoint(),
-            app: RefCell::new(Some(App { face, fetch: options.fetch(), headers: options.headers() })),
+            app: RefCell::new(Some(options.app(face))),
             exchanges: RefCell::default(),
             notices: RefCell::default(),
             page: RefCell::default(),
@@ -358,13 +360,15 @@ impl Driver {
             }
             Effect::Changed { session } => self.add_notice(Notice::Changed(session)),
             Effect::Resolve { calls, outcome } => self.add_notice(Notice::Resolve(calls, outcome)),
+            Effect::Turn { session, turn, from } => self.add_notice(Notice::Turn(session, turn, from)),
             Effect::Ended { session, outcome } => self.add_notice(Notice::Ended(session, outcome)),
         }
     }
 
     fn open(&self, attempt: Attempt, request: Request, why: Why) {
         if let Some(this) = self.this.upgrade() {
-            let exchange = fetch::start(&this, attempt, request, why);
+            let plan = Plan { request, why, session: self.with(|client| client.session_of(attempt)) };
+            let exchange = fetch::start(&this, attempt, plan);
             self.exchanges.borrow_mut().insert(attempt, exchange);
         }
     }

@@ -6,7 +6,7 @@ use js_sys::{Array, Function, Promise};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::client::io::{Call, Origin, Outcome, OutcomeKind, Recovery, Status, StreamError};
+use crate::client::io::{Call, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
 use crate::client::session::{Role, Snapshot};
 use crate::stream::batch::Urgency;
 
@@ -50,6 +50,8 @@ pub enum Notice {
     Resolve(Vec<Call>, Option<Outcome>),
     /// A stream reached its outcome.
     Ended(String, Outcome),
+    /// A backend took a message; what the app of the sending tab said of it.
+    Turn(String, String, Sender),
     /// The saved tasks changed, here or in another tab.
     Tasks,
 }
@@ -100,6 +102,7 @@ export type Notice =
   | { kind: "began"; session: string }
   | { kind: "changed"; session: string; state: StateRecord }
   | { kind: "tasks" }
+  | { kind: "turn"; session: string; turn: string; from: "here" | "tab" }
   | { kind: "resolve"; calls: number[]; outcome?: OutcomeRecord }
   | { kind: "ended"; session: string; outcome: OutcomeRecord };
 
@@ -126,6 +129,10 @@ struct NoticeRecord {
     outcome: Option<OutcomeRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<StateRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -195,6 +202,10 @@ fn record(notice: Notice, snapshot: impl Fn(&str) -> Snapshot) -> NoticeRecord {
         }
         Notice::Resolve(calls, result) => NoticeRecord { calls, outcome: result.map(outcome), ..of("resolve", None) },
         Notice::Ended(session, result) => NoticeRecord { outcome: Some(outcome(result)), ..of("ended", Some(session)) },
+        Notice::Turn(session, turn, from) => {
+            let from = Some(if from == Sender::Here { "here" } else { "tab" });
+            NoticeRecord { turn: Some(turn), from, ..of("turn", Some(session)) }
+        }
         Notice::Tasks => of("tasks", None),
     }
 }
@@ -243,6 +254,11 @@ fn state(snapshot: Snapshot) -> StateRecord {
         retry_at: snapshot.retry_at.map(|at| at as f64),
         error: snapshot.error.map(error),
     }
+}
+
+/// An error as TypeScript makes a `RejoinError` of it.
+pub fn error_value(of: StreamError) -> JsValue {
+    serde_wasm_bindgen::to_value(&error(of)).unwrap_or_default()
 }
 
 fn error(error: StreamError) -> ErrorRecord {

@@ -3,15 +3,18 @@
 
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{AbortController, DomException, Headers, RequestCache, RequestInit, Url};
+use web_sys::{AbortController, AbortSignal, DomException, Headers, RequestCache, RequestInit, Url};
 
 use super::codec;
 use super::driver::{App, Driver};
+use super::face::Face;
 use super::reflect::{function, message, object, property, text};
-use crate::client::io::{Attempt, Failure, Head, Input, Redirect, Request, Why};
+use crate::client::io::{Attempt, Failure, Head, Input, Redirect, Request, StreamError, Why};
+use crate::protocol::answer::read_error;
+use crate::stream::cursor::EventId;
 
 #[wasm_bindgen]
 extern "C" {
@@ -63,11 +66,11 @@ impl Exchange {
 }
 
 /// Starts a request. The driver learns how it goes under `attempt`, never from within this call.
-pub fn start(driver: &Rc<Driver>, attempt: Attempt, request: Request, why: Why) -> Exchange {
+pub fn start(driver: &Rc<Driver>, attempt: Attempt, plan: Plan) -> Exchange {
     let exchange = Exchange { controller: AbortController::new().ok() };
     let call = Call { driver: Rc::downgrade(driver), attempt, exchange: exchange.clone() };
     spawn_local(async move {
-        let Err(failure) = call.run(&request, why).await else {
+        let Err(failure) = call.run(&plan).await else {
             // Nobody waits for it any more: the connection is not kept for a body that nobody reads.
             return call.exchange.abort();
         };
@@ -78,6 +81,17 @@ pub fn start(driver: &Rc<Driver>, attempt: Attempt, request: Request, why: Why) 
     exchange
 }
 
+/// A request, and what the app is told of it.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to ask.
+    pub request: Request,
+    /// What to ask headers for.
+    pub why: Why,
+    /// The session that it is about.
+    pub session: Option<String>,
+}
+
 struct Call {
     driver: Weak<Driver>,
     attempt: Attempt,
@@ -85,13 +99,13 @@ struct Call {
 }
 
 impl Call {
-    async fn run(&self, request: &Request, why: Why) -> Result<(), Failure> {
+    async fn run(&self, plan: &Plan) -> Result<(), Failure> {
         let attempt = self.attempt;
-        let Some(response) = self.ask(request, why).await? else { return Ok(()) };
+        let Some(response) = self.ask(plan).await? else { return Ok(()) };
         let Some(driver) = self.driver() else { return Ok(()) };
         let answer = Answer::of(&response);
         let body = Reflect::get(&response, &"body".into()).map_err(network)?;
-        let is_stream = request.expects_stream() && answer.head().is_event_stream();
+        let is_stream = plan.request.expects_stream() && answer.head().is_event_stream();
         if is_stream {
             driver.handle(Input::Opened { attempt, head: answer.head() });
         }
@@ -104,52 +118,27 @@ impl Call {
             self.end(Input::Ended { attempt });
             return Ok(());
         }
-        let most = if request.expects_stream() { LONGEST_ANSWER } else { f64::INFINITY };
-        let mut text = JsValue::UNDEFINED;
-        if body.is_object() {
-            text = JsFuture::from(face.collect(&body, most).map_err(network)?).await.map_err(network)?;
-        }
+        let most = if plan.request.expects_stream() { LONGEST_ANSWER } else { f64::INFINITY };
+        let text = read(&face, &body, most).await?;
         let body = text.as_string().and_then(|text| codec::body(&text));
         self.end(Input::Answered { attempt, head: answer.head(), body: body.as_ref() });
         Ok(())
     }
 
     /// Gives nothing where nobody waits any more before it is asked.
-    async fn ask(&self, request: &Request, why: Why) -> Result<Option<JsValue>, Failure> {
+    async fn ask(&self, plan: &Plan) -> Result<Option<JsValue>, Failure> {
         let Some(driver) = self.driver() else { return Ok(None) };
         let Some(app) = driver.app() else { return Ok(None) };
-        let url = driver.endpoint().url(request);
+        let url = driver.endpoint().url(&plan.request);
+        let credentials = driver.endpoint().credentials.clone();
         drop(driver);
-        if app.fetch.is_none() {
-            check(&url)?;
+        let signal = self.exchange.controller.as_ref().map(AbortController::signal);
+        let prepared = prepare(&app, plan, url, credentials, signal.as_ref()).await?;
+        // It was given up meanwhile.
+        if self.driver().is_none() {
+            return Ok(None);
         }
-        let headers = headers(&app, request, why).await.map_err(|error| Failure::Headers(message(&error)))?;
-        let Some(driver) = self.driver() else { return Ok(None) };
-        let init = self.init(request, &headers, driver.endpoint().credentials.as_deref());
-        drop(driver);
-        let asked = match &app.fetch {
-            Some(fetch) => app.face.call(fetch, &Array::of2(&url.into(), &init)),
-            None => global_fetch(&url, &init),
-        };
-        drop(app);
-        let response = JsFuture::from(asked.map_err(network)?).await.map_err(network)?;
-        is_response(&response).then_some(Some(response)).ok_or_else(no_response)
-    }
-
-    fn init(&self, request: &Request, headers: &Headers, credentials: Option<&str>) -> RequestInit {
-        let init = RequestInit::new();
-        init.set_method(request.method());
-        init.set_headers(headers);
-        // What a cache holds of a stream or of a session is the past.
-        init.set_cache(RequestCache::NoStore);
-        init.set_signal(self.exchange.controller.as_ref().map(AbortController::signal).as_ref());
-        if let Some(body) = request.body() {
-            init.set_body(&codec::body_text(&body));
-        }
-        if let Some(credentials) = credentials {
-            let _ = Reflect::set(&init, &"credentials".into(), &credentials.into());
-        }
-        init
+        fetch(&app, &prepared).await.map(Some)
     }
 
     /// The driver, while it waits for this request.
@@ -163,26 +152,163 @@ impl Call {
     }
 }
 
-/// Ours first, so that the app's may replace them.
-async fn headers(app: &App, request: &Request, why: Why) -> Result<Headers, JsValue> {
+/// Looks a session up for the app and gives the answer's text.
+///
+/// # Errors
+/// The request failed, or was answered by something else than 200.
+pub async fn load(driver: Rc<Driver>, session: String, signal: JsValue) -> Result<JsValue, StreamError> {
+    let signal: Option<AbortSignal> = signal.is_object().then(|| signal.unchecked_into());
+    let mut plan =
+        Plan { request: Request::Session { session: session.clone() }, why: Why::Resume, session: Some(session) };
+    loop {
+        let Some(app) = driver.app() else { return Err(network(JsValue::UNDEFINED).into_error()) };
+        let url = driver.endpoint().url(&plan.request);
+        let credentials = driver.endpoint().credentials.clone();
+        let (answer, text) = look(&app, &plan, url, credentials, signal.as_ref()).await.map_err(Failure::into_error)?;
+        match answer.status {
+            200 => return Ok(text),
+            401 if plan.why != Why::Unauthorized => plan.why = Why::Unauthorized,
+            _ => {
+                let body = text.as_string().and_then(|text| codec::body(&text));
+                return Err(read_error(&answer.head(), body.as_ref()));
+            }
+        }
+    }
+}
+
+async fn look(
+    app: &App,
+    plan: &Plan,
+    url: String,
+    credentials: Option<String>,
+    signal: Option<&AbortSignal>,
+) -> Result<(Answer, JsValue), Failure> {
+    let prepared = prepare(app, plan, url, credentials, signal).await?;
+    let response = fetch(app, &prepared).await?;
+    let body = Reflect::get(&response, &"body".into()).map_err(network)?;
+    let text = read(&app.face, &body, f64::INFINITY).await?;
+    Ok((Answer::of(&response), text))
+}
+
+/// A request as `fetch` takes it.
+struct Prepared {
+    url: String,
+    init: RequestInit,
+}
+
+/// Asks the app for headers, and then for whatever it changes in the whole.
+async fn prepare(
+    app: &App,
+    plan: &Plan,
+    url: String,
+    credentials: Option<String>,
+    signal: Option<&AbortSignal>,
+) -> Result<Prepared, Failure> {
+    if app.fetch.is_none() && app.prepare.is_none() {
+        check(&url)?;
+    }
+    let headers = headers(app, plan).await.map_err(|error| Failure::Headers(message(&error)))?;
+    let init = init(&plan.request, &headers, credentials, signal);
+    let Some(function) = &app.prepare else { return Ok(Prepared { url, init }) };
+    let asked = described(plan, &url, &init);
+    let changed = app.face.call(function, &Array::of1(&asked)).map_err(unprepared)?;
+    let changed = JsFuture::from(changed).await.map_err(unprepared)?;
+    let url = text(&changed, "url").unwrap_or(url);
+    if let Some(changed) = object(&changed, "init") {
+        Object::assign(init.unchecked_ref::<Object>(), changed.unchecked_ref());
+    }
+    init.set_signal(signal);
+    if app.fetch.is_none() {
+        check(&url)?;
+    }
+    Ok(Prepared { url, init })
+}
+
+/// What `prepareRequest` of the app is given (API.md).
+fn described(plan: &Plan, url: &str, init: &RequestInit) -> Object {
+    let Plan { request, session, .. } = plan;
+    let described = Object::new();
+    let set = |name: &str, value: JsValue| {
+        if !value.is_undefined() {
+            let _ = Reflect::set(&described, &name.into(), &value);
+        }
+    };
+    set("kind", request.kind().into());
+    set("sessionId", session.as_deref().into());
+    set("taskId", request.task().into());
+    set("cursor", request.cursor().map(EventId::text).into());
+    set("url", url.into());
+    set("init", init.into());
+    set("body", request.body().and_then(|body| JSON::parse(&body).ok()).into());
+    described
+}
+
+async fn fetch(app: &App, Prepared { url, init }: &Prepared) -> Result<JsValue, Failure> {
+    let asked = match &app.fetch {
+        Some(fetch) => app.face.call(fetch, &Array::of2(&url.into(), init)),
+        None => global_fetch(url, init),
+    };
+    let response = JsFuture::from(asked.map_err(network)?).await.map_err(network)?;
+    is_response(&response).then_some(response).ok_or_else(no_response)
+}
+
+async fn read(face: &Face, body: &JsValue, most: f64) -> Result<JsValue, Failure> {
+    if !body.is_object() {
+        return Ok(JsValue::UNDEFINED);
+    }
+    JsFuture::from(face.collect(body, most).map_err(network)?).await.map_err(network)
+}
+
+fn init(
+    request: &Request,
+    headers: &Headers,
+    credentials: Option<String>,
+    signal: Option<&AbortSignal>,
+) -> RequestInit {
+    let init = RequestInit::new();
+    init.set_method(request.method());
+    init.set_headers(headers);
+    // What a cache holds of a stream or of a session is the past.
+    init.set_cache(RequestCache::NoStore);
+    init.set_signal(signal);
+    if let Some(body) = request.body() {
+        init.set_body(&body.into());
+    }
+    if let Some(credentials) = credentials {
+        let _ = Reflect::set(&init, &"credentials".into(), &credentials.into());
+    }
+    init
+}
+
+/// Ours first, so that the app's may replace them, and last those of this request.
+async fn headers(app: &App, Plan { request, why, .. }: &Plan) -> Result<Headers, JsValue> {
     let headers = Headers::new()?;
     headers.set("accept", if request.expects_stream() { "text/event-stream" } else { "application/json" })?;
     if request.body().is_some() {
         headers.set("content-type", "application/json")?;
     }
     let given = match app.headers.dyn_ref::<Function>() {
-        Some(function) => JsFuture::from(app.face.call(function, &Array::of1(&name(why).into()))?).await?,
+        Some(function) => JsFuture::from(app.face.call(function, &Array::of1(&name(*why).into()))?).await?,
         None => app.headers.clone(),
     };
-    if given.is_truthy() {
-        let given = Headers::new_with_headers(given.unchecked_ref())?;
-        for pair in Array::from(&given) {
-            let pair: Array = pair.unchecked_into();
-            let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());
-            headers.set(&name.unwrap_or_default(), &value.unwrap_or_default())?;
-        }
+    add_headers(&headers, &given)?;
+    if let Some(own) = request.headers() {
+        add_headers(&headers, &JSON::parse(own)?)?;
     }
     Ok(headers)
+}
+
+fn add_headers(headers: &Headers, given: &JsValue) -> Result<(), JsValue> {
+    if given.is_falsy() {
+        return Ok(());
+    }
+    let given = Headers::new_with_headers(given.unchecked_ref())?;
+    for pair in Array::from(&given) {
+        let pair: Array = pair.unchecked_into();
+        let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());
+        headers.set(&name.unwrap_or_default(), &value.unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 /// The parts of a [`Head`], owned.
@@ -263,6 +389,10 @@ fn name(why: Why) -> &'static str {
         Why::Resume => "resume",
         Why::Unauthorized => "unauthorized",
     }
+}
+
+fn unprepared(error: JsValue) -> Failure {
+    Failure::Prepare(message(&error))
 }
 
 fn network(error: JsValue) -> Failure {

@@ -1,10 +1,11 @@
 //! The options of `createChatStreams`, and the core's settings that they become: every number is clamped to what makes
 //! sense, whatever the app gave. `js/streams/arguments.ts` has told the app of wrong types already.
 
-use js_sys::Function;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
+use super::driver::App;
+use super::face::Face;
 use super::fetch::Endpoint;
 use super::reflect::{function, object, property};
 use super::storage::Backend;
@@ -82,14 +83,14 @@ impl Options {
         }
     }
 
-    /// The app's `fetch`, if it gave one.
-    pub fn fetch(&self) -> Option<Function> {
-        function(&self.given, "fetch")
-    }
-
-    /// The app's headers, or a function that gives them.
-    pub fn headers(&self) -> JsValue {
-        property(&self.given, "headers").unwrap_or_default()
+    /// The app's functions, with the client that presents this one to it.
+    pub fn app(&self, face: Face) -> App {
+        App {
+            face,
+            fetch: function(&self.given, "fetch"),
+            headers: property(&self.given, "headers").unwrap_or_default(),
+            prepare: function(&self.given, "prepareRequest"),
+        }
     }
 
     /// Where saved tasks are kept.

@@ -10,7 +10,7 @@
 use crate::persist::{Entry, Stored};
 use crate::protocol::body::Body;
 pub use crate::protocol::head::{Head, Redirect};
-pub use crate::protocol::request::{Author, Replay, Request, SendRequest};
+pub use crate::protocol::request::{Author, Replay, Request, SendRequest, Trigger};
 pub use crate::stream::Millis;
 pub use crate::stream::batch::Urgency;
 use crate::stream::cursor::EventId;
@@ -158,6 +158,8 @@ pub enum Failure {
     Network(String),
     /// The app's `headers` callback threw or rejected.
     Headers(String),
+    /// The app's `prepareRequest` threw or rejected.
+    Prepare(String),
     /// The request cannot be made at all, e.g. an invalid base URL.
     InvalidUrl(String),
 }
@@ -267,6 +269,15 @@ pub enum Effect {
         /// With what; `None` is `null` or `undefined`.
         outcome: Option<Outcome>,
     },
+    /// A backend took a message (`onTurn`).
+    Turn {
+        /// Session id.
+        session: String,
+        /// What the app of the sending tab said of it, as JSON text. Another tab's is untrusted.
+        turn: String,
+        /// Which tab sent it.
+        from: Sender,
+    },
     /// A stream reached its outcome (`onStreamComplete`). Comes after the delivery of its last chunk.
     Ended {
         /// Session id.
@@ -293,6 +304,15 @@ pub struct Outcome {
     pub origin: Origin,
     /// Why, for `Failed` and where known for `Expired`.
     pub error: Option<StreamError>,
+}
+
+/// Which tab sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// This one.
+    Here,
+    /// Another one.
+    Tab,
 }
 
 /// Whose task a stream shows.

@@ -20,6 +20,7 @@ use crate::client::cancel::canceller::Canceller;
 use crate::client::context::Context;
 use crate::client::io::{
     Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, Outcome, OutcomeKind, Recovery, SendRequest,
+    Sender,
 };
 use crate::client::outcome::bare_outcome;
 use crate::client::session::{Leftover, Session, Snapshot};
@@ -41,11 +42,11 @@ const ORPHAN_PATIENCE: Millis = 45_000;
 ///
 /// ```
 /// use rejoin::client::Client;
-/// use rejoin::client::io::{Author, Config, Effect, Input, SendRequest};
+/// use rejoin::client::io::{Config, Effect, Input, SendRequest};
 ///
 /// let mut client = Client::new(Config::default(), 0);
-/// let message = "hi".to_owned();
-/// let request = SendRequest { message, author: Author::User, context: None, message_id: "m1".to_owned() };
+/// let (message, message_id) = ("hi".to_owned(), "m1".to_owned());
+/// let request = SendRequest { message, message_id, ..SendRequest::default() };
 /// client.handle(Input::Start { session: "s1", call: 1, request }, 0);
 /// while let Some(effect) = client.poll() {
 ///     if let Effect::Open { request, .. } = effect {
@@ -281,6 +282,12 @@ impl Client {
         self.life = Life::Closed;
     }
 
+    /// The session of a request that is out.
+    #[must_use]
+    pub fn session_of(&self, attempt: Attempt) -> Option<String> {
+        self.cx.session_of(attempt).map(str::to_owned)
+    }
+
     // ---- answers of the network ----
 
     /// Hands an answer to the machine whose request it answers; an old one is dropped.
@@ -373,9 +380,18 @@ impl Client {
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
             return;
         }
+        if let Content::Turn { turn } = message.content {
+            return self.handle_turn(&message.session, turn);
+        }
         if let Some(session) = self.sessions.get_mut(&message.session) {
             session.handle_tab(message, &mut self.cx);
         }
+    }
+
+    /// Another tab's message was taken, of a session that this page may never have shown.
+    fn handle_turn(&mut self, id: &str, turn: String) {
+        self.with(id, |session, _| session.note_turn_elsewhere());
+        self.cx.push(Effect::Turn { session: id.to_owned(), turn, from: Sender::Tab });
     }
 
     fn handle_locked(&mut self, id: &str) {

@@ -160,6 +160,13 @@ impl SessionView {
         self.messages.iter().rposition(|message| message.is("user")).map(Question)
     }
 
+    /// The ordinal of the newest user message.
+    #[must_use]
+    pub fn newest_ordinal(&self) -> Option<u64> {
+        let count = self.messages.iter().filter(|message| message.is("user")).count();
+        (count as u64).checked_sub(1)
+    }
+
     /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
     /// task's id, or one after the user message (API.md, status table).
     #[must_use]

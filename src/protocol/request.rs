@@ -1,31 +1,83 @@
 //! How requests look on the wire: method, path and body (PROTOCOL §1).
 
-use serde::Serialize;
-
+use crate::stream::chunk::quoted;
 use crate::stream::cursor::EventId;
 use crate::stream::percent;
 
-/// A message to send, as the app gave it (PROTOCOL §1, body of `POST …/stream`).
-#[derive(Clone, Debug, PartialEq)]
+/// A message to send, as the app gave it (PROTOCOL §1, body of `POST …/stream`). What the client decides nothing by comes as
+/// JSON text and goes on as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendRequest {
     /// The text.
     pub message: String,
     /// Who wrote it.
     pub author: Author,
-    /// `context` as JSON text, handed on as it is.
+    /// `context` as JSON text. Some backends store it in front of the text.
     pub context: Option<String>,
     /// Fresh for every send; the shell makes one where the app gave none.
     pub message_id: String,
+    /// What the message does to the session.
+    pub trigger: Trigger,
+    /// The further members of the body, as the text of a JSON object that has the names of PROTOCOL §1.
+    pub rest: Option<String>,
+    /// Headers of this send alone, as the text of a JSON object.
+    pub headers: Option<String>,
+    /// What the tabs are told of the message once the backend has taken it, as JSON text.
+    pub turn: Option<String>,
 }
 
 /// Who wrote a message that is sent.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Author {
     /// `is_user_message: true`.
+    #[default]
     User,
     /// `is_user_message: false`: stored with the role assistant and answered all the same.
     Assistant,
+}
+
+/// What a message does to its session (PROTOCOL §1, "A turn"). A base backend appends it, whatever it is.
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trigger {
+    /// It is appended and answered.
+    #[default]
+    Submit,
+    /// A user message is answered anew. None is added; what came after it is removed.
+    Regenerate,
+    /// A user message, and all after it, is replaced by this one.
+    Edit,
+    /// The last assistant message goes on. None is added.
+    Continue,
+}
+
+impl Trigger {
+    /// Whether a backend that knows triggers adds a user message for it.
+    #[must_use]
+    pub fn adds_message(self) -> bool {
+        matches!(self, Self::Submit | Self::Edit)
+    }
+
+    /// Whether a backend that knows triggers removes messages for it.
+    #[must_use]
+    pub fn removes_messages(self) -> bool {
+        matches!(self, Self::Regenerate | Self::Edit)
+    }
+}
+
+impl SendRequest {
+    fn body(&self) -> String {
+        let is_user = if self.author == Author::User { "true" } else { "false" };
+        let (message, id) = (quoted(&self.message), quoted(&self.message_id));
+        let mut body = ["{\"message\":", &message, ",\"is_user_message\":", is_user, ",\"message_id\":", &id].concat();
+        if let Some(context) = &self.context {
+            body.extend([",\"context\":", context]);
+        }
+        let rest = self.rest.as_deref().and_then(|rest| rest.strip_prefix('{')).unwrap_or("}");
+        body.extend([if rest == "}" { "" } else { "," }, rest]);
+        body
+    }
 }
 
 /// One HTTP request. Its path and body are made by [`Request::path`](crate::protocol::request) and friends.
@@ -83,6 +135,36 @@ impl Request {
         }
     }
 
+    /// What `prepareRequest` of the app calls it (API.md).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Send { .. } => "send",
+            Self::Join { .. } => "join",
+            Self::Session { .. } => "session",
+            Self::Task { .. } => "task",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+
+    /// The task that it names.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::Join { task, .. } | Self::Task { task } | Self::Cancel { task } => Some(task),
+            _ => None,
+        }
+    }
+
+    /// The event after which it joins.
+    #[must_use]
+    pub fn cursor(&self) -> Option<EventId> {
+        match self {
+            Self::Join { after, .. } => Some(*after),
+            _ => None,
+        }
+    }
+
     /// Path and query below the base URL, beginning with a slash.
     #[must_use]
     pub fn path(&self) -> String {
@@ -103,9 +185,18 @@ impl Request {
 
     /// The JSON body, where there is one.
     #[must_use]
-    pub fn body(&self) -> Option<SendBody<'_>> {
+    pub fn body(&self) -> Option<String> {
         match self {
-            Self::Send { request, .. } => Some(SendBody::new(request)),
+            Self::Send { request, .. } => Some(request.body()),
+            _ => None,
+        }
+    }
+
+    /// Headers that only this request has, as the text of a JSON object.
+    #[must_use]
+    pub fn headers(&self) -> Option<&str> {
+        match self {
+            Self::Send { request, .. } => request.headers.as_deref(),
             _ => None,
         }
     }
@@ -121,51 +212,25 @@ fn below(folder: &str, id: &str, rest: &str) -> String {
     [folder, &percent::encode(id), rest].concat()
 }
 
-/// The body of `POST …/stream`. The members whose value the app chose freely are JSON text in [`SendBody::json`], since
-/// only the browser parses them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SendBody<'a> {
-    /// The text.
-    pub message: &'a str,
-    /// Whether a user wrote it.
-    pub is_user_message: bool,
-    /// The id that makes a repeat recognisable.
-    pub message_id: &'a str,
-    /// Further members: their names, and their values as JSON text.
-    #[serde(skip)]
-    pub json: Vec<(&'static str, &'a str)>,
-}
-
-impl<'a> SendBody<'a> {
-    fn new(request: &'a SendRequest) -> Self {
-        let context = request.context.as_deref().map(|context| ("context", context));
-        Self {
-            message: &request.message,
-            is_user_message: request.author == Author::User,
-            message_id: &request.message_id,
-            json: context.into_iter().collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stream::cursor::EventId;
 
-    fn send(context: Option<&str>) -> Request {
+    fn send(context: Option<&str>, rest: Option<&str>) -> Request {
         let request = SendRequest {
             message: "say \"hi\"".into(),
-            author: Author::User,
-            context: context.map(str::to_owned),
             message_id: "m1".into(),
+            context: context.map(str::to_owned),
+            rest: rest.map(str::to_owned),
+            ..SendRequest::default()
         };
         Request::Send { session: "a/b".into(), request }
     }
 
     #[test]
     fn ids_are_encoded_into_the_path() {
-        assert_eq!(send(None).path(), "/sessions/a%2Fb/stream");
+        assert_eq!(send(None, None).path(), "/sessions/a%2Fb/stream");
         assert_eq!(Request::Cancel { task: "t ü".into() }.path(), "/tasks/t%20%C3%BC/cancel");
         assert_eq!(Request::Task { task: "..".into() }.path(), "/tasks/..");
     }
@@ -179,15 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn the_body_carries_message_author_context_and_id() {
-        let context = r#"{"url":"u","content":"c"}"#;
-        let request = send(Some(context));
-        let body = request.body().unwrap();
-        assert_eq!(
-            serde_json::to_string(&body).unwrap(),
-            r#"{"message":"say \"hi\"","is_user_message":true,"message_id":"m1"}"#
-        );
-        assert_eq!(body.json, [("context", context)]);
-        assert_eq!(send(None).body().unwrap().json, []);
+    fn the_body_carries_message_author_and_id_and_what_else_the_app_gave() {
+        let body = |context, rest| send(context, rest).body().unwrap();
+        let own = r#"{"message":"say \"hi\"","is_user_message":true,"message_id":"m1""#;
+        assert_eq!(body(None, None), format!("{own}}}"));
+        assert_eq!(body(None, Some("{}")), format!("{own}}}"));
+        let (context, rest) = (r#"{"url":"u","content":"c"}"#, r#"{"trigger":"edit","metadata":[1]}"#);
+        let whole = format!(r#"{own},"context":{context},"trigger":"edit","metadata":[1]}}"#);
+        assert_eq!(body(Some(context), Some(rest)), whole);
     }
 }

@@ -126,13 +126,14 @@ impl Content {
             Self::Shown { stream, shown } => Envelope { stream: Some(stream), shown: Some(shown), ..of("shown") },
             Self::Alive { stream } => Envelope { stream: Some(stream), ..of("alive") },
             Self::End { stream, end } => Envelope { stream: Some(stream), end: Some(end), ..of("end") },
+            Self::Turn { turn } => Envelope { text: Some(turn), ..of("turn") },
             Self::Stop { task } => Envelope { task, ..of("stop") },
         }
     }
 
     fn of_envelope(envelope: Envelope) -> Option<Self> {
         let turn = envelope.turn();
-        let Envelope { kind, stream, task, asked, to, number, frames, place, shown, end, .. } = envelope;
+        let Envelope { kind, stream, task, text, asked, to, number, frames, place, shown, end, .. } = envelope;
         let asked = asked.unwrap_or_default();
         Some(match kind.as_str() {
             "ask" => Self::Ask { stream, next: number.unwrap_or_default(), asked, turn },
@@ -152,6 +153,7 @@ impl Content {
             "shown" => Self::Shown { stream: stream?, shown: shown? },
             "alive" => Self::Alive { stream: stream? },
             "end" => Self::End { stream: stream?, end: end? },
+            "turn" => Self::Turn { turn: text? },
             "stop" => Self::Stop { task },
             _ => return None,
         })
@@ -220,6 +222,7 @@ mod tests {
             Content::Shown { stream: stream.clone(), shown },
             Content::Alive { stream: stream.clone() },
             Content::End { stream, end },
+            Content::Turn { turn: "{}".into() },
             Content::Stop { task },
         ];
         for content in contents {

@@ -99,6 +99,11 @@ pub enum Content {
         /// How it ended.
         end: EndRecord,
     },
+    /// The backend took a message of this tab.
+    Turn {
+        /// What the app said of it, as JSON text.
+        turn: String,
+    },
     /// A task was stopped.
     Stop {
         /// The task, where it is known.

@@ -2,8 +2,8 @@
 
 use crate::codec;
 use rejoin::client::io::{
-    Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request,
-    SendRequest, Status, Urgency, Why,
+    Attempt, Config, Effect, Failure, Head, Input, Millis, Network, Outcome, OutcomeKind, Page, Request, SendRequest,
+    Sender, Status, Trigger, Urgency, Why,
 };
 use rejoin::client::{ActiveTask, Client};
 use rejoin::stream::batch::Batch;
@@ -35,6 +35,8 @@ pub struct Harness {
     /// Calls and their outcomes, in order.
     pub resolved: Vec<(u32, Option<Outcome>)>,
     pub ended: Vec<Outcome>,
+    /// Messages that a backend took.
+    pub turns: Vec<(String, Sender)>,
     pub saved: Vec<String>,
     pub removed: Vec<String>,
     pub text: String,
@@ -70,6 +72,7 @@ impl Harness {
             aborted: Vec::new(),
             resolved: Vec::new(),
             ended: Vec::new(),
+            turns: Vec::new(),
             saved: Vec::new(),
             removed: Vec::new(),
             text: String::new(),
@@ -89,7 +92,18 @@ impl Harness {
         self.calls += 1;
         let call = self.calls;
         let message_id = format!("m{call}");
-        let request = SendRequest { message: message.into(), author: Author::User, context: None, message_id };
+        let request = SendRequest { message: message.into(), message_id, ..SendRequest::default() };
+        self.input(Input::Start { session: S, call, request });
+        call
+    }
+
+    /// A message without a text that does something else than to be appended.
+    pub fn send(&mut self, trigger: Trigger) -> u32 {
+        self.calls += 1;
+        let call = self.calls;
+        let message_id = format!("m{call}");
+        let turn = Some(format!(r#"{{"messageId":"{message_id}"}}"#));
+        let request = SendRequest { message_id, trigger, turn, ..SendRequest::default() };
         self.input(Input::Start { session: S, call, request });
         call
     }
@@ -269,6 +283,7 @@ impl Harness {
             Effect::Resolve { calls, outcome } => {
                 self.resolved.extend(calls.into_iter().map(|call| (call, outcome.clone())));
             }
+            Effect::Turn { turn, from, .. } => self.turns.push((turn, from)),
             Effect::Ended { outcome, .. } => self.ended.push(outcome),
             Effect::Save { value, .. } => self.saved.push(codec::text_of(&value)),
             Effect::Remove { key } => self.removed.push(key),

@@ -19,3 +19,4 @@ mod stops;
 mod table;
 mod tabs;
 mod tombstones;
+mod triggers;

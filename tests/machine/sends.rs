@@ -1,8 +1,7 @@
 //! Sending a message: once, whatever becomes of the answer (API.md, guarantee 3).
 
 use rejoin::client::io::{
-    Author, Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest,
-    Status, Why,
+    Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest, Status, Why,
 };
 
 use crate::harness::{Harness, S, running};
@@ -139,9 +138,9 @@ fn a_message_that_is_stored_behind_its_context_is_known_too() {
     let mut harness = Harness::default();
     let request = SendRequest {
         message: "hi".into(),
-        author: Author::User,
         context: Some(r#"{"url":"u","content":"c"}"#.into()),
         message_id: "m1".into(),
+        ..SendRequest::default()
     };
     harness.input(Input::Start { session: S, call: 1, request });
     harness.fail();

@@ -19,6 +19,7 @@ use super::codec;
 use rejoin::client::Client;
 use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Page, Repost, Request, SendRequest, Status,
+    Trigger,
 };
 use rejoin::client::{ActiveTask, SavedTask};
 use rejoin::stream::cursor::EventId;
@@ -233,7 +234,9 @@ impl World {
         let author = bytes.pick(&[Author::User, Author::Assistant]);
         let context = bytes.pick(&[None, Some("{\"url\":\"u\"}"), Some("{broken")]).map(str::to_owned);
         let message_id = format!("m{}", self.calls);
-        let request = SendRequest { message: "yes".to_owned(), author, context, message_id };
+        let trigger = bytes.pick(&[Trigger::Submit, Trigger::Regenerate, Trigger::Edit, Trigger::Continue]);
+        let message = "yes".to_owned();
+        let request = SendRequest { message, author, context, message_id, trigger, ..SendRequest::default() };
         self.call(|call| Input::Start { session, call, request });
     }
 
@@ -519,7 +522,7 @@ impl World {
             }
             Effect::Post { message } => self.note_telling(&codec::text_of(&message)),
             Effect::Changed { session } => self.changed.extend([session]),
-            Effect::Began { .. } | Effect::Deliver { .. } | Effect::Ended { .. } => {}
+            Effect::Began { .. } | Effect::Deliver { .. } | Effect::Turn { .. } | Effect::Ended { .. } => {}
         }
     }
 

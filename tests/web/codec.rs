@@ -3,7 +3,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::support::eval;
 use crate::browser::codec;
-use crate::client::io::{Author, Request, SendRequest};
+use crate::client::io::{Request, SendRequest};
 use crate::client::{SavedTask, Stored};
 
 const RECORD: &str = r#"{"v":1,"task":"t","session":"s","last":"5-1","started":70,"saved":80}"#;
@@ -65,12 +65,12 @@ fn a_body_is_read_with_its_details_and_without_what_has_another_type() {
 fn a_request_is_written_with_the_context_that_the_app_gave() {
     let request = SendRequest {
         message: "say \"hi\" 🎉".into(),
-        author: Author::User,
         context: Some(r#"{"a":[1,null]}"#.into()),
         message_id: "m1".into(),
+        ..SendRequest::default()
     };
     let request = Request::Send { session: "s".into(), request };
-    let text = codec::body_text(&request.body().unwrap()).as_string().unwrap();
+    let text = request.body().unwrap();
     let same = eval(
         "JSON.stringify({ message: 'say \"hi\" 🎉', is_user_message: true, message_id: 'm1', context: { a: [1, null] } })",
     );

@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::bindings::client::Engine;
+use crate::client::io::{Author, Trigger};
 
 /// A client, and what it said.
 pub struct Client {
@@ -47,7 +48,10 @@ impl Client {
     /// Sends a message.
     pub fn start(&self, message: &str) {
         let id = format!("m-{}", js_sys::Math::random());
-        self.engine.start(&self.session, 1, message.into(), crate::client::io::Author::User, None, id);
+        let request = Object::new();
+        let _ = Reflect::set(&request, &"message".into(), &message.into());
+        let _ = Reflect::set(&request, &"messageId".into(), &id.into());
+        self.engine.start(&self.session, 1, Author::User, Trigger::Submit, &request);
     }
 
     /// Sends a message and gives how its stream ended.

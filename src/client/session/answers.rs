@@ -51,11 +51,12 @@ impl Session {
     }
 
     fn handle_send_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
-        match head.status {
-            409 => self.join_running(body, cx),
-            410 => self.open_look(Look::Lost, cx),
-            200..=299 => self.fail(not_a_stream(head), cx),
-            _ => self.fail(read_error(head, body), cx),
+        let error = read_error(head, body);
+        match (head.status, error.code.as_str()) {
+            (409, "TASK_RUNNING") => self.join_running(body, cx),
+            (410, "TASK_EXPIRED") => self.open_look(Look::Lost, cx),
+            (200..=299, _) => self.fail(not_a_stream(head), cx),
+            _ => self.fail(error, cx),
         }
     }
 

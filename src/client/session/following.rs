@@ -289,6 +289,11 @@ impl Session {
         self.conclude(outcome, Record::Keep, cx);
     }
 
+    /// The session has a message more, or others, than this page knows.
+    pub fn note_turn_elsewhere(&mut self) {
+        self.ledger.roll().forget();
+    }
+
     fn handle_stop_elsewhere(&mut self, task: Option<&str>, cx: &mut Context) {
         let is_this = task.is_none_or(|task| self.task().is_none() || self.is_of(task));
         if is_this && self.is_live() && !self.is_draining() {

@@ -1,7 +1,7 @@
 //! What a look at the session shows: a task to resume, a message whose answer was lost, a task whose record is gone.
 
 use super::Session;
-use super::state::{Ask, Fate, Look, Purpose, Record};
+use super::state::{Ask, Fate, Look, Purpose, Record, Sending};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
@@ -103,10 +103,7 @@ impl Session {
         let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         let has_arrived = sending.fate == Fate::Accepted;
-        let place = sending.turn.locate(view, sending.fate.arrival());
-        let place =
-            if place == Location::Unclear { sending.turn.locate_among(view, self.ledger.turn()) } else { place };
-        match place {
+        match sending.locate(view, self.ledger.turn()) {
             Location::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
             // A session that does not show its messages, and runs a task after one was taken, runs that one's.
             place if has_arrived && (view.newest().is_none() || place == Location::Unclear) => {
@@ -137,6 +134,7 @@ impl Session {
             sending.fate = Fate::Accepted;
             sending.turn.name_ordinal(ordinal);
         }
+        self.tell_turn(cx);
         if let Some(outcome) = self.followed_answer() {
             return self.conclude(outcome, Record::Keep, cx);
         }
@@ -201,7 +199,7 @@ impl Session {
     fn question_of_lost(&self, view: &SessionView) -> Option<Question> {
         let known = || self.ledger.turn().ordinal().and_then(|ordinal| view.question(ordinal));
         let Some(sending) = &self.goal.sending else { return known().or_else(|| view.newest()) };
-        match sending.turn.locate(view, sending.fate.arrival()) {
+        match sending.locate(view, &sending.turn) {
             Location::At(ordinal) => view.question(ordinal),
             Location::Unclear if sending.fate == Fate::Accepted => view.newest(),
             Location::Absent | Location::Unclear => None,
@@ -240,6 +238,26 @@ impl Session {
 
     pub(super) fn expire(&mut self, cx: &mut Context) {
         self.conclude(bare_outcome(OutcomeKind::Expired, self.task_name()), Record::Drop, cx);
+    }
+}
+
+impl Sending {
+    /// Where the session has the user message that is answered. `followed` is the turn that another tab gave since it was
+    /// sent.
+    fn locate(&self, view: &SessionView, followed: &Turn) -> Location {
+        let place = match self.turn.locate(view, self.fate.arrival()) {
+            Location::Unclear => self.turn.locate_among(view, followed),
+            place => place,
+        };
+        match (place, self.fate, view.newest_ordinal()) {
+            (Location::At(_), ..) => place,
+            _ if self.request.trigger.adds_message() => place,
+            // It adds no message of its own: what it answers is the newest one, once it has begun.
+            (_, Fate::Accepted, Some(newest)) => Location::At(newest),
+            // A backend that knows triggers recognises a repeat, and any other one was sent nothing to store.
+            (Location::Unclear, ..) if self.turn.is_silent() => Location::Absent,
+            _ => place,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
-use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError};
+use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError, Trigger};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
@@ -19,6 +19,7 @@ impl Session {
         if ask == Ask::Send {
             cx.settle_unknown_stop(&self.id);
             self.begin_sent(cx);
+            self.tell_turn(cx);
         }
         self.unauthorized = false;
         if let Some(task) = head.task.filter(|task| !task.is_empty()) {
@@ -78,7 +79,11 @@ impl Session {
         let is_news = |fate: Fate| fate != Fate::Accepted;
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| is_news(sending.fate)) {
             sending.fate = Fate::Accepted;
-            self.ledger.roll().add();
+            match sending.request.trigger {
+                Trigger::Submit => self.ledger.roll().add(),
+                trigger if trigger.removes_messages() => self.ledger.forget_places(),
+                _ => {}
+            }
         }
     }
 
@@ -163,7 +168,9 @@ impl Session {
         match ask {
             None => self.cut(error, cx),
             Some(_) if error.recovery == Recovery::Permanent => self.fail(error, cx),
-            Some(Ask::Send) if error.code == "HEADERS_FAILED" => self.fail(error, cx),
+            Some(Ask::Send) if matches!(error.code.as_str(), "HEADERS_FAILED" | "PREPARE_FAILED") => {
+                self.fail(error, cx)
+            }
             Some(Ask::Send) => self.unanswered(error, 0, cx),
             Some(ask) => self.try_again(ask, error, 0, cx),
         }
@@ -195,10 +202,13 @@ impl Session {
 }
 
 impl Failure {
-    fn into_error(self) -> StreamError {
+    /// What the app is told of it.
+    #[must_use]
+    pub fn into_error(self) -> StreamError {
         match self {
             Self::Network(message) => local_error("NETWORK_ERROR", &message, Recovery::Retryable),
             Self::Headers(message) => local_error("HEADERS_FAILED", &message, Recovery::Retryable),
+            Self::Prepare(message) => local_error("PREPARE_FAILED", &message, Recovery::Retryable),
             Self::InvalidUrl(message) => local_error("INVALID_URL", &message, Recovery::Permanent),
         }
     }

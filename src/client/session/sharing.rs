@@ -8,7 +8,7 @@ use super::Session;
 use super::reading::STALL;
 use super::state::{Ask, Exposure, Fate, Look, Purpose, State};
 use crate::client::context::Context;
-use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, Status, StreamError};
+use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
 use crate::client::turn::Turn;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
@@ -183,6 +183,14 @@ impl Session {
             let (stream, turn) = (self.owner.stream().to_owned(), self.ledger.turn().aliases());
             self.post(Content::Owner { stream, turn, place: self.place() }, cx);
         }
+    }
+
+    /// The backend has taken the message of this page: the app learns of it, here and in the other tabs.
+    pub(super) fn tell_turn(&mut self, cx: &mut Context) {
+        let sending = self.goal.sending.as_mut();
+        let Some(turn) = sending.and_then(|sending| sending.request.turn.take()) else { return };
+        self.post(Content::Turn { turn: turn.clone() }, cx);
+        cx.push(Effect::Turn { session: self.id.clone(), turn, from: Sender::Here });
     }
 
     pub(super) fn gain_followers(&mut self, cx: &Context) {

@@ -51,7 +51,8 @@ impl Turn {
     #[must_use]
     pub fn sent(request: &SendRequest, floor: Option<u64>) -> Self {
         let wording = if request.context.is_some() { Wording::Prefixed } else { Wording::Exact };
-        let is_question = request.author == Author::User;
+        let is_silent = request.message.is_empty() && !request.trigger.adds_message();
+        let is_question = request.author == Author::User && !is_silent;
         let question = is_question.then(|| Question { text: request.message.clone(), wording, floor });
         Self { message: Some(request.message_id.clone()), question, ..Self::default() }
     }
@@ -106,6 +107,12 @@ impl Turn {
         self.ordinal
     }
 
+    /// Whether no user message of this turn can be recognised by its text.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.question.is_none()
+    }
+
     pub(super) fn question(&self) -> Option<&Question> {
         self.question.as_ref()
     }
@@ -158,6 +165,11 @@ impl Turn {
     /// The stream names its task, which is true whatever was thought before.
     pub fn name_task(&mut self, task: &str) {
         self.task = Some(task.to_owned());
+    }
+
+    /// The places of user messages may have moved.
+    pub fn forget_ordinal(&mut self) {
+        self.ordinal = None;
     }
 
     /// The session shows where its user message is.
@@ -224,8 +236,7 @@ mod tests {
 
     #[test]
     fn aliases_survive_the_way_to_another_tab() {
-        let request =
-            SendRequest { message: "hi".into(), author: Author::User, context: None, message_id: "m1".into() };
+        let request = SendRequest { message: "hi".into(), message_id: "m1".into(), ..SendRequest::default() };
         let mut sent = Turn::sent(&request, Some(4));
         sent.name_task("t1");
         let named = Turn::named_by(sent.aliases());

@@ -145,6 +145,13 @@ impl Ledger {
         self.turn.name_ordinal(ordinal);
     }
 
+    /// User messages are removed: no turn before the present one can be told by its place any more.
+    pub fn forget_places(&mut self) {
+        let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
+        delivered.chain(&mut self.held).for_each(Turn::forget_ordinal);
+        self.roll.forget();
+    }
+
     /// The session was looked at: turns whose place was not known learn it.
     pub fn look(&mut self, view: &SessionView) {
         let present = Some(&mut self.turn).filter(|_| self.gave == Gave::Rows);

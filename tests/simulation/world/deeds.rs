@@ -1,6 +1,6 @@
 //! What people and the world do to pages and to the server.
 
-use rejoin::client::io::{Attempt, Author, Input, Millis, Network, Page as PageLife, SendRequest};
+use rejoin::client::io::{Attempt, Input, Millis, Network, Page as PageLife, SendRequest};
 
 use super::tabs::{Tab, TabLife};
 use super::{Event, Step, World};
@@ -153,7 +153,7 @@ impl World {
         let is_equal = number.is_multiple_of(3) && self.plan.has_equal_texts();
         let message = if is_equal { "yes".to_owned() } else { format!("message {number}") };
         let context = number.is_multiple_of(2).then(|| format!(r#"{{"url":"u","content":"{number}"}}"#));
-        let request = SendRequest { message, author: Author::User, context, message_id };
+        let request = SendRequest { message, context, message_id, ..SendRequest::default() };
         self.input(Input::Start { session, call, request })
     }
 

@@ -63,7 +63,7 @@ impl World {
             Effect::Unlock { .. } => self.unlock(self.acting),
             Effect::Post { message } => self.post(&codec::text_of(&message)),
             Effect::Resolve { calls, outcome } => return self.resolve(&calls, outcome),
-            Effect::Ended { .. } => {}
+            Effect::Turn { .. } | Effect::Ended { .. } => {}
             Effect::Began { .. } => {
                 self.seen.named_streams += u64::from(self.plan.quirks.naming != Naming::Nameless);
                 let view = self.view();
@@ -239,6 +239,7 @@ fn session_of(effect: &Effect) -> Option<usize> {
         | Effect::Changed { session }
         | Effect::Lock { session, .. }
         | Effect::Unlock { session }
+        | Effect::Turn { session, .. }
         | Effect::Ended { session, .. } => session,
         _ => return None,
     };

@@ -213,10 +213,11 @@ fn session_asked(request: &Request) -> Option<usize> {
 fn check_body(request: &Request) -> Step {
     let (Request::Send { request: given, .. }, Some(body)) = (request, request.body()) else { return Ok(()) };
     let number = given.message_id.trim_start_matches('m');
-    let is_whole = body.message == given.message && body.message_id == given.message_id && body.is_user_message;
+    let sent: serde_json::Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+    let ids = (sent["message"] == given.message, sent["message_id"] == given.message_id);
+    let is_whole = ids == (true, true) && sent["is_user_message"] == true;
     let is_even = number.parse().is_ok_and(|number: usize| number.is_multiple_of(2));
-    let context = body.json.iter().find(|(name, _)| *name == "context");
-    let context = context.and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
+    let context = sent.get("context");
     let has_context =
         if is_even { context.is_some_and(|context| context["content"] == number) } else { context.is_none() };
     if is_whole && has_context { Ok(()) } else { Err(format!("sent {body:?}")) }

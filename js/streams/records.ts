@@ -1,0 +1,42 @@
+/** What the core reports, as the objects that the app is given. */
+
+import { RejoinError } from "../types/errors.js";
+import type { ErrorRecord, OutcomeRecord, StateRecord } from "../loader/generated.js";
+import type { StreamState } from "./channel.js";
+import type { LoadedSession, StreamOutcome } from "../types/index.js";
+
+export function toState({ error, ...state }: StateRecord): StreamState {
+  return error ? { ...state, error: toError(error) } : state;
+}
+
+export function toOutcome({ error, ...outcome }: OutcomeRecord): StreamOutcome {
+  return (error ? { ...outcome, error: toError(error) } : outcome) as StreamOutcome;
+}
+
+export function toError({ code, message, status, retryable, details }: ErrorRecord): RejoinError {
+  return new RejoinError(code, message, { status, retryable, details: details === undefined ? undefined : parse(details) });
+}
+
+/** Returns what was thrown while the WebAssembly was loaded as an error of ours. */
+export function toRejoinError(error: unknown): RejoinError {
+  return error instanceof RejoinError ? error : new RejoinError("INIT_FAILED", String(error), { cause: error, retryable: true });
+}
+
+/**
+ * Reads the answer of `GET /sessions/{id}`.
+ *
+ * @throws {RejoinError} `INVALID_RESPONSE`: it is no session
+ */
+export function toSession(text: string): LoadedSession {
+  const body = parse(text) as { messages?: unknown; active_stream?: object | null } | null;
+  if (!Array.isArray(body?.messages)) throw new RejoinError("INVALID_RESPONSE", "The answer is no session; is the base URL right?");
+  return { messages: body.messages, activeStream: body.active_stream ?? null };
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}

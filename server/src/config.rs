@@ -53,6 +53,9 @@ pub struct Config {
     /// Seconds that an ended task is kept after its last use
     #[arg(long, env = "REJOIN_STREAM_TTL", default_value_t = 3600)]
     pub stream_ttl: u64,
+    /// Seconds that a session is kept after its last message, unless a task of it runs or waits [default: for ever]
+    #[arg(long, env = "REJOIN_SESSION_TTL", value_parser = clap::value_parser!(u64).range(1..))]
+    pub session_ttl: Option<u64>,
     /// Milliseconds of silence on a stream until a heartbeat
     #[arg(long, env = "REJOIN_HEARTBEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub heartbeat_ms: u64,
@@ -166,6 +169,16 @@ impl Config {
     /// `--stream-ttl`.
     pub(crate) fn ttl(&self) -> Duration {
         Duration::from_secs(self.stream_ttl)
+    }
+
+    /// `--session-ttl`.
+    pub(crate) fn session_ttl(&self) -> Option<Duration> {
+        self.session_ttl.map(Duration::from_secs)
+    }
+
+    /// The shortest time after which something is to be removed.
+    pub(crate) fn shortest_ttl(&self) -> Duration {
+        self.session_ttl().map_or(self.ttl(), |session| session.min(self.ttl()))
     }
 
     /// `--lease-ms`.

@@ -45,6 +45,8 @@ pub enum ApiError {
     TaskRunning(String),
     #[error("The task is no longer kept.")]
     TaskExpired,
+    #[error("This message was cancelled before it came.")]
+    MessageCancelled,
     #[error("Entries after the cursor are gone; replay from 0-0.")]
     CursorTrimmed { task: String, first: EventId },
     #[error("More than {0} bytes.")]
@@ -81,7 +83,7 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TaskRunning(_) => StatusCode::CONFLICT,
-            Self::TaskExpired | Self::CursorTrimmed { .. } => StatusCode::GONE,
+            Self::TaskExpired | Self::MessageCancelled | Self::CursorTrimmed { .. } => StatusCode::GONE,
             Self::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited(_) | Self::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -106,6 +108,7 @@ impl ApiError {
             Self::RequestTimeout => "REQUEST_TIMEOUT",
             Self::TaskRunning(_) => "TASK_RUNNING",
             Self::TaskExpired => "TASK_EXPIRED",
+            Self::MessageCancelled => "MESSAGE_CANCELLED",
             Self::CursorTrimmed { .. } => "CURSOR_TRIMMED",
             Self::MessageTooLarge(_) => "MESSAGE_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",

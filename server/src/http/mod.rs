@@ -115,9 +115,10 @@ pub fn router(app: Arc<App>) -> Router {
     let mount = app.config.mount();
     let api = Router::new()
         .route("/sessions", post(sessions::create).get(sessions::list))
-        .route("/sessions/{id}", get(sessions::show))
+        .route("/sessions/{id}", get(sessions::show).delete(sessions::delete))
         .route("/sessions/{id}/assign-user", patch(sessions::assign))
         .route("/sessions/{id}/stream", post(sessions::send))
+        .route("/sessions/{id}/cancel", post(sessions::cancel))
         .route("/tasks/{id}", get(tasks::show))
         .route("/tasks/{id}/stream", get(tasks::stream))
         .route("/tasks/{id}/cancel", post(tasks::cancel))

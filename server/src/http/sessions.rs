@@ -15,7 +15,7 @@ use super::{Answer, App, Shared, body, view};
 use crate::auth::Caller;
 use crate::clock::{self, iso8601};
 use crate::error::ApiError;
-use crate::registry::{Opened, Replay, Sent, fresh_id};
+use crate::registry::{Cancelled, Opened, Replay, Sent, fresh_id};
 use crate::store::{Message, Page, Role, Session, Task};
 
 /// How often a session is read anew when its task changes while it is read.
@@ -94,6 +94,37 @@ pub async fn assign(State(app): Shared, caller: Caller, SessionId(id): SessionId
     shown(&app, &session).await
 }
 
+/// `DELETE /sessions/{id}`.
+pub async fn delete(State(app): Shared, caller: Caller, SessionId(id): SessionId) -> Answer {
+    let session = app.session(&id, &caller).await?;
+    app.registry.delete(session).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The body of `POST /sessions/{id}/cancel`.
+#[derive(Deserialize)]
+struct Cancel {
+    message_id: String,
+}
+
+/// `POST /sessions/{id}/cancel`.
+pub async fn cancel(State(app): Shared, caller: Caller, SessionId(id): SessionId, body: Body) -> Answer {
+    let Cancel { message_id } = body::json(body, &app.config).await?;
+    check_message_id(&message_id)?;
+    app.session(&id, &caller).await?;
+    let cancelled = app.registry.cancel_message(&id, &message_id).await?;
+    Ok(Json(match cancelled {
+        Some(Cancelled { task, status }) => json!({ "task_id": task, "status": status.as_str() }),
+        None => json!({ "task_id": null }),
+    })
+    .into_response())
+}
+
+fn check_message_id(id: &str) -> Result<(), ApiError> {
+    let why = "`message_id` is empty, longer than 256 bytes, or has a brace or a control character in it.";
+    if is_foreign_id(id) { Ok(()) } else { Err(ApiError::InvalidRequest(why.into())) }
+}
+
 /// The body of `POST /sessions/{id}/stream`.
 #[derive(Deserialize)]
 struct Send {
@@ -116,10 +147,7 @@ impl Send {
         if self.message.len() > longest {
             return Err(ApiError::MessageTooLarge(longest));
         }
-        if self.message_id.as_deref().is_some_and(|id| !is_foreign_id(id)) {
-            let why = "`message_id` is empty, longer than 256 bytes, or has a brace or a control character in it.";
-            return Err(ApiError::InvalidRequest(why.into()));
-        }
+        self.message_id.as_deref().map_or(Ok(()), check_message_id)?;
         Ok(Sent {
             message: self.message,
             role: if self.is_user_message.unwrap_or(true) { Role::User } else { Role::Assistant },

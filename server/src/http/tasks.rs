@@ -58,10 +58,6 @@ fn replay(query: &Query) -> Replay {
 /// `POST /tasks/{id}/cancel`.
 pub async fn cancel(State(app): Shared, caller: Caller, TaskId(id): TaskId) -> Answer {
     app.task(&id, &caller).await?;
-    let registry = app.registry.clone();
-    let task = id.clone();
-    // In a task of its own: a client that goes away in between leaves no task half cancelled.
-    let cancelled = tokio::spawn(async move { registry.cancel(&task).await }).await;
-    let status = cancelled.map_err(|_| ApiError::StoreUnavailable)??;
+    let status = app.registry.cancel(&id).await?;
     Ok(Json(json!({ "task_id": id, "status": status.as_str() })).into_response())
 }

@@ -1,6 +1,7 @@
 //! What a store keeps and hands out: sessions, messages, tasks, logs, completions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
@@ -215,8 +216,30 @@ pub enum Begun {
     Busy(String),
     /// There is no such session.
     NoSession,
+    /// The message was cancelled before it came: nothing was stored.
+    Cancelled,
     /// The beginning was given up, and will not happen any more.
     Withdrawn,
+}
+
+/// What a session knows of a message that is cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It has come, and this task answers it.
+    Answered(String),
+    /// It has not come, and is refused when it does, for [`REFUSED_FOR`].
+    Refused,
+    /// There is no such session.
+    NoSession,
+}
+
+/// How a removal went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The session, its messages and the logs of its tasks are gone, if they were there.
+    Done,
+    /// A task of the session runs or waits: nothing was removed.
+    Busy(String),
 }
 
 /// How a task ends, in one step.
@@ -277,6 +300,11 @@ pub struct Delivery {
     /// How often its handling was begun, this time included. Deliveries that were released do not count.
     pub attempt: u32,
 }
+
+/// How long a message that was cancelled before it came is refused.
+pub const REFUSED_FOR: Duration = Duration::from_secs(3600);
+/// Messages of one session that are refused at most; the oldest are forgotten.
+pub const MOST_REFUSED: usize = 100;
 
 /// How often the handling of a completion may fail before it is dead.
 pub const MAX_DELIVERIES: u32 = 5;

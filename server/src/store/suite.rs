@@ -17,7 +17,8 @@ const ONE: Portion = Portion { entries: 1, bytes: 1024 * 1024 };
 const T: &str = "s.t";
 
 fn terms() -> Terms {
-    Terms { ttl: Duration::from_secs(60), lease: LEASE, prefix: "rejoin".into() }
+    let minute = Duration::from_secs(60);
+    Terms { ttl: minute, session_ttl: Some(minute), lease: LEASE, prefix: "rejoin".into() }
 }
 
 /// A store, and what has to live as long as it.
@@ -94,6 +95,8 @@ macro_rules! promises {
         mod redis { $(#[tokio::test] async fn $promise() { super::$promise(super::redis_store().await).await })* }
     };
 }
+
+mod removal;
 
 promises!(
     a_session_is_stored_listed_and_claimed_once,

@@ -53,10 +53,17 @@ async fn a_session_and_its_tasks_are_their_owners_alone() {
     let cancel = || server.post(&format!("/tasks/{task}/cancel"));
     error_of(cancel(), 401, "UNAUTHORIZED").await;
     error_of(cancel().bearer_auth(token("bob")), 403, "ACCESS_DENIED").await;
+    let cancel_message = || server.post(&format!("/sessions/{session}/cancel")).json(&json!({"message_id": "m"}));
+    error_of(cancel_message(), 401, "UNAUTHORIZED").await;
+    error_of(cancel_message().bearer_auth(token("bob")), 403, "ACCESS_DENIED").await;
+    let delete = || server.delete(&format!("/sessions/{session}"));
+    error_of(delete(), 401, "UNAUTHORIZED").await;
+    error_of(delete().bearer_auth(token("bob")), 403, "ACCESS_DENIED").await;
     let sent = || server.post(&format!("/sessions/{session}/stream")).json(&json!({"message": "x"}));
     error_of(sent(), 401, "UNAUTHORIZED").await;
     error_of(sent().bearer_auth(token("bob")), 403, "ACCESS_DENIED").await;
     json_of(cancel().bearer_auth(token("ada")), StatusCode::OK).await;
+    assert_eq!(delete().bearer_auth(token("ada")).send().await.unwrap().status(), 204);
 }
 
 #[tokio::test]
@@ -128,6 +135,8 @@ async fn where_a_token_is_required_only_health_the_webhook_and_preflights_do_wit
         server.get("/tasks/none"),
         server.get("/tasks/none/stream"),
         server.post("/tasks/none/cancel"),
+        server.post("/sessions/none/cancel").json(&json!({"message_id": "m"})),
+        server.delete("/sessions/none"),
         server.get("/config/ttl"),
     ] {
         let response = request.send().await.unwrap();

@@ -177,6 +177,27 @@ async fn a_task_is_cancelled_once_whichever_command_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_deleted_whichever_command_fails() {
+    let redis = &Redis::start().await;
+    with_every_fault(|k, fault| async move {
+        let run = Run::start(redis).await;
+        let mut stream = run.send("/tokens 4 /silence 60000").await;
+        stream.until("text-delta").await;
+        run.proxy.fail(k, fault, &[&run.session]);
+        let path = format!("/sessions/{}", run.session);
+        let answer = run.insist(|| run.server.delete(&path)).await.status().as_u16();
+        assert!(matches!(answer, 204 | 404), "{answer}: command {k}, {fault:?}");
+        let has_failed = run.proxy.has_failed();
+        assert_eq!(run.insist(|| run.server.get(&path)).await.status(), 404, "command {k}, {fault:?}");
+        let mut connection = redis.connection().await.unwrap();
+        let left: Vec<String> = connection.keys(format!("rejoin:{{{}}}:*", run.session)).await.unwrap();
+        assert!(left.iter().all(|key| key.ends_with(":meta")), "{left:?}: command {k}, {fault:?}");
+        has_failed
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
     let redis = &Redis::start().await;
     with_every_fault(|k, fault| async move {

@@ -20,6 +20,7 @@ mod operations;
 mod process;
 mod proxy;
 mod redis;
+mod removal;
 mod sessions;
 mod strangers;
 mod streams;

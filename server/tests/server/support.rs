@@ -66,6 +66,10 @@ impl TestServer {
         self.http.patch(format!("{}/api/chat{path}", self.root))
     }
 
+    pub fn delete(&self, path: &str) -> RequestBuilder {
+        self.http.delete(format!("{}/api/chat{path}", self.root))
+    }
+
     /// A new anonymous session's id.
     pub async fn session(&self) -> String {
         let created = json_of(self.post("/sessions"), StatusCode::CREATED).await;

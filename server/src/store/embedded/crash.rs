@@ -55,7 +55,8 @@ impl Disk {
     }
 
     fn open(&self) -> Result<SharedStore> {
-        let terms = Terms { ttl: Duration::from_secs(60), lease: Duration::from_secs(10), prefix: String::new() };
+        let (ttl, lease) = (Duration::from_secs(60), Duration::from_secs(10));
+        let terms = Terms { ttl, session_ttl: None, lease, prefix: String::new() };
         Embedded::start(Builder::new().create_with_backend(self.clone())?, "embedded", terms)
     }
 }

@@ -8,6 +8,7 @@ mod completions;
 #[cfg(test)]
 mod crash;
 mod log;
+mod removal;
 mod sessions;
 mod tables;
 mod tasks;
@@ -25,8 +26,8 @@ use rejoin::stream::cursor::EventId;
 
 use super::notifications::{Notification, Notifications, Publication, Subscription};
 use super::{
-    Begin, Begun, Claim, Completions, Delivery, End, Entry, Lease, Lookup, Message, Operation, Page, Portion, Result,
-    Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks, Terms,
+    Arrival, Begin, Begun, Claim, Completions, Delivery, End, Entry, Lease, Lookup, Message, Operation, Page, Portion,
+    Removal, Result, Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks, Terms,
 };
 use crate::clock;
 use writer::Writer;
@@ -126,18 +127,21 @@ impl Embedded {
     }
 
     fn expiry(&self) -> u64 {
-        clock::now() + u64::try_from(self.terms.ttl.as_millis()).unwrap_or(u64::MAX / 2)
+        clock::now() + millis(self.terms.ttl)
     }
 
     /// A read renews the life of an ended task. Not waited for, and only once a tenth of it has passed.
     fn renew_life(&self, task: &str, expires_at: u64) {
         let until = self.expiry();
-        let tenth = u64::try_from(self.terms.ttl.as_millis() / 10).unwrap_or(u64::MAX);
-        if expires_at.saturating_add(tenth) < until {
+        if expires_at.saturating_add(millis(self.terms.ttl) / 10) < until {
             let task = task.to_owned();
             self.writer.send(move |txn| tasks::keep_until(txn, &task, until));
         }
     }
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2)
 }
 
 #[async_trait]
@@ -172,6 +176,16 @@ impl Sessions for Embedded {
     async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
         let (id, user) = (id.to_owned(), user.to_owned());
         self.write(move |txn| sessions::assign(txn, &id, &user)).await
+    }
+
+    async fn refuse_message(&self, session: &str, message: &str) -> Result<Arrival> {
+        let (session, message) = (session.to_owned(), message.to_owned());
+        self.write(move |txn| sessions::refuse(txn, &session, &message, clock::now())).await
+    }
+
+    async fn remove_session(&self, session: &Session) -> Result<Removal> {
+        let id = session.id.clone();
+        self.write(move |txn| removal::remove(txn, &id)).await
     }
 
     async fn messages(&self, session: &str) -> Result<Vec<Message>> {
@@ -321,7 +335,14 @@ impl Tasks for Embedded {
 
     async fn sweep(&self) -> Result<()> {
         self.notifications.prune();
-        self.write(|txn| tasks::sweep(txn, clock::now())).await
+        let now = clock::now();
+        let silent_since = self.terms.session_ttl.map(|ttl| now.saturating_sub(millis(ttl)));
+        self.write(move |txn| {
+            sessions::forget_refused(txn, now)?;
+            silent_since.map_or(Ok(()), |since| removal::remove_silent(txn, since))?;
+            tasks::sweep(txn, now)
+        })
+        .await
     }
 }
 

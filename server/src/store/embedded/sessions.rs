@@ -2,12 +2,13 @@
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
-use super::tables::{MESSAGE_IDS, MESSAGES, SESSION_COUNTS, SESSION_LISTS, SESSIONS, decode, encode, load};
+use super::millis;
+use super::tables::{MESSAGE_IDS, MESSAGES, REFUSED, SESSION_COUNTS, SESSION_LISTS, SESSIONS, decode, encode, load};
 use crate::clock::Millis;
-use crate::store::{Message, Page, Result, Scope, Session};
+use crate::store::{Arrival, MOST_REFUSED, Message, Page, REFUSED_FOR, Result, Scope, Session};
 
 /// The list that holds every session. Not a user: the lists of those are marked.
-const EVERYONE: &str = "*";
+pub const EVERYONE: &str = "*";
 
 fn of_user(user: &str) -> String {
     format!("user:{user}")
@@ -38,6 +39,17 @@ fn enlist(txn: &WriteTransaction, list: &str, session: &Session) -> Result<()> {
     let mut counts = txn.open_table(SESSION_COUNTS)?;
     let count = counts.get(list)?.map_or(0, |count| count.value());
     counts.insert(list, count + 1)?;
+    Ok(())
+}
+
+/// Takes a session off its lists.
+pub fn delist(txn: &WriteTransaction, session: &Session) -> Result<()> {
+    for list in lists(session) {
+        txn.open_table(SESSION_LISTS)?.remove((list.as_str(), session.updated_at, session.id.as_str()))?;
+        let mut counts = txn.open_table(SESSION_COUNTS)?;
+        let count = counts.get(list.as_str())?.map_or(0, |count| count.value());
+        counts.insert(list.as_str(), count.saturating_sub(1))?;
+    }
     Ok(())
 }
 
@@ -122,6 +134,51 @@ pub fn written(txn: &WriteTransaction, session: &str, id: &str) -> Result<Option
     found.map(|text| decode(text.value())).transpose()
 }
 
+/// Refuses a message that has not come.
+pub fn refuse(txn: &WriteTransaction, session: &str, id: &str, now: Millis) -> Result<Arrival> {
+    if !exists(txn, session)? {
+        return Ok(Arrival::NoSession);
+    }
+    if let Some(message) = written(txn, session, id)? {
+        return Ok(Arrival::Answered(message.task_id));
+    }
+    let mut refused = txn.open_table(REFUSED)?;
+    refused.insert((session, id), now.saturating_add(millis(REFUSED_FOR)))?;
+    drop(refused);
+    bound_refused(txn, session)?;
+    Ok(Arrival::Refused)
+}
+
+/// Forgets the oldest of the messages that a session refuses, where they are too many.
+fn bound_refused(txn: &WriteTransaction, session: &str) -> Result<()> {
+    let mut refused = txn.open_table(REFUSED)?;
+    let mut all = Vec::new();
+    for row in refused.range((session, "")..)? {
+        let (key, until) = row?;
+        let (of, id) = key.value();
+        if of != session {
+            break;
+        }
+        all.push((until.value(), id.to_owned()));
+    }
+    all.sort_unstable();
+    for (_, id) in all.iter().rev().skip(MOST_REFUSED) {
+        refused.remove((session, id.as_str()))?;
+    }
+    Ok(())
+}
+
+/// Whether a message is refused.
+pub fn is_refused(txn: &WriteTransaction, session: &str, id: &str, now: Millis) -> Result<bool> {
+    Ok(txn.open_table(REFUSED)?.get((session, id))?.is_some_and(|until| until.value() > now))
+}
+
+/// Forgets messages that are refused no longer.
+pub fn forget_refused(txn: &WriteTransaction, now: Millis) -> Result<()> {
+    txn.open_table(REFUSED)?.retain(|_, until| until > now)?;
+    Ok(())
+}
+
 fn sequence(txn: &WriteTransaction, session: &str, id: &str) -> Result<Option<u64>> {
     let ids = txn.open_table(MESSAGE_IDS)?;
     Ok(ids.get((session, id))?.map(|sequence| sequence.value()))
@@ -147,7 +204,8 @@ fn next_sequence(txn: &WriteTransaction, session: &str) -> Result<u64> {
     Ok(last.transpose()?.map_or(0, |(key, _)| key.value().1) + 1)
 }
 
-fn stored(txn: &WriteTransaction, id: &str) -> Result<Option<Session>> {
+/// The record of a session, seen from within a write.
+pub fn stored(txn: &WriteTransaction, id: &str) -> Result<Option<Session>> {
     load(&txn.open_table(SESSIONS)?, id)
 }
 

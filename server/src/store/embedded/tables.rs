@@ -18,6 +18,8 @@ pub const SESSION_COUNTS: TableDefinition<'_, Text, u64> = TableDefinition::new(
 pub const MESSAGES: TableDefinition<'_, (Text, u64), Text> = TableDefinition::new("messages");
 /// (Session, message id) → sequence.
 pub const MESSAGE_IDS: TableDefinition<'_, (Text, Text), u64> = TableDefinition::new("message_ids");
+/// (Session, message id) → the time until which a message that was cancelled before it came is refused.
+pub const REFUSED: TableDefinition<'_, (Text, Text), u64> = TableDefinition::new("refused_messages");
 /// Task → record.
 pub const TASKS: TableDefinition<'_, Text, Text> = TableDefinition::new("tasks");
 /// Task → (position, ms, seq): how much was ever appended, and the newest id.
@@ -48,6 +50,7 @@ pub fn create(txn: &WriteTransaction) -> Result<()> {
     txn.open_table(SESSION_COUNTS)?;
     txn.open_table(MESSAGES)?;
     txn.open_table(MESSAGE_IDS)?;
+    txn.open_table(REFUSED)?;
     txn.open_table(TAILS)?;
     txn.open_table(TRIMS)?;
     txn.open_table(LOG)?;

@@ -86,6 +86,9 @@ pub fn begin(txn: &WriteTransaction, begin: &Begin) -> Result<Begun> {
     if let Some(Message { task_id, .. }) = sessions::written(txn, session, &begin.message.id)? {
         return Ok(Begun::Repeated(task_id));
     }
+    if sessions::is_refused(txn, session, &begin.message.id, clock::now())? {
+        return Ok(Begun::Cancelled);
+    }
     if let Some(running) = running_of(txn, session)? {
         return Ok(Begun::Busy(running));
     }
@@ -110,7 +113,8 @@ pub fn begun(txn: &WriteTransaction, id: &str, chunks: usize) -> Result<Option<B
     Ok(Some(Begun::Claimed(claim, log::newest(txn, id, chunks)?)))
 }
 
-fn running_of(txn: &WriteTransaction, session: &str) -> Result<Option<String>> {
+/// The running task of a session, seen from within a write.
+pub fn running_of(txn: &WriteTransaction, session: &str) -> Result<Option<String>> {
     let active = txn.open_table(ACTIVE)?;
     let Some(id) = active.get(session)?.map(|id| id.value().to_owned()) else { return Ok(None) };
     Ok(stored(txn, &id)?.filter(Kept::runs).map(|_| id))
@@ -304,8 +308,26 @@ fn remove(txn: &WriteTransaction, id: &str) -> Result<()> {
     txn.open_table(TASKS)?.remove(id)?;
     txn.open_table(TAILS)?.remove(id)?;
     txn.open_table(TRIMS)?.remove(id)?;
+    remove_log(txn, id)
+}
+
+fn remove_log(txn: &WriteTransaction, id: &str) -> Result<()> {
     txn.open_table(LOG)?.retain_in((id, 0, 0)..=(id, u64::MAX, u64::MAX), |_, _| false)?;
     Ok(())
+}
+
+/// Removes the logs of all tasks of a session, and keeps their records.
+pub fn remove_logs(txn: &WriteTransaction, session: &str) -> Result<()> {
+    // A task's id begins with its session's and a dot.
+    let (first, after_last) = (format!("{session}."), format!("{session}/"));
+    let mut ids = Vec::new();
+    for row in txn.open_table(TASKS)?.range(first.as_str()..after_last.as_str())? {
+        let id = row?.0.value().to_owned();
+        if id.rsplit_once('.').is_some_and(|(of, _)| of == session) {
+            ids.push(id);
+        }
+    }
+    ids.iter().try_for_each(|id| remove_log(txn, id))
 }
 
 fn stored(txn: &WriteTransaction, id: &str) -> Result<Option<Kept>> {

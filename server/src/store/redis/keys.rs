@@ -23,6 +23,10 @@ pub struct TaskKeys {
     pub log: String,
     /// What the log's older entries were merged into: JSON, `[[id, data], …]`.
     pub snapshot: String,
+    /// The session's [`Keys::refused`].
+    pub refused: String,
+    /// The session's [`Keys::known_tasks`].
+    pub known_tasks: String,
     /// The channel on which changes of the log are published.
     pub channel: String,
 }
@@ -56,6 +60,16 @@ impl Keys {
         self.of_session(session, "active")
     }
 
+    /// Messages of a session that were cancelled before they came, by the time until which they are refused.
+    pub fn refused(&self, session: &str) -> String {
+        self.of_session(session, "refused")
+    }
+
+    /// Tasks of a session that are still kept, by the time at which they began.
+    pub fn known_tasks(&self, session: &str) -> String {
+        self.of_session(session, "tasks")
+    }
+
     /// What the keys of a session's tasks begin with.
     pub fn tasks(&self, session: &str) -> String {
         self.of_session(session, "task:")
@@ -68,6 +82,8 @@ impl Keys {
             session: self.session(session),
             messages: self.messages(session),
             active: self.active(session),
+            refused: self.refused(session),
+            known_tasks: self.known_tasks(session),
             meta: of_task("meta"),
             log: of_task("log"),
             snapshot: of_task("snapshot"),
@@ -148,7 +164,8 @@ mod tests {
         let task = keys.task("s.t");
         assert_eq!(task.meta, "rejoin:{s}:task:s.t:meta");
         assert_eq!(task.log, "rejoin:{s}:task:s.t:log");
-        for key in [&task.session, &task.messages, &task.active, &task.snapshot, &task.channel] {
+        let others = [&task.messages, &task.active, &task.refused, &task.known_tasks, &task.snapshot, &task.channel];
+        for key in others.into_iter().chain([&task.session]) {
             assert!(key.starts_with("rejoin:{s}:"), "{key}");
         }
         assert_eq!(keys.task_of_channel(&task.channel), Some("s.t"));

@@ -38,6 +38,8 @@ scripts!(
     list_lease,
     read,
     reap,
+    refuse_message,
+    remove_session,
     renew,
     restore,
     resume,

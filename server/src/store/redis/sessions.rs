@@ -6,11 +6,15 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use redis::{Value, cmd, from_redis_value};
 
-use super::Redis;
 use super::error::strange;
+use super::removal::Removed;
+use super::reply::Reply;
 use super::tasks::task_of;
+use super::{Redis, millis};
 use crate::clock::Millis;
-use crate::store::{Message, Page, Result, Scope, Session, Sessions, Task};
+use crate::store::{
+    Arrival, MOST_REFUSED, Message, Page, REFUSED_FOR, Removal, Result, Scope, Session, Sessions, Task,
+};
 
 impl Redis {
     /// Puts a session to the front of its lists, which are an index: the session's own record is believed.
@@ -46,7 +50,7 @@ impl Sessions for Redis {
             Scope::All => self.keys.sessions(),
             Scope::User(user) => self.keys.sessions_of(user),
         };
-        let total = self.reads.ask(cmd("ZCARD").arg(&list)).await?;
+        let total: u64 = self.reads.ask(cmd("ZCARD").arg(&list)).await?;
         let (first, last) = (page.offset, page.offset.saturating_add(page.limit - 1));
         if first > isize::MAX.unsigned_abs() {
             return Ok((Vec::new(), total));
@@ -54,7 +58,12 @@ impl Sessions for Redis {
         let last = last.min(isize::MAX.unsigned_abs());
         let ids: Vec<String> = self.reads.ask(cmd("ZREVRANGE").arg(&list).arg(first).arg(last)).await?;
         let found = try_join_all(ids.iter().map(|id| self.session(id))).await?;
-        Ok((found.into_iter().flatten().collect(), total))
+        let gone: Vec<&String> =
+            ids.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            self.writes.ask::<()>(cmd("ZREM").arg(&list).arg(&gone)).await?;
+        }
+        Ok((found.into_iter().flatten().collect(), total.saturating_sub(gone.len() as u64)))
     }
 
     async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>> {
@@ -64,6 +73,28 @@ impl Sessions for Redis {
             self.enlist(id, Some(user), session.updated_at).await?;
         }
         Ok(session)
+    }
+
+    async fn refuse_message(&self, session: &str, message: &str) -> Result<Arrival> {
+        let mut script = self.scripts.refuse_message.prepare_invoke();
+        script.key(self.keys.session(session)).key(self.keys.messages(session)).key(self.keys.refused(session));
+        script.arg(message).arg(millis(REFUSED_FOR)).arg(MOST_REFUSED);
+        let mut reply = Reply::of(self.writes.run(&script).await?)?;
+        match reply.word.as_str() {
+            "refused" => Ok(Arrival::Refused),
+            "known" => Ok(Arrival::Answered(message_of(&reply.take::<String>()?)?.task_id)),
+            "missing" => Ok(Arrival::NoSession),
+            _ => Err(strange("an answer")),
+        }
+    }
+
+    async fn remove_session(&self, session: &Session) -> Result<Removal> {
+        if let Removed::Busy(task) = self.try_to_remove(&session.id, None).await? {
+            return Ok(Removal::Busy(task));
+        }
+        // Also where it is gone already, as it is for a repeat of a removal whose answer was lost.
+        self.delist(&session.id, session.user_id.as_deref()).await?;
+        Ok(Removal::Done)
     }
 
     async fn messages(&self, session: &str) -> Result<Vec<Message>> {

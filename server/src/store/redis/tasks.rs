@@ -14,8 +14,8 @@ use super::reply::Reply;
 use super::{Redis, log, sessions};
 use crate::store::notifications::Subscription;
 use crate::store::{
-    Begin, Begun, Claim, End, Entry, Lease, Lookup, Operation, Portion, Result, Resume, Slice, Stage, Status, Task,
-    Tasks,
+    Begin, Begun, Claim, End, Entry, Lease, Lookup, Operation, Portion, Result, Resume, Sessions, Slice, Stage, Status,
+    Task, Tasks,
 };
 
 /// Lapsed leases looked at in one round, per list.
@@ -70,6 +70,7 @@ impl Redis {
             "over" => Begun::Repeated(id.into()),
             "busy" => Begun::Busy(reply.take()?),
             "missing" => Begun::NoSession,
+            "cancelled" => Begun::Cancelled,
             "withdrawn" => Begun::Withdrawn,
             _ => return Err(strange("an answer")),
         })
@@ -85,6 +86,7 @@ impl Tasks for Redis {
         let keys = self.keys.task(&task.id);
         let mut script = self.scripts.begin.prepare_invoke();
         script.key(keys.session).key(keys.messages).key(keys.active).key(keys.meta).key(keys.log).key(keys.snapshot);
+        script.key(keys.refused).key(keys.known_tasks);
         script.arg(&task.id).arg(self.keys.tasks(session_of(&task.id))).arg(self.lease_ms());
         script.arg(&task.answers).arg(sessions::encode(&begin.message)?).arg(&begin.title);
         script.arg(&task.writes).arg(task.created_at).arg(body_text(task)?);
@@ -270,17 +272,23 @@ impl Tasks for Redis {
     }
 
     async fn sweep(&self) -> Result<()> {
-        // Redis removes what has expired by itself.
-        Ok(())
+        // Redis removes tasks that have expired by itself.
+        match self.terms.session_ttl {
+            Some(ttl) => self.remove_silent_sessions(ttl).await,
+            None => Ok(()),
+        }
     }
 }
 
 impl Redis {
-    /// After the end: off the list of leases, and its operations live as long as it does. What is left behind where this
+    /// After the end: off the list of leases, its session to the front of its lists, and its operations live as long as it does. What is left behind where this
     /// fails is found by the reaper, or is only untidy.
     async fn tidy_up(&self, id: &str) {
         let tidied = async {
             self.unlist_for_good(id).await?;
+            if let Some(session) = self.session(session_of(id)).await? {
+                self.enlist(&session.id, session.user_id.as_deref(), session.updated_at).await?;
+            }
             let Lookup::Found(task) = self.task(id).await? else { return Ok(()) };
             for operation in &task.operations {
                 let key = self.keys.operation(&operation.id);

@@ -75,6 +75,15 @@ local function put_message(session, messages, id, json)
     redis.call('HSET', messages, id, sequence .. ' ' .. json)
 end
 
+-- Remembers which tasks a session has, and forgets of the oldest those that are no longer kept.
+local function remember_task(known_tasks, prefix, task, time)
+    for _, old in ipairs(redis.call('ZRANGE', known_tasks, 0, 7)) do
+        local of_task = prefix .. old
+        if redis.call('EXISTS', of_task .. ':meta', of_task .. ':log') == 0 then redis.call('ZREM', known_tasks, old) end
+    end
+    redis.call('ZADD', known_tasks, time, task)
+end
+
 -- Puts off the end of an ended task's life, once a tenth of it has passed: not every read is a write.
 local function keep(keys, life)
     local left = redis.call('PTTL', keys[1])

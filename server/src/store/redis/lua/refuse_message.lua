@@ -1,0 +1,18 @@
+--[[
+  Refuses a message that has not come, unless it has.
+
+  Keys: session, messages, refused
+  Arguments: message id, how long it is refused (ms), how many are refused at most
+  Returns {'refused'}; {'known', message} where the session has it; {'missing'} without a session.
+]]
+local session, messages, refused = unpack(KEYS)
+local id, life, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+if redis.call('EXISTS', session) == 0 then return {'missing'} end
+local stored = redis.call('HGET', messages, id)
+if stored then return {'known', stored} end
+redis.call('ZREMRANGEBYSCORE', refused, '-inf', now())
+redis.call('ZADD', refused, now() + life, id)
+redis.call('ZREMRANGEBYRANK', refused, 0, -most - 1)
+redis.call('PEXPIRE', refused, life)
+return {'refused'}

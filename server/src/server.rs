@@ -20,7 +20,7 @@ use crate::config::{AgentHttp, AgentKind, Config};
 use crate::http::{self, App, Deadlines, Origins, Proxies, Reach};
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::registry::{Reaper, Registry, Terms, WriterTerms, completions};
+use crate::registry::{Confirmations, Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
 /// How long connections get to end when no task runs any more, and again when their streams are let go.
@@ -170,12 +170,19 @@ fn warn_strangers(config: &Config, reach: Reach) {
 
 async fn registry(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Registry>, ServerError> {
     let prefix = config.redis_prefix.clone();
-    let terms = store::Terms { ttl: config.ttl(), lease: config.lease(), prefix };
+    let (ttl, session_ttl, lease) = (config.ttl(), config.session_ttl(), config.lease());
+    let terms = store::Terms { ttl, session_ttl, lease, prefix };
     let store = store::open(config.store.expose_secret(), terms).await;
     let store = store.map_err(|error| ServerError::Store(error.to_string()))?;
     Ok(Registry::new(Terms {
         agent: agent(config)?,
-        writer: WriterTerms { store, metrics, max_log_chunks: config.max_log_chunks, ttl: config.ttl() },
+        writer: WriterTerms {
+            store,
+            metrics,
+            max_log_chunks: config.max_log_chunks,
+            confirmations: Confirmations::new(config.lease()),
+            ttl: config.ttl(),
+        },
         lease: config.lease(),
         max_tasks: config.max_tasks,
     }))
@@ -244,7 +251,7 @@ impl Background {
         let registry = &app.registry;
         let mut tasks = vec![
             Task::spawn(Reaper::new(registry.clone(), app.config.lease()).run()),
-            Task::spawn(registry.clone().sweep_for_ever(app.config.ttl())),
+            Task::spawn(registry.clone().sweep_for_ever(app.config.shortest_ttl())),
             Task::spawn(completions::consume_for_ever(registry.clone(), app.config.lease())),
             Task::spawn(app.limits.clone().sweep_for_ever()),
         ];

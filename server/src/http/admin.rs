@@ -29,9 +29,10 @@ async fn alive() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }
 
+/// The store takes writes, and what other processes write is heard here.
 async fn ready(State(app): Shared) -> Answer {
     app.check_not_draining()?;
-    health::probe(&app).await?;
+    health::in_time(app.store().ready()).await?;
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 

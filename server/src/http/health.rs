@@ -8,16 +8,17 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde_json::json;
 
-use super::{Answer, App, Shared};
+use super::{Answer, Shared};
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::store;
 
 /// A store that takes longer does not answer.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// Asks the store.
-pub async fn probe(app: &App) -> Result<(), ApiError> {
-    match tokio::time::timeout(PATIENCE, app.store().ping()).await {
+/// The store's answer, if it comes in time.
+pub async fn in_time(answer: impl Future<Output = store::Result<()>>) -> Result<(), ApiError> {
+    match tokio::time::timeout(PATIENCE, answer).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(ApiError::StoreUnavailable),
     }
@@ -33,7 +34,7 @@ pub async fn health(State(app): Shared) -> Answer {
             "store": app.store().kind(),
         })
     };
-    let Err(error) = probe(&app).await else {
+    let Err(error) = in_time(app.store().ping()).await else {
         return Ok(Json(about("healthy")).into_response());
     };
     let mut body = about("unhealthy");

@@ -1,12 +1,12 @@
 //! The registry of tasks: begins them, lets them be read, cancels them, and ends those whose writers are gone.
 //! A task runs here, in the registry, and never in the request that began it: it outlives its reader.
 
+mod cancel;
 mod compact;
 pub mod completions;
 mod feed;
 mod reader;
 mod reaper;
-mod recent;
 mod store_contact;
 mod transcript;
 mod turn;
@@ -32,11 +32,12 @@ use crate::store::{
     self, Begin, Begun, Claim, Lookup, Message, Portion, Role, Session, SharedStore, Slice, Stage, Status, StoreError,
     Task,
 };
+pub use cancel::Cancelled;
 use feed::Feeds;
 pub use reader::{Batch, Reader, Replay};
 pub use reaper::Reaper;
 use turn::Orders;
-pub use writer::WriterTerms;
+pub use writer::{Confirmations, WriterTerms};
 use writer::{Stopped, Writer};
 
 /// What is read when a stream is opened.
@@ -157,6 +158,7 @@ impl Registry {
             Ok(Begun::Repeated(task)) => self.repeat(task).await,
             Ok(Begun::Busy(running)) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
             Ok(Begun::NoSession) => Err(ApiError::SessionNotFound),
+            Ok(Begun::Cancelled) => Err(ApiError::MessageCancelled),
             Ok(Begun::Withdrawn) => Err(ApiError::StoreUnavailable),
             Err(error) => {
                 if matches!(error, StoreError::Transient(_)) {
@@ -314,34 +316,6 @@ impl Registry {
         }
         let reader = Reader::new(self.store().clone(), self.feeds.clone(), task.into(), cursor, slice, replay);
         Ok(Opened::Stream(Box::new(reader)))
-    }
-
-    /// Cancels a task, whoever writes it. One that has ended stays as it is. Where the store takes too long, the caller
-    /// gets an error, and the task is cancelled all the same.
-    pub async fn cancel(self: &Arc<Self>, id: &str) -> Result<Status, ApiError> {
-        let (registry, id) = (self.clone(), id.to_owned());
-        let cancelling = tokio::spawn(async move { registry.cancel_now(&id).await });
-        match tokio::time::timeout(PATIENCE, cancelling).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(ApiError::StoreUnavailable),
-        }
-    }
-
-    async fn cancel_now(&self, id: &str) -> Result<Status, ApiError> {
-        loop {
-            let task = match self.store().task(id).await? {
-                Lookup::Found(task) => task,
-                Lookup::Expired => return Err(ApiError::TaskExpired),
-                Lookup::Missing => return Err(ApiError::TaskNotFound),
-            };
-            if task.status != Status::Running {
-                return Ok(task.status);
-            }
-            if let Some(claim) = self.seize(id).await? {
-                self.order(id, Orders::Drop);
-                self.end(task, claim, Status::Cancelled, chunk::aborted()).await;
-            }
-        }
     }
 
     /// Takes a task from its writer, which may have lost it also where the answer stays out: so this is not given up.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::writer::{Stopped, Writer};
 use crate::agent::queue::{self, Backlog, MOST_CHUNKS, Queued};
@@ -17,6 +17,10 @@ use crate::store::Status;
 const TOGETHER: Duration = Duration::from_millis(30);
 /// Bytes of chunks that are appended without waiting for more.
 const LARGEST: usize = 64 * 1024;
+
+/// A writer that has nothing to write looks that often whether the task is still its own, so that a cancel through
+/// another process, or a lost lease, reaches the agent within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
 
 /// What a writer is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,8 +125,7 @@ async fn transcribe(
     renew: Duration,
     orders: &mut watch::Receiver<Orders>,
 ) -> Result<Stop, Stopped> {
-    let mut renewal = tokio::time::interval_at(Instant::now() + renew, renew);
-    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let renew = renew.min(LOOK_EVERY);
     let mut waiting = Waiting::default();
     loop {
         tokio::select! {
@@ -133,7 +136,7 @@ async fn transcribe(
                 }
                 return Ok(Stop::Ordered(ordered));
             }
-            _ = renewal.tick() => writer.renew(renew).await?,
+            () = tokio::time::sleep_until(writer.written() + renew) => writer.renew().await?,
             () = until(waiting.due) => waiting.append(writer).await?,
             number = work.chunks.take_all(&mut waiting.chunks), if waiting.chunks.len() < MOST_CHUNKS => {
                 if number == 0 {

@@ -33,6 +33,8 @@ pub type SharedStore = Arc<dyn Store>;
 pub struct Terms {
     /// How long an ended task is kept after its last use.
     pub ttl: Duration,
+    /// How long a session is kept after its last message; `None`: for ever.
+    pub session_ttl: Option<Duration>,
     /// How long a claim holds without renewal.
     pub lease: Duration,
     /// What the keys begin with, where the store is shared with others.
@@ -82,6 +84,11 @@ pub trait Sessions {
     async fn sessions(&self, scope: Scope, page: Page) -> Result<(Vec<Session>, u64)>;
     /// Gives an ownerless session to a user, and returns the session as it then is.
     async fn assign_session(&self, id: &str, user: &str) -> Result<Option<Session>>;
+    /// Refuses a message that has not come, or names the task that answers it, in one step.
+    async fn refuse_message(&self, session: &str, message: &str) -> Result<Arrival>;
+    /// Removes a session with its messages and the logs of its tasks, unless one of them runs, in one step. The records
+    /// of its tasks are kept as those of any ended task, so that a late completion finds that its task has ended.
+    async fn remove_session(&self, session: &Session) -> Result<Removal>;
     /// In order.
     async fn messages(&self, session: &str) -> Result<Vec<Message>>;
     async fn message(&self, session: &str, id: &str) -> Result<Option<Message>>;
@@ -161,6 +168,10 @@ pub trait Store: Sessions + Tasks + Completions + Send + Sync + 'static {
     fn kind(&self) -> &'static str;
     /// Whether it takes writes.
     async fn ping(&self) -> Result<()>;
+    /// Whether it takes writes, and followers learn of them.
+    async fn ready(&self) -> Result<()> {
+        self.ping().await
+    }
     /// Whether readers find another process at this store when this one ends.
     fn is_shared(&self) -> bool;
 }

@@ -445,9 +445,9 @@ async fn what_an_agent_says_while_its_operation_runs_is_streamed_and_the_task_wa
     assert_eq!((&shown["status"], &shown["operation_id"]), (&json!("running"), &json!("op-t")));
 }
 
-#[tokio::test]
-async fn cancel_closes_the_agents_connection_within_a_second() {
-    let (closed, mut closes) = mpsc::channel(1);
+/// An agent that falls silent in the middle of its answer, and says when its connection is closed.
+async fn silent_agent() -> (FakeAgent, mpsc::Receiver<Instant>) {
+    let (closed, closes) = mpsc::channel(1);
     let agent = FakeAgent::start(move |_, mut connection| {
         let closed = closed.clone();
         async move {
@@ -457,6 +457,27 @@ async fn cancel_closes_the_agents_connection_within_a_second() {
         }
     })
     .await;
+    (agent, closes)
+}
+
+#[tokio::test]
+async fn cancel_through_another_process_closes_the_agents_connection_within_a_second() {
+    let (agent, mut closes) = silent_agent().await;
+    let redis = Redis::start().await;
+    let a = TestServer::over(&redis.url(), &["--agent", "http", "--agent-url", &agent.url]).await;
+    let b = TestServer::over(&redis.url(), &[]).await;
+    let session = a.session().await;
+    let mut stream = a.send(&session, "hello").await;
+    stream.until("text-delta").await;
+    json_of(b.post(&format!("/tasks/{}/cancel", stream.task())), StatusCode::OK).await;
+    let cancelled = Instant::now();
+    assert!(closes.recv().await.unwrap() - cancelled < Duration::from_secs(1));
+    assert_eq!(kinds(&stream.rest().await), ["abort", "finish"]);
+}
+
+#[tokio::test]
+async fn cancel_closes_the_agents_connection_within_a_second() {
+    let (agent, mut closes) = silent_agent().await;
     let server = agent.server(&[]).await;
     let session = server.session().await;
     let mut stream = server.send(&session, "hello").await;

@@ -1,4 +1,4 @@
-//! A cluster whose masters have replicas, and one of the masters dies. These take a failover each, and run in CI:
+//! A cluster whose masters have replicas, and one of the masters dies or sleeps. These take a failover each, and run in CI:
 //! `npm run test:cluster`.
 
 use std::time::{Duration, Instant};
@@ -56,7 +56,27 @@ async fn has(node: &Redis, session: &str) -> bool {
     connection.exists::<_, bool>(format!("rejoin:{{{session}}}:session")).await.unwrap_or(false)
 }
 
-async fn one_master_dies(which: usize) {
+/// What happens to a master.
+#[derive(Clone, Copy)]
+enum Fate {
+    Dies,
+    /// For longer than the others wait for it, so that its replica takes over; then it comes back.
+    Sleeps,
+}
+
+async fn meet(node: &mut Redis, fate: Fate) {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    match fate {
+        Fate::Dies => node.stop(),
+        Fate::Sleeps => {
+            node.signal("STOP");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            node.signal("CONT");
+        }
+    }
+}
+
+async fn one_master(which: usize, fate: Fate) {
     let mut cluster = Cluster::start(1).await;
     let (a, b) = (&cluster.server().await, &cluster.server().await);
     let mut following = Vec::new();
@@ -70,11 +90,8 @@ async fn one_master_dies(which: usize) {
         following.push(follow(b, session, joined));
     }
     assert!(sessions.iter().any(|(_, dies)| *dies) && sessions.iter().any(|(_, dies)| !*dies));
-    let killing = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        cluster.0[which].stop();
-    };
-    let (followed, ()) = tokio::join!(futures_util::future::join_all(following), killing);
+    let meeting = meet(&mut cluster.0[which], fate);
+    let (followed, ()) = tokio::join!(futures_util::future::join_all(following), meeting);
     for (followed, (session, dies)) in followed.iter().zip(&sessions) {
         assert_eq!(followed.session, *session);
         let deltas = kinds(&followed.chunks).iter().filter(|kind| **kind == "text-delta").count();
@@ -88,11 +105,17 @@ async fn one_master_dies(which: usize) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a failover of a cluster"]
 async fn tasks_of_other_nodes_go_on_and_its_own_become_whole_when_a_master_dies() {
-    one_master_dies(1).await;
+    one_master(1, Fate::Dies).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a failover of a cluster"]
 async fn the_node_that_was_named_to_the_servers_may_die_as_any_other() {
-    one_master_dies(0).await;
+    one_master(0, Fate::Dies).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a failover of a cluster"]
+async fn tasks_of_other_nodes_go_on_and_its_own_become_whole_when_a_master_sleeps() {
+    one_master(1, Fate::Sleeps).await;
 }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use redis::AsyncCommands;
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::proxy::Proxy;
 use crate::redis::Redis;
 use crate::support::{Chunk, PATIENCE, Stream, TestServer, error_of, json_of, kinds, stored_text, text};
 use crate::switch::Switch;
@@ -90,6 +91,61 @@ async fn a_task_that_a_failover_lost_as_a_whole_is_begun_again_by_its_writer() {
     let shown = server.show(&format!("/sessions/{session}")).await;
     assert_eq!(shown["messages"].as_array().unwrap().len(), 4);
     assert_eq!(stored_text(&shown), text(&all));
+}
+
+#[tokio::test]
+async fn an_end_that_a_failover_lost_after_it_was_acknowledged_is_written_again() {
+    let (mut master, replica) = replicated().await;
+    let switch = Switch::to(master.port()).await;
+    let server = TestServer::over(&switch.url(), &FLAGS).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/tokens 60 /rate 100").await;
+    let task = stream.task();
+    let mut all = stream.take(20).await;
+    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    all.extend(stream.rest().await);
+    assert!(stream.is_done());
+    switch.turn(replica.port());
+    master.stop();
+    let path = format!("/tasks/{task}");
+    let ending = async {
+        loop {
+            let response = server.get(&path).send().await.unwrap();
+            let is_away = response.status() == 503;
+            let shown: Value = response.json().await.unwrap();
+            if !is_away && shown["status"] != "running" {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, ending).await.unwrap()["status"], "completed");
+    assert_eq!(server.join(&task, "0-0").await.whole().await, all);
+    let shown = server.show(&format!("/sessions/{session}")).await;
+    assert_eq!((stored_text(&shown), &shown["active_stream"]), (text(&all), &Value::Null));
+    let nothing_more = server.get(&format!("{path}/stream?last_message_id={}", all.last().unwrap().id));
+    assert_eq!(nothing_more.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn readers_whose_publications_are_swallowed_read_the_log_and_the_process_is_not_ready() {
+    let redis = Redis::start().await;
+    let proxy = Proxy::start(redis.port()).await;
+    let (a, b) = (TestServer::over(&redis.url(), &FLAGS).await, TestServer::over(&proxy.url(), &FLAGS).await);
+    let ready = async |server: &TestServer| {
+        server.http.get(format!("{}/readyz", server.root)).send().await.unwrap().status().as_u16()
+    };
+    let session = a.session().await;
+    let stream = a.send(&session, "/tokens 40 /rate 20").await;
+    let mut joined = b.join(&stream.task(), "0-0").await;
+    let mut seen = joined.until("text-delta").await;
+    assert_eq!((ready(&a).await, ready(&b).await), (200, 200));
+    proxy.swallow_publications();
+    seen.extend(joined.rest().await);
+    assert!(joined.is_done());
+    assert_eq!(seen, stream.whole().await);
+    assert_eq!((ready(&a).await, ready(&b).await), (200, 503));
+    b.show("/health").await;
 }
 
 #[tokio::test]

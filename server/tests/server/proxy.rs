@@ -1,7 +1,7 @@
 //! A proxy between a server and its Redis that fails one command: the k-th of those that name something.
 //!
 //! It takes commands one by one and reads the answer to each, so that an answer of its own comes in order. A connection
-//! that subscribes is passed through from then on.
+//! that subscribes is passed through from then on, with or without its publications.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ struct Plan {
     left: usize,
     /// Whether it has failed.
     has_failed: bool,
+    /// Whether publications are swallowed.
+    swallows: bool,
 }
 
 impl Plan {
@@ -98,7 +100,12 @@ impl Proxy {
     /// From now on the k-th command (from 1) that names one of these fails.
     pub fn fail(&self, k: usize, fault: Fault, names: &[&str]) {
         let names = names.iter().map(ToString::to_string).collect();
-        *self.plan.lock() = Plan { fault: Some(fault), names, left: k - 1, has_failed: false };
+        *self.plan.lock() = Plan { fault: Some(fault), names, left: k - 1, ..Plan::default() };
+    }
+
+    /// From now on publications do not arrive, on connections that stay open.
+    pub fn swallow_publications(&self) {
+        self.plan.lock().swallows = true;
     }
 
     /// Whether there were so many.
@@ -133,8 +140,8 @@ async fn serve(client: TcpStream, redis: u16, plan: Arc<Mutex<Plan>>) -> std::io
         }
         if contains(&command, b"SUBSCRIBE") {
             let up = tokio::io::copy_buf(&mut from_client, &mut to_server);
-            let down = tokio::io::copy_buf(&mut from_server, &mut to_client);
-            tokio::select! { ended = up => ended?, ended = down => ended? };
+            let down = pass_pushes(&mut from_server, &mut to_client, &plan);
+            tokio::select! { ended = up => ended.map(|_| ())?, ended = down => ended? };
             return Ok(());
         }
         let answer = frame(&mut from_server).await?;
@@ -144,6 +151,19 @@ async fn serve(client: TcpStream, redis: u16, plan: Arc<Mutex<Plan>>) -> std::io
             _ => (),
         }
         to_client.write_all(&answer).await?;
+    }
+}
+
+async fn pass_pushes(
+    from: &mut BufReader<impl AsyncRead + Unpin + Send>,
+    to: &mut (impl AsyncWriteExt + Unpin),
+    plan: &Mutex<Plan>,
+) -> std::io::Result<()> {
+    loop {
+        let push = frame(from).await?;
+        if !(plan.lock().swallows && contains(&push, b"\r\nmessage\r\n")) {
+            to.write_all(&push).await?;
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod keys;
 mod listener;
 mod log;
 mod publication;
+mod removal;
 mod reply;
 mod scripts;
 mod sessions;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use ::redis::{Client, RedisError, cmd};
 use async_trait::async_trait;
 
+use super::notifications::Notification;
 use super::{Result, SharedStore, Store, StoreError, Terms};
 use completions::{BLOCK, Consumer};
 use connection::{Connection, Node, Server};
@@ -50,6 +52,7 @@ pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
         reads: connections.open(Duration::ZERO).await.map_err(refused)?,
         publish: if server.is_sharded { "SPUBLISH" } else { "PUBLISH" },
         scripts: Scripts::new(),
+        probe: format!("{}.probe", uuid::Uuid::new_v4()),
         keys,
         terms,
     };
@@ -85,6 +88,8 @@ pub struct Redis {
     listener: Listener,
     /// The command that scripts publish with.
     publish: &'static str,
+    /// A task that there is not, whose channel this process publishes on to learn whether it hears.
+    probe: String,
     /// Steps of tasks.
     writes: Connection,
     /// Leases: they are kept whatever waits on the other connections.
@@ -116,6 +121,19 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// Publishes, and waits until that arrives: a subscription may be lost while its connection is open.
+    async fn hears_itself(&self) -> Result<()> {
+        let mut subscription = self.listener.watch(&self.probe).await?;
+        let mut publish = cmd(self.publish);
+        publish.arg(self.keys.task(&self.probe).channel).arg(publication::NOTHING_NEW);
+        self.writes.ask::<()>(&publish).await?;
+        let arrival = async { while subscription.next().await == Notification::Unknown {} };
+        let arrived = tokio::time::timeout(listener::PATIENCE, arrival).await;
+        arrived.map_err(|_| StoreError::Transient("publications do not arrive".into()))
+    }
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 4)
 }
@@ -129,6 +147,10 @@ impl Store for Redis {
     /// A write: a node that was demoted still answers a PING.
     async fn ping(&self) -> Result<()> {
         self.writes.ask(cmd("SET").arg(self.keys.probe()).arg(crate::clock::now()).arg("PX").arg(60_000)).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        tokio::try_join!(self.ping(), self.hears_itself()).map(|_| ())
     }
 
     fn is_shared(&self) -> bool {

@@ -9,6 +9,9 @@ use super::tasks::status_of;
 use crate::store::Entry;
 use crate::store::notifications::{Notification, Publication};
 
+/// A publication that brings nothing.
+pub const NOTHING_NEW: &str = "0-0 0-0 running\n";
+
 /// What a publication says; one that does not parse says that the log is to be looked at.
 pub fn parse(payload: &[u8]) -> Notification {
     publication_of(payload).map_or(Notification::Unknown, Notification::Changed)
@@ -49,6 +52,12 @@ mod tests {
         assert_eq!(publication.status, Status::Completed);
         let data: Vec<&str> = publication.entries.iter().map(|entry| &*entry.data).collect();
         assert_eq!(data, ["ç!", "\n"]);
+    }
+
+    #[test]
+    fn a_publication_may_bring_nothing() {
+        let Notification::Changed(publication) = parse(NOTHING_NEW.as_bytes()) else { panic!() };
+        assert!(publication.entries.is_empty() && publication.previous == publication.last);
     }
 
     #[test]

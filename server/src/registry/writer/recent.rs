@@ -22,6 +22,11 @@ impl Recent {
         Self { position, ..Self::default() }
     }
 
+    /// Bytes of the chunks that are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes the next entry.
     pub fn push(&mut self, entry: Entry) {
         self.bytes += entry.data.len();

@@ -4,6 +4,9 @@
 //! has happened once, or until the claim is lost. Where a failover has lost entries, they are appended again under their
 //! ids, so that readers have seen nothing that is not stored.
 
+mod confirmation;
+mod recent;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +15,15 @@ use rejoin::stream::cursor::EventId;
 use tokio::time::Instant;
 
 use super::compact;
-use super::recent::Recent;
 use super::transcript::Transcript;
 use crate::metrics::Metrics;
 use crate::store::{
     Begin, Begun, Claim, End, Entry, Lookup, Message, Operation, Portion, Result, SharedStore, Slice, Status,
     StoreError, Task,
 };
+
+pub use confirmation::Confirmations;
+use recent::Recent;
 
 /// What is read at once when a log is read whole.
 const PORTION: Portion = Portion { entries: 1000, bytes: 1024 * 1024 };
@@ -33,6 +38,8 @@ pub struct WriterTerms {
     pub metrics: Arc<Metrics>,
     /// Entries of a log beyond which older ones become a snapshot.
     pub max_log_chunks: u64,
+    /// Ends that are still to be confirmed.
+    pub confirmations: Confirmations,
     /// How long an ended task is kept. A record that is gone sooner was lost, and is begun again.
     pub ttl: Duration,
 }
@@ -96,6 +103,21 @@ impl Writer {
         writer.recent = Recent::at(writer.claim.position.saturating_sub(writer.loose));
         loose.into_iter().for_each(|entry| writer.recent.push(entry));
         Ok(writer)
+    }
+
+    /// What it writes with.
+    pub fn terms(&self) -> &WriterTerms {
+        &self.terms
+    }
+
+    /// The task that it writes.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Bytes that it keeps of the newest entries.
+    pub fn remembered_bytes(&self) -> usize {
+        self.recent.bytes()
     }
 
     /// How many entries the log has.
@@ -162,20 +184,27 @@ impl Writer {
 
     fn wrote(&mut self, ids: Vec<EventId>, chunks: &[Arc<str>]) {
         chunks.iter().for_each(|chunk| self.transcript.push(chunk));
-        for (id, data) in ids.into_iter().zip(chunks) {
-            self.recent.push(Entry { id, data: data.clone() });
-        }
-        self.claim.position += chunks.len() as u64;
+        self.remember(ids, chunks);
         self.loose += chunks.len() as u64;
         self.bytes += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         self.terms.metrics.chunks_in(chunks.len());
     }
 
-    /// Keeps the lease, unless a write has kept it for less than `every`.
-    pub async fn renew(&mut self, every: Duration) -> std::result::Result<(), Stopped> {
-        if self.written.elapsed() < every / 2 {
-            return Ok(());
+    /// These entries are in the log now, and can be appended again.
+    fn remember(&mut self, ids: Vec<EventId>, chunks: &[Arc<str>]) {
+        for (id, data) in ids.into_iter().zip(chunks) {
+            self.recent.push(Entry { id, data: data.clone() });
         }
+        self.claim.position += chunks.len() as u64;
+    }
+
+    /// When the store last took a write, which has kept the lease.
+    pub fn written(&self) -> Instant {
+        self.written
+    }
+
+    /// Keeps the lease.
+    pub async fn renew(&mut self) -> std::result::Result<(), Stopped> {
         self.persist(|store, claim| async move { store.renew(&claim).await }).await
     }
 
@@ -197,8 +226,8 @@ impl Writer {
     pub async fn finish(mut self, status: Status, chunks: Vec<Arc<str>>) -> std::result::Result<(), Stopped> {
         chunks.iter().for_each(|chunk| self.transcript.push(chunk));
         let messages = self.transcript.messages(&self.task);
-        let end = &End { status, chunks, messages };
-        self.persist(|store, claim| async move { store.finish(&claim, end).await }).await?;
+        let end = End { status, chunks, messages };
+        let ids = self.end(&end).await?;
         self.terms.metrics.chunks_in(end.chunks.len());
         self.terms.metrics.task_ended(status);
         tracing::info!(
@@ -207,7 +236,18 @@ impl Writer {
             chunks = self.claim.position,
             "a task ended"
         );
+        self.remember(ids, &end.chunks);
+        confirmation::begin(self, end);
         Ok(())
+    }
+
+    async fn end(&mut self, end: &End) -> std::result::Result<Vec<EventId>, Stopped> {
+        self.persist(|store, claim| async move { store.finish(&claim, end).await }).await
+    }
+
+    /// Ends the task again, where the store has lost that it ended: the last entries come back under their ids.
+    pub async fn end_again(&mut self, end: End) -> std::result::Result<(), Stopped> {
+        self.end(&End { chunks: Vec::new(), ..end }).await.map(|_| ())
     }
 
     /// Does a step until the store has answered.

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { BaseBackend } from "./base-backend.mjs";
+import { CopilotBackend, tidy } from "../copilot/backend.mjs";
 import { ChatPage, launch } from "./lib/browser.mjs";
 import { insideText } from "./lib/places.mjs";
 import { Truth } from "./lib/server.mjs";
@@ -15,7 +15,7 @@ let backend;
 let browser;
 
 before(async () => {
-  backend = await new BaseBackend().up();
+  backend = await new CopilotBackend(tidy).up();
   browser = await launch();
 });
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createChatStreams } from "rejoin";
-import { BaseBackend } from "./base-backend.mjs";
+import { CopilotBackend, tidy } from "../copilot/backend.mjs";
 import { withLimit } from "./lib/limit.mjs";
 import { random } from "./lib/random.mjs";
 import { Truth } from "./lib/server.mjs";
@@ -18,8 +18,10 @@ const AT_ONCE = 12;
 const backends = {};
 
 before(async () => {
-  for (const cursors of ["ignored", "honoured"]) backends[cursors] = await new BaseBackend({ heartbeatMs: 200, cursors }).up();
-  backends.forgetful = await new BaseBackend({ heartbeatMs: 200, keepMs: 1 }).up();
+  const often = { sendCommentMs: 200, joinCommentMs: 200 };
+  for (const cursors of ["ignored", "honoured"]) backends[cursors] = await new CopilotBackend({ ...tidy, ...often, cursors }).up();
+  backends.forgetful = await new CopilotBackend({ ...tidy, ...often, keepMs: 1 }).up();
+  backends.copilot = await new CopilotBackend({ ...often, completeAfterMs: 0 }).up();
 });
 
 after(() => Promise.all(Object.values(backends).map((backend) => backend.stop())));
@@ -36,7 +38,7 @@ function planOf(seed) {
       { kind: "answer", status: pick([502, 503, 429, 408]), headers: { "retry-after": "0" } },
     ]);
   const faults = Array.from({ length: 1 + below(5) }, misfortune);
-  return { backend: pick(["ignored", "honoured"]), message: `plan ${seed} ${pick(MESSAGES)}`, faults };
+  return { backend: pick(["ignored", "honoured", "copilot"]), message: `plan ${seed} ${pick(MESSAGES)}`, faults };
 }
 
 /** A client that is in a hurry, and what it heard. */

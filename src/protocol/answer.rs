@@ -138,6 +138,15 @@ impl<'a> StoredQuestion<'a> {
     }
 }
 
+/// Which part of a turn's stored answer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// What an operation wrote in a task of its own: its result, which is the turn's last one, and what follows.
+    Operation,
+}
+
 impl SessionView {
     /// The user messages, oldest first.
     #[must_use]
@@ -170,8 +179,8 @@ impl SessionView {
     /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
     /// task's id, or one after the user message (API.md, status table).
     #[must_use]
-    pub fn has_answer(&self, task: Option<&str>, question: Option<Question>) -> bool {
-        self.answer(task, question).any(|message| message.is("assistant"))
+    pub fn has_answer(&self, task: Option<&str>, question: Option<Question>, part: Part) -> bool {
+        self.answer(task, question, part).any(|message| message.is("assistant"))
     }
 
     /// Whether the session holds an assistant message that names this very task.
@@ -184,17 +193,17 @@ impl SessionView {
     /// The task that the answer to a message names.
     #[must_use]
     pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
-        self.answer(None, question).find_map(|message| message.task_id.0.clone())
+        self.answer(None, question, Part::Whole).find_map(|message| message.task_id.0.clone())
     }
 
     /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
     #[must_use]
-    pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>) -> Vec<String> {
+    pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<String> {
         let mut frames = Vec::new();
-        let first = self.answer(task, question).find_map(|message| message.id.0.clone()).unwrap_or_default();
+        let first = self.answer(task, question, part).find_map(|message| message.id.0.clone()).unwrap_or_default();
         let start = ChunkWriter::new("start").text("messageId", &first);
         frames.push(start.text("taskId", task.unwrap_or_default()).end());
-        for message in self.answer(task, question) {
+        for message in self.answer(task, question, part) {
             message.push_frames(&mut frames);
         }
         frames.push(ChunkWriter::new("finish").end());
@@ -205,10 +214,14 @@ impl SessionView {
         &'a self,
         task: Option<&'a str>,
         question: Option<Question>,
+        part: Part,
     ) -> impl Iterator<Item = &'a MessageBody> {
-        let start = question.map_or(0, |Question(at)| at + 1);
-        let rest = self.messages.get(start..).unwrap_or_default();
-        let end = start + rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
+        let first = question.map_or(0, |Question(at)| at + 1);
+        let rest = self.messages.get(first..).unwrap_or_default();
+        let length = rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
+        let result = rest.iter().take(length).rposition(|message| message.is("tool"));
+        let start = first + result.filter(|_| part == Part::Operation).unwrap_or_default();
+        let end = first + length;
         let is_named = move |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
         let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
         let may_be_its = move |message: &MessageBody| {
@@ -320,7 +333,7 @@ mod tests {
     #[test]
     fn an_answer_is_an_assistant_message_of_the_task_or_after_the_last_user_message() {
         let answered = session(r#"{"role":"user"},{"role":"assistant","content":"a"}"#);
-        let has_answer = |view: &SessionView, task| view.has_answer(task, view.newest());
+        let has_answer = |view: &SessionView, task| view.has_answer(task, view.newest(), Part::Whole);
         assert!(has_answer(&answered, Some("t1")) && has_answer(&answered, None));
         let waiting = session(r#"{"role":"user"},{"role":"assistant","task_id":"t1"},{"role":"user"}"#);
         assert!(has_answer(&waiting, Some("t1")) && !has_answer(&waiting, Some("t2")) && !has_answer(&waiting, None));
@@ -329,10 +342,10 @@ mod tests {
     #[test]
     fn an_answer_that_names_another_task_is_none_of_this_one() {
         let other = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":"t1"}"#);
-        assert!(!other.has_answer(Some("t2"), other.newest()));
-        assert!(other.has_answer(None, other.newest()), "the task is not known");
+        assert!(!other.has_answer(Some("t2"), other.newest(), Part::Whole));
+        assert!(other.has_answer(None, other.newest(), Part::Whole), "the task is not known");
         let unnamed = session(r#"{"role":"user"},{"role":"assistant","content":"a","task_id":null}"#);
-        assert!(unnamed.has_answer(Some("t2"), unnamed.newest()));
+        assert!(unnamed.has_answer(Some("t2"), unnamed.newest(), Part::Whole));
     }
 
     #[test]
@@ -341,10 +354,22 @@ mod tests {
             r#"{"role":"user","id":"m1"},{"role":"assistant","content":"first"},{"role":"user","id":"m2"},
             {"role":"assistant","content":"second"}"#,
         );
-        let told = |ordinal| view.answer_frames(None, view.question(ordinal)).concat();
+        let told = |ordinal| view.answer_frames(None, view.question(ordinal), Part::Whole).concat();
         assert!(told(0).contains("first") && !told(0).contains("second"));
         assert!(told(1).contains("second") && !told(1).contains("first"));
         assert_eq!((view.question(1), view.question(2)), (view.newest(), None));
+    }
+
+    #[test]
+    fn an_operation_has_the_part_of_an_answer_from_its_result_on() {
+        let view = session(
+            r#"{"role":"user"},{"role":"assistant","content":"chat"},{"role":"tool","tool_call_id":"c","content":"1"},
+            {"role":"assistant","content":"operation"},{"role":"user"},{"role":"tool"}"#,
+        );
+        let told = |part| view.answer_frames(None, view.question(0), part).concat();
+        assert!(told(Part::Whole).contains("chat") && told(Part::Whole).contains("operation"));
+        assert!(!told(Part::Operation).contains("chat") && told(Part::Operation).contains("operation"));
+        assert!(told(Part::Operation).contains("tool-output-available"));
     }
 
     #[test]
@@ -365,7 +390,7 @@ mod tests {
             {"role":"tool","tool_call_id":"c1","name":"find","content":"{\"hits\":2}"},null"#,
         );
         assert_eq!(
-            view.answer_frames(Some("t1"), view.newest()),
+            view.answer_frames(Some("t1"), view.newest(), Part::Whole),
             [
                 r#"{"type":"start","messageId":"a1","taskId":"t1"}"#,
                 r#"{"type":"text-start","id":"a1"}"#,

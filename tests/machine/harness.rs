@@ -50,8 +50,9 @@ pub struct Harness {
     pub posted: Vec<String>,
     /// Locks that were asked for and given back, in order.
     pub locks: Vec<Effect>,
+    /// Calls of the app so far; a message has the number of its call in its id.
+    pub calls: u32,
     shares: bool,
-    calls: u32,
 }
 
 impl Default for Harness {
@@ -81,8 +82,8 @@ impl Harness {
             began: 0,
             posted: Vec::new(),
             locks: Vec::new(),
-            shares,
             calls: 0,
+            shares,
         }
     }
 

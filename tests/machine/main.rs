@@ -20,3 +20,4 @@ mod table;
 mod tabs;
 mod tombstones;
 mod triggers;
+mod turns;

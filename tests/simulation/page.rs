@@ -41,6 +41,10 @@ pub struct View {
     pub open: BTreeSet<Attempt>,
     /// Those that may stay open behind a stream: plain ones, and messages whose stream was stopped or let go.
     pub orphans: BTreeSet<Attempt>,
+    /// Requests for the session itself, whether one of them was answered, and messages that went out before that, by their ids.
+    pub looks: BTreeSet<Attempt>,
+    pub has_looked: bool,
+    pub unlooked: BTreeMap<String, String>,
     pub last_request: Option<u64>,
     /// After a stop, until another stream begins.
     pub silenced: bool,

@@ -110,7 +110,7 @@ impl Session {
             }
             (Some(status), _) => {
                 let kind = outcome_of(status).unwrap_or(OutcomeKind::Finished);
-                self.conclude(bare_outcome(kind, self.task_name()), Record::Drop, cx);
+                self.end_stream(bare_outcome(kind, self.task_name()), Record::Drop, cx);
             }
             (None, 403) => self.fail(read_error(head, body), cx),
             (None, _) => self.open_look(Look::Lost, cx),

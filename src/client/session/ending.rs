@@ -1,7 +1,7 @@
 //! Deliveries, saves, and the outcome that a stream ends with.
 
 use super::Session;
-use super::state::{Ask, Fate, Record, State};
+use super::state::{Ask, Fate, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Operation, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
 use crate::client::outcome::{bare_outcome, refused_outcome};
@@ -135,10 +135,22 @@ impl Session {
 
     /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
     fn awaited_task(&self) -> Option<String> {
-        match &self.goal.sending {
-            Some(sending) if !sending.turn.is_same(self.ledger.turn()) => None,
-            _ => self.task_name(),
+        self.task_name().filter(|_| !self.gives_another())
+    }
+
+    /// The stream that is given is over. Where it is not the answer to the message of this page, that one is looked for.
+    pub(super) fn end_stream(&mut self, outcome: Outcome, record: Record, cx: &mut Context) {
+        if !self.gives_another() {
+            return self.conclude(outcome, record, cx);
         }
+        self.share_end(&outcome, cx);
+        if record == Record::Drop && !self.is_overtaken(cx) {
+            self.leave_record(&outcome, cx);
+        }
+        self.save_at = None;
+        self.goal.followed = Some(outcome);
+        self.announce(cx);
+        self.ask(Ask::Look(Look::Sent), cx);
     }
 
     /// Nothing is asked any more; the outcome is announced when the last row was delivered.

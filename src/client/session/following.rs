@@ -1,7 +1,7 @@
 //! What other tabs post about a session: their questions, their broadcasts, their stops.
 
 use super::Session;
-use super::state::{Ask, Exposure, Fate, Look, Purpose, Record, State};
+use super::state::{Ask, Exposure, Fate, Purpose, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Millis, Outcome, OutcomeKind, Recovery};
 use crate::client::outcome::bare_outcome;
@@ -146,6 +146,7 @@ impl Session {
     /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
     fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
         self.ledger.roll().forget();
+        self.ledger.note_announced(turn);
         if self.goal.sending.as_ref().is_some_and(|sending| sending.turn.is_different(turn)) {
             self.goal.other = Some(turn.clone());
         }
@@ -173,6 +174,7 @@ impl Session {
         let (true, Some(place)) = (Election::is_timely(broadcast.asked, cx.now), broadcast.place.read()) else {
             return;
         };
+        let was_over = !self.is_live();
         match &self.state {
             State::Electing { ask: Ask::Send, .. } if self.fate() == Fate::Unsent => self.refuse_send(&turn, cx),
             State::Following(follower) if follower.has(&broadcast.stream, broadcast.next) => return,
@@ -180,15 +182,16 @@ impl Session {
             State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
             State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
             State::Over(_) if self.is_present(&turn) => return,
-            State::Idle | State::Over(_) if self.listens => self.begin_stream(cx),
+            State::Idle | State::Over(_) if self.listens && !self.ledger.is_past(&turn) => self.begin_stream(cx),
             _ => return,
         }
+        let goes_on = self.ledger.continues(&turn, Some(place)) && !was_over;
         self.ledger.roll().forget();
         self.want_lock(cx);
         self.state = State::Following(Follower::new(owner, broadcast.stream, broadcast.next, broadcast.shown, cx.now));
         self.election.settle();
         self.owner.end();
-        if self.ledger.continues(&turn, Some(place)) {
+        if goes_on {
             return self.learn(&turn, cx);
         }
         self.begin_followed(turn, broadcast.frames, cx);
@@ -210,12 +213,13 @@ impl Session {
     fn begin_followed(&mut self, mut turn: Turn, frames: Vec<Frame>, cx: &mut Context) {
         if self.is_present(&turn) {
             turn.learn(self.ledger.turn());
-        } else if self.task().is_some() && self.goal.purpose == Purpose::Outcome {
+        } else if self.task().is_some() && !self.gives_another() && self.goal.purpose == Purpose::Outcome {
             let outcome = bare_outcome(OutcomeKind::Superseded, self.task_name());
             cx.resolve(&mut self.calls, Some(outcome));
             // Its answer was given as far as it will be: nothing of it is looked for when this stream's owner goes.
             self.goal.sending = None;
         }
+        self.goal.followed = None;
         let start = if turn.task().is_some() { Start::Joined } else { Start::Unsettled };
         self.ledger.begin(turn, start, cx.records.get(&self.id));
         let found = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));
@@ -258,7 +262,7 @@ impl Session {
             self.ledger.name_task(task);
         }
         match found.verdict {
-            Verdict::TaskEnded(end) => self.end_followed(self.outcome_of(end), cx),
+            Verdict::TaskEnded(end) => self.end_stream(self.outcome_of(end), Record::Keep, cx),
             Verdict::Broken => {
                 if let State::Following(follower) = &mut self.state {
                     follower.forget();
@@ -275,18 +279,7 @@ impl Session {
         }
         let (kind, error) = end.read();
         let outcome = Outcome { error, ..bare_outcome(kind, self.task_name()) };
-        self.end_followed(outcome, cx);
-    }
-
-    /// The stream of another tab is over. It is the end of a message of this page only where it answers that message.
-    fn end_followed(&mut self, outcome: Outcome, cx: &mut Context) {
-        let sending = self.goal.sending.as_ref();
-        if sending.is_some_and(|sending| !sending.turn.is_same(self.ledger.turn())) {
-            self.goal.followed = Some(outcome);
-            self.announce(cx);
-            return self.ask(Ask::Look(Look::Sent), cx);
-        }
-        self.conclude(outcome, Record::Keep, cx);
+        self.end_stream(outcome, Record::Keep, cx);
     }
 
     /// The session has a message more, or others, than this page knows.

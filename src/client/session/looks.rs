@@ -6,7 +6,7 @@ use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Arrival, Location, Start, Turn};
-use crate::protocol::answer::{ActiveStream, Question, SessionView, read_error, read_session};
+use crate::protocol::answer::{ActiveStream, Part, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
@@ -50,6 +50,9 @@ impl Session {
                 let turn = self.running_turn(&active.task_id, view);
                 self.join(turn, cx);
             }
+            // Another tab gave the beginning and is gone.
+            None if self.ledger.reader().has_rows() && view.active.is_some() => self.stopped_elsewhere(cx),
+            None if self.ledger.reader().has_rows() => self.find_lost(view, cx),
             None => {
                 if cx.records.get(&self.id).is_some_and(|saved| saved.is_imported) {
                     cx.remove(&self.id);
@@ -90,6 +93,7 @@ impl Session {
             self.ledger.learn(&turn, cx.records.get(&self.id));
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.goal.followed = None;
             // Those who followed the other turn get this one from its beginning.
             self.broadcast_anew(cx);
         }
@@ -107,7 +111,7 @@ impl Session {
             Location::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
             // A session that does not show its messages, and runs a task after one was taken, runs that one's.
             place if has_arrived && (view.newest().is_none() || place == Location::Unclear) => {
-                match self.running(view, cx) {
+                match self.running(view, cx).filter(|active| !self.is_anothers(&active.task_id)) {
                     Some(active) => self.join_sent(&Turn::of_task(&active.task_id), cx),
                     None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
                 }
@@ -138,11 +142,39 @@ impl Session {
         if let Some(outcome) = self.followed_answer() {
             return self.conclude(outcome, Record::Keep, cx);
         }
+        let is_newest = question == view.newest();
+        if is_newest && view.active.as_ref().is_some_and(|active| cx.is_stopped(&self.id, &active.task_id)) {
+            return self.stopped_elsewhere(cx);
+        }
         match self.running(view, cx) {
-            Some(active) if question == view.newest() => self.join_sent(&Turn::of_task(&active.task_id), cx),
-            _ if view.has_answer(None, question) => self.finish_from_history(view, question, cx),
+            Some(active) if is_newest && !self.is_anothers(&active.task_id) => {
+                let turn = Turn::of_task(&active.task_id);
+                let is_sure = Turn::running(&active.task_id, view).ordinal() == Some(ordinal);
+                self.goal.guess = (!is_sure).then(|| turn.clone());
+                self.join_sent(&turn, cx);
+            }
+            _ if view.has_answer(None, question, Part::Whole) => {
+                self.finish_from_history(self.turn_sent(), view, question, cx)
+            }
             _ => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
         }
+    }
+
+    /// The replay of a task that was taken for the message's is not what was received of that answer.
+    pub(super) fn drop_guess(&mut self, guess: Turn, cx: &mut Context) {
+        self.ledger.unname_task();
+        if let Some(sending) = &mut self.goal.sending {
+            sending.turn.unname_task();
+        }
+        cx.remove(&self.id);
+        self.goal.other = Some(guess);
+    }
+
+    /// Whether a task is surely not the answer to the message of this page.
+    fn is_anothers(&self, task: &str) -> bool {
+        let turn = self.ledger.recall(Turn::of_task(task));
+        let is_other = self.goal.other.as_ref().is_some_and(|other| other.is_same(&turn));
+        is_other || self.goal.sending.as_ref().is_some_and(|sending| sending.turn.is_different(&turn))
     }
 
     /// How the message of this page was answered, if another tab's stream that was followed turns out to be its answer.
@@ -156,8 +188,8 @@ impl Session {
     /// arrived at a backend that cannot tell a repeat. Otherwise it is another message's, which is joined instead of
     /// sending.
     pub(super) fn join_busy(&mut self, turn: Turn, cx: &mut Context) {
-        let is_other = self.goal.other.as_ref().is_some_and(|other| other.is_same(&turn));
-        if self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_other {
+        let is_anothers = turn.task().is_some_and(|task| self.is_anothers(task));
+        if self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_anothers {
             return self.join_sent(&turn, cx);
         }
         self.goal.refused = self.goal.sending.take().map(|sending| sending.call);
@@ -176,7 +208,7 @@ impl Session {
     fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
         let running = self.running(view, cx).map(|active| active.task_id.clone());
         let is_ours = running.as_deref().is_some_and(|running| self.is_of(running));
-        let ours = self.task();
+        let (ours, part) = (self.task(), self.part());
         let question = self.question_of_lost(view);
         match running {
             Some(_) if is_ours => {
@@ -187,10 +219,12 @@ impl Session {
                 self.join(Turn::running(&running, view), cx);
             }
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
-            None if !view.has_named_answer(ours) && !question.is_some_and(|at| view.has_answer(ours, Some(at))) => {
+            None if !view.has_named_answer(ours)
+                && !question.is_some_and(|at| view.has_answer(ours, Some(at), part)) =>
+            {
                 self.expire(cx);
             }
-            _ => self.finish_from_history(view, question, cx),
+            _ => self.finish_from_history(self.ledger.turn().clone(), view, question, cx),
         }
     }
 
@@ -198,7 +232,10 @@ impl Session {
     /// takes the newest, unless it knows better.
     fn question_of_lost(&self, view: &SessionView) -> Option<Question> {
         let known = || self.ledger.turn().ordinal().and_then(|ordinal| view.question(ordinal));
-        let Some(sending) = &self.goal.sending else { return known().or_else(|| view.newest()) };
+        let newest_ordinal = (view.questions().len() as u64).saturating_sub(1);
+        let newest = || view.newest().filter(|_| !self.ledger.has_another_at(newest_ordinal));
+        let sending = self.goal.sending.as_ref().filter(|_| !self.gives_another());
+        let Some(sending) = sending else { return known().or_else(newest) };
         match sending.locate(view, &sending.turn) {
             Location::At(ordinal) => view.question(ordinal),
             Location::Unclear if sending.fate == Fate::Accepted => view.newest(),
@@ -206,8 +243,13 @@ impl Session {
         }
     }
 
-    fn finish_from_history(&mut self, view: &SessionView, question: Option<Question>, cx: &mut Context) {
-        let mut turn = self.turn_of_history();
+    fn finish_from_history(
+        &mut self,
+        mut turn: Turn,
+        view: &SessionView,
+        question: Option<Question>,
+        cx: &mut Context,
+    ) {
         if turn.task().is_none()
             && let Some(task) = view.answering_task(question)
         {
@@ -218,15 +260,20 @@ impl Session {
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
         }
-        let frames = view.answer_frames(self.task(), question);
+        let frames = view.answer_frames(self.task(), question, self.part());
         self.ledger.give_history(&frames);
         self.broadcast_anew(cx);
         self.share_history(&frames);
-        self.conclude(bare_outcome(OutcomeKind::Finished, self.task_name()), Record::Drop, cx);
+        self.end_stream(bare_outcome(OutcomeKind::Finished, self.task_name()), Record::Drop, cx);
     }
 
-    /// The turn whose answer the history has: that of the message of this page, or else the present one.
-    fn turn_of_history(&self) -> Turn {
+    /// What of the turn's stored answer is the present stream's.
+    fn part(&self) -> Part {
+        if self.ledger.is_later_part() { Part::Operation } else { Part::Whole }
+    }
+
+    /// The turn of the message of this page, or else the present one.
+    fn turn_sent(&self) -> Turn {
         let present = self.ledger.turn();
         let Some(sending) = &self.goal.sending else { return present.clone() };
         let mut turn = sending.turn.clone();
@@ -237,7 +284,7 @@ impl Session {
     }
 
     pub(super) fn expire(&mut self, cx: &mut Context) {
-        self.conclude(bare_outcome(OutcomeKind::Expired, self.task_name()), Record::Drop, cx);
+        self.end_stream(bare_outcome(OutcomeKind::Expired, self.task_name()), Record::Drop, cx);
     }
 }
 

@@ -404,6 +404,11 @@ impl Session {
         }
     }
 
+    /// Whether a message of this page waits while the answer to another one is given.
+    fn gives_another(&self) -> bool {
+        self.goal.sending.as_ref().is_some_and(|sending| !sending.turn.is_same(self.ledger.turn()))
+    }
+
     fn fate(&self) -> Fate {
         self.goal.sending.as_ref().map_or(Fate::Accepted, |sending| sending.fate)
     }

@@ -33,7 +33,7 @@ impl Session {
         }
         self.openings += 1;
         self.state = State::Reading { attempt, body: Body::new(cx.now, cx.config.stall_timeout.unwrap_or(STALL)) };
-        self.ledger.open();
+        self.ledger.open(cx.records.get(&self.id));
         self.announce_broadcast(cx);
         self.announce(cx);
         self.show(cx);
@@ -44,7 +44,8 @@ impl Session {
         let Some(sending) = &self.goal.sending else { return };
         if !sending.turn.is_same(self.ledger.turn()) {
             let turn = sending.turn.clone();
-            self.ledger.begin(turn, Start::Sent, cx.records.get(&self.id));
+            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.goal.followed = None;
             self.broadcast_anew(cx);
         }
     }
@@ -74,10 +75,12 @@ impl Session {
         self.show(cx);
     }
 
-    /// The message arrived: a good answer came.
+    /// The message arrived, if what came is its answer.
     pub(super) fn accept(&mut self) {
-        let is_news = |fate: Fate| fate != Fate::Accepted;
-        if let Some(sending) = self.goal.sending.as_mut().filter(|sending| is_news(sending.fate)) {
+        if self.gives_another() {
+            return;
+        }
+        if let Some(sending) = self.goal.sending.as_mut().filter(|sending| sending.fate != Fate::Accepted) {
             sending.fate = Fate::Accepted;
             match sending.request.trigger {
                 Trigger::Submit => self.ledger.roll().add(),
@@ -92,6 +95,7 @@ impl Session {
             cx.backend_ids = IdsSeen::Yes;
         }
         if found.news > 0 {
+            self.goal.guess = None;
             self.backoff.progressed();
         }
         if let Some(ms) = found.retry {
@@ -116,11 +120,14 @@ impl Session {
             }
             Verdict::TaskEnded(end) => {
                 self.abort(cx);
-                self.conclude(self.outcome_of(end), Record::Drop, cx);
+                self.end_stream(self.outcome_of(end), Record::Drop, cx);
             }
             Verdict::Broken => {
                 self.abort(cx);
-                self.start_over(cx);
+                match self.goal.guess.take() {
+                    Some(guess) => self.drop_guess(guess, cx),
+                    None => self.start_over(cx),
+                }
                 let message = "The server lost a part of the answer.";
                 self.cut(local_error("STREAM_BROKEN", message, Recovery::Retryable), cx);
             }

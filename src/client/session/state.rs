@@ -91,6 +91,8 @@ pub(super) struct Goal {
     pub(super) sending: Option<Sending>,
     /// A turn that runs and is not that of the message: another tab gives it, or the session showed no trace of the message.
     pub(super) other: Option<Turn>,
+    /// A task that was taken for the answer to that message, while several messages wait and nothing has confirmed it.
+    pub(super) guess: Option<Turn>,
     /// How another tab's stream ended that was followed, while it is not known whether it answered that message.
     pub(super) followed: Option<Outcome>,
     /// The call whose message was refused, because the stream that is given ran already.

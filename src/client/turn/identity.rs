@@ -134,9 +134,7 @@ impl Turn {
     #[must_use]
     pub fn compare(&self, other: &Self) -> Identity {
         let tasks = decide(self.task.as_ref(), other.task.as_ref());
-        let messages = || decide(self.message.as_ref(), other.message.as_ref());
-        let ordinals = || decide(self.ordinal, other.ordinal);
-        tasks.or_else(messages).or_else(ordinals).unwrap_or(Identity::Unknown)
+        tasks.or_else(|| self.compare_questions(other)).unwrap_or(Identity::Unknown)
     }
 
     /// Whether two turns are surely not the same one.
@@ -149,9 +147,18 @@ impl Turn {
     /// another stream, and the session has the answers of both as one.
     #[must_use]
     pub fn shares_question(&self, other: &Self) -> bool {
+        self.compare_questions(other) == Some(Identity::Same)
+    }
+
+    /// Whether two turns surely have different user messages.
+    #[must_use]
+    pub fn has_another_question(&self, other: &Self) -> bool {
+        self.compare_questions(other) == Some(Identity::Different)
+    }
+
+    fn compare_questions(&self, other: &Self) -> Option<Identity> {
         let messages = decide(self.message.as_ref(), other.message.as_ref());
-        let ordinals = || decide(self.ordinal, other.ordinal);
-        messages.or_else(ordinals) == Some(Identity::Same)
+        messages.or_else(|| decide(self.ordinal, other.ordinal))
     }
 
     /// Takes over the aliases that another name of this turn has and this one lacks.
@@ -170,6 +177,11 @@ impl Turn {
     /// The places of user messages may have moved.
     pub fn forget_ordinal(&mut self) {
         self.ordinal = None;
+    }
+
+    /// What was taken for its task is another turn's.
+    pub fn unname_task(&mut self) {
+        self.task = None;
     }
 
     /// The session shows where its user message is.

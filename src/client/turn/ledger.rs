@@ -45,14 +45,23 @@ pub struct Ledger {
     gave: Gave,
     /// The turn before the present one whose rows listeners hold.
     held: Option<Turn>,
-    /// Its end was among them.
-    held_has_ended: bool,
+    /// Whether a `stream_start` was among them, and their end.
+    held_extent: Extent,
     /// A reset of what is held was counted and not delivered.
     owes: bool,
     /// Up to where turns before the present one were delivered, oldest first.
     delivered: VecDeque<(Turn, Position)>,
+    /// The turn whose stream another tab began last.
+    announced: Option<Turn>,
     roll: Roll,
     metrics: Metrics,
+}
+
+/// Which ends of a turn's answer listeners were given.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extent {
+    has_start: bool,
+    has_end: bool,
 }
 
 /// Whether listeners were given something.
@@ -109,7 +118,7 @@ impl Ledger {
     /// A stream of this turn begins. `record` is what is saved of the session.
     pub fn begin(&mut self, turn: Turn, start: Start, record: Option<&SavedTask>) {
         self.set_aside();
-        self.turn = turn;
+        self.turn = self.recall(turn);
         self.start = start;
         self.gave = Gave::Nothing;
         self.renew(Reader::default());
@@ -129,15 +138,62 @@ impl Ledger {
     pub fn learn(&mut self, turn: &Turn, record: Option<&SavedTask>) {
         let before = self.turn.clone();
         self.turn.learn(turn);
-        let is_new = self.turn != before && self.start != Start::Unsettled;
-        if is_new && self.gave == Gave::Nothing && self.reader.is_untouched() {
+        if self.start == Start::Unsettled {
+            return self.settle_named(record);
+        }
+        if self.turn != before && self.gave == Gave::Nothing && self.reader.is_untouched() {
             self.settle(record);
         }
+    }
+
+    /// Another tab began a stream of this turn.
+    pub fn note_announced(&mut self, turn: &Turn) {
+        self.announced = Some(turn.clone());
+    }
+
+    /// A turn with all the names that are known of it here.
+    #[must_use]
+    pub fn recall(&self, mut turn: Turn) -> Turn {
+        for known in self.others() {
+            if turn.is_same(known) {
+                turn.learn(known);
+            }
+        }
+        turn
+    }
+
+    /// Whether another turn took the place of this one, of which rows were given before.
+    #[must_use]
+    pub fn is_past(&self, turn: &Turn) -> bool {
+        !self.turn.is_same(turn) && self.delivered.iter().any(|(before, _)| before.is_same(turn))
+    }
+
+    /// Whether the user message of this ordinal is surely another turn's than the present one's.
+    #[must_use]
+    pub fn has_another_at(&self, ordinal: u64) -> bool {
+        self.others().any(|other| other.ordinal() == Some(ordinal) && other.has_another_question(&self.turn))
+    }
+
+    /// Whether the present turn goes on with what an earlier task began, as an operation does, and listeners hold that.
+    #[must_use]
+    pub fn is_later_part(&self) -> bool {
+        let is_part = |turn: &Turn| turn.shares_question(&self.turn) && turn.is_different(&self.turn);
+        self.delivered.iter().any(|(turn, _)| is_part(turn))
+    }
+
+    /// Turns that are known beside the present one.
+    fn others(&self) -> impl Iterator<Item = &Turn> {
+        self.delivered.iter().map(|(turn, _)| turn).chain(&self.held).chain(&self.announced)
     }
 
     /// The stream itself names its task.
     pub fn name_task(&mut self, task: &str) {
         self.turn.name_task(task);
+    }
+
+    /// What was taken for the present turn's task is another turn's.
+    pub fn unname_task(&mut self) {
+        self.turn.unname_task();
     }
 
     /// The present turn is found in the session.
@@ -154,10 +210,11 @@ impl Ledger {
 
     /// The session was looked at: turns whose place was not known learn it.
     pub fn look(&mut self, view: &SessionView) {
-        let present = Some(&mut self.turn).filter(|_| self.gave == Gave::Rows);
+        let has_arrived = self.gave == Gave::Rows || self.turn.task().is_some();
+        let present = Some(&mut self.turn).filter(|_| has_arrived);
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
         let running = view.active.as_ref().map(|active| Turn::running(&active.task_id, view));
-        for turn in present.into_iter().chain(&mut self.held).chain(delivered) {
+        for turn in present.into_iter().chain(&mut self.held).chain(&mut self.announced).chain(delivered) {
             find(turn, view);
             if let Some(running) = running.as_ref().filter(|running| turn.is_same(running)) {
                 turn.learn(running);
@@ -173,9 +230,10 @@ impl Ledger {
     }
 
     /// Whether nothing parts the rows of the present turn from those that listeners hold: neither the end of that turn
-    /// nor a `stream_start` of this one, whose task is not known.
+    /// nor a second `stream_start`.
     fn lacks_parting(&self) -> bool {
-        self.turn.task().is_none() && !self.held_has_ended
+        let Extent { has_start, has_end } = self.held_extent;
+        !has_end && (self.turn.task().is_none() || !has_start)
     }
 
     fn void_held(&mut self) {
@@ -188,7 +246,7 @@ impl Ledger {
     fn set_aside(&mut self) {
         if self.gave == Gave::Rows {
             self.held = Some(self.turn.clone());
-            self.held_has_ended = self.reader.has_ended();
+            self.held_extent = Extent { has_start: self.reader.has_start(), has_end: self.reader.has_ended() };
         }
         self.owes = self.reader.owes_reset();
         let position = self.reader.saved_position();
@@ -219,6 +277,21 @@ impl Ledger {
         }
     }
 
+    /// A turn that was not known well enough is, as soon as its task is.
+    fn settle_named(&mut self, record: Option<&SavedTask>) {
+        if self.turn.task().is_some() {
+            self.settle_now(record);
+        }
+    }
+
+    /// A turn that was not known well enough gives its first rows.
+    fn settle_now(&mut self, record: Option<&SavedTask>) {
+        if self.start == Start::Unsettled {
+            self.start = Start::Joined;
+            self.settle(record);
+        }
+    }
+
     /// Up to where this turn was delivered, by an earlier stream of this page or by a page before it.
     fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
         let here = self.delivered.iter().find(|(turn, _)| turn.is_same(&self.turn));
@@ -235,7 +308,8 @@ impl Ledger {
     // ---- rows come ----
 
     /// A response begins.
-    pub fn open(&mut self) {
+    pub fn open(&mut self, record: Option<&SavedTask>) {
+        self.settle_now(record);
         self.reader.open();
         self.reader.expect(self.turn.task());
     }
@@ -251,8 +325,7 @@ impl Ledger {
             if let Some(task) = Reader::named_task(frames) {
                 self.turn.name_task(&task);
             }
-            self.start = Start::Joined;
-            self.settle(record);
+            self.settle_now(record);
         }
         if self.reader.is_cold() {
             self.reader.expect(self.turn.task());
@@ -326,15 +399,16 @@ impl Ledger {
     #[must_use]
     pub fn footprint(&self) -> usize {
         let delivered = self.delivered.iter().map(|(turn, _)| turn.footprint() + size_of::<(Turn, Position)>());
-        let turns = self.turn.footprint() + self.held.as_ref().map_or(0, Turn::footprint);
+        let single = [Some(&self.turn), self.held.as_ref(), self.announced.as_ref()];
+        let turns: usize = single.into_iter().flatten().map(Turn::footprint).sum();
         self.reader.footprint() + turns + delivered.sum::<usize>()
     }
 }
 
-/// Listeners hold rows of this turn, so that its message arrived.
+/// The message of this turn arrived: its answer runs, or listeners hold rows of it.
 fn find(turn: &mut Turn, view: &SessionView) {
     if turn.ordinal().is_none()
-        && let Location::At(ordinal) = turn.locate(view, Arrival::Certain)
+        && let Location::At(ordinal) = turn.locate(view, Arrival::Earlier)
     {
         turn.name_ordinal(ordinal);
     }
@@ -351,7 +425,7 @@ mod tests {
     fn give(ledger: &mut Ledger, frames: &[&str]) -> (bool, String) {
         let mut bytes = Vec::new();
         frames.iter().for_each(|frame| encoder::event(&mut bytes, None, frame));
-        ledger.open();
+        ledger.open(None);
         ledger.give_bytes(&bytes);
         deliver(ledger)
     }
@@ -384,7 +458,7 @@ mod tests {
         ledger.begin(joined("t1", 0), Start::Joined, None);
         assert!(!give_answer(&mut ledger, "one").0);
         ledger.begin(joined("t1", 0), Start::Joined, None);
-        ledger.open();
+        ledger.open(None);
         assert!(give_answer(&mut ledger, "one").0);
         assert_eq!(ledger.metrics().resets, 1);
     }
@@ -450,6 +524,48 @@ mod tests {
         ledger.give_broadcast(&[(None, start.into())], None);
         assert!(!deliver(&mut ledger).0);
         assert_eq!(ledger.turn().task(), Some("t2"));
+    }
+
+    #[test]
+    fn a_turn_that_learns_its_task_before_its_first_row_is_compared_then() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        let mut turn = Turn::default();
+        ledger.begin(turn.clone(), Start::Unsettled, None);
+        turn.name_task("t1");
+        ledger.learn(&turn, None);
+        assert!(give_answer(&mut ledger, "one").0);
+    }
+
+    #[test]
+    fn a_turn_is_compared_at_the_latest_when_its_response_begins() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(Turn::default(), Start::Unsettled, None);
+        assert!(give_answer(&mut ledger, "one").0);
+    }
+
+    #[test]
+    fn a_start_parts_two_answers_only_if_the_first_one_had_its_own() {
+        let mut ledger = Ledger::default();
+        let mut nameless = Turn::default();
+        nameless.name_ordinal(0);
+        ledger.begin(nameless, Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(joined("t2", 1), Start::Joined, None);
+        assert!(give_answer(&mut ledger, "two").0, "it might be the name of the first one, which comes late");
+    }
+
+    #[test]
+    fn a_turn_that_begins_has_the_names_that_are_known_of_it() {
+        let mut ledger = Ledger::default();
+        ledger.begin(joined("t1", 0), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+        ledger.begin(joined("t2", 1), Start::Joined, None);
+        ledger.begin(Turn::of_task("t1"), Start::Joined, None);
+        assert_eq!(ledger.turn().ordinal(), Some(0));
     }
 
     #[test]

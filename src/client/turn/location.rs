@@ -12,6 +12,8 @@ use crate::protocol::answer::{SessionView, StoredQuestion};
 pub enum Arrival {
     /// It arrived: a byte of a good answer came back.
     Certain,
+    /// It arrived some time ago; messages of the same text may have come since.
+    Earlier,
     /// Its answer was lost, or it was not sent.
     Uncertain,
 }
@@ -114,13 +116,16 @@ impl Question {
         if floor.is_some() {
             return alike.next().map_or(Location::Absent, Location::At);
         }
-        let Some(last) = alike.last() else { return Location::Absent };
+        let Some(first) = alike.next() else { return Location::Absent };
+        let later = alike.last();
+        let last = later.unwrap_or(first);
         let is_newest = last + 1 == count(questions);
         match arrival {
             Arrival::Certain => Location::At(last),
+            Arrival::Earlier if later.is_none() => Location::At(first),
             // What runs answers the newest message; that a message of just this text runs is no accident.
             Arrival::Uncertain if is_newest && runs => Location::At(last),
-            Arrival::Uncertain => Location::Unclear,
+            Arrival::Earlier | Arrival::Uncertain => Location::Unclear,
         }
     }
 

@@ -183,7 +183,10 @@ impl Intake<'_> {
 
     fn note(&mut self, signal: Signal<'_>) {
         match signal {
-            Signal::Start { task: Some(task), .. } if !task.is_empty() => self.found.task = Some(task.into_owned()),
+            Signal::Start { task: Some(task), .. } if !task.is_empty() => {
+                self.reader.has_start = true;
+                self.found.task = Some(task.into_owned());
+            }
             Signal::Finish { reason } => self.end(End::Finish { reason: reason.map(Into::into) }),
             Signal::Abort { .. } => self.end(End::Abort),
             Signal::Error { code, message, details } => self.end(End::Error(StreamError {

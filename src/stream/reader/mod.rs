@@ -159,6 +159,8 @@ pub struct Reader {
     owes_reset: bool,
     /// The task whose `stream_start` goes before the first row, where the stream does not begin with one.
     opening: Option<String>,
+    /// A `stream_start` was made of it.
+    has_start: bool,
     /// The answer was read from its beginning and goes on with a part whose beginning is missing.
     is_truncated: bool,
     /// The operation that was started last and has not given its result.
@@ -188,6 +190,7 @@ impl Default for Reader {
             has_given: false,
             owes_reset: false,
             opening: None,
+            has_start: false,
             is_truncated: false,
             operation: None,
             has_ended: false,
@@ -259,6 +262,12 @@ impl Reader {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// Whether a `stream_start` is among the rows that were made.
+    #[must_use]
+    pub fn has_start(&self) -> bool {
+        self.has_start
     }
 
     /// The operation that was started last and has not given its result.
@@ -367,6 +376,7 @@ impl Reader {
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
             let is_end = matches!(chunk.signal(), Signal::Finish { .. });
+            self.has_start |= matches!(chunk.signal(), Signal::Start { task: Some(task), .. } if !task.is_empty());
             self.has_ended |= is_end;
             let age = if is_end { Age::Fresh } else { age };
             let made = self.batch.push(&chunk, None, age);
@@ -384,6 +394,7 @@ impl Reader {
         self.blocks = Blocks::default();
         self.openings = Openings::default();
         self.patterns = Patterns::default();
+        self.has_start = false;
         self.is_truncated = false;
         self.operation = None;
         self.has_ended = false;
@@ -528,6 +539,7 @@ impl Reader {
         if matches!(signal, Some(Signal::Start { task: Some(_), .. })) {
             return;
         }
+        self.has_start = true;
         let start = ChunkWriter::new("start").text("taskId", &task).end();
         if let Ok(chunk) = chunk::decode(&start) {
             let made = self.batch.push(&chunk, None, self.age());

@@ -204,7 +204,7 @@ impl Server {
     /// The text of a task, and of the operation that it left behind.
     pub fn turn_text(&self, task: usize) -> String {
         let is_its = |other: &&Task| matches!(other.cause, Cause::Operation { of } if of == task);
-        let operation = self.tasks.iter().find(is_its).map_or("", Task::whole_text);
+        let operation = self.tasks.iter().find(is_its).map_or("", Task::kept_text);
         [self.tasks[task].whole_text(), operation].concat()
     }
 

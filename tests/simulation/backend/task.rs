@@ -101,6 +101,11 @@ impl Task {
         &self.text[..last.map_or(0, |last| self.text_ends[last])]
     }
 
+    /// All of it, or what was stored when it was lost.
+    pub fn kept_text(&self) -> &str {
+        self.lost_at.map_or(&self.text, |lost_at| self.stored_text(lost_at))
+    }
+
     pub fn cancel(&mut self, now: u64) {
         self.cut(now, &[r#"{"type":"abort"}"#, r#"{"type":"finish"}"#]);
         self.cancelled = true;

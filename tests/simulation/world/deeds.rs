@@ -153,6 +153,9 @@ impl World {
         let is_equal = number.is_multiple_of(3) && self.plan.has_equal_texts();
         let message = if is_equal { "yes".to_owned() } else { format!("message {number}") };
         let context = number.is_multiple_of(2).then(|| format!(r#"{{"url":"u","content":"{number}"}}"#));
+        if !self.view().has_looked {
+            self.view().unlooked.insert(message_id.clone(), message.clone());
+        }
         let request = SendRequest { message, context, message_id, ..SendRequest::default() };
         self.input(Input::Start { session, call, request })
     }

@@ -205,6 +205,7 @@ impl World {
         };
         if let Some(view) = self.tab.page.views.iter_mut().find(|view| view.open.contains(&attempt)) {
             view.waiting += plain.body.len();
+            view.has_looked |= plain.status == 200 && view.looks.contains(&attempt);
         }
         let body = codec::body(&plain.body);
         self.over(attempt, Input::Answered { attempt, head, body: body.as_ref() })

@@ -39,6 +39,9 @@ impl World {
     pub(super) fn request(&mut self, attempt: Attempt, request: Request) -> Step {
         self.session = session_asked(&request).unwrap_or(self.session);
         self.view().open.insert(attempt);
+        if matches!(request, Request::Session { .. }) {
+            self.view().looks.insert(attempt);
+        }
         if matches!(request, Request::Cancel { .. } | Request::Session { .. } | Request::Task { .. }) {
             self.view().orphans.insert(attempt);
         } else {

@@ -1,0 +1,276 @@
+//! To which turn an answer belongs, where several are about: of several tabs, of several tasks at once, of an operation.
+
+use rejoin::client::io::{Config, Input, OutcomeKind};
+
+use crate::harness::{Harness, S};
+
+const RESET: Option<&u32> = Some(&3);
+
+/// A tab that shares its streams. Its messages have ids of their own.
+fn tab(name: &str) -> Harness {
+    let mut tab = Harness::new(Config { tab: Some(name.into()), ..Config::default() });
+    tab.calls = 100 * u32::from(name.as_bytes()[0]);
+    tab.input(Input::Watch { session: S });
+    tab
+}
+
+/// A tab that sends a message and owns the session.
+fn sender(name: &str, message: &str) -> (Harness, u32) {
+    let mut tab = tab(name);
+    let call = tab.start(message);
+    tab.input(Input::Locked { session: S });
+    (tab, call)
+}
+
+/// Brings what each of two tabs posted to the other until neither has anything more to say.
+fn talk(one: &mut Harness, other: &mut Harness) {
+    loop {
+        let (from_one, from_other) = (std::mem::take(&mut one.posted), std::mem::take(&mut other.posted));
+        if from_one.is_empty() && from_other.is_empty() {
+            return;
+        }
+        from_one.iter().for_each(|message| other.receive(message));
+        from_other.iter().for_each(|message| one.receive(message));
+    }
+}
+
+/// A session without ids, of which the messages are these, by role and text.
+fn session(messages: &[(&str, &str)], running: Option<&str>) -> String {
+    let messages = messages.iter().map(|(role, text)| format!(r#"{{"role":"{role}","content":"{text}"}}"#));
+    let active = running.map_or("null".to_owned(), |task| format!(r#"{{"task_id":"{task}"}}"#));
+    format!(r#"{{"messages":[{}],"active_stream":{active}}}"#, messages.collect::<Vec<_>>().join(","))
+}
+
+/// A tab whose message got no answer and that follows the stream of another message, of this task, up to its first text.
+fn follower_with_a_message(task: Option<&str>) -> (Harness, u32) {
+    let (mut tab, call) = sender("a", "mine");
+    tab.fail();
+    tab.input(Input::LockLost { session: S });
+    tab.posted.clear();
+    let (mut owner, _) = sender("b", "theirs");
+    owner.open(None);
+    match task {
+        Some(task) => owner.preamble(task, ["", ""]),
+        None => owner.event("", r#"{"type":"text-start","id":"b"}"#),
+    }
+    owner.delta("", "theirs ");
+    talk(&mut owner, &mut tab);
+    tab.deliver();
+    (tab, call)
+}
+
+/// The owner is gone: this tab asks the server itself.
+fn take_over(tab: &mut Harness) {
+    tab.input(Input::Locked { session: S });
+    tab.pass(1_000);
+}
+
+// ---- a message that waits while another turn is given ----
+
+#[test]
+fn the_end_of_a_stream_that_was_taken_over_is_not_that_of_the_message_that_waits() {
+    let (mut tab, call) = follower_with_a_message(Some("t2"));
+    take_over(&mut tab);
+    tab.open(None);
+    tab.preamble("t2", ["", ""]);
+    tab.delta("", "theirs ");
+    tab.finish("");
+    assert!(tab.is_pending(call));
+    tab.pass_until_asked();
+    assert!(tab.is_look());
+    tab.answer(200, &session(&[("user", "theirs"), ("assistant", "theirs ")], None));
+    tab.pass_until_asked();
+    assert!(tab.is_send(), "what arrived was the answer to another message");
+}
+
+#[test]
+fn how_a_followed_stream_ended_is_nothing_to_a_message_that_was_sent_since() {
+    let (mut tab, call) = follower_with_a_message(Some("t2"));
+    take_over(&mut tab);
+    tab.open(None);
+    tab.preamble("t2", ["", ""]);
+    tab.delta("", "theirs ");
+    tab.finish("");
+    tab.pass_until_asked();
+    tab.answer(200, &session(&[("user", "theirs"), ("assistant", "theirs ")], None));
+    tab.pass_until_asked();
+    tab.open(None);
+    tab.cut();
+    tab.answer(200, &session(&[("user", "theirs"), ("assistant", "theirs "), ("user", "mine")], None));
+    assert!(tab.is_pending(call));
+}
+
+#[test]
+fn the_answer_to_a_message_that_is_sent_again_does_not_go_on_with_the_nameless_one_that_was_followed() {
+    let (mut tab, _) = follower_with_a_message(None);
+    take_over(&mut tab);
+    tab.answer(200, &session(&[("user", "theirs"), ("assistant", "theirs ")], None));
+    assert!(tab.is_send());
+    tab.open(None);
+    tab.event("", r#"{"type":"text-start","id":"b"}"#);
+    tab.delta("", "mine ");
+    assert_eq!(tab.deliver().unwrap().descriptors().first(), RESET);
+}
+
+// ---- several tasks at once ----
+
+#[test]
+fn a_task_that_is_known_to_answer_another_message_is_not_joined_for_this_one() {
+    let (mut harness, _) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.deliver();
+    harness.detach();
+    let call = harness.next(None);
+    harness.bytes(b": \n\n");
+    harness.cut();
+    harness.answer(200, &session(&[("user", "hi"), ("user", "next")], Some("t1")));
+    harness.pass_until_asked();
+    assert!(harness.is_look() && harness.is_pending(call));
+}
+
+#[test]
+fn a_task_that_was_taken_for_the_answer_and_gives_another_one_is_let_go() {
+    let (mut harness, _) = Harness::started(None);
+    harness.detach();
+    let call = harness.next(None);
+    harness.delta("", "next ");
+    harness.deliver();
+    harness.cut();
+    let both = session(&[("user", "hi"), ("user", "next")], Some("t1"));
+    harness.answer(200, &both);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().0, "t1");
+    harness.open(None);
+    harness.delta("", "hi ");
+    harness.pass_until_asked();
+    assert!(harness.is_look());
+    assert!(harness.deliver().is_none(), "what was given stays");
+    harness.answer(200, &both);
+    harness.pass_until_asked();
+    assert!(harness.is_look() && harness.is_pending(call));
+}
+
+#[test]
+fn a_message_whose_task_was_stopped_in_another_tab_is_stopped() {
+    let (mut harness, call) = Harness::started(None);
+    harness.delta("", "one ");
+    harness.deliver();
+    let mut other = Harness::default();
+    other.rejoin("t1", None);
+    other.stop();
+    harness.stored(Some(other.saved.last().unwrap()));
+    harness.cut();
+    harness.answer(200, &session(&[("user", "hi")], Some("t1")));
+    assert_eq!(harness.kind(call), OutcomeKind::Stopped);
+}
+
+// ---- what the history has ----
+
+#[test]
+fn the_newest_answer_is_not_that_of_a_task_after_which_another_message_was_sent() {
+    let mut late = tab("a");
+    let (mut owner, _) = sender("b", "hi");
+    owner.open(None);
+    owner.preamble("t1", ["", ""]);
+    owner.delta("", "one ");
+    late.stored(owner.saved.last().map(String::as_str));
+    let call = late.resume();
+    late.pass(1_000);
+    assert_eq!(late.joined().unwrap().0, "t1");
+    let mut next = tab("c");
+    next.pass(5_000);
+    next.start("next");
+    take_over(&mut next);
+    next.open(None);
+    late.input(Input::LockLost { session: S });
+    next.posted.iter().for_each(|message| late.receive(message));
+    take_over(&mut late);
+    late.answer(404, "");
+    late.pass_until_asked();
+    late.answer(200, &session(&[("user", "hi"), ("assistant", "one "), ("user", "next"), ("assistant", "two ")], None));
+    assert_eq!(late.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn of_an_operation_that_is_lost_the_history_gives_what_follows_the_chat() {
+    let (mut harness, _) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "chat ");
+    harness.event("", r#"{"type":"tool-output-available","toolCallId":"c","output":{"type":"operation_started","operation_id":"o","task_id":"t2","tool_name":"x"}}"#);
+    harness.finish("");
+    let call = harness.resume();
+    harness.pass(1_000);
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.text.clear();
+    let stored = r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"chat "},
+        {"role":"tool","tool_call_id":"c","content":"{}"},{"role":"assistant","content":"operation "}],"active_stream":null}"#;
+    harness.answer(200, stored);
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!(harness.text.contains("operation ") && !harness.text.contains("chat "), "{}", harness.text);
+}
+
+#[test]
+fn a_follower_whose_owner_is_gone_finds_the_end_of_a_nameless_answer_in_the_history() {
+    let (mut owner, _) = sender("a", "hi");
+    owner.open(None);
+    owner.delta("", "one ");
+    let mut late = tab("b");
+    let call = late.resume();
+    talk(&mut owner, &mut late);
+    late.deliver();
+    late.input(Input::Locked { session: S });
+    assert!(late.is_look());
+    late.answer(200, &session(&[("user", "hi"), ("assistant", "one two ")], None));
+    late.deliver();
+    assert_eq!(late.kind(call), OutcomeKind::Finished);
+    assert!(late.text.ends_with("one two ") || late.text.contains("one two "), "{}", late.text);
+}
+
+// ---- streams of other tabs ----
+
+#[test]
+fn a_stream_that_a_page_let_go_begins_anew_when_it_is_followed_again() {
+    let (mut owner, _) = sender("a", "hi");
+    owner.open(None);
+    owner.preamble("t1", ["", ""]);
+    owner.delta("", "one ");
+    let mut late = tab("b");
+    late.resume();
+    talk(&mut owner, &mut late);
+    late.deliver();
+    late.detach();
+    late.input(Input::Watch { session: S });
+    late.page(rejoin::client::io::Page::Returned);
+    talk(&mut owner, &mut late);
+    assert_eq!(late.deliver().unwrap().descriptors().first(), RESET);
+}
+
+#[test]
+fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
+    let (mut owner, _) = sender("a", "hi");
+    owner.open(None);
+    owner.delta("", "one ");
+    let mut late = tab("b");
+    late.resume();
+    talk(&mut owner, &mut late);
+    late.deliver();
+    late.detach();
+    late.start("next");
+    late.pass(1_000);
+    late.open(None);
+    late.delta("", "two ");
+    late.finish("");
+    late.posted.clear();
+    let began = late.began;
+    // The owner was asleep, and hears nothing of what the other tab did but its question.
+    late.page(rejoin::client::io::Page::Returned);
+    let question = late.posted.pop().unwrap();
+    owner.input(Input::LockLost { session: S });
+    owner.input(Input::Locked { session: S });
+    owner.posted.clear();
+    owner.receive(&question);
+    owner.posted.iter().for_each(|message| late.receive(message));
+    assert_eq!(late.began, began);
+}

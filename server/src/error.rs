@@ -35,6 +35,16 @@ pub enum ApiError {
     SessionNotFound,
     #[error("There is no such operation.")]
     OperationNotFound,
+    #[error("The session has no such message.")]
+    MessageNotFound,
+    #[error("The last answer has no such tool call.")]
+    ToolCallNotFound,
+    #[error("The tool call was settled otherwise.")]
+    ToolCallSettled,
+    #[error("Other tool calls of the answer wait too, and have to be settled with it.")]
+    ToolCallsPending,
+    #[error("The message or its answer was replaced.")]
+    MessageReplaced,
     #[error("There is nothing at this address.")]
     NotFound,
     #[error("This address does not take that method.")]
@@ -77,13 +87,18 @@ impl ApiError {
             Self::InvalidRequest(_) | Self::InvalidCursor => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::AccessDenied | Self::AssistantMessageRefused | Self::OriginRefused(_) => StatusCode::FORBIDDEN,
-            Self::TaskNotFound | Self::SessionNotFound | Self::OperationNotFound | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::TaskNotFound
+            | Self::SessionNotFound
+            | Self::OperationNotFound
+            | Self::MessageNotFound
+            | Self::ToolCallNotFound
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::TaskRunning(_) => StatusCode::CONFLICT,
-            Self::TaskExpired | Self::MessageCancelled | Self::CursorTrimmed { .. } => StatusCode::GONE,
+            Self::TaskRunning(_) | Self::ToolCallSettled | Self::ToolCallsPending => StatusCode::CONFLICT,
+            Self::TaskExpired | Self::MessageCancelled | Self::MessageReplaced | Self::CursorTrimmed { .. } => {
+                StatusCode::GONE
+            }
             Self::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited(_) | Self::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -103,6 +118,11 @@ impl ApiError {
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::SessionNotFound => "SESSION_NOT_FOUND",
             Self::OperationNotFound => "OPERATION_NOT_FOUND",
+            Self::MessageNotFound => "MESSAGE_NOT_FOUND",
+            Self::ToolCallNotFound => "TOOL_CALL_NOT_FOUND",
+            Self::ToolCallSettled => "TOOL_CALL_SETTLED",
+            Self::ToolCallsPending => "TOOL_CALLS_PENDING",
+            Self::MessageReplaced => "MESSAGE_REPLACED",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::RequestTimeout => "REQUEST_TIMEOUT",

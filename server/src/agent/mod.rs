@@ -32,7 +32,7 @@ pub struct Turn {
     pub headers: HeaderMap,
     /// What was said before the message.
     pub history: Vec<Message>,
-    /// What this task has answered in earlier turns.
+    /// What was answered in earlier turns: by this task, or of the message that it continues.
     pub answered: Vec<Message>,
     /// Bytes of the task's log so far.
     pub logged_bytes: u64,
@@ -43,6 +43,15 @@ pub struct Turn {
 pub enum Trigger {
     /// A user's message.
     Submit,
+    /// The message is answered anew.
+    Regenerate {
+        /// The id that the page gave: of the answer that is gone, or of the message itself.
+        replaces: String,
+    },
+    /// A user's message in the place of another.
+    Edit,
+    /// The answer goes on: what waited in it was settled.
+    Continue,
     /// An operation of the task succeeded, and the agent is to go on.
     Operation(Completed),
 }
@@ -60,8 +69,8 @@ impl Turn {
     /// The operation whose end this turn goes on after.
     pub fn completed(&self) -> Option<&Completed> {
         match &self.trigger {
-            Trigger::Submit => None,
             Trigger::Operation(completed) => Some(completed),
+            Trigger::Submit | Trigger::Regenerate { .. } | Trigger::Edit | Trigger::Continue => None,
         }
     }
 

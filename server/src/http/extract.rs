@@ -64,9 +64,15 @@ fn is_our_id(id: &str) -> bool {
 }
 
 /// Whether an id that others make up (of a message, of an operation) is one that is taken.
-pub fn is_foreign_id(id: &str) -> bool {
+fn is_foreign_id(id: &str) -> bool {
     let fits = |sign: char| !sign.is_control() && !matches!(sign, '{' | '}');
     !id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(fits)
+}
+
+/// Refuses an id that a message cannot have.
+pub fn check_message_id(id: &str) -> Result<(), ApiError> {
+    let why = "`message_id` is empty, longer than 256 bytes, or has a brace or a control character in it.";
+    if is_foreign_id(id) { Ok(()) } else { Err(ApiError::InvalidRequest(why.into())) }
 }
 
 impl FromRequestParts<Arc<App>> for Caller {

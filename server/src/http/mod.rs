@@ -8,6 +8,7 @@ mod extract;
 mod health;
 mod operations;
 mod origin;
+mod send_body;
 mod serve;
 mod sessions;
 mod tasks;

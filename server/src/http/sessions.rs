@@ -8,15 +8,16 @@ use axum::response::IntoResponse;
 use futures_util::future::try_join_all;
 use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::extract::{Client, Query, SessionId, Visitor, is_foreign_id};
+use super::extract::{Client, Query, SessionId, Visitor, check_message_id};
+use super::send_body::SendBody;
 use super::{Answer, App, Shared, body, view};
 use crate::auth::Caller;
 use crate::clock::{self, iso8601};
 use crate::error::ApiError;
-use crate::registry::{Cancelled, Opened, Replay, Sent, fresh_id};
-use crate::store::{Message, Page, Role, Session, Task};
+use crate::registry::{Cancelled, Opened, Replay, fresh_id};
+use crate::store::{Message, Page, Session, Task};
 
 /// How often a session is read anew when its task changes while it is read.
 const TRIES: usize = 10;
@@ -25,7 +26,7 @@ const TRIES: usize = 10;
 pub async fn create(State(app): Shared, caller: Caller) -> Answer {
     let now = clock::now();
     let user_id = caller.user().map(String::from);
-    let session = Session { id: fresh_id(), created_at: now, updated_at: now, title: None, user_id };
+    let session = Session { id: fresh_id(), created_at: now, updated_at: now, title: None, user_id, last_task: None };
     app.store().create_session(session.clone()).await?;
     let created = json!({ "id": session.id, "created_at": iso8601(now), "user_id": session.user_id });
     Ok((StatusCode::CREATED, Json(created)).into_response())
@@ -120,45 +121,6 @@ pub async fn cancel(State(app): Shared, caller: Caller, SessionId(id): SessionId
     .into_response())
 }
 
-fn check_message_id(id: &str) -> Result<(), ApiError> {
-    let why = "`message_id` is empty, longer than 256 bytes, or has a brace or a control character in it.";
-    if is_foreign_id(id) { Ok(()) } else { Err(ApiError::InvalidRequest(why.into())) }
-}
-
-/// The body of `POST /sessions/{id}/stream`.
-#[derive(Deserialize)]
-struct Send {
-    message: String,
-    is_user_message: Option<bool>,
-    context: Option<Context>,
-    message_id: Option<String>,
-    body: Option<Map<String, Value>>,
-}
-
-/// Where the user was.
-#[derive(Deserialize)]
-struct Context {
-    url: Option<String>,
-    content: Option<Value>,
-}
-
-impl Send {
-    fn check(self, longest: usize, headers: HeaderMap) -> Result<Sent, ApiError> {
-        if self.message.len() > longest {
-            return Err(ApiError::MessageTooLarge(longest));
-        }
-        self.message_id.as_deref().map_or(Ok(()), check_message_id)?;
-        Ok(Sent {
-            message: self.message,
-            role: if self.is_user_message.unwrap_or(true) { Role::User } else { Role::Assistant },
-            context: self.context.map(|context| json!({ "url": context.url, "content": context.content })),
-            message_id: self.message_id,
-            body: self.body.unwrap_or_default(),
-            headers,
-        })
-    }
-}
-
 /// `POST /sessions/{id}/stream`.
 pub async fn send(
     State(app): Shared,
@@ -167,12 +129,12 @@ pub async fn send(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let sent: Send = body::json(body, &app.config).await?;
+    let body: SendBody = body::json(body, &app.config).await?;
     // The body may have taken its time.
     app.check_not_draining()?;
     let session = app.session(&id, &visitor.caller).await?;
-    let sent = sent.check(app.config.max_message_bytes, app.config.forwarded(&headers))?;
-    if sent.role == Role::Assistant && visitor.client == Client::Page && !app.config.allow_assistant_messages {
+    let sent = body.check(app.config.max_message_bytes, app.config.forwarded(&headers))?;
+    if sent.is_note() && visitor.client == Client::Page && !app.config.allow_assistant_messages {
         return Err(ApiError::AssistantMessageRefused);
     }
     let outlet = app.outlet(visitor.subject.as_ref())?;

@@ -28,6 +28,7 @@ fn visible<'a>(messages: &'a [Message], active: Option<&'a Task>) -> impl Iterat
 fn active_stream(task: &Task) -> Value {
     json!({
         "task_id": task.id,
+        "message_id": task.writes,
         "last_message_id": "0-0",
         "operation_id": task.operation().map(|operation| &operation.id),
         "tool_name": task.operation().map(|operation| &operation.tool_name),
@@ -72,6 +73,12 @@ fn message(message: &Message) -> Value {
     }
     if let Some(name) = &message.name {
         fields.insert("name".into(), name.as_str().into());
+    }
+    if message.role != Role::Tool {
+        fields.insert("parts".into(), message.parts.clone().into());
+    }
+    if let Some(metadata) = &message.metadata {
+        fields.insert("metadata".into(), metadata.clone());
     }
     fields.insert("created_at".into(), iso8601(message.created_at).into());
     fields.insert("task_id".into(), message.task_id.as_str().into());

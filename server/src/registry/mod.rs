@@ -7,6 +7,7 @@ pub mod completions;
 mod feed;
 mod reader;
 mod reaper;
+mod send;
 mod store_contact;
 mod transcript;
 mod turn;
@@ -19,49 +20,32 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use parking_lot::Mutex;
 use rejoin::stream::cursor::EventId;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, Completed, Trigger, Turn};
-use crate::chunk::{self, Chunk};
-use crate::clock;
+use crate::chunk;
 use crate::error::ApiError;
-use crate::limits::Slot;
-use crate::store::{
-    self, Begin, Begun, Claim, Lookup, Message, Portion, Role, Session, SharedStore, Slice, Stage, Status, StoreError,
-    Task,
-};
+use crate::store::{self, Claim, Lookup, Portion, SharedStore, Slice, Status, StoreError, Task};
 pub use cancel::Cancelled;
 use feed::Feeds;
 pub use reader::{Batch, Reader, Replay};
 pub use reaper::Reaper;
+pub use send::Sent;
 use turn::Orders;
+pub use turn::plan::{Action, Said};
+pub use turn::settling::Settlement;
 pub use writer::{Confirmations, WriterTerms};
 use writer::{Stopped, Writer};
 
 /// What is read when a stream is opened.
 const OPENING: Portion = Portion { entries: 512, bytes: 256 * 1024 };
-/// How long a title gets.
-const TITLE: usize = 80;
 /// A request that needs several steps is refused when they take longer (PROTOCOL §1, `STORE_UNAVAILABLE`: within 2 s).
 /// What it began goes on.
 const PATIENCE: Duration = Duration::from_millis(1800);
 /// Between tries to learn whether a task has begun.
 const RETRY: Duration = Duration::from_millis(200);
-
-/// A message as it was sent.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    pub message: String,
-    pub role: Role,
-    pub context: Option<Value>,
-    pub message_id: Option<String>,
-    /// What the app sent for the agent.
-    pub body: Map<String, Value>,
-    /// Headers of the request that the agent may see.
-    pub headers: HeaderMap,
-}
 
 /// What a registry needs.
 pub struct Terms {
@@ -132,106 +116,6 @@ impl Registry {
 
     fn store_failed(&self) {
         self.terms.writer.metrics.store_error();
-    }
-
-    /// Begins the task that answers a message, and returns its id. A repeat returns the id of the task that answers the
-    /// message already. `admit` is asked for a slot, which is held while the task is written, when one is to begin.
-    pub async fn send(
-        self: &Arc<Self>,
-        session: &Session,
-        sent: Sent,
-        admit: impl FnOnce() -> Result<Slot, ApiError>,
-    ) -> Result<String, ApiError> {
-        if self.is_draining() {
-            return Err(ApiError::Draining);
-        }
-        if let Some(task) = self.repeated(&session.id, sent.message_id.as_deref()).await? {
-            return Ok(task);
-        }
-        if self.running.lock().writers.len() >= self.terms.max_tasks {
-            return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
-        }
-        let slot = admit()?;
-        let begin = begin_of(session, &sent);
-        match self.store().begin(&begin).await {
-            Ok(Begun::Claimed(claim, ids)) => Ok(self.start(begin, claim, ids, sent, slot)),
-            Ok(Begun::Repeated(task)) => self.repeat(task).await,
-            Ok(Begun::Busy(running)) => self.join_or_refuse(&running, sent.message_id.as_deref()).await,
-            Ok(Begun::NoSession) => Err(ApiError::SessionNotFound),
-            Ok(Begun::Cancelled) => Err(ApiError::MessageCancelled),
-            Ok(Begun::Withdrawn) => Err(ApiError::StoreUnavailable),
-            Err(error) => {
-                if matches!(error, StoreError::Transient(_)) {
-                    self.settle(begin, sent, slot);
-                }
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Whether a task began is unknown where the store did not answer. It is settled before long: either the task gets
-    /// its writer, or it never begins, and a repeat of the message begins another.
-    fn settle(self: &Arc<Self>, begin: Begin, sent: Sent, slot: Slot) {
-        let registry = self.clone();
-        tokio::spawn(async move {
-            loop {
-                match registry.store().withdraw(&begin).await {
-                    Ok(Begun::Claimed(claim, ids)) => {
-                        registry.start(begin, claim, ids, sent, slot);
-                        return;
-                    }
-                    Err(StoreError::Transient(_)) => tokio::time::sleep(RETRY.mul_f64(writer::jitter())).await,
-                    Ok(_) | Err(_) => return,
-                }
-            }
-        });
-    }
-
-    async fn repeated(&self, session: &str, message_id: Option<&str>) -> Result<Option<String>, ApiError> {
-        let Some(id) = message_id else { return Ok(None) };
-        match self.store().message(session, id).await? {
-            Some(message) => self.repeat(message.task_id).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn repeat(&self, task: String) -> Result<String, ApiError> {
-        match self.store().task(&task).await? {
-            Lookup::Found(_) => Ok(task),
-            Lookup::Expired | Lookup::Missing => Err(ApiError::TaskExpired),
-        }
-    }
-
-    async fn join_or_refuse(&self, running: &str, message_id: Option<&str>) -> Result<String, ApiError> {
-        match self.store().task(running).await? {
-            Lookup::Found(task) => answered_by(task, message_id),
-            Lookup::Expired | Lookup::Missing => Err(ApiError::TaskRunning(running.into())),
-        }
-    }
-
-    fn start(self: &Arc<Self>, begin: Begin, claim: Claim, ids: Vec<EventId>, sent: Sent, slot: Slot) -> String {
-        let (task, user_id, asked) = (begin.task.clone(), begin.owner.clone(), begin.message.clone());
-        tracing::info!(task = task.log_id(), "a task begins");
-        let mut writer = Writer::fresh(self.terms.writer.clone(), begin, claim, ids);
-        let (id, registry) = (task.id.clone(), self.clone());
-        self.run(id.clone(), async move |obey| {
-            let _slot = slot;
-            let mut history = writer.history().await?;
-            history.truncate(history.iter().position(|message| message.id == task.answers).unwrap_or(history.len()));
-            let turn = Turn {
-                task,
-                user_id,
-                trigger: Trigger::Submit,
-                asked,
-                context: sent.context,
-                headers: sent.headers,
-                history,
-                answered: Vec::new(),
-                logged_bytes: 0,
-            };
-            registry.write(writer, turn, obey).await
-        });
-        id
     }
 
     /// Goes on with a task after its operation, and returns when that turn is over.
@@ -387,10 +271,8 @@ impl Registry {
 
 async fn turn_after(writer: &mut Writer, task: Task, result: Value) -> Result<Turn, Stopped> {
     let operation = task.operation().cloned().ok_or(Stopped::Corrupt)?;
-    let mut history = writer.history().await?;
-    let asked = history.iter().position(|message| message.id == task.answers).ok_or(Stopped::Corrupt)?;
-    history.truncate(asked + 1);
-    let asked = history.pop().ok_or(Stopped::Corrupt)?;
+    let (history, asked) = send::split(writer.history().await?, &task.answers);
+    let asked = asked.ok_or(Stopped::Corrupt)?;
     let completed = Completed { number: task.operations.len() - 1, operation, result };
     Ok(Turn {
         task,
@@ -409,69 +291,7 @@ fn has_nothing(slice: &Slice) -> bool {
     slice.status != Status::Running && slice.entries.is_empty()
 }
 
-/// The running task of a session: either this message started it, or it is in the way.
-fn answered_by(running: Task, message_id: Option<&str>) -> Result<String, ApiError> {
-    if message_id == Some(running.answers.as_str()) { Ok(running.id) } else { Err(ApiError::TaskRunning(running.id)) }
-}
-
-fn begin_of(session: &Session, sent: &Sent) -> Begin {
-    let now = clock::now();
-    let (id, answers) = (fresh_task_id(&session.id), sent.message_id.clone().unwrap_or_else(fresh_id));
-    let task = Task {
-        id: id.clone(),
-        session_id: session.id.clone(),
-        status: Status::Running,
-        stage: Stage::Working,
-        answers: answers.clone(),
-        writes: fresh_id(),
-        created_at: now,
-        operations: Vec::new(),
-        body: sent.body.clone(),
-    };
-    let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
-    let message = Message {
-        id: answers,
-        sequence: 0,
-        role: sent.role,
-        content: sent.message.clone(),
-        tool_calls: Vec::new(),
-        tool_call_id: None,
-        name: None,
-        created_at: now,
-        task_id: id,
-    };
-    let (title, owner) = (title_of(&sent.message), session.user_id.clone());
-    Begin { task, message, title, owner, chunks: vec![start] }
-}
-
-/// A task's id carries its session's, so that a store finds all keys of both from either.
-fn fresh_task_id(session: &str) -> String {
-    format!("{session}.{}", uuid::Uuid::new_v4().simple())
-}
-
 /// A new random id.
 pub fn fresh_id() -> String {
     uuid::Uuid::new_v4().to_string()
-}
-
-/// The message on one line, cut where it is long.
-fn title_of(message: &str) -> String {
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= TITLE {
-        return line;
-    }
-    let cut: String = line.chars().take(TITLE - 1).collect();
-    format!("{}…", cut.trim_end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_is_the_message_on_one_line() {
-        assert_eq!(title_of("  Hello\n world "), "Hello world");
-        let long = title_of(&"word ".repeat(50));
-        assert!(long.chars().count() <= TITLE && long.ends_with('…'));
-    }
 }

@@ -92,6 +92,8 @@ pub trait Sessions {
     /// In order.
     async fn messages(&self, session: &str) -> Result<Vec<Message>>;
     async fn message(&self, session: &str, id: &str) -> Result<Option<Message>>;
+    /// What the session knows of the id of a message or of a send.
+    async fn known(&self, session: &str, id: &str) -> Result<Option<Known>>;
     /// The session's running task: one key read, and the task's own record is believed.
     async fn active(&self, session: &str) -> Result<Option<Task>>;
 }
@@ -99,7 +101,7 @@ pub trait Sessions {
 /// Tasks, their logs, and who may write them. Every step may be repeated, and has its effect once.
 #[async_trait]
 pub trait Tasks {
-    /// Stores the message and the record, and appends the first chunks, in one step.
+    /// Removes and stores messages, stores the record and appends the first chunks, in one step.
     async fn begin(&self, begin: &Begin) -> Result<Begun>;
     /// Settles a beginning whose answer never came: either it has happened, or it never will.
     async fn withdraw(&self, begin: &Begin) -> Result<Begun>;

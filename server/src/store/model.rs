@@ -18,6 +18,10 @@ pub struct Session {
     pub title: Option<String>,
     /// Its owner; `None` is anonymous.
     pub user_id: Option<String>,
+    /// The task that began last, which may have ended. Every change of the messages belongs to a task, so a session
+    /// that still names the same ended task has the same messages.
+    #[serde(default)]
+    pub last_task: Option<String>,
 }
 
 /// Who speaks.
@@ -44,6 +48,12 @@ pub struct Message {
     pub tool_call_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The parts of the AI SDK's `UIMessage`, in order. A tool message has none: its output is in the part of its call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Value>,
+    /// The metadata of the AI SDK's `UIMessage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
     pub created_at: Millis,
     /// The task that wrote it or answers it.
     pub task_id: String,
@@ -192,11 +202,18 @@ pub struct Portion {
     pub bytes: usize,
 }
 
-/// A task to begin, with the message that it answers.
+/// A task to begin, with what it does to the session in the same step.
 #[derive(Clone, Debug)]
 pub struct Begin {
     pub task: Task,
-    pub message: Message,
+    /// The session as it has to be still.
+    pub expected: Expected,
+    /// Ids by which a repeat of this send is known. The session may know none of them.
+    pub names: Vec<String>,
+    pub replaced: Replacement,
+    /// The message that it answers, or the message that it continues with what was added to it. They are inserted, or
+    /// replaced by id, after the removal.
+    pub messages: Vec<Message>,
     /// The session's title, if it has none yet.
     pub title: String,
     /// Whose session it is, for the user's list.
@@ -205,18 +222,40 @@ pub struct Begin {
     pub chunks: Vec<Arc<str>>,
 }
 
-/// How a beginning went.
+/// What a beginning relies on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// On nothing that may change.
+    Anything,
+    /// On messages that were read when this was [`Session::last_task`] and no task ran.
+    LastTask(Option<String>),
+}
+
+/// What a new answer takes the place of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replacement {
+    /// Ids of the session's last messages. They stay known as replaced.
+    pub messages: Vec<String>,
+    /// Tasks that wrote them: the names of their sends are replaced too.
+    pub tasks: Vec<String>,
+}
+
+/// How a beginning went. Only a claim has stored something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// It runs, and the caller writes it. With the ids of its first entries.
     Claimed(Claim, Vec<EventId>),
-    /// The session has this message, or this task has begun before: nothing was stored. Names the task that answers.
+    /// The session knows one of the names, or this task has begun before. Names the task that answers.
     Repeated(String),
-    /// A task of the session runs: nothing was stored.
+    /// The session has removed the message or the answer of one of the names.
+    Replaced,
+    /// A task of the session runs.
     Busy(String),
+    /// The session is not as it is expected to be.
+    Changed,
     /// There is no such session.
     NoSession,
-    /// The message was cancelled before it came: nothing was stored.
+    /// A message or a send of one of the names was cancelled before it came.
     Cancelled,
     /// The beginning was given up, and will not happen any more.
     Withdrawn,
@@ -240,6 +279,15 @@ pub enum Removal {
     Done,
     /// A task of the session runs or waits: nothing was removed.
     Busy(String),
+}
+
+/// What a session knows of an id that a send may be named by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// This task answers it.
+    Answered(String),
+    /// Its message or its answer has been removed.
+    Replaced,
 }
 
 /// How a task ends, in one step.

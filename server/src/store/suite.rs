@@ -97,6 +97,7 @@ macro_rules! promises {
 }
 
 mod removal;
+mod turns;
 
 promises!(
     a_session_is_stored_listed_and_claimed_once,
@@ -129,7 +130,7 @@ promises!(
 );
 
 fn session(id: &str) -> Session {
-    Session { id: id.into(), created_at: 5, updated_at: 5, title: None, user_id: None }
+    Session { id: id.into(), created_at: 5, updated_at: 5, title: None, user_id: None, last_task: None }
 }
 
 fn message(id: &str, task: &str) -> Message {
@@ -141,6 +142,8 @@ fn message(id: &str, task: &str) -> Message {
         tool_calls: Vec::new(),
         tool_call_id: None,
         name: None,
+        parts: Vec::new(),
+        metadata: None,
         created_at: 7,
         task_id: task.into(),
     }
@@ -158,7 +161,16 @@ fn new_task(id: &str, session: &str, answers: &str) -> Begin {
         operations: Vec::new(),
         body: Map::new(),
     };
-    Begin { task, message: message(answers, id), title: "title".into(), owner: None, chunks: Vec::new() }
+    Begin {
+        task,
+        expected: Expected::Anything,
+        names: vec![answers.into()],
+        replaced: Replacement::default(),
+        messages: vec![message(answers, id)],
+        title: "title".into(),
+        owner: None,
+        chunks: Vec::new(),
+    }
 }
 
 fn operation(id: &str) -> Operation {
@@ -242,8 +254,7 @@ async fn a_session_is_stored_listed_and_claimed_once(store: Fixture) {
 async fn messages_keep_their_place_when_replaced(store: Fixture) {
     store.create_session(session("s")).await.unwrap();
     let first = Message { content: "new".into(), ..message("a", T) };
-    let begin = Begin { message: message("a", T), ..new_task(T, "s", "a") };
-    let Begun::Claimed(claim, _) = store.begin(&begin).await.unwrap() else { panic!() };
+    let Begun::Claimed(claim, _) = store.begin(&new_task(T, "s", "a")).await.unwrap() else { panic!() };
     let messages = vec![message("b", T)];
     store.finish(&claim, &End { messages, ..end(Status::Completed, &["end"]) }).await.unwrap();
     let Begun::Claimed(claim, _) = store.begin(&new_task("s.u", "s", "c")).await.unwrap() else { panic!() };

@@ -26,3 +26,4 @@ mod strangers;
 mod streams;
 mod support;
 mod switch;
+mod turns;

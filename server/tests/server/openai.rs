@@ -195,3 +195,26 @@ async fn errors_of_the_endpoint_become_errors_of_the_task() {
     let garbage = Endpoint::streaming(&[&hello, "{nonsense"]).await.answer().await;
     assert_eq!(error(&garbage)["code"], "UPSTREAM_MALFORMED");
 }
+
+#[tokio::test]
+async fn an_answer_goes_on_with_the_output_that_the_page_gave() {
+    let call =
+        delta(json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "map", "arguments": "{\"q\":1}"}}]}));
+    let endpoint = Endpoint::streaming(&[&call, STOP, "[DONE]"]).await;
+    let server = endpoint.server().await;
+    let session = server.session().await;
+    server.send(&session, "where?").await.whole().await;
+    let outputs = json!([{"tool_call_id": "c", "output": {"at": "here"}}]);
+    let body = json!({"trigger": "continue", "tool_outputs": outputs});
+    server.send_with(&session, body).await.whole().await;
+    let asked = endpoint.asked.lock()[1].1["messages"].clone();
+    let function = json!({"name": "map", "arguments": "{\"q\":1}"});
+    assert_eq!(
+        asked,
+        json!([
+            {"role": "user", "content": "where?"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "type": "function", "function": function}]},
+            {"role": "tool", "tool_call_id": "c", "content": "{\"at\":\"here\"}"},
+        ])
+    );
+}

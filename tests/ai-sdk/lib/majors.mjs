@@ -9,10 +9,10 @@ export const earliest = await Promise.all(
   [5, 6, 7].map(async (major) => ({ major, ai: await import(`../ai-${major}.0.0/index.mjs`) })),
 );
 
-/** What the majors' parsers make of chunks; throws what they throw. */
-export async function read(ai, stream) {
-  let message;
-  for await (const state of ai.readUIMessageStream({ stream, terminateOnError: true })) message = state;
+/** What the majors' parsers make of chunks, after those that made a message; throws what they throw. */
+export async function read(ai, stream, before) {
+  let message = before;
+  for await (const state of ai.readUIMessageStream({ stream, message: before, terminateOnError: true })) message = state;
   return message && plain(message);
 }
 

@@ -278,7 +278,7 @@ mod tests {
     use super::super::Demo;
     use super::*;
     use crate::agent::{Agent, Trigger, queue};
-    use crate::store::{Message, Role, Stage, Status, Task, ToolCall};
+    use crate::store::{Message, Role, Stage, Status, Task};
     use serde_json::Map;
 
     fn message(id: &str, role: Role, content: &str) -> Message {
@@ -290,6 +290,8 @@ mod tests {
             tool_calls: Vec::new(),
             tool_call_id: None,
             name: None,
+            parts: Vec::new(),
+            metadata: None,
             created_at: 0,
             task_id: "t".into(),
         }
@@ -338,22 +340,27 @@ mod tests {
         assert_eq!(first.iter().filter(|kind| *kind == "tool-output-available").count(), 1);
     }
 
+    /// What was answered: one call.
+    fn called(part: Value) -> Vec<Message> {
+        vec![Message { parts: vec![part], ..message("a", Role::Assistant, "") }]
+    }
+
     #[tokio::test]
     async fn the_turn_after_it_says_the_rest_and_calls_nothing_again() {
-        let call = ToolCall { id: "call-a-client-0".into(), name: "map".into(), arguments: "{}".into() };
-        let answered = vec![
-            Message { tool_calls: vec![call], ..message("a", Role::Assistant, "") },
-            Message { tool_call_id: Some("call-a-client-0".into()), ..message("r", Role::Tool, "{}") },
-        ];
-        let rest = types(turn("/tool a /client-tool map /tokens 2 /rate 0 /source", answered)).await;
+        let part = json!({"type": "tool-map", "toolCallId": "call-a-client-0", "state": "output-available"});
+        let rest = types(turn("/tool a /client-tool map /tokens 2 /rate 0 /source", called(part))).await;
         assert_eq!(rest, ["text-start", "text-delta", "text-delta", "text-end", "source-url"]);
     }
 
     #[tokio::test]
-    async fn a_tool_that_the_user_did_not_approve_is_denied() {
-        let call = ToolCall { id: "call-a-approve-0".into(), name: "pay".into(), arguments: "{}".into() };
-        let answered = vec![Message { tool_calls: vec![call], ..message("a", Role::Assistant, "") }];
-        let rest = types(turn("/approve pay /tokens 1 /rate 0", answered)).await;
-        assert_eq!(rest, ["tool-output-denied", "text-start", "text-delta", "text-end"]);
+    async fn a_tool_runs_where_the_user_approved_it_and_is_denied_where_not() {
+        for (approved, outcome) in [(true, "tool-output-available"), (false, "tool-output-denied")] {
+            let approval = json!({"id": "approval-call-a-approve-0", "approved": approved});
+            let part = json!({
+                "type": "tool-pay", "toolCallId": "call-a-approve-0", "state": "approval-responded", "approval": approval,
+            });
+            let rest = types(turn("/approve pay /tokens 1 /rate 0", called(part))).await;
+            assert_eq!(rest, [outcome, "text-start", "text-delta", "text-end"]);
+        }
     }
 }

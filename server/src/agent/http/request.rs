@@ -37,7 +37,7 @@ fn rejoin(turn: &Turn, messages: &[UiMessage]) -> Value {
     let mut body = about(turn);
     body.insert("session_id".into(), turn.task.session_id.as_str().into());
     body.insert("message".into(), turn.asked.content.as_str().into());
-    body.insert("parts".into(), parts(turn));
+    body.insert("parts".into(), turn.asked.parts.clone().into());
     body.insert("body".into(), turn.task.body.clone().into());
     body.insert("messages".into(), messages.iter().map(with_content).collect());
     body.into()
@@ -50,7 +50,7 @@ fn about(turn: &Turn) -> Map<String, Value> {
     about.insert("user_id".into(), turn.user_id.as_deref().into());
     about.insert("message_id".into(), turn.asked.id.as_str().into());
     about.insert("trigger".into(), trigger(turn).into());
-    about.insert("metadata".into(), Value::Null);
+    about.insert("metadata".into(), turn.asked.metadata.clone().unwrap_or_default());
     about.insert("context".into(), turn.context.clone().unwrap_or_default());
     if let Some(completed) = turn.completed() {
         let operation = &completed.operation;
@@ -68,17 +68,18 @@ fn about(turn: &Turn) -> Map<String, Value> {
 fn trigger(turn: &Turn) -> &'static str {
     match turn.trigger {
         Trigger::Submit => "submit",
+        Trigger::Regenerate { .. } => "regenerate",
+        Trigger::Edit => "edit",
+        Trigger::Continue => "continue",
         Trigger::Operation(_) => "operation",
     }
 }
 
-fn parts(turn: &Turn) -> Value {
-    json!([{ "type": "text", "text": turn.asked.content }])
-}
-
 /// With the text once more, for agents that hand it to a model as it is.
 fn with_content(message: &UiMessage) -> Value {
-    json!({ "id": message.id, "role": message.role, "content": conversation::text(message), "parts": message.parts })
+    let mut whole = json!(message);
+    whole["content"] = conversation::text(&message.parts).into();
+    whole
 }
 
 /// What `useChat` sends. Its own members win over those of the app's body, as they do there.
@@ -86,11 +87,16 @@ fn ai_sdk(turn: &Turn, messages: &[UiMessage]) -> Value {
     let mut body = turn.task.body.clone();
     body.insert("id".into(), turn.task.session_id.as_str().into());
     body.insert("messages".into(), json!(messages));
-    body.insert("trigger".into(), "submit-message".into());
-    match turn.trigger {
+    let is_anew = matches!(turn.trigger, Trigger::Regenerate { .. });
+    body.insert("trigger".into(), if is_anew { "regenerate-message" } else { "submit-message" }.into());
+    match &turn.trigger {
         // `useChat` names no message where a new one is sent.
-        Trigger::Submit => drop(body.remove("messageId")),
-        Trigger::Operation(_) => drop(body.insert("messageId".into(), turn.task.writes.as_str().into())),
+        Trigger::Submit => drop(body.shift_remove("messageId")),
+        Trigger::Regenerate { replaces } => drop(body.insert("messageId".into(), replaces.as_str().into())),
+        Trigger::Edit => drop(body.insert("messageId".into(), turn.asked.id.as_str().into())),
+        Trigger::Continue | Trigger::Operation(_) => {
+            body.insert("messageId".into(), turn.task.writes.as_str().into());
+        }
     }
     body.insert("rejoin".into(), about(turn).into());
     body.into()

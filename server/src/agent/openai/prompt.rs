@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use crate::agent::Turn;
 use crate::store::{Message, Role};
 
-/// The messages of a request: what was said before, and what is asked.
+/// The messages of a request: what was said before, what is asked, and what was answered to that so far, with the outputs
+/// that the page gave.
 pub fn messages(turn: &Turn) -> Vec<Value> {
     let history = turn.history.iter().filter_map(|message| spoken(message, &turn.history));
-    history.chain([json!({ "role": "user", "content": asked(turn) })]).collect()
+    let answered = turn.answered.iter().filter_map(|message| spoken(message, &turn.answered));
+    history.chain([json!({ "role": "user", "content": asked(turn) })]).chain(answered).collect()
 }
 
 /// The message, and below it where the user was. A page says that, so it never speaks with the operator's voice, as a

@@ -76,6 +76,7 @@ impl Writer {
     pub fn fresh(terms: WriterTerms, begin: Begin, claim: Claim, ids: Vec<EventId>) -> Self {
         let (task, chunks) = (begin.task.clone(), begin.chunks.clone());
         let mut writer = Self::new(terms, task, Claim { position: 0, ..claim });
+        writer.transcript = transcript_of(&writer.task, &begin.messages);
         writer.begin = Some(begin);
         writer.wrote(ids, &chunks);
         writer
@@ -90,7 +91,7 @@ impl Writer {
     /// For a task that others wrote so far.
     pub async fn recover(terms: WriterTerms, task: Task, claim: Claim) -> std::result::Result<Self, Stopped> {
         let mut writer = Self::new(terms, task, claim);
-        let (mut transcript, mut loose, mut bytes) = (Transcript::default(), Vec::new(), 0);
+        let (mut transcript, mut loose, mut bytes) = (writer.continued().await?, Vec::new(), 0);
         writer
             .each_page(EventId::ZERO, |slice| {
                 slice.entries.iter().for_each(|entry| transcript.push(&entry.data));
@@ -118,6 +119,19 @@ impl Writer {
     /// Bytes that it keeps of the newest entries.
     pub fn remembered_bytes(&self) -> usize {
         self.recent.bytes()
+    }
+
+    /// The message that the task goes on with, if the session has it. What a task writes is stored when it ends.
+    async fn continued(&mut self) -> std::result::Result<Transcript, Stopped> {
+        let (session, writes) = (&self.task.session_id.clone(), &self.task.writes.clone());
+        let known = self.persist(|store, _| async move { store.message(session, writes).await }).await?;
+        let messages = if known.is_some() { self.history().await? } else { Vec::new() };
+        Ok(transcript_of(&self.task, &messages))
+    }
+
+    /// Whether the task goes on with a message that others began.
+    pub fn goes_on(&self) -> bool {
+        self.transcript.goes_on()
     }
 
     /// How many entries the log has.
@@ -301,6 +315,12 @@ impl Writer {
             _ => Err(StoreError::Fenced),
         }
     }
+}
+
+/// Empty, or what the message says that the task goes on with.
+fn transcript_of(task: &Task, messages: &[Message]) -> Transcript {
+    let message = messages.iter().find(|message| message.id == task.writes);
+    message.map_or_else(Transcript::default, |message| Transcript::stored(message, messages))
 }
 
 /// Waits between tries, longer each time.

@@ -108,6 +108,8 @@ fn message(id: &str, role: Role) -> Message {
         tool_calls: Vec::new(),
         tool_call_id: None,
         name: None,
+        parts: Vec::new(),
+        metadata: None,
         created_at: 7,
         task_id: "s.t".into(),
     }
@@ -125,13 +127,21 @@ fn begin() -> Begin {
         operations: Vec::new(),
         body: serde_json::Map::new(),
     };
-    let message = message("question", Role::User);
-    Begin { task, message, title: "title".into(), owner: None, chunks: vec!["start".into()] }
+    Begin {
+        task,
+        expected: Expected::LastTask(None),
+        names: vec!["question".into()],
+        replaced: Replacement::default(),
+        messages: vec![message("question", Role::User)],
+        title: "title".into(),
+        owner: None,
+        chunks: vec!["start".into()],
+    }
 }
 
 /// A task from its beginning to its end over an operation; counts the steps that were acknowledged.
 async fn live(store: &SharedStore, done: &mut usize) -> Result<()> {
-    let session = Session { id: "s".into(), created_at: 5, updated_at: 5, title: None, user_id: None };
+    let session = Session { id: "s".into(), created_at: 5, updated_at: 5, title: None, user_id: None, last_task: None };
     store.create_session(session).await?;
     *done = 1;
     let Begun::Claimed(claim, _) = store.begin(&begin()).await? else { panic!("it begins") };

@@ -9,6 +9,7 @@ mod completions;
 mod crash;
 mod log;
 mod removal;
+mod sends;
 mod sessions;
 mod tables;
 mod tasks;
@@ -26,8 +27,9 @@ use rejoin::stream::cursor::EventId;
 
 use super::notifications::{Notification, Notifications, Publication, Subscription};
 use super::{
-    Arrival, Begin, Begun, Claim, Completions, Delivery, End, Entry, Lease, Lookup, Message, Operation, Page, Portion,
-    Removal, Result, Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks, Terms,
+    Arrival, Begin, Begun, Claim, Completions, Delivery, End, Entry, Known, Lease, Lookup, Message, Operation, Page,
+    Portion, Removal, Result, Resume, Scope, Session, Sessions, SharedStore, Slice, Store, StoreError, Task, Tasks,
+    Terms,
 };
 use crate::clock;
 use writer::Writer;
@@ -194,6 +196,10 @@ impl Sessions for Embedded {
 
     async fn message(&self, session: &str, id: &str) -> Result<Option<Message>> {
         sessions::message(&self.view()?, session, id)
+    }
+
+    async fn known(&self, session: &str, id: &str) -> Result<Option<Known>> {
+        sends::known(&self.view()?, session, id)
     }
 
     async fn active(&self, session: &str) -> Result<Option<Task>> {

@@ -1,9 +1,9 @@
 //! Removes sessions: when they are deleted, and when nothing was said in them for as long as the operator keeps them.
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use super::sessions::{self, EVERYONE};
-use super::tables::{MESSAGE_IDS, MESSAGES, REFUSED, SESSION_LISTS, SESSIONS};
+use super::tables::{MESSAGE_IDS, MESSAGES, REFUSED, SENDS, SESSION_LISTS, SESSIONS};
 use super::tasks;
 use crate::clock::Millis;
 use crate::store::{Removal, Result};
@@ -18,22 +18,27 @@ pub fn remove(txn: &WriteTransaction, id: &str) -> Result<Removal> {
     sessions::delist(txn, &session)?;
     txn.open_table(SESSIONS)?.remove(id)?;
     txn.open_table(MESSAGES)?.retain_in((id, 0)..=(id, u64::MAX), |_, _| false)?;
-    remove_all(txn, id)
+    remove_all(txn, MESSAGE_IDS, id)?;
+    remove_all(txn, REFUSED, id)?;
+    remove_all(txn, SENDS, id)?;
+    Ok(Removal::Done)
 }
 
-/// What is kept under a session and an id of a message.
-fn remove_all(txn: &WriteTransaction, session: &str) -> Result<Removal> {
-    for table in [MESSAGE_IDS, REFUSED] {
-        let mut table = txn.open_table(table)?;
-        let ids = table.range((session, "")..)?.map_while(|row| match row {
-            Ok((key, _)) if key.value().0 != session => None,
-            row => Some(row.map(|(key, _)| key.value().1.to_owned())),
-        });
-        for id in ids.collect::<std::result::Result<Vec<_>, _>>()? {
-            table.remove((session, id.as_str()))?;
-        }
+/// What a table keeps under a session and the id of a message or a send.
+fn remove_all<V: Value + 'static>(
+    txn: &WriteTransaction,
+    table: TableDefinition<'_, (&'static str, &'static str), V>,
+    session: &str,
+) -> Result<()> {
+    let mut table = txn.open_table(table)?;
+    let ids = table.range((session, "")..)?.map_while(|row| match row {
+        Ok((key, _)) if key.value().0 != session => None,
+        row => Some(row.map(|(key, _)| key.value().1.to_owned())),
+    });
+    for id in ids.collect::<std::result::Result<Vec<_>, _>>()? {
+        table.remove((session, id.as_str()))?;
     }
-    Ok(Removal::Done)
+    Ok(())
 }
 
 /// Removes sessions that have not changed since a time, and of which no task runs or waits.

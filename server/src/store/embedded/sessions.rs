@@ -2,10 +2,10 @@
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
-use super::millis;
 use super::tables::{MESSAGE_IDS, MESSAGES, REFUSED, SESSION_COUNTS, SESSION_LISTS, SESSIONS, decode, encode, load};
+use super::{millis, sends};
 use crate::clock::Millis;
-use crate::store::{Arrival, MOST_REFUSED, Message, Page, REFUSED_FOR, Result, Scope, Session};
+use crate::store::{Arrival, Known, MOST_REFUSED, Message, Page, REFUSED_FOR, Result, Scope, Session};
 
 /// The list that holds every session. Not a user: the lists of those are marked.
 pub const EVERYONE: &str = "*";
@@ -83,12 +83,10 @@ pub fn assign(txn: &WriteTransaction, id: &str, user: &str) -> Result<Option<Ses
     Ok(Some(session))
 }
 
-/// Gives a session its title, unless it has one.
-pub fn entitle(txn: &WriteTransaction, id: &str, title: &str) -> Result<()> {
-    match stored(txn, id)? {
-        Some(session) if session.title.is_none() => save(txn, &Session { title: Some(title.into()), ..session }),
-        _ => Ok(()),
-    }
+/// Notes the task that begins, and gives the session its title unless it has one.
+pub fn note_task(txn: &WriteTransaction, session: Session, task: &str, title: &str) -> Result<()> {
+    let title = session.title.or_else(|| Some(title.into()));
+    save(txn, &Session { title, last_task: Some(task.into()), ..session })
 }
 
 /// Whether there is such a session.
@@ -126,21 +124,13 @@ pub fn message(view: &ReadTransaction, session: &str, id: &str) -> Result<Option
     found.map(|text| decode(text.value())).transpose()
 }
 
-/// One message, seen from within a write.
-pub fn written(txn: &WriteTransaction, session: &str, id: &str) -> Result<Option<Message>> {
-    let Some(sequence) = sequence(txn, session, id)? else { return Ok(None) };
-    let messages = txn.open_table(MESSAGES)?;
-    let found = messages.get((session, sequence))?;
-    found.map(|text| decode(text.value())).transpose()
-}
-
 /// Refuses a message that has not come.
 pub fn refuse(txn: &WriteTransaction, session: &str, id: &str, now: Millis) -> Result<Arrival> {
     if !exists(txn, session)? {
         return Ok(Arrival::NoSession);
     }
-    if let Some(message) = written(txn, session, id)? {
-        return Ok(Arrival::Answered(message.task_id));
+    if let Some(Known::Answered(task)) = sends::first_known(txn, session, &[id.to_owned()])? {
+        return Ok(Arrival::Answered(task));
     }
     let mut refused = txn.open_table(REFUSED)?;
     refused.insert((session, id), now.saturating_add(millis(REFUSED_FOR)))?;
@@ -179,7 +169,8 @@ pub fn forget_refused(txn: &WriteTransaction, now: Millis) -> Result<()> {
     Ok(())
 }
 
-fn sequence(txn: &WriteTransaction, session: &str, id: &str) -> Result<Option<u64>> {
+/// The place of a message.
+pub fn sequence(txn: &WriteTransaction, session: &str, id: &str) -> Result<Option<u64>> {
     let ids = txn.open_table(MESSAGE_IDS)?;
     Ok(ids.get((session, id))?.map(|sequence| sequence.value()))
 }

@@ -20,6 +20,8 @@ pub const MESSAGES: TableDefinition<'_, (Text, u64), Text> = TableDefinition::ne
 pub const MESSAGE_IDS: TableDefinition<'_, (Text, Text), u64> = TableDefinition::new("message_ids");
 /// (Session, message id) → the time until which a message that was cancelled before it came is refused.
 pub const REFUSED: TableDefinition<'_, (Text, Text), u64> = TableDefinition::new("refused_messages");
+/// (Session, name of a send) → the task that answers it; empty when its message or answer has been removed.
+pub const SENDS: TableDefinition<'_, (Text, Text), Text> = TableDefinition::new("sends");
 /// Task → record.
 pub const TASKS: TableDefinition<'_, Text, Text> = TableDefinition::new("tasks");
 /// Task → (position, ms, seq): how much was ever appended, and the newest id.
@@ -51,6 +53,7 @@ pub fn create(txn: &WriteTransaction) -> Result<()> {
     txn.open_table(MESSAGES)?;
     txn.open_table(MESSAGE_IDS)?;
     txn.open_table(REFUSED)?;
+    txn.open_table(SENDS)?;
     txn.open_table(TAILS)?;
     txn.open_table(TRIMS)?;
     txn.open_table(LOG)?;

@@ -7,11 +7,12 @@ use rejoin::stream::cursor::EventId;
 use serde::{Deserialize, Serialize};
 
 use super::tables::{ACTIVE, EXPIRY, LOG, OPERATIONS, RUNNING, TAILS, TASKS, TRIMS, decode, encode, load};
-use super::{log, sessions};
+use super::{log, sends, sessions};
 use crate::clock;
 use crate::store::notifications::Publication;
 use crate::store::{
-    Begin, Begun, Claim, End, Entry, Message, Operation, Result, Resume, Stage, Status, StoreError, Task,
+    Begin, Begun, Claim, End, Entry, Expected, Known, Operation, Result, Resume, Session, Stage, Status, StoreError,
+    Task,
 };
 
 /// A task's record with what only the store needs of it.
@@ -74,33 +75,48 @@ fn holds(kept: Option<Kept>, claim: &Claim) -> Result<Kept> {
     kept.filter(|kept| kept.runs() && kept.epoch == claim.epoch).ok_or(StoreError::Fenced)
 }
 
-/// Stores the message and the task with its first entries, unless the session has the message already or is busy.
+/// Begins a task with its first entries and its changes of the messages, unless the session knows the send already, is
+/// busy, or has changed.
 pub fn begin(txn: &WriteTransaction, begin: &Begin) -> Result<Begun> {
     let (id, session) = (begin.task.id.as_str(), begin.task.session_id.as_str());
     if let Some(repeated) = begun(txn, id, begin.chunks.len())? {
         return Ok(repeated);
     }
-    if !sessions::exists(txn, session)? {
-        return Ok(Begun::NoSession);
+    let Some(found) = sessions::stored(txn, session)? else { return Ok(Begun::NoSession) };
+    match sends::first_known(txn, session, &begin.names)? {
+        Some(Known::Answered(task)) => return Ok(Begun::Repeated(task)),
+        Some(Known::Replaced) => return Ok(Begun::Replaced),
+        None => (),
     }
-    if let Some(Message { task_id, .. }) = sessions::written(txn, session, &begin.message.id)? {
-        return Ok(Begun::Repeated(task_id));
-    }
-    if sessions::is_refused(txn, session, &begin.message.id, clock::now())? {
-        return Ok(Begun::Cancelled);
+    for name in &begin.names {
+        if sessions::is_refused(txn, session, name, clock::now())? {
+            return Ok(Begun::Cancelled);
+        }
     }
     if let Some(running) = running_of(txn, session)? {
         return Ok(Begun::Busy(running));
+    }
+    if !is_as_expected(&found, &begin.expected) {
+        return Ok(Begun::Changed);
     }
     let kept = Kept { task: begin.task.clone(), epoch: 1, expires_at: None, holder: None };
     save(txn, &kept)?;
     txn.open_table(RUNNING)?.insert(id, ())?;
     txn.open_table(ACTIVE)?.insert(session, id)?;
-    sessions::entitle(txn, session, &begin.title)?;
-    sessions::put_messages(txn, session, std::slice::from_ref(&begin.message), clock::now())?;
+    sessions::note_task(txn, found, id, &begin.title)?;
+    sends::remove(txn, session, &begin.replaced)?;
+    sessions::put_messages(txn, session, &begin.messages, clock::now())?;
+    sends::note(txn, session, &begin.names, id)?;
     let claim = Claim { task: id.into(), epoch: 1, position: 0 };
     let ids = log::push(txn, &claim, &begin.chunks)?.ids;
     Ok(Begun::Claimed(Claim { position: log::count(&begin.chunks), ..claim }, ids))
+}
+
+fn is_as_expected(session: &Session, expected: &Expected) -> bool {
+    match expected {
+        Expected::Anything => true,
+        Expected::LastTask(task) => session.last_task == *task,
+    }
 }
 
 /// What a beginning that has happened already is answered with.

@@ -16,6 +16,7 @@ pub struct Keys(String);
 pub struct TaskKeys {
     pub session: String,
     pub messages: String,
+    pub sends: String,
     pub active: String,
     /// The record: a hash.
     pub meta: String,
@@ -55,6 +56,11 @@ impl Keys {
         self.of_session(session, "messages")
     }
 
+    /// The names of a session's sends: a hash from name to task, empty when the message or the answer was removed.
+    pub fn sends(&self, session: &str) -> String {
+        self.of_session(session, "sends")
+    }
+
     /// Session → running task.
     pub fn active(&self, session: &str) -> String {
         self.of_session(session, "active")
@@ -81,6 +87,7 @@ impl Keys {
         TaskKeys {
             session: self.session(session),
             messages: self.messages(session),
+            sends: self.sends(session),
             active: self.active(session),
             refused: self.refused(session),
             known_tasks: self.known_tasks(session),
@@ -164,7 +171,15 @@ mod tests {
         let task = keys.task("s.t");
         assert_eq!(task.meta, "rejoin:{s}:task:s.t:meta");
         assert_eq!(task.log, "rejoin:{s}:task:s.t:log");
-        let others = [&task.messages, &task.active, &task.refused, &task.known_tasks, &task.snapshot, &task.channel];
+        let others = [
+            &task.messages,
+            &task.sends,
+            &task.active,
+            &task.refused,
+            &task.known_tasks,
+            &task.snapshot,
+            &task.channel,
+        ];
         for key in others.into_iter().chain([&task.session]) {
             assert!(key.starts_with("rejoin:{s}:"), "{key}");
         }

@@ -30,8 +30,8 @@ impl Redis {
     pub(super) async fn try_to_remove(&self, id: &str, unchanged_since: Option<Millis>) -> Result<Removed> {
         let keys = &self.keys;
         let mut script = self.scripts.remove_session.prepare_invoke();
-        script.key(keys.session(id)).key(keys.messages(id)).key(keys.active(id)).key(keys.refused(id));
-        script.key(keys.known_tasks(id)).arg(keys.tasks(id));
+        script.key(keys.session(id)).key(keys.messages(id)).key(keys.sends(id)).key(keys.active(id));
+        script.key(keys.refused(id)).key(keys.known_tasks(id)).arg(keys.tasks(id));
         script.arg(unchanged_since.map(|time| time.to_string()).unwrap_or_default());
         let mut reply = Reply::of(self.writes.run(&script).await?)?;
         Ok(match reply.word.as_str() {

@@ -33,6 +33,7 @@ scripts!(
     condemn,
     finish,
     forget_consumers,
+    known,
     lapsed,
     lease_end,
     list_lease,

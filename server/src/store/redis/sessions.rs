@@ -13,7 +13,7 @@ use super::tasks::task_of;
 use super::{Redis, millis};
 use crate::clock::Millis;
 use crate::store::{
-    Arrival, MOST_REFUSED, Message, Page, REFUSED_FOR, Removal, Result, Scope, Session, Sessions, Task,
+    Arrival, Known, MOST_REFUSED, Message, Page, REFUSED_FOR, Removal, Result, Scope, Session, Sessions, Task,
 };
 
 impl Redis {
@@ -77,12 +77,13 @@ impl Sessions for Redis {
 
     async fn refuse_message(&self, session: &str, message: &str) -> Result<Arrival> {
         let mut script = self.scripts.refuse_message.prepare_invoke();
-        script.key(self.keys.session(session)).key(self.keys.messages(session)).key(self.keys.refused(session));
+        script.key(self.keys.session(session)).key(self.keys.messages(session)).key(self.keys.sends(session));
+        script.key(self.keys.refused(session));
         script.arg(message).arg(millis(REFUSED_FOR)).arg(MOST_REFUSED);
         let mut reply = Reply::of(self.writes.run(&script).await?)?;
         match reply.word.as_str() {
             "refused" => Ok(Arrival::Refused),
-            "known" => Ok(Arrival::Answered(message_of(&reply.take::<String>()?)?.task_id)),
+            "known" => Ok(Arrival::Answered(reply.take()?)),
             "missing" => Ok(Arrival::NoSession),
             _ => Err(strange("an answer")),
         }
@@ -107,6 +108,13 @@ impl Sessions for Redis {
     async fn message(&self, session: &str, id: &str) -> Result<Option<Message>> {
         let value: Option<String> = self.reads.ask(cmd("HGET").arg(self.keys.messages(session)).arg(id)).await?;
         value.map(|value| message_of(&value)).transpose()
+    }
+
+    async fn known(&self, session: &str, id: &str) -> Result<Option<Known>> {
+        let mut script = self.scripts.known.prepare_invoke();
+        script.key(self.keys.messages(session)).key(self.keys.sends(session)).arg(id);
+        let task: Option<String> = self.reads.run(&script).await?;
+        Ok(task.map(|task| if task.is_empty() { Known::Replaced } else { Known::Answered(task) }))
     }
 
     async fn active(&self, session: &str) -> Result<Option<Task>> {
@@ -140,5 +148,6 @@ fn session_of(id: &str, fields: &HashMap<String, String>) -> Result<Session> {
         updated_at: time("updated_at")?,
         title: fields.get("title").cloned(),
         user_id: fields.get("user_id").cloned(),
+        last_task: fields.get("last_task").cloned(),
     })
 }

@@ -14,8 +14,8 @@ use super::reply::Reply;
 use super::{Redis, log, sessions};
 use crate::store::notifications::Subscription;
 use crate::store::{
-    Begin, Begun, Claim, End, Entry, Lease, Lookup, Operation, Portion, Result, Resume, Sessions, Slice, Stage, Status,
-    Task, Tasks,
+    Begin, Begun, Claim, End, Entry, Expected, Lease, Lookup, Operation, Portion, Result, Resume, Sessions, Slice,
+    Stage, Status, Task, Tasks,
 };
 
 /// Lapsed leases looked at in one round, per list.
@@ -66,9 +66,11 @@ impl Redis {
                 let ids = reply.ids()?;
                 Begun::Claimed(Claim { task: id.into(), epoch: 1, position: ids.len() as u64 }, ids)
             }
-            "known" => Begun::Repeated(sessions::message_of(&reply.take::<String>()?)?.task_id),
+            "known" => Begun::Repeated(reply.take()?),
+            "replaced" => Begun::Replaced,
             "over" => Begun::Repeated(id.into()),
             "busy" => Begun::Busy(reply.take()?),
+            "changed" => Begun::Changed,
             "missing" => Begun::NoSession,
             "cancelled" => Begun::Cancelled,
             "withdrawn" => Begun::Withdrawn,
@@ -85,11 +87,16 @@ impl Tasks for Redis {
         self.list_lease(&task.id).await?;
         let keys = self.keys.task(&task.id);
         let mut script = self.scripts.begin.prepare_invoke();
-        script.key(keys.session).key(keys.messages).key(keys.active).key(keys.meta).key(keys.log).key(keys.snapshot);
-        script.key(keys.refused).key(keys.known_tasks);
+        script.key(keys.session).key(keys.messages).key(keys.sends).key(keys.active);
+        script.key(keys.meta).key(keys.log).key(keys.snapshot).key(keys.refused).key(keys.known_tasks);
         script.arg(&task.id).arg(self.keys.tasks(session_of(&task.id))).arg(self.lease_ms());
-        script.arg(&task.answers).arg(sessions::encode(&begin.message)?).arg(&begin.title);
-        script.arg(&task.writes).arg(task.created_at).arg(body_text(task)?);
+        script.arg(&task.answers).arg(&task.writes).arg(task.created_at).arg(&begin.title).arg(body_text(task)?);
+        script.arg(expected_text(&begin.expected)).arg(list_text(&begin.names)?);
+        script.arg(list_text(&begin.replaced.messages)?).arg(list_text(&begin.replaced.tasks)?);
+        script.arg(begin.messages.len());
+        for message in &begin.messages {
+            script.arg(&message.id).arg(sessions::encode(message)?);
+        }
         for chunk in &begin.chunks {
             script.arg(&**chunk);
         }
@@ -329,6 +336,17 @@ fn body_text(task: &Task) -> Result<String> {
         return Ok(String::new());
     }
     serde_json::to_string(&task.body).map_err(|_| strange("the body of a task"))
+}
+
+fn expected_text(expected: &Expected) -> String {
+    match expected {
+        Expected::Anything => String::new(),
+        Expected::LastTask(task) => format!("={}", task.as_deref().unwrap_or_default()),
+    }
+}
+
+fn list_text(list: &[String]) -> Result<String> {
+    serde_json::to_string(list).map_err(|_| strange("a list"))
 }
 
 /// A status by its name.

@@ -84,6 +84,33 @@ local function remember_task(known_tasks, prefix, task, time)
     redis.call('ZADD', known_tasks, time, task)
 end
 
+-- The task that answers a message or a send; '' where its message or answer was removed, false where it is not known.
+local function known_task(messages, sends, id)
+    local message = redis.call('HGET', messages, id)
+    if message then return cjson.decode(message:match('^%d+ (.*)$')).task_id end
+    return redis.call('HGET', sends, id)
+end
+
+-- Removes a session's last messages. They stay known as replaced, and so do the names of the sends that these tasks
+-- answer. What is stored next has the place of the first of them.
+local function remove_messages(session, messages, sends, ids, tasks)
+    if #ids == 0 then return end
+    local place = tonumber(redis.call('HGET', session, 'sequence'))
+    for _, id in ipairs(ids) do
+        local before = redis.call('HGET', messages, id)
+        if before then place = math.min(place, tonumber(before:match('^%d+')) - 1) end
+        redis.call('HDEL', messages, id)
+        redis.call('HSET', sends, id, '')
+    end
+    redis.call('HSET', session, 'sequence', place)
+    local is_removed = {}
+    for _, task in ipairs(tasks) do is_removed[task] = true end
+    local known = redis.call('HGETALL', sends)
+    for i = 1, #known, 2 do
+        if is_removed[known[i + 1]] then redis.call('HSET', sends, known[i], '') end
+    end
+end
+
 -- Puts off the end of an ended task's life, once a tenth of it has passed: not every read is a write.
 local function keep(keys, life)
     local left = redis.call('PTTL', keys[1])

@@ -1,16 +1,16 @@
 --[[
   Refuses a message that has not come, unless it has.
 
-  Keys: session, messages, refused
+  Keys: session, messages, sends, refused
   Arguments: message id, how long it is refused (ms), how many are refused at most
-  Returns {'refused'}; {'known', message} where the session has it; {'missing'} without a session.
+  Returns {'refused'}; {'known', task} where the session knows it; {'missing'} without a session.
 ]]
-local session, messages, refused = unpack(KEYS)
+local session, messages, sends, refused = unpack(KEYS)
 local id, life, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
 if redis.call('EXISTS', session) == 0 then return {'missing'} end
-local stored = redis.call('HGET', messages, id)
-if stored then return {'known', stored} end
+local task = known_task(messages, sends, id)
+if task and task ~= '' then return {'known', task} end
 redis.call('ZREMRANGEBYSCORE', refused, '-inf', now())
 redis.call('ZADD', refused, now() + life, id)
 redis.call('ZREMRANGEBYRANK', refused, 0, -most - 1)

@@ -1,5 +1,8 @@
 //! One turn of a task: writes down what the agent says. `start` is written when the task begins, `finish` comes last.
 
+pub mod plan;
+pub mod settling;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,0 +1,101 @@
+//! Reads the JSON that agents write. Its strings may hold half of a surrogate pair, which no text in Rust can: agents cut
+//! text into deltas anywhere, also within a character.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// The text of a JSON string that grows, kept as it is escaped. A pair that was cut is whole again when both halves are
+/// there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    /// A text that does not come from JSON.
+    pub fn of(text: &str) -> Self {
+        let mut escaped = Self::default();
+        escaped.push(&Value::from(text).to_string());
+        escaped
+    }
+
+    /// Appends a JSON string. Any other value adds nothing.
+    pub fn push(&mut self, json: &str) {
+        let text = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+        self.0.push_str(text.unwrap_or_default());
+    }
+
+    /// Appends the JSON string of a chunk's field, if it has one.
+    pub fn push_field(&mut self, field: Option<&RawValue>) {
+        self.push(field.map_or("", RawValue::get));
+    }
+
+    /// The text. A half without its other half is U+FFFD.
+    pub fn decode(&self) -> String {
+        decode(&format!("\"{}\"", self.0)).unwrap_or_default()
+    }
+}
+
+/// The value of a JSON text; `None` where it is none, is nested too deep, or has a number that is too large.
+pub fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&well_formed(text))).ok()
+}
+
+/// The object of a JSON text.
+pub fn object(text: &str) -> Option<Map<String, Value>> {
+    decode(text)
+}
+
+/// The same JSON with U+FFFD for each half of a pair that is alone.
+fn well_formed(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\u") {
+        return text.into();
+    }
+    let mut formed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        formed.push_str(before);
+        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                formed.push('\u{fffd}');
+                rest = escape.get(6..).unwrap_or_default();
+                continue;
+            }
+            _ => escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end),
+        };
+        let (kept, after) = escape.split_at(length);
+        formed.push_str(kept);
+        rest = after;
+    }
+    formed.push_str(rest);
+    formed.into()
+}
+
+/// The UTF-16 code unit that an escape at the beginning of a text is.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_was_cut_is_whole_again_and_a_half_alone_is_the_replacement_character() {
+        let mut text = Text::of("a\"\\u");
+        text.push(r#""\ud83d""#);
+        assert_eq!(text.decode(), "a\"\\u\u{fffd}");
+        text.push(r#""\ude00!""#);
+        assert_eq!(text.decode(), "a\"\\u😀!");
+    }
+
+    #[test]
+    fn halves_in_any_value_are_replaced_and_what_looks_like_one_is_not() {
+        let value: Value = decode(r#"{"\udc00":["\ud83d\ud83d\ude00","\\ud83d","é\u00e9"]}"#).unwrap();
+        assert_eq!(value, serde_json::json!({ "\u{fffd}": ["\u{fffd}😀", "\\ud83d", "éé"] }));
+        assert_eq!(decode::<Value>("{"), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! Settles the calls of an answer that wait for the page: outputs of its tools, and the user's word on others (PROTOCOL §1,
+//! `continue`).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// What the page says of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// The tool ran.
+    Output { call: String, output: Value },
+    /// It failed, in words.
+    Failure { call: String, error_text: String },
+    /// The user was asked whether it may run.
+    Approval { id: String, approved: bool, reason: Option<String> },
+}
+
+/// What settling an answer's calls gives.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The settlements that are new, as chunks.
+    pub chunks: Vec<Arc<str>>,
+    /// The names under which their repeats are known.
+    pub names: Vec<String>,
+    /// The names of those that have happened before.
+    pub repeated: Vec<String>,
+}
+
+/// Settles calls of an answer with these parts.
+///
+/// # Errors
+/// A call that is not there, or was settled otherwise, or others that wait too.
+pub fn settle(parts: &[Value], settlements: &[Settlement]) -> Result<Settled, ApiError> {
+    let mut settled = Settled::default();
+    let mut waiting: Vec<&Value> = parts.iter().filter(|part| waits(part)).collect();
+    for settlement in settlements {
+        let part = parts.iter().rfind(|part| settlement.is_of(part)).ok_or(ApiError::ToolCallNotFound)?;
+        if settlement.can_settle(part) {
+            waiting.retain(|other| other["toolCallId"] != part["toolCallId"]);
+            settled.chunks.push(settlement.chunk(part));
+            settled.names.push(settlement.name());
+        } else if settlement.has_settled(part) {
+            settled.repeated.push(settlement.name());
+        } else if part["state"] == "input-streaming" {
+            return Err(ApiError::ToolCallNotFound);
+        } else {
+            return Err(ApiError::ToolCallSettled);
+        }
+    }
+    let is_half = !settled.chunks.is_empty() && !waiting.is_empty();
+    if is_half { Err(ApiError::ToolCallsPending) } else { Ok(settled) }
+}
+
+/// Whether a part is a call that waits for the page. What the model's provider runs does not.
+fn waits(part: &Value) -> bool {
+    match part["state"].as_str() {
+        Some("approval-requested") => true,
+        Some("input-available") => part["providerExecuted"] != true,
+        _ => false,
+    }
+}
+
+impl Settlement {
+    /// Whether both settle the same call in the same way of settling.
+    pub fn settles_with(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+
+    /// Names what is settled. No message id has a brace, so it is no message's.
+    fn name(&self) -> String {
+        match self {
+            Self::Output { call, .. } | Self::Failure { call, .. } => format!("{{call}}{call}"),
+            Self::Approval { id, .. } => format!("{{approval}}{id}"),
+        }
+    }
+
+    fn is_of(&self, part: &Value) -> bool {
+        match self {
+            Self::Output { call, .. } | Self::Failure { call, .. } => part["toolCallId"] == **call,
+            Self::Approval { id, .. } => part["approval"]["id"] == **id,
+        }
+    }
+
+    /// A tool of the page may have needed the user's approval before it gives its output.
+    fn can_settle(&self, part: &Value) -> bool {
+        let state = part["state"].as_str().unwrap_or_default();
+        match self {
+            Self::Output { .. } | Self::Failure { .. } => {
+                matches!(state, "input-available" | "approval-requested")
+                    || (state == "approval-responded" && part["approval"]["approved"] == true)
+            }
+            Self::Approval { .. } => state == "approval-requested",
+        }
+    }
+
+    /// Whether this is how the call was settled.
+    fn has_settled(&self, part: &Value) -> bool {
+        match self {
+            Self::Output { output, .. } => part["state"] == "output-available" && part["output"] == *output,
+            Self::Failure { error_text, .. } => part["state"] == "output-error" && part["errorText"] == **error_text,
+            Self::Approval { approved, reason, .. } => {
+                let approval = &part["approval"];
+                approval["approved"] == *approved && approval["reason"].as_str() == reason.as_deref()
+            }
+        }
+    }
+
+    /// The chunk that says so to readers.
+    fn chunk(&self, part: &Value) -> Arc<str> {
+        let mut chunk = Map::new();
+        let mut add = |name: &str, value: Value| drop(chunk.insert(name.into(), value));
+        match self {
+            Self::Output { call, output } => {
+                add("type", "tool-output-available".into());
+                add("toolCallId", call.as_str().into());
+                add("output", output.clone());
+            }
+            Self::Failure { call, error_text } => {
+                add("type", "tool-output-error".into());
+                add("toolCallId", call.as_str().into());
+                add("errorText", error_text.as_str().into());
+            }
+            Self::Approval { id, approved, reason } => {
+                add("type", "tool-approval-response".into());
+                add("approvalId", id.as_str().into());
+                add("approved", (*approved).into());
+                if let Some(reason) = reason {
+                    add("reason", reason.as_str().into());
+                }
+            }
+        }
+        if part["type"] == "dynamic-tool" && !matches!(self, Self::Approval { .. }) {
+            add("dynamic", true.into());
+        }
+        Value::from(chunk).to_string().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn output(call: &str, output: Value) -> Settlement {
+        Settlement::Output { call: call.into(), output }
+    }
+
+    fn approval(id: &str, approved: bool) -> Settlement {
+        Settlement::Approval { id: id.into(), approved, reason: None }
+    }
+
+    fn parts() -> Vec<Value> {
+        vec![
+            json!({"type": "text", "text": "", "state": "done"}),
+            json!({"type": "tool-map", "toolCallId": "a", "state": "input-available", "input": {}}),
+            json!({"type": "tool-pay", "toolCallId": "b", "state": "approval-requested", "approval": {"id": "ask"}}),
+            json!({"type": "tool-web", "toolCallId": "c", "state": "input-available", "providerExecuted": true}),
+            json!({"type": "tool-old", "toolCallId": "d", "state": "output-available", "output": [1]}),
+            json!({"type": "tool-cut", "toolCallId": "e", "state": "input-streaming"}),
+        ]
+    }
+
+    #[test]
+    fn all_calls_that_wait_are_settled_together_and_become_chunks() {
+        let settled = settle(&parts(), &[output("a", Value::Null), approval("ask", true)]).unwrap();
+        let chunks: Vec<&str> = settled.chunks.iter().map(|chunk| &**chunk).collect();
+        assert_eq!(
+            chunks,
+            [
+                r#"{"type":"tool-output-available","toolCallId":"a","output":null}"#,
+                r#"{"type":"tool-approval-response","approvalId":"ask","approved":true}"#,
+            ]
+        );
+        assert_eq!(settled.names, ["{call}a", "{approval}ask"]);
+    }
+
+    #[test]
+    fn a_call_that_is_left_waiting_keeps_the_others_from_being_settled() {
+        assert_eq!(settle(&parts(), &[output("a", json!(1))]).unwrap_err(), ApiError::ToolCallsPending);
+        assert_eq!(settle(&parts(), &[approval("ask", false)]).unwrap_err(), ApiError::ToolCallsPending);
+    }
+
+    #[test]
+    fn what_was_settled_so_before_is_a_repeat_and_otherwise_it_is_refused() {
+        assert_eq!(settle(&parts(), &[output("d", json!([1]))]).unwrap().repeated, ["{call}d"]);
+        assert_eq!(settle(&parts(), &[output("d", json!([2]))]).unwrap_err(), ApiError::ToolCallSettled);
+        let failure = Settlement::Failure { call: "d".into(), error_text: "no".into() };
+        assert_eq!(settle(&parts(), &[failure]).unwrap_err(), ApiError::ToolCallSettled);
+    }
+
+    #[test]
+    fn a_call_that_is_not_there_or_never_came_whole_is_not_found() {
+        for unknown in [output("x", Value::Null), output("e", Value::Null), approval("x", true)] {
+            assert_eq!(settle(&parts(), &[unknown]).unwrap_err(), ApiError::ToolCallNotFound);
+        }
+    }
+}

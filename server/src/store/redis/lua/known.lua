@@ -1,0 +1,8 @@
+--[[
+  What a session knows of the id of a message or of a send.
+
+  Keys: messages, sends
+  Arguments: id
+  Returns the task that answers it, '' where its message or answer was removed, or nil where it is not known.
+]]
+return known_task(KEYS[1], KEYS[2], ARGV[1])

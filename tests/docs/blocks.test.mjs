@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { transform } from "esbuild";
 import { found, targetDir } from "../../scripts/lib/run.mjs";
 import { blocksOf, documents, root } from "./lib/blocks.mjs";
+import { checkDiff } from "./lib/diff.mjs";
 import { checkShell } from "./lib/shell.mjs";
 import { complaints } from "./lib/typescript.mjs";
 
@@ -21,6 +22,7 @@ const checks = {
   ts: checkTypes,
   tsx: checkTypes,
   js: ({ given, code }) => transform(`${given}\n${code}`, { loader: "js" }),
+  diff: checkDiff,
   json: ({ code }) => JSON.parse(code),
   sh: ({ code }) => checkShell(code),
   python: checkPython,

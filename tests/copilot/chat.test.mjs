@@ -1,0 +1,48 @@
+// CoPilot's chat before and after the migration, in Chromium, on a backend as theirs and on ours. After it every row is
+// there whole, once and truly ended, from one POST over one connection; what was before is shown beside it.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launch } from "../e2e/lib/browser.mjs";
+import { copilotBackend, ownBackend } from "./lib/backends.mjs";
+import { buildApp } from "./lib/build.mjs";
+import { scenes } from "./lib/scenes.mjs";
+import { play } from "./lib/stage.mjs";
+import { table } from "./lib/table.mjs";
+
+const KINDS = { copilot: copilotBackend, rejoin: ownBackend };
+const STATES = ["before", "after"];
+const ALONE = process.env.REJOIN_SCENE;
+
+/** Where nothing goes wrong the old layer works: what it fails is not the fault of this copy. */
+const EASY = ["a plain answer", "a POST that was refused"];
+
+const backends = {};
+const verdicts = new Map();
+let browser;
+
+before(async () => {
+  const files = await buildApp();
+  for (const [kind, start] of Object.entries(KINDS)) backends[kind] = await start(files);
+  browser = await launch();
+});
+
+after(async () => {
+  console.log(table(scenes, verdicts));
+  await browser?.close();
+  for (const backend of Object.values(backends)) await backend.stop();
+});
+
+describe("CoPilot's chat", { concurrency: 5 }, () => {
+  for (const scene of scenes.filter(({ name }) => !ALONE || name === ALONE)) {
+    for (const kind of Object.keys(KINDS)) {
+      for (const state of STATES) {
+        test(`${state} the migration, ${kind}: ${scene.name}`, { timeout: 90_000 }, async () => {
+          const { defects, shown } = await play(scene, { browser, backend: backends[kind], kind, state });
+          verdicts.set(`${scene.name} ${kind} ${state}`, defects);
+          if (state === "after" || EASY.includes(scene.name)) assert.deepEqual(defects, [], JSON.stringify(shown, null, 1));
+        });
+      }
+    }
+  }
+});

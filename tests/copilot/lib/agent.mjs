@@ -1,0 +1,46 @@
+// The agent behind `rejoin-server --agent http`: it answers as the test backend does.
+
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import { answerTo, operationAnswer } from "./answer.mjs";
+
+export class Agent {
+  #server = createServer((request, response) => void this.#answer(request, response));
+  #ids = 0;
+
+  get url() {
+    return `http://127.0.0.1:${this.#server.address().port}/`;
+  }
+
+  async up() {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
+  }
+
+  async stop() {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, "close");
+  }
+
+  async #answer(request, response) {
+    const { task_id: task, message, operation } = await new Response(request).json();
+    const form = { toolOutput: "text", id: (what) => (what === "task" ? task : `${what}-${(this.#ids += 1)}`) };
+    const { entries, paceMs } = operation ? after(operation, form) : answerTo(message, form);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    for (const { chunk } of entries) {
+      if (response.destroyed) return;
+      response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+      if (paceMs > 0) await pause(paceMs);
+    }
+    response.end("data: [DONE]\n\n");
+  }
+}
+
+/** The server writes the operation's result itself. */
+function after({ tool_call_id: callId, tool_name: toolName, result }, form) {
+  const [, , ...entries] = operationAnswer({ callId, toolName }, result, form);
+  return { entries, paceMs: 5 };
+}

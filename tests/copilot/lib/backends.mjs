@@ -1,0 +1,123 @@
+// The two backends on which the app is tried, each with the app's pages and the two bases of its endpoints.
+
+import { once } from "node:events";
+import { createServer, request as httpRequest } from "node:http";
+import { startServer, Truth } from "../../e2e/lib/server.mjs";
+import { CopilotBackend } from "../backend.mjs";
+import { Agent } from "./agent.mjs";
+
+const JSON_BASE = "/api/proxy/api/chat";
+const BASE = "/api/chat";
+const KEY = "the webhook's key";
+const COMMENT_MS = 1_000;
+
+/** A backend, and what a test asks of it behind the page's back. */
+class Backend {
+  #jsonUrl;
+  #stop;
+
+  /** @param {{ url: string, jsonUrl: string, jsonBase: string, stop: () => Promise<void> }} where `url` has the app and both bases. */
+  constructor({ url, jsonUrl, jsonBase, stop }) {
+    this.url = url;
+    this.truth = new Truth(jsonUrl, jsonBase);
+    this.#jsonUrl = jsonUrl + jsonBase;
+    this.#stop = stop;
+  }
+
+  /** The messages of the session once so many were answered, or when time is up. */
+  async answered(session, turns, limitMs = 60_000) {
+    const until = performance.now() + limitMs;
+    for (;;) {
+      const { active_stream: active, messages } = await this.truth.session(session);
+      const users = messages.filter(({ role }) => role === "user").length;
+      if ((active === null && users >= turns) || performance.now() > until) return messages;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  /** Brings the result of the operation that the session waits for, once there is one. */
+  async completeOperation(session) {
+    for (;;) {
+      const { messages, active_stream: active } = await this.truth.session(session);
+      const pending = messages.find(({ role, content }) => role === "tool" && content.includes("operation_"));
+      const id = active?.operation_id || (pending && JSON.parse(pending.content).operation_id);
+      if (id) return this.#complete(id);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  async #complete(operationId) {
+    const body = JSON.stringify({ success: true, result: { type: "built", parts: 3 } });
+    const headers = { "content-type": "application/json", "x-api-key": KEY };
+    const response = await fetch(`${this.#jsonUrl}/operations/${operationId}/complete`, { method: "POST", headers, body });
+    if (!response.ok) throw new Error(`The operation's result: ${response.status} ${await response.text()}`);
+  }
+
+  stop() {
+    return this.#stop();
+  }
+}
+
+/** CoPilot's, with its habits. @returns {Promise<Backend>} */
+export async function copilotBackend(files) {
+  const often = { sendCommentMs: COMMENT_MS, joinCommentMs: COMMENT_MS };
+  const backend = await new CopilotBackend({ files, jsonBase: JSON_BASE, completeAfterMs: 10, ...often }).up();
+  return new Backend({ url: backend.url, jsonUrl: backend.url, jsonBase: JSON_BASE, stop: () => backend.stop() });
+}
+
+/** Ours, with an agent that answers the same. @returns {Promise<Backend>} */
+export async function ownBackend(files) {
+  const agent = await new Agent().up();
+  const server = await startServer("--www", files, "--agent", "http", "--agent-url", agent.url, "--internal-api-key", KEY, "--heartbeat-ms", String(COMMENT_MS));
+  const bases = await new Bases(server.url).up();
+  async function stop() {
+    await bases.stop();
+    await server.stop();
+    await agent.stop();
+  }
+  return new Backend({ url: bases.url, jsonUrl: server.url, jsonBase: BASE, stop });
+}
+
+/** A proxy that gives a backend of one base a second one, for JSON alone. */
+class Bases {
+  #target;
+  #server = createServer((request, response) => this.#pass(request, response));
+
+  constructor(target) {
+    this.#target = new URL(target);
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  async up() {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    return this;
+  }
+
+  async stop() {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, "close");
+  }
+
+  #pass(request, response) {
+    const isStream = /\/stream(\?|$)/.test(request.url);
+    if (request.url.startsWith(JSON_BASE) ? isStream : request.url.startsWith(BASE) && !isStream) {
+      response.writeHead(404, { "content-type": "text/html" });
+      return response.end("<html><body>There is nothing here.</body></html>");
+    }
+    const { hostname, port } = this.#target;
+    const path = request.url.replace(JSON_BASE, BASE);
+    const upstream = httpRequest({ hostname, port, method: request.method, path, headers: request.headers, agent: false }, (answered) => {
+      response.writeHead(answered.statusCode ?? 502, answered.headers);
+      response.flushHeaders();
+      answered.pipe(response);
+    });
+    upstream.on("error", () => response.destroy());
+    response.on("close", () => upstream.destroy());
+    request.pipe(upstream);
+  }
+}

@@ -1,0 +1,82 @@
+// The app in a browser as a person sees it: its rows, whether an answer is being written, and what they can do.
+
+/** Shorter than a person's, but longer than a busy machine may hold up a page. */
+const TIMES = { retry: "40", poll: "250", stall: "4000" };
+
+export class ChatPage {
+  /** @param {import("playwright-core").Page} page */
+  constructor(page, origin) {
+    this.page = page;
+    this.origin = origin;
+    page.setDefaultTimeout(30_000);
+  }
+
+  static async open(context, origin, { state, session }) {
+    const one = new ChatPage(await context.newPage(), origin);
+    await one.visit({ state, session });
+    return one;
+  }
+
+  async visit({ state, session }) {
+    this.state = state;
+    await this.page.goto(`${this.origin}/${state}/index.html?${new URLSearchParams(TIMES)}#${session}`);
+    await this.shows(session);
+  }
+
+  async reload() {
+    const session = new URL(this.page.url()).hash.slice(1);
+    await this.page.reload();
+    await this.shows(session);
+  }
+
+  /** Opens another chat in the same page. */
+  async go(session) {
+    await this.page.evaluate((id) => void (location.hash = id), session);
+    await this.shows(session);
+  }
+
+  async shows(session) {
+    await this.page.waitForSelector(`[data-testid="chat"][data-session="${session}"]`);
+  }
+
+  async send(text) {
+    await this.page.fill('[data-testid="input"]', text);
+    await this.page.press('[data-testid="input"]', "Enter");
+    await this.page.waitForFunction((wanted) => [...document.querySelectorAll('[data-row="user"]')].some((row) => row.textContent === wanted), text);
+  }
+
+  stop() {
+    return this.page.click('[data-testid="stop"]');
+  }
+
+  /** Waits until the last answer has at least so many characters, or a row is there whose kind begins so. */
+  async grown(wanted) {
+    await this.page.waitForFunction((wanted) => {
+      if (typeof wanted === "string") return document.querySelector(`[data-row^="${wanted}"]`) !== null;
+      const last = [...document.querySelectorAll('[data-row="assistant"]')].at(-1);
+      return (last?.textContent.length ?? 0) >= wanted;
+    }, wanted);
+  }
+
+  /** Waits until rows and state are as they should be; without an error if they do not become so in time. */
+  async becomes(rows, limitMs) {
+    const look = (rows) => {
+      const shown = [...document.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.textContent]);
+      const isStreaming = document.querySelector('[data-testid="chat"]')?.dataset.streaming === "true";
+      return !isStreaming && JSON.stringify(shown) === JSON.stringify(rows);
+    };
+    await this.page.waitForFunction(look, rows, { timeout: limitMs }).catch(() => {});
+  }
+
+  async describe() {
+    return this.page.evaluate(() => ({
+      rows: [...document.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.textContent]),
+      isStreaming: document.querySelector('[data-testid="chat"]')?.dataset.streaming === "true",
+      toasts: [...document.querySelectorAll('[data-testid="toast"]')].map((toast) => toast.textContent),
+    }));
+  }
+
+  close() {
+    return this.page.close();
+  }
+}

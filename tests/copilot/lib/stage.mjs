@@ -1,0 +1,111 @@
+// One scene: a session, the app in one of its states before one of the backends, misfortunes on the way, and the verdict.
+
+import { FaultProxy } from "../../e2e/proxy.mjs";
+import { ChatPage } from "./chat-page.mjs";
+import { differences, rowsOf } from "./rows.mjs";
+
+const OPENS = /\/(sessions|tasks)\/[^/]+\/stream/;
+
+/** How long the page may take to become what it should, once the backend is done. What is lost stays lost. */
+const PATIENCE_MS = { before: 5_000, after: 20_000 };
+/** The old layer may hang in a scene: it is given up then. */
+const LIMIT_MS = { before: 15_000, after: 60_000 };
+
+/** JSON takes its time, as on any network: the old layer asks for the session when it should have waited a moment. */
+const LATENCY = { kind: "delay", ms: 60 };
+
+/**
+ * @typedef {object} Scene
+ * @property {string} name
+ * @property {(set: Set) => Promise<unknown>} play
+ * @property {(kind: string) => object[]} [faults] One for each stream that is opened, in turn.
+ * @property {number} [turns] Messages that are sent.
+ * @property {number} [connections] Streams that are opened at most, faults included.
+ * @property {boolean} [cutShort] Whether a person stopped the answer: what is shown is a part of what is stored.
+ *
+ * @typedef {object} Set
+ * @property {ChatPage} page
+ * @property {string} session
+ * @property {string} state
+ * @property {import("playwright-core").Browser} browser
+ * @property {import("./backends.mjs").Backend} backend
+ * @property {(options?: object) => Promise<ChatPage>} open Another page, of the same context unless one is given.
+ */
+
+/** @returns {Promise<{ defects: string[], shown: object }>} */
+export async function play(scene, { browser, backend, kind, state }) {
+  const proxy = await new FaultProxy(backend.url).up();
+  const watch = new Watch(proxy, scene.faults?.(kind) ?? []);
+  const session = await backend.truth.createSession();
+  const context = await browser.newContext();
+  const pages = [];
+  const open = async ({ into = context, session: other = session, at = state } = {}) => {
+    const page = await ChatPage.open(into, proxy.url, { state: at, session: other });
+    pages.push(page);
+    return page;
+  };
+  try {
+    const page = await open();
+    const set = { page, session, state, browser, backend, open };
+    const played = await limited(scene.play(set), LIMIT_MS[state]);
+    const last = pages.findLast(({ page }) => !page.isClosed());
+    const defects = played ? await judge(scene, { backend, session, page: last, watch, state }) : ["hangs"];
+    return { defects, shown: await last.describe() };
+  } finally {
+    await Promise.all([...new Set(pages.map(({ page }) => page.context()))].map((one) => one.close()));
+    await proxy.down();
+  }
+}
+
+async function judge({ turns = 1, connections = 1, cutShort = false }, { backend, session, page, watch, state }) {
+  const stored = await backend.answered(session, turns, LIMIT_MS[state]);
+  const wanted = rowsOf(stored);
+  await page.becomes(cutShort ? [] : wanted, cutShort ? 500 : PATIENCE_MS[state]);
+  const { rows, isStreaming, toasts } = await page.describe();
+  const users = stored.filter(({ role }) => role === "user").length;
+  return [
+    ...differences(rows, wanted, cutShort),
+    ...(isStreaming ? ["never ends"] : []),
+    ...(users === turns ? [] : [`${users} turns`]),
+    ...(watch.posts === turns ? [] : [`${watch.posts} POSTs`]),
+    ...(watch.opened <= connections ? [] : [`${watch.opened} connections`]),
+    ...(toasts.length === 0 ? [] : ["an error is shown"]),
+    ...(state === "before" || watch.isOver ? [] : ["a fault did not happen"]),
+  ];
+}
+
+/** Counts what reaches the backend, and hands out the faults. */
+class Watch {
+  posts = 0;
+  opened = 0;
+  #faults;
+
+  constructor(proxy, faults) {
+    this.#faults = [...faults];
+    proxy.plan = (seen) => {
+      if (!OPENS.test(seen.path)) return LATENCY;
+      const fault = this.#faults.shift();
+      if (fault?.kind === "refuse" || fault?.kind === "answer") return fault;
+      this.opened += 1;
+      if (seen.method === "POST") this.posts += 1;
+      return fault;
+    };
+  }
+
+  get isOver() {
+    return this.#faults.length === 0;
+  }
+}
+
+/** Whether it was done in time. */
+async function limited(work, ms) {
+  let timer;
+  const late = new Promise((done) => {
+    timer = setTimeout(() => done(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,4 +1,0 @@
-// What CoPilot's dispatcher is given.
-export interface HandlerDependencies {
-  sessionId: string;
-}

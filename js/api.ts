@@ -1,7 +1,7 @@
 /** Exports the API that `rejoin` and `rejoin/slim` share. */
 
 export * from "./types/index.js";
-export { RejoinError, type RejoinErrorInit } from "./types/errors.js";
+export { RejoinError, type ClientErrorCode, type RejoinErrorCode, type RejoinErrorInit, type ServerErrorCode } from "./types/errors.js";
 export { init, initSync } from "./loader/wasm.js";
 export type { WasmSource } from "./loader/wasm.js";
 export { createChatStreams } from "./streams/client.js";

@@ -33,6 +33,7 @@ export function checkListener(value: unknown): asserts value is StreamListener |
     const member = (value as Record<string, unknown>)[name];
     if (member !== undefined) checkFunction(`listener.${name}`, member);
   }
+  checkOptional(value as Record<string, unknown>, "listener", { signal: "object" });
 }
 
 /** Checks what `startStream` is to send. */

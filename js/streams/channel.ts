@@ -3,12 +3,13 @@
 import { ChunkReader, hasReset, malformedOf } from "../chunks/batch.js";
 import { isAfter } from "../chunks/cursor.js";
 import { History } from "./history.js";
+import { ChunkIterator } from "./iterator.js";
 import { guard } from "../types/report.js";
 import { Transcript } from "../message/transcript.js";
 import type { Batch } from "../chunks/batch.js";
 import type { StateRecord } from "../loader/generated.js";
 import type { RejoinError } from "../types/errors.js";
-import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamSnapshot, StreamStatus } from "../types/index.js";
+import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamOutcome, StreamSnapshot, StreamStatus } from "../types/index.js";
 
 /** What the core says of a stream. */
 export type StreamState = Omit<StateRecord, "error"> & { error?: RejoinError };
@@ -19,9 +20,12 @@ export interface Subscription {
   isOpen: boolean;
   /** The event up to which it knows the stream by itself. */
   after?: string | undefined;
+  /** Called when it no longer listens. */
+  release?: () => void;
 }
 
-const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
+/** The state of a session without a stream. */
+export const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
 /** So many chunks are handed out before the next are made: those that nobody keeps cost the collector nothing. */
 const PART = 256;
 const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
@@ -32,7 +36,10 @@ export class Channel {
   readonly #transcript = new Transcript();
   readonly #subscriptions = new Set<Subscription>();
   readonly #watchers = new Set<() => void>();
+  readonly #iterators = new Set<ChunkIterator>();
   #state = IDLE;
+  /** Whether a stream has begun whose end was not reported yet. */
+  #isRunning = false;
   #snapshot: StreamSnapshot | undefined;
   /** Counts what makes chunks void that are being handed out: the stream let go, stopped, or begun anew. */
   #generation = 0;
@@ -49,6 +56,16 @@ export class Channel {
     return ACTIVE.includes(this.#state.status);
   }
 
+  /** Whether a listener listens. */
+  get isHeard(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
+  /** Whether anything of the app would miss what it shows. */
+  get isWatched(): boolean {
+    return this.isHeard || this.#watchers.size > 0 || this.#iterators.size > 0;
+  }
+
   snapshot(): StreamSnapshot {
     this.#snapshot ??= this.#takeSnapshot();
     return this.#snapshot;
@@ -59,6 +76,7 @@ export class Channel {
     const before = this.#state;
     const isSameError = before.error?.code === state.error?.code && before.error?.message === state.error?.message;
     this.#state = before.error && isSameError ? { ...state, error: before.error } : state;
+    if (state.status === "idle") this.#rest();
     this.#snapshot = undefined;
     return before.status !== state.status;
   }
@@ -68,6 +86,33 @@ export class Channel {
     this.interrupt();
     this.#forget();
     this.#snapshot = undefined;
+    this.#isRunning = true;
+    for (const iterator of this.#iterators) iterator.isReading = true;
+  }
+
+  /** No stream runs any more: there was nothing to resume, or it was let go. Who iterates waits for the next one. */
+  #rest(): void {
+    this.#isRunning = false;
+    for (const iterator of this.#iterators) iterator.isReading = false;
+  }
+
+  /** Ends the iterators of the stream that was given. */
+  finish(outcome: StreamOutcome): void {
+    this.#isRunning = false;
+    for (const iterator of [...this.#iterators]) if (iterator.isReading) iterator.end(outcome);
+  }
+
+  /** Ends all iterators, because no stream will follow. */
+  close(outcome: StreamOutcome): void {
+    this.interrupt();
+    for (const iterator of [...this.#iterators]) iterator.end(outcome);
+  }
+
+  /** Lets go of all that it shows and keeps. */
+  clear(): void {
+    this.interrupt();
+    this.#forget();
+    this.update(IDLE);
   }
 
   #forget(): void {
@@ -81,7 +126,7 @@ export class Channel {
   }
 
   subscribe(listener: StreamListener): Subscription {
-    const subscription = { listener, isOpen: true };
+    const subscription: Subscription = { listener, isOpen: true };
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -94,6 +139,24 @@ export class Channel {
   unsubscribe(subscription: Subscription): void {
     subscription.isOpen = false;
     this.#subscriptions.delete(subscription);
+    subscription.release?.();
+  }
+
+  /**
+   * Iterates over the chunks of the stream that runs, or else of the next one. With `replay` the subscription hears nothing
+   * before its `replay`. `leave` is called when nothing more is wanted.
+   */
+  iterate(replay: boolean, leave: () => void): { iterator: ChunkIterator; late: Subscription | undefined } {
+    const isLate = replay && this.#isRunning;
+    const listener = (chunk: StreamChunk): void => iterator.take(chunk);
+    const subscription = isLate ? this.subscribeLate(listener) : this.subscribe(listener);
+    const iterator = new ChunkIterator(this.#isRunning, () => {
+      this.unsubscribe(subscription);
+      this.#iterators.delete(iterator);
+      leave();
+    });
+    this.#iterators.add(iterator);
+    return { iterator, late: isLate ? subscription : undefined };
   }
 
   /** Those who listen now. */

@@ -9,27 +9,34 @@ import { Engine } from "../../pkg/rejoin.js";
 import {
   checkFunction, checkId, checkListener, checkOptionalText, checkOptions, checkRequest, checkTask,
 } from "./arguments.js";
-import { Channel } from "./channel.js";
+import { bound } from "./bound.js";
+import { Callbacks } from "./callbacks.js";
+import { Channel, IDLE } from "./channel.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "../types/errors.js";
 import { collect, pump } from "./pump.js";
 import { CallQueue } from "./queue.js";
 import { toError, toOutcome, toRejoinError, toSession, toState } from "./records.js";
 import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
+import { heed, heedListener, isAborted } from "./signal.js";
 import { guard } from "../types/report.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
 import type { ErrorRecord, Notice } from "../loader/generated.js";
 import type { Batch } from "../chunks/batch.js";
 import type { StreamState, Subscription } from "./channel.js";
+import type { ChunkIterator } from "./iterator.js";
 import type {
-  ActiveTask, ChatStreams, ChatStreamsOptions, LoadedSession, SentTurn, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
+  ActiveTask, ChatStreams, ChatStreamsOptions, LoadedSession, SentTurn, StreamChunk, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,
 } from "../types/index.js";
 
 /** Makes a client. In a browser it starts `init` by itself; on a server it does nothing until one of its methods is called. */
 export function createChatStreams(options: ChatStreamsOptions = {}): ChatStreams {
-  return new Client(options);
+  const client = bound(new Client(options));
+  // `Symbol.dispose` is missing in engines of the baseline.
+  const { dispose } = Symbol as { dispose?: symbol };
+  return dispose ? Object.defineProperty(client, dispose, { value: client.close, configurable: true }) : client;
 }
 
 /** A call of the app that waits for its outcome. */
@@ -39,6 +46,8 @@ interface Call {
   readonly listener: StreamListener | undefined;
   /** Once its listener hears the stream. */
   subscription?: Subscription;
+  /** Its listener's signal is no longer heeded. */
+  readonly release: () => void;
 }
 
 /** What is done once the core is there. */
@@ -47,10 +56,12 @@ interface Job {
   readonly run: (engine: Engine) => void;
   /** The call that waits for it. */
   readonly call?: number;
+  /** What its session shows while it waits. */
+  readonly shows?: "connecting" | "idle";
 }
 
-type CompletionListener = (sessionId: string, outcome: StreamOutcome) => void;
-type TurnListener = (sessionId: string, turn: SentTurn) => void;
+/** So many sessions that ended and that nobody watches are kept. */
+const MOST_AT_REST = 50;
 
 const NO_METRICS: StreamMetrics = {
   bytes: 0, events: 0, chunks: 0, duplicates: 0, malformed: 0, unknown: 0, reconnects: 0, resets: 0,
@@ -61,12 +72,14 @@ class Client implements ChatStreams {
   readonly #options: ChatStreamsOptions;
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<number, Call>();
-  readonly #completions = new Set<{ callback: CompletionListener }>();
-  readonly #turnListeners = new Set<{ callback: TurnListener }>();
-  readonly #taskWatchers = new Set<{ callback: () => void }>();
+  readonly #completions = new Callbacks<[sessionId: string, outcome: StreamOutcome]>();
+  readonly #turns = new Callbacks<[sessionId: string, turn: SentTurn]>();
+  readonly #taskWatchers = new Callbacks<[]>();
   readonly #queue = new CallQueue();
   /** Channels whose watchers are about to be told. */
   readonly #touched = new Set<Channel>();
+  /** Channels that show that the core is waited for. */
+  readonly #expecting = new Set<Channel>();
   #areTasksTouched = false;
   readonly #delivery: Delivery;
   #engine: Engine | undefined;
@@ -121,7 +134,7 @@ class Client implements ChatStreams {
     const done = this.#call(sessionId, undefined, () => (engine, call) => {
       this.#release(sessionId);
       engine.stop(sessionId, call);
-    });
+    }, "idle");
     return done.then(() => undefined);
   }
 
@@ -131,17 +144,41 @@ class Client implements ChatStreams {
     if (!this.#engine) return;
     this.#release(sessionId);
     this.#engine.detach(sessionId);
+    this.#channel(sessionId).finish({ kind: "superseded" });
     this.#queue.runNow(sessionId);
+  }
+
+  forget(sessionId: string): void {
+    checkId("sessionId", sessionId);
+    this.detachStream(sessionId);
+    const channel = this.#channels.get(sessionId);
+    // What its listeners hold stays known to the core, so that they are not given it twice.
+    if (!channel?.isHeard) this.#engine?.forget(sessionId);
+    this.#queue.runNow(sessionId);
+    channel?.clear();
+    if (channel?.isWatched) this.#touch(channel);
+    else this.#channels.delete(sessionId);
   }
 
   subscribeToStream(sessionId: string, listener: StreamListener, options: { replay?: boolean } = {}): () => void {
     checkId("sessionId", sessionId);
     checkListener(listener);
     if (!listener) checkFunction("listener", listener);
-    if (this.#isClosed) return () => {};
+    if (this.#isClosed || isAborted(listener)) return () => {};
     const channel = this.#channel(sessionId);
-    if (!options.replay) return unsubscriber(channel, channel.subscribe(listener));
-    return this.#subscribeLate(channel, listener);
+    const subscription = options.replay ? channel.subscribeLate(listener) : channel.subscribe(listener);
+    subscription.release = heedListener(listener, () => {
+      channel.unsubscribe(subscription);
+      this.#letGo(sessionId);
+    });
+    if (options.replay) this.#queue.add(sessionId, () => channel.replay(subscription));
+    return () => channel.unsubscribe(subscription);
+  }
+
+  chunks(sessionId: string, options: { replay?: boolean; signal?: AbortSignal } = {}): AsyncIterable<StreamChunk> {
+    checkId("sessionId", sessionId);
+    if (this.#isClosed) throw closed();
+    return { [Symbol.asyncIterator]: () => this.#iterate(sessionId, options) };
   }
 
   // ---- what it shows ----
@@ -166,18 +203,12 @@ class Client implements ChatStreams {
     return this.#channel(sessionId).watch(callback);
   }
 
-  onStreamComplete(callback: CompletionListener): () => void {
-    checkFunction("callback", callback);
-    const entry = { callback };
-    this.#completions.add(entry);
-    return () => void this.#completions.delete(entry);
+  onStreamComplete(callback: (sessionId: string, outcome: StreamOutcome) => void): () => void {
+    return this.#completions.add(callback);
   }
 
-  onTurn(callback: TurnListener): () => void {
-    checkFunction("callback", callback);
-    const entry = { callback };
-    this.#turnListeners.add(entry);
-    return () => void this.#turnListeners.delete(entry);
+  onTurn(callback: (sessionId: string, turn: SentTurn) => void): () => void {
+    return this.#turns.add(callback);
   }
 
   getMetrics(sessionId?: string): StreamMetrics {
@@ -222,10 +253,7 @@ class Client implements ChatStreams {
   }
 
   onActiveTasks(callback: () => void): () => void {
-    checkFunction("callback", callback);
-    const entry = { callback };
-    this.#taskWatchers.add(entry);
-    return () => void this.#taskWatchers.delete(entry);
+    return this.#taskWatchers.add(callback);
   }
 
   clearActiveTask(sessionId: string): void {
@@ -246,13 +274,9 @@ class Client implements ChatStreams {
     this.#isClosed = true;
     this.#delivery.close();
     this.#queue.clear();
-    for (const channel of this.#channels.values()) channel.interrupt();
+    for (const channel of this.#channels.values()) channel.close({ kind: "superseded" });
     this.#engine?.close();
     this.#abandonJobs(() => true);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   // ---- the core comes ----
@@ -289,6 +313,12 @@ class Client implements ChatStreams {
     for (const session of this.#channels.keys()) engine.watch(session);
     for (const { run } of this.#jobs.splice(0)) run(engine);
     engine.run();
+    this.#expectNothing(IDLE);
+  }
+
+  /** Channels of which the core has said nothing, now that it is there or cannot be loaded, show this. */
+  #expectNothing(state: StreamState): void {
+    for (const channel of [...this.#expecting]) this.#handleChanged(channel, state);
   }
 
   /** Runs a job now, or in its turn when the core is there. */
@@ -296,16 +326,23 @@ class Client implements ChatStreams {
     if (this.#isClosed) return;
     if (!this.#engine) {
       this.#jobs.push(job);
+      if (job.shows === "connecting") this.#expect(this.#channel(job.session));
       void this.#open().catch(() => {});
       return;
     }
     job.run(this.#engine);
   }
 
-  /** The core could not be loaded: calls fail, records wait for the next try. */
+  #expect(channel: Channel): void {
+    this.#handleChanged(channel, { ...IDLE, status: "connecting" });
+    this.#expecting.add(channel);
+  }
+
+  /** The core could not be loaded: calls fail and say so, records wait for the next try. */
   #giveUpCalls(error: RejoinError): void {
     const jobs = this.#jobs.splice(0);
     this.#jobs = jobs.filter((job) => job.call === undefined);
+    this.#expectNothing({ ...IDLE, status: "error", error });
     for (const { call } of jobs) if (call !== undefined) this.#refuse(call, error);
   }
 
@@ -314,6 +351,8 @@ class Client implements ChatStreams {
     const abandoned = this.#jobs.filter((job) => job.call !== undefined && which(job));
     this.#jobs = this.#jobs.filter((job) => !abandoned.includes(job));
     for (const { call } of abandoned) if (call !== undefined) this.#settle(call, { kind: "superseded" });
+    const isAwaited = ({ sessionId }: Channel): boolean => this.#jobs.some((job) => job.shows === "connecting" && job.session === sessionId);
+    for (const channel of [...this.#expecting]) if (!isAwaited(channel)) this.#handleChanged(channel, IDLE);
   }
 
   // ---- calls ----
@@ -323,16 +362,45 @@ class Client implements ChatStreams {
     session: string,
     listener: StreamListener | undefined,
     prepare: () => (engine: Engine, call: number) => void,
+    shows: "connecting" | "idle" = "connecting",
   ): Promise<StreamOutcome | null> {
     return new Promise((resolve) => {
       checkId("sessionId", session);
       checkListener(listener);
       const run = prepare();
       if (this.#isClosed) throw closed();
+      if (isAborted(listener)) return resolve({ kind: "superseded" });
       const call = ++this.#lastCall;
-      this.#calls.set(call, { session, resolve, listener });
-      this.#whenReady({ session, run: (engine) => run(engine, call), call });
+      const release = heedListener(listener, () => this.#leave(call));
+      this.#calls.set(call, { session, resolve, listener, release });
+      this.#whenReady({ session, run: (engine) => run(engine, call), call, shows });
     });
+  }
+
+  /** The app no longer waits for a call. */
+  #leave(id: number): void {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    const { taskId } = this.#channel(call.session).snapshot();
+    this.#settle(id, { kind: "superseded", ...(taskId !== undefined && { taskId }) });
+    this.#abandonJobs((job) => job.call === id);
+    this.#letGo(call.session);
+  }
+
+  /** A listener has left by its signal: a stream that nobody listens to or waits for is let go. */
+  #letGo(session: string): void {
+    const isAwaited = [...this.#calls.values()].some((call) => call.session === session);
+    if (!isAwaited && !this.#channel(session).isHeard) this.detachStream(session);
+  }
+
+  #iterate(session: string, { replay, signal }: { replay?: boolean; signal?: AbortSignal }): ChunkIterator {
+    const channel = this.#channel(session);
+    const { iterator, late } = channel.iterate(replay === true, () => release());
+    const release = heed(signal, () => iterator.end());
+    if (late) this.#queue.add(session, () => channel.replay(late));
+    if (signal?.aborted) iterator.end();
+    else if (this.#isClosed) iterator.end({ kind: "superseded" });
+    return iterator;
   }
 
   /** A call that joined a stream that runs already: its listener hears first what it has missed, `after` what it knows. */
@@ -361,6 +429,7 @@ class Client implements ChatStreams {
     const call = this.#calls.get(id);
     if (!call) return;
     this.#calls.delete(id);
+    call.release();
     if (call.subscription) this.#channel(call.session).unsubscribe(call.subscription);
     call.resolve(outcome);
   }
@@ -377,8 +446,7 @@ class Client implements ChatStreams {
   #handle(notice: Notice): void {
     switch (notice.kind) {
       case "began":
-        this.#channel(notice.session).begin();
-        return this.#attachListeners(this.#channel(notice.session));
+        return this.#handleBegan(this.#channel(notice.session));
       case "changed":
         return this.#handleChanged(this.#channel(notice.session), toState(notice.state));
       case "turn":
@@ -392,9 +460,18 @@ class Client implements ChatStreams {
     }
   }
 
+  /** The channel moves to the end of the order in which sessions are forgotten. */
+  #handleBegan(channel: Channel): void {
+    this.#channels.delete(channel.sessionId);
+    this.#channels.set(channel.sessionId, channel);
+    channel.begin();
+    this.#attachListeners(channel);
+  }
+
   #handleChanged(channel: Channel, state: StreamState): void {
-    if (this.#isClosed) return;
+    this.#expecting.delete(channel);
     const isNew = channel.update(state);
+    if (this.#isClosed) return;
     const { status } = channel;
     const listeners = isNew ? channel.subscriptions() : [];
     this.#queue.add(channel.sessionId, () => channel.tellStatus(listeners, status));
@@ -405,6 +482,9 @@ class Client implements ChatStreams {
   #handleResolve({ calls, outcome }: Notice & { kind: "resolve" }): void {
     const result = outcome ? toOutcome(outcome) : null;
     for (const id of calls) {
+      const call = this.#calls.get(id);
+      // Another stream of the session takes its place.
+      if (call && result?.kind === "superseded") this.#channel(call.session).finish(result);
       if (this.#isClosed) this.#settle(id, result);
       else this.#queue.add(this.#calls.get(id)?.session, () => this.#settle(id, result));
     }
@@ -412,15 +492,15 @@ class Client implements ChatStreams {
 
   #handleTurn(session: string, turn: SentTurn | undefined): void {
     if (!turn || this.#isClosed) return;
-    this.#queue.add(session, () => {
-      for (const { callback } of [...this.#turnListeners]) guard(() => callback(session, turn));
-    });
+    this.#queue.add(session, () => this.#turns.call(session, turn));
   }
 
   #handleEnded(session: string, outcome: StreamOutcome): void {
     if (this.#isClosed) return;
     this.#queue.add(session, () => {
-      for (const { callback } of [...this.#completions]) guard(() => callback(session, outcome));
+      this.#channel(session).finish(outcome);
+      this.#completions.call(session, outcome);
+      this.#evict();
     });
   }
 
@@ -458,14 +538,17 @@ class Client implements ChatStreams {
     this.#areTasksTouched = true;
     this.#queue.add(undefined, () => {
       this.#areTasksTouched = false;
-      for (const { callback } of [...this.#taskWatchers]) guard(callback);
+      this.#taskWatchers.call();
     });
   }
 
-  #subscribeLate(channel: Channel, listener: StreamListener): () => void {
-    const subscription = channel.subscribeLate(listener);
-    this.#queue.add(channel.sessionId, () => channel.replay(subscription));
-    return unsubscriber(channel, subscription);
+  /** Forgets sessions that ended and that nobody watches, beyond the newest. */
+  #evict(): void {
+    const awaited = new Set([...this.#calls.values()].map(({ session }) => session));
+    const atRest = [...this.#channels.values()].filter(
+      (channel) => !channel.isActive && !channel.isWatched && !this.#touched.has(channel) && !awaited.has(channel.sessionId),
+    );
+    for (const { sessionId } of atRest.slice(0, -MOST_AT_REST)) this.forget(sessionId);
   }
 
   #channel(session: string): Channel {
@@ -473,13 +556,10 @@ class Client implements ChatStreams {
     if (!channel) {
       this.#channels.set(session, (channel = new Channel(session)));
       this.#engine?.watch(session);
+      if (this.#channels.size > MOST_AT_REST) this.#queue.add(undefined, () => this.#evict());
     }
     return channel;
   }
-}
-
-function unsubscriber(channel: Channel, subscription: Subscription): () => void {
-  return () => channel.unsubscribe(subscription);
 }
 
 /** Reads what `takeDue` answers with: `Due` in src/bindings/client.rs. */

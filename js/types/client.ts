@@ -1,5 +1,6 @@
 /** The types of the client and its options. Durations are in milliseconds. */
 
+import type { StreamChunk } from "./chunks.js";
 import type {
   ActiveTask, LoadedSession, SentTurn, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot, StreamStatus,
 } from "./streams.js";
@@ -136,10 +137,10 @@ export interface ChatStreamsOptions {
 }
 
 /**
- * The client. The promises of `startStream`, `reconnectToTask` and `resumeSession` resolve with the outcome, even if that is
+ * The client. Its methods may be taken off it and called by themselves. The promises of `startStream`, `reconnectToTask` and `resumeSession` resolve with the outcome, even if that is
  * a failure. They reject with a `RejoinError` only for misuse: a closed client or arguments of the wrong type.
  */
-export interface ChatStreams {
+export interface ChatStreams extends Disposable {
   /**
    * Resolves when the WebAssembly is loaded. Until then getters answer like those of an empty client; async methods wait for
    * it.
@@ -171,6 +172,12 @@ export interface ChatStreams {
   stopStream(sessionId: string): Promise<void>;
   /** Ends the stream in this tab. The task goes on and stays saved. */
   detachStream(sessionId: string): void;
+  /**
+   * Iterates over the chunks of the session's stream: of the one that runs, or else of the next one. With `replay` it begins
+   * with what that stream has delivered so far. The loop ends when the stream does, and throws the outcome's `RejoinError` if
+   * that is `failed` or `expired`. An aborted `signal` ends it without an error. Leaving the loop detaches nothing.
+   */
+  chunks(sessionId: string, options?: { replay?: boolean; signal?: AbortSignal }): AsyncIterable<StreamChunk>;
   /** Returns the status of a session's stream, which is `idle` if this client has not streamed it. */
   getStreamStatus(sessionId: string): StreamStatus;
   /** Returns whether the stream is connecting, streaming, stalled or reconnecting. */
@@ -205,13 +212,24 @@ export interface ChatStreams {
   clearActiveTask(sessionId: string): void;
   /** Sets the saved cursor to the last event that the app has handled. */
   updateTaskLastMessageId(sessionId: string, lastMessageId: string): void;
+  /**
+   * Lets go of what this page holds of a session: its stream, its chunks, its message, its counters. The saved task stays, so
+   * that `resumeSession` goes on with it. Sessions that ended and that nobody watches are forgotten beyond the newest 50.
+   */
+  forget(sessionId: string): void;
   /** Returns the counters of one session, or of all together. */
   getMetrics(sessionId?: string): StreamMetrics;
   /**
    * Saves cursors, keeps saved tasks, resolves pending promises with `superseded`, and calls no callback any more. Further
-   * calls do nothing.
+   * calls do nothing. `using streams = createChatStreams()` calls it, where the platform has `Symbol.dispose`.
    */
   close(): void;
-  /** The same as `close`. */
-  [Symbol.dispose](): void;
+}
+
+declare global {
+  /**
+   * `ChatStreams` is disposable in a program whose `lib` has `esnext.disposable`, and compiles without it: there this
+   * interface has no members.
+   */
+  interface Disposable {}
 }

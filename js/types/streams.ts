@@ -22,16 +22,44 @@ export type StreamStatus =
   | "stopped"
   | "error";
 
-/** The result of a stream that has ended. */
-export interface StreamOutcome {
+/** The result of a stream that has ended, by its `kind`. */
+export type StreamOutcome = FinishedOutcome | StoppedOutcome | FailedOutcome | ExpiredOutcome | SupersededOutcome;
+
+/** The task wrote its whole answer. */
+export interface FinishedOutcome extends OutcomeFacts {
+  kind: "finished";
+}
+
+/** Someone cancelled the task, or it ended with `abort`. */
+export interface StoppedOutcome extends OutcomeFacts {
+  kind: "stopped";
+}
+
+/** The task ended with an `error` chunk, or the client could not go on. */
+export interface FailedOutcome extends Omit<OutcomeFacts, "error" | "joined"> {
+  kind: "failed";
+  error: RejoinError;
   /**
-   * - `finished`: the task wrote its whole answer.
-   * - `stopped`: someone cancelled the task, or it ended with `abort`.
-   * - `failed`: the task ended with an `error` chunk, or the client could not go on; `error` says why.
-   * - `expired`: the backend no longer knows the task, and the session has no answer.
-   * - `superseded`: `detachStream`, `close` or another stream of the session ended this stream; the task goes on.
+   * True if the backend was answering another message (409): the message itself was not sent, and `error.code` is
+   * `TASK_RUNNING`. The stream gave the other answer, and `error.details.outcome` says how it ended.
    */
-  kind: "finished" | "stopped" | "failed" | "expired" | "superseded";
+  joined?: true;
+}
+
+/** The backend no longer knows the task, and the session has no answer. */
+export interface ExpiredOutcome extends Omit<OutcomeFacts, "error"> {
+  kind: "expired";
+  /** The error, if there was one. */
+  error?: RejoinError;
+}
+
+/** `detachStream`, `close` or another stream of the session ended this stream. The task goes on. */
+export interface SupersededOutcome extends OutcomeFacts {
+  kind: "superseded";
+}
+
+/** The properties that outcomes share. */
+export interface OutcomeFacts {
   /** The id of the task, if the client knows it. */
   taskId?: string;
   /** The reason why the model stopped, if the last chunk gives one. */
@@ -40,13 +68,10 @@ export interface StreamOutcome {
   truncated?: true;
   /** The operation that goes on in a task of its own. That task is saved, and `resumeSession` goes on with it. */
   operation?: { operationId: string; taskId: string; toolName: string };
-  /**
-   * True if the backend was answering another message (409): the message itself was not sent, so that `kind` is `failed`
-   * and `error.code` is `TASK_RUNNING`. The stream gave the other answer, and `error.details.outcome` says how it ended.
-   */
-  joined?: true;
-  /** The error: always set with `failed`, and with `expired` if there was one. */
-  error?: RejoinError;
+  /** Only a `failed` outcome has it. */
+  joined?: undefined;
+  /** Only a `failed` or an `expired` outcome has it. */
+  error?: undefined;
 }
 
 /** What a user interface needs to show a session's stream. It is the same object until something changes. */
@@ -125,6 +150,11 @@ export interface StreamListenerObject {
   onStatus?(status: StreamStatus): void;
   /** Called when every chunk so far is void, because the stream starts over. */
   onReset?(): void;
+  /**
+   * Detaches this listener when it is aborted. The promise of its call then resolves with `superseded`. The stream is let
+   * go, as by `detachStream`, if that was its last listener and no other call waits for it.
+   */
+  signal?: AbortSignal;
 }
 
 /** A listener. A plain function receives the chunk `{type: "stream_reset"}` where the client calls an object's `onReset`. */

@@ -162,6 +162,11 @@ impl Engine {
         self.driver.handle(Input::Detach { session });
     }
 
+    /// `forget`, where nobody listens to the session.
+    pub fn forget(&self, session: &str) {
+        self.driver.handle(Input::Forget { session });
+    }
+
     /// `close`.
     pub fn close(&self) {
         self.driver.close();

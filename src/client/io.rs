@@ -69,6 +69,11 @@ pub enum Input<'a> {
         /// Session id.
         session: &'a str,
     },
+    /// `forget`, of a session that nobody listens to: its stream is let go, and what is known of it. Its saved task stays.
+    Forget {
+        /// Session id.
+        session: &'a str,
+    },
     /// `close`: every stream is let go, every call resolved; nothing happens afterwards.
     Close,
     /// What [`Client::take_batch`](crate::client::Client::take_batch) gave last has reached every listener.

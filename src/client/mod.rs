@@ -143,6 +143,7 @@ impl Client {
             Input::Resume { session, call } => self.resume(session, call),
             Input::Stop { session, call } => self.stop(session, call),
             Input::Detach { session } => self.detach(session),
+            Input::Forget { session } => self.forget(session),
             Input::Close => self.close(),
             Input::Delivered { session } => self.with(session, Session::handle_delivered),
             Input::Opened { attempt, head } => self.handle_opened(attempt, &head),
@@ -267,6 +268,14 @@ impl Client {
         }
     }
 
+    /// Lets go of what is known of a session that nobody listens to.
+    fn forget(&mut self, id: &str) {
+        self.detach(id);
+        if self.sessions.get(id).is_some_and(Session::is_at_rest) && !self.is_wanted(id) {
+            self.retire(id);
+        }
+    }
+
     fn give_up_queued(&mut self, id: &str, kind: OutcomeKind) {
         if let Some((call, _)) = self.queued.remove(id) {
             self.cx.push(Effect::Changed { session: id.to_owned() });
@@ -360,7 +369,7 @@ impl Client {
         self.route_last(
             attempt,
             |session, cx| session.handle_answered(head, body, cx),
-            |canceller, cx| canceller.handle_answered(head, body, cx),
+            |canceller, cx| canceller.handle_answered(attempt, head, body, cx),
         );
     }
 
@@ -369,7 +378,7 @@ impl Client {
         self.route_last(
             attempt,
             |session, cx| session.handle_failed(failure, cx),
-            |canceller, cx| canceller.handle_failed(&for_canceller, cx),
+            |canceller, cx| canceller.handle_failed(attempt, &for_canceller, cx),
         );
     }
 
@@ -435,18 +444,23 @@ impl Client {
         if self.sessions.len() < MOST_SESSIONS {
             return;
         }
-        let is_wanted = |id: &String| {
-            let is_orphaned = self.orphans.values().any(|orphan| orphan.session == *id);
-            self.cancellers.contains_key(id) || self.queued.contains_key(id) || is_orphaned
-        };
-        let at_rest = self.sessions.iter().filter(|(id, session)| session.is_at_rest() && !is_wanted(id));
+        let at_rest = self.sessions.iter().filter(|(id, session)| session.is_at_rest() && !self.is_wanted(id));
         let Some(id) = at_rest.min_by_key(|(_, session)| session.last_use).map(|(id, _)| id.clone()) else { return };
-        if let Some(session) = self.sessions.remove(&id) {
-            self.retired = self.retired + *session.metrics();
-            self.cx.has_forgotten |= session.has_given();
-            if session.snapshot() != Snapshot::default() {
-                self.cx.push(Effect::Changed { session: id });
-            }
+        self.cx.has_forgotten |= self.sessions.get(&id).is_some_and(Session::has_given);
+        self.retire(&id);
+    }
+
+    /// Whether something goes on in a session that has no stream.
+    fn is_wanted(&self, id: &str) -> bool {
+        let is_orphaned = self.orphans.values().any(|orphan| orphan.session == id);
+        self.cancellers.contains_key(id) || self.queued.contains_key(id) || is_orphaned
+    }
+
+    fn retire(&mut self, id: &str) {
+        let Some(session) = self.sessions.remove(id) else { return };
+        self.retired = self.retired + *session.metrics();
+        if session.snapshot() != Snapshot::default() {
+            self.cx.push(Effect::Changed { session: id.to_owned() });
         }
     }
 

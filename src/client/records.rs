@@ -91,8 +91,8 @@ impl Client {
         self.adoptions.forget(id);
         let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
         let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
-        let task = record.active.task.clone();
-        let leftover = if task.is_empty() { Leftover::Unknown } else { Leftover::Task(task) };
+        let (task, message) = (record.active.task.clone(), record.message.clone());
+        let leftover = if task.is_empty() { Leftover::Unknown { message } } else { Leftover::Task(task) };
         let mut canceller = Canceller::new(id, &mut self.cx);
         canceller.take_on(leftover, &mut self.cx);
         self.cancellers.insert(id.to_owned(), canceller);

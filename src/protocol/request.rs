@@ -114,6 +114,13 @@ pub enum Request {
         /// Task id.
         task: String,
     },
+    /// `POST /sessions/{session}/cancel`: the message is answered no more, be it that it has arrived or not.
+    Withdraw {
+        /// Session id.
+        session: String,
+        /// The id under which the message was sent.
+        message: String,
+    },
 }
 
 /// How the replayed part of a join comes.
@@ -130,7 +137,7 @@ impl Request {
     #[must_use]
     pub fn method(&self) -> &'static str {
         match self {
-            Self::Send { .. } | Self::Cancel { .. } => "POST",
+            Self::Send { .. } | Self::Cancel { .. } | Self::Withdraw { .. } => "POST",
             Self::Join { .. } | Self::Session { .. } | Self::Task { .. } => "GET",
         }
     }
@@ -143,7 +150,7 @@ impl Request {
             Self::Join { .. } => "join",
             Self::Session { .. } => "session",
             Self::Task { .. } => "task",
-            Self::Cancel { .. } => "cancel",
+            Self::Cancel { .. } | Self::Withdraw { .. } => "cancel",
         }
     }
 
@@ -173,6 +180,7 @@ impl Request {
             Self::Session { session } => below("/sessions/", session, ""),
             Self::Task { task } => below("/tasks/", task, ""),
             Self::Cancel { task } => below("/tasks/", task, "/cancel"),
+            Self::Withdraw { session, .. } => below("/sessions/", session, "/cancel"),
             Self::Join { task, after, replay } => {
                 let compact = match replay {
                     Replay::Exact => "",
@@ -188,6 +196,7 @@ impl Request {
     pub fn body(&self) -> Option<String> {
         match self {
             Self::Send { request, .. } => Some(request.body()),
+            Self::Withdraw { message, .. } => Some(["{\"message_id\":", &quoted(message), "}"].concat()),
             _ => None,
         }
     }
@@ -233,6 +242,13 @@ mod tests {
         assert_eq!(send(None, None).path(), "/sessions/a%2Fb/stream");
         assert_eq!(Request::Cancel { task: "t ü".into() }.path(), "/tasks/t%20%C3%BC/cancel");
         assert_eq!(Request::Task { task: "..".into() }.path(), "/tasks/..");
+    }
+
+    #[test]
+    fn a_message_is_withdrawn_from_its_session_by_its_id() {
+        let request = Request::Withdraw { session: "s/1".into(), message: "m\"1".into() };
+        assert_eq!(request.path(), "/sessions/s%2F1/cancel");
+        assert_eq!(request.body().unwrap(), r#"{"message_id":"m\"1"}"#);
     }
 
     #[test]

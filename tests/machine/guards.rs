@@ -270,7 +270,7 @@ fn a_stop_is_not_given_up_for_time_without_a_network() {
 fn a_message_that_timed_out_on_the_server_may_have_started_what_is_to_be_stopped() {
     let mut harness = Harness::default();
     harness.start("hi");
-    let stop = harness.stop();
+    let stop = harness.stop_on_base();
     harness.answer(408, "");
     harness.pass(1_000);
     assert!(harness.is_look() && harness.is_pending(stop));

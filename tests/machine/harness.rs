@@ -127,6 +127,17 @@ impl Harness {
         self.calls
     }
 
+    /// The same on a backend that cannot withdraw a message (PROTOCOL §7). The last request is then what it was before.
+    pub fn stop_on_base(&mut self) -> u32 {
+        let call = self.stop();
+        assert!(matches!(self.last().request, Request::Withdraw { .. }));
+        let withdrawal = self.asked.pop().expect("it was asked");
+        let head = Head { status: 404, content_type: "application/json", ..Head::default() };
+        let body = codec::body(r#"{"detail":"Not Found"}"#);
+        self.input(Input::Answered { attempt: withdrawal.attempt, head, body: body.as_ref() });
+        call
+    }
+
     pub fn detach(&mut self) {
         self.input(Input::Detach { session: S });
     }

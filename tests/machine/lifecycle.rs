@@ -255,3 +255,31 @@ fn what_a_client_holds_on_to_does_not_grow_with_streams_cuts_and_stops() {
     let [early, late] = [&footprints[100..200], &footprints[500..]].map(|rounds| rounds.iter().max().unwrap());
     assert!(late <= early && *early < 64 * 1024, "{early} then {late}");
 }
+
+// ---- forgetting a session ----
+
+#[test]
+fn a_forgotten_session_keeps_its_task_and_begins_without_a_reset() {
+    let (mut harness, call) = Harness::streaming();
+    harness.deliver();
+    harness.input(Input::Forget { session: S });
+    assert_eq!(harness.kind(call), OutcomeKind::Superseded);
+    assert_eq!(harness.client.snapshot(S), rejoin::client::session::Snapshot::default());
+    assert_eq!(harness.client.active_task(S).map(|task| task.task.as_str()), Some("t1"));
+    harness.resume();
+    harness.pass(1_000);
+    harness.open(None);
+    harness.preamble("t1", ["1-0", "1-1"]);
+    let batch = harness.deliver().unwrap();
+    assert_ne!(batch.descriptors().first(), Some(&3), "nobody holds anything that would be void");
+}
+
+#[test]
+fn a_session_that_is_forgotten_while_its_stop_is_under_way_is_still_stopped() {
+    let (mut harness, _) = Harness::streaming();
+    let stop = harness.stop();
+    harness.input(Input::Forget { session: S });
+    assert!(harness.is_pending(stop));
+    harness.answer(200, "{}");
+    assert_eq!(harness.outcome(stop), None);
+}

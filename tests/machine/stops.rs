@@ -59,15 +59,64 @@ fn a_stop_survives_a_reload() {
     assert_eq!(second.removed, [second.client.record_key(S)]);
 }
 
+fn is_withdrawal_of(harness: &Harness, wanted: &str) -> bool {
+    matches!(&harness.last().request, Request::Withdraw { session, message } if session == S && message == wanted)
+}
+
+#[test]
+fn a_stop_before_the_start_withdraws_the_message() {
+    let mut harness = Harness::default();
+    let call = harness.start("hi");
+    let message = harness.last().attempt;
+    let stop = harness.stop();
+    assert_eq!(harness.kind(call), OutcomeKind::Stopped);
+    assert!(is_withdrawal_of(&harness, "m1") && harness.aborted.is_empty(), "the answer may name the task");
+    harness.answer(200, r#"{"task_id":null}"#);
+    assert_eq!((harness.outcome(stop), harness.aborted.as_slice()), (None, [message].as_slice()));
+    assert_eq!(harness.removed, [harness.client.record_key(S)]);
+}
+
+#[test]
+fn a_message_is_withdrawn_until_that_is_acknowledged_also_by_the_next_page() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    harness.stop();
+    harness.answer(503, "");
+    harness.pass_until_asked();
+    assert!(is_withdrawal_of(&harness, "m1"));
+    let saved = harness.saved.last().unwrap().clone();
+    let mut next = Harness::default();
+    next.stored(Some(&saved));
+    next.input(Input::Restored);
+    assert!(is_withdrawal_of(&next, "m1"));
+    next.answer(200, r#"{"task_id":"t1","status":"cancelled"}"#);
+    assert_eq!(next.removed, [next.client.record_key(S)]);
+}
+
+#[test]
+fn a_message_whose_task_is_named_while_it_is_withdrawn_is_cancelled_by_its_task() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    let message = harness.last().attempt;
+    harness.stop();
+    let withdrawal = harness.last().attempt;
+    let head = Head { status: 200, content_type: "text/event-stream", task: Some("t1"), ..Head::default() };
+    harness.input(Input::Opened { attempt: message, head });
+    assert_eq!(harness.aborted, [message, withdrawal]);
+    harness.pass(1_000);
+    assert!(is_cancel_of(&harness, "t1"));
+}
+
 #[test]
 fn a_stop_before_the_start_waits_for_the_answer_to_learn_the_task() {
     let mut harness = Harness::default();
     let call = harness.start("hi");
-    harness.stop();
+    harness.stop_on_base();
     assert_eq!(harness.kind(call), OutcomeKind::Stopped);
     assert!(harness.aborted.is_empty(), "aborting would hide the task");
     harness.open(Some("t1"));
     assert_eq!(harness.aborted.len(), 1);
+    harness.pass(1_000);
     assert!(is_cancel_of(&harness, "t1"));
 }
 
@@ -75,8 +124,9 @@ fn a_stop_before_the_start_waits_for_the_answer_to_learn_the_task() {
 fn a_stop_before_the_start_is_else_found_through_the_session() {
     let mut harness = Harness::default();
     harness.start("hi");
-    harness.stop();
+    harness.stop_on_base();
     harness.open(None);
+    harness.pass(1_000);
     assert!(harness.is_look());
     harness.answer(200, r#"{"active_stream":{"task_id":"t3"}}"#);
     harness.pass(1_000);
@@ -87,7 +137,7 @@ fn a_stop_before_the_start_is_else_found_through_the_session() {
 fn a_stop_of_a_send_that_was_refused_has_nothing_to_cancel() {
     let mut harness = Harness::default();
     harness.start("hi");
-    let stop = harness.stop();
+    let stop = harness.stop_on_base();
     harness.busy_with("someone-elses");
     assert_eq!(harness.outcome(stop), None);
     assert!(harness.is_send(), "another's task is not cancelled");
@@ -97,7 +147,7 @@ fn a_stop_of_a_send_that_was_refused_has_nothing_to_cancel() {
 fn a_stop_of_a_send_that_failed_looks_more_than_once() {
     let mut harness = Harness::default();
     harness.start("hi");
-    let stop = harness.stop();
+    let stop = harness.stop_on_base();
     harness.fail();
     for _ in 0..3 {
         harness.pass_until_asked();
@@ -251,11 +301,12 @@ fn a_queued_message_is_given_up_by_a_stop() {
 }
 
 #[test]
-fn a_stop_while_an_answer_that_names_no_task_is_read_looks_for_it_at_once() {
+fn a_stop_while_an_answer_that_names_no_task_is_read_looks_for_it() {
     let (mut harness, call) = Harness::started(None);
-    harness.stop();
+    harness.stop_on_base();
     assert_eq!(harness.kind(call), OutcomeKind::Stopped);
     assert_eq!(harness.aborted.len(), 1);
+    harness.pass(1_000);
     assert!(harness.is_look());
     harness.answer(200, &running("t1"));
     harness.pass_until_asked();

@@ -378,7 +378,7 @@ fn a_cancel_is_repeated_when_the_server_allows_and_no_sooner() {
 fn a_stop_of_a_send_that_the_server_could_not_take_looks_for_its_task() {
     let mut harness = Harness::default();
     harness.start("hi");
-    let stop = harness.stop();
+    let stop = harness.stop_on_base();
     harness.answer(502, "");
     harness.pass(1_000);
     assert!(harness.is_look() && harness.is_pending(stop));

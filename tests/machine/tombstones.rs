@@ -176,7 +176,7 @@ fn a_stop_that_is_refused_resolves_and_stays_remembered() {
 fn a_stop_that_was_allowed_to_look_may_ask_for_headers_again() {
     let mut harness = Harness::default();
     harness.start("hi");
-    let stop = harness.stop();
+    let stop = harness.stop_on_base();
     harness.fail();
     harness.pass_until_asked();
     harness.answer(401, "");

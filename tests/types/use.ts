@@ -10,6 +10,7 @@ import {
   type ActiveTask,
   type ChatStreams,
   type ChatStreamsOptions,
+  type RejoinErrorCode,
   type StorageLike,
   type StreamChunk,
   type StreamListener,
@@ -110,6 +111,9 @@ export const options: ChatStreamsOptions = {
 export const webStorage: ChatStreamsOptions = { storage: globalThis.localStorage, headers: new Headers(), fetch: globalThis.fetch };
 
 export async function use(streams: ChatStreams): Promise<StreamMetrics> {
+  for await (const chunk of streams.chunks("s", { replay: true })) void show(chunk);
+  const { messages, activeStream } = await streams.loadSession("s");
+  streams.onTurn((sessionId, { text, trigger, from }) => void [sessionId, text, trigger === "continue", from === "tab"]);
   const outcome: StreamOutcome = await streams.startStream("s", { message: "hi", context: { url: "u", content: "c" } }, (chunk) => void chunk);
   if (outcome.kind === "failed" && outcome.error instanceof RejoinError) throw new Error(outcome.error.code + String(outcome.error.retryable));
   const resumed: StreamOutcome | null = await streams.resumeSession("s");
@@ -118,10 +122,28 @@ export async function use(streams: ChatStreams): Promise<StreamMetrics> {
   const task: ActiveTask | null = streams.getActiveTask("s");
   const stop: () => void = streams.subscribeToStream("s", { onChunk: (chunk) => void chunk.type }, { replay: true });
   stop();
-  void [resumed, status, task];
+  void [resumed, status, task, messages, activeStream];
   streams[Symbol.dispose]();
   return streams.getMetrics();
 }
+
+/** An outcome is told by its kind: a failure has an error. */
+export function told(outcome: StreamOutcome): string {
+  switch (outcome.kind) {
+    case "failed":
+      return outcome.error.code === "TASK_RUNNING" && outcome.joined ? "not sent" : outcome.error.message;
+    case "expired":
+      return outcome.error?.code ?? "";
+    default:
+      return outcome.finishReason ?? outcome.taskId ?? "";
+  }
+}
+
+export const codes: RejoinErrorCode[] = ["CSP_BLOCKED", "of the backend"];
+export const signalled: StreamListener = { onChunk() {}, signal: new AbortController().signal };
+export const prepared: ChatStreamsOptions = {
+  prepareRequest: async ({ kind, url, init, body }) => (kind === "send" ? { url: `${url}?v=2`, init: { ...init, body: JSON.stringify(body) } } : undefined),
+};
 
 // @ts-expect-error a message is needed
 export const bad = (streams: ChatStreams) => streams.startStream("s", { context: { url: "u", content: "c" } });

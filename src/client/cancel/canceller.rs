@@ -1,8 +1,9 @@
 //! Cancelling a task on the server, until the server has acknowledged it (API.md, `stopStream`).
 //!
-//! The stream itself is over for the app by then. A canceller works on behind it: it waits for the answer of a message
-//! that is on its way, or looks at the session, to learn the task; then it asks for the cancel, again and again. Its
-//! memory is the saved record with the time of the stop, so that a reload takes it up again.
+//! The stream itself is over for the app by then. A canceller works on behind it, again and again: it cancels the task, or
+//! withdraws the message whose task is not known. A backend that cannot withdraw a message (PROTOCOL §7) tells its task: by
+//! the answer to the message that is on its way, or in the session. What a canceller remembers is the saved record with the
+//! time of the stop, so that a reload takes it up again.
 
 use crate::client::context::{Context, Departure};
 use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, Why};
@@ -28,12 +29,13 @@ fn is_task_gone(head: &Head<'_>, body: Option<&Body>) -> bool {
 enum Ask {
     Look,
     Cancel,
+    Withdraw,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The message is on its way; its answer tells the task.
-    Awaiting { attempt: Attempt, since: Millis },
+    /// The message is on its way; its answer names the task.
+    Awaiting { since: Millis },
     /// A request is out.
     Asking { attempt: Attempt, ask: Ask, since: Millis },
     /// The next request waits: until a time, or for the network (`None`).
@@ -47,6 +49,10 @@ enum State {
 pub struct Canceller {
     session: String,
     task: Option<String>,
+    /// The message whose answer is not wanted.
+    message: Option<String>,
+    /// The request of that message, while it is out.
+    post: Option<Attempt>,
     calls: Vec<Call>,
     backoff: Backoff,
     /// Looks at the session that may still find nothing.
@@ -62,6 +68,8 @@ impl Canceller {
         Self {
             session: session.to_owned(),
             task: None,
+            message: None,
+            post: None,
             calls: Vec::new(),
             backoff: cx.backoff(),
             looks: LOOKS,
@@ -80,14 +88,22 @@ impl Canceller {
                 self.drop_request(cx);
                 self.cancel(task, cx);
             }
-            Leftover::InFlight(attempt) => {
-                self.drop_request(cx);
-                self.remember(cx);
-                self.state = State::Awaiting { attempt, since: cx.now };
+            Leftover::InFlight { attempt, message } => {
+                self.withdraw(message, cx);
+                self.post = Some(attempt);
             }
-            Leftover::Unknown => self.look(LOOKS, cx),
+            Leftover::Unknown { message: Some(message) } => self.withdraw(message, cx),
+            Leftover::Unknown { message: None } => self.look(LOOKS, cx),
             Leftover::Elsewhere => self.look(if cx.config.tab.is_some() { LOOKS } else { 1 }, cx),
         }
+    }
+
+    fn withdraw(&mut self, message: String, cx: &mut Context) {
+        self.drop_request(cx);
+        self.task = None;
+        self.message = Some(message);
+        self.remember(cx);
+        self.ask(Ask::Withdraw, cx);
     }
 
     fn look(&mut self, looks: u32, cx: &mut Context) {
@@ -97,7 +113,9 @@ impl Canceller {
         self.ask(Ask::Look, cx);
     }
 
-    fn drop_request(&self, cx: &mut Context) {
+    /// Nothing of an earlier stop counts any more.
+    fn drop_request(&mut self, cx: &mut Context) {
+        self.post = None;
         if let State::Asking { attempt, .. } = self.state {
             cx.abort(attempt);
         }
@@ -126,23 +144,24 @@ impl Canceller {
     /// Whether an input of this attempt still counts.
     #[must_use]
     pub fn is_current(&self, answered: Attempt) -> bool {
-        matches!(self.state, State::Awaiting { attempt, .. } | State::Asking { attempt, .. } if attempt == answered)
+        let is_asked = matches!(self.state, State::Asking { attempt, .. } if attempt == answered);
+        is_asked || self.post == Some(answered)
     }
 
     /// The message's stream opened: its task exists.
     pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
-        let State::Awaiting { attempt, .. } = self.state else { return };
-        cx.abort(attempt);
-        match head.task.filter(|task| !task.is_empty()) {
-            Some(task) => self.cancel(task.to_owned(), cx),
-            None => self.ask(Ask::Look, cx),
+        self.drop_post(cx);
+        if let Some(task) = head.task.filter(|task| !task.is_empty()) {
+            self.drop_request(cx);
+            return self.cancel(task.to_owned(), cx);
         }
+        self.look_if_awaiting(cx);
     }
 
     /// A plain answer came.
-    pub fn handle_answered(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
+    pub fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match self.state {
-            State::Awaiting { .. } => self.handle_send_answer(head.status, cx),
+            _ if self.post == Some(attempt) => self.handle_send_answer(head.status, cx),
             State::Asking { ask, .. } => self.handle_ask_answer(ask, head, body, cx),
             _ => {}
         }
@@ -150,9 +169,26 @@ impl Canceller {
 
     /// A message that was refused started no task.
     fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
+        self.post = None;
         match status {
-            400..=407 | 409..=499 => self.finish(cx),
-            _ => self.ask(Ask::Look, cx),
+            400..=407 | 409..=499 => {
+                self.drop_request(cx);
+                self.finish(cx);
+            }
+            _ => self.look_if_awaiting(cx),
+        }
+    }
+
+    /// The answer that was waited for says nothing. Where the message is being withdrawn, that goes on.
+    fn look_if_awaiting(&mut self, cx: &mut Context) {
+        if matches!(self.state, State::Awaiting { .. }) {
+            self.ask(Ask::Look, cx);
+        }
+    }
+
+    fn drop_post(&mut self, cx: &mut Context) {
+        if let Some(attempt) = self.post.take() {
+            cx.abort(attempt);
         }
     }
 
@@ -165,14 +201,28 @@ impl Canceller {
                 self.ask(ask, cx);
             }
             (Ask::Cancel, 501) => self.give_up(cx),
+            (Ask::Withdraw, 501) => self.learn_task(cx),
             (_, 408 | 425 | 429 | 500..) => {
                 let floor = head.retry_after.and_then(|value| parse_retry_after(value, head.date, cx.now));
                 self.try_again(ask, floor.unwrap_or(0), cx);
             }
             (Ask::Look, 200) => self.handle_session(body, cx),
-            (Ask::Look, 404 | 410) | (Ask::Cancel, 200..=299 | 410) => self.finish(cx),
+            (Ask::Look, 404 | 410) | (Ask::Cancel, 200..=299 | 410) | (Ask::Withdraw, 200..=299) => self.finish(cx),
+            (Ask::Withdraw, _) => self.learn_task(cx),
             (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
             _ => self.give_up(cx),
+        }
+    }
+
+    /// This backend cannot withdraw a message: its task has to be known.
+    fn learn_task(&mut self, cx: &mut Context) {
+        self.unauthorized = false;
+        match self.post {
+            Some(_) => self.state = State::Awaiting { since: cx.now },
+            None => {
+                self.looks = LOOKS;
+                self.ask(Ask::Look, cx);
+            }
         }
     }
 
@@ -193,10 +243,13 @@ impl Canceller {
     }
 
     /// A request ended without an answer.
-    pub fn handle_failed(&mut self, failure: &Failure, cx: &mut Context) {
+    pub fn handle_failed(&mut self, attempt: Attempt, failure: &Failure, cx: &mut Context) {
+        let is_post = self.post == Some(attempt);
+        self.post = self.post.filter(|post| *post != attempt);
         match (&self.state, failure) {
             (_, Failure::InvalidUrl(_)) => self.finish(cx),
             (State::Awaiting { .. }, _) => self.try_again(Ask::Look, 0, cx),
+            _ if is_post => {}
             (State::Asking { ask, .. }, _) => self.try_again(*ask, 0, cx),
             _ => {}
         }
@@ -206,7 +259,7 @@ impl Canceller {
     #[must_use]
     pub fn deadline(&self, cx: &Context) -> Option<Millis> {
         match &self.state {
-            State::Awaiting { since, .. } | State::Asking { since, .. } => {
+            State::Awaiting { since } | State::Asking { since, .. } => {
                 Some(since.saturating_add(cx.answer_patience(PATIENCE)))
             }
             State::Waiting { until, .. } => *until,
@@ -218,13 +271,24 @@ impl Canceller {
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         match self.state {
             State::Waiting { ask, until: Some(until) } if until <= cx.now => self.ask(ask, cx),
-            State::Awaiting { attempt, since } | State::Asking { attempt, since, .. }
+            State::Awaiting { since } | State::Asking { since, .. }
                 if since.saturating_add(cx.answer_patience(PATIENCE)) <= cx.now =>
             {
-                cx.abort(attempt);
-                self.handle_failed(&Failure::Network(String::new()), cx);
+                self.give_up_answer(cx);
             }
             _ => {}
+        }
+    }
+
+    /// No answer will come any more to what is waited for.
+    fn give_up_answer(&mut self, cx: &mut Context) {
+        let awaited = match self.state {
+            State::Asking { attempt, .. } => Some(attempt),
+            _ => self.post,
+        };
+        if let Some(attempt) = awaited {
+            cx.abort(attempt);
+            self.handle_failed(attempt, &Failure::Network(String::new()), cx);
         }
     }
 
@@ -262,9 +326,11 @@ impl Canceller {
     }
 
     fn open(&mut self, ask: Ask, cx: &mut Context) {
-        let request = match (ask, &self.task) {
-            (Ask::Cancel, Some(task)) => Request::Cancel { task: task.clone() },
-            _ => Request::Session { session: self.session.clone() },
+        let session = self.session.clone();
+        let request = match (ask, &self.task, &self.message) {
+            (Ask::Cancel, Some(task), _) => Request::Cancel { task: task.clone() },
+            (Ask::Withdraw, _, Some(message)) => Request::Withdraw { session, message: message.clone() },
+            _ => Request::Session { session },
         };
         let why = if self.unauthorized { Why::Unauthorized } else { Why::Resume };
         self.backoff.requested(cx.now);
@@ -281,6 +347,7 @@ impl Canceller {
 
     /// Acknowledged, or nothing to cancel.
     fn finish(&mut self, cx: &mut Context) {
+        self.drop_post(cx);
         self.state = State::Done;
         cx.resolve(&mut self.calls, None);
         cx.acknowledge(&self.session, self.task.as_deref());
@@ -293,7 +360,8 @@ impl Canceller {
         let started = if known.active.started == 0 { cx.now } else { known.active.started };
         let task = self.task.clone().unwrap_or_default();
         let active = ActiveTask { task: task.clone(), session: self.session.clone(), started, ..known.active.clone() };
-        let stop = SavedTask { active, epoch: known.epoch, saved: cx.now, stopped, ..SavedTask::default() };
+        let message = self.message.clone();
+        let stop = SavedTask { active, message, epoch: known.epoch, saved: cx.now, stopped, ..SavedTask::default() };
         let is_same = Turn::recorded(&known).is_of(&task);
         let SavedTask { message, ordinal, unnumbered, .. } = known;
         cx.save(if is_same { SavedTask { message, ordinal, unnumbered, ..stop } } else { stop });

@@ -283,7 +283,7 @@ impl Session {
     /// Ends the stream as stopped; nothing of it is delivered any more. Says what is left to cancel.
     pub fn stop(&mut self, cx: &mut Context) -> Leftover {
         let leftover = self.leftover();
-        if !matches!(leftover, Leftover::InFlight(_)) {
+        if !matches!(leftover, Leftover::InFlight { .. }) {
             self.abort(cx);
         }
         self.ledger.discard();
@@ -296,13 +296,16 @@ impl Session {
     }
 
     fn leftover(&self) -> Leftover {
-        match (&self.state, self.task(), &self.goal.sending) {
+        let message = self.goal.sending.as_ref().map(|sending| sending.request.message_id.clone());
+        match (&self.state, self.task(), message) {
             (State::Draining { .. } | State::Idle | State::Over(_), ..) => Leftover::Nothing,
             (_, Some(task), _) => Leftover::Task(task.to_owned()),
-            (State::Asking { attempt, ask: Ask::Send, .. }, ..) => Leftover::InFlight(*attempt),
-            (State::Reading { .. }, None, _) => Leftover::Unknown,
-            (_, None, Some(Sending { fate: Fate::Unsent, .. })) => Leftover::Nothing,
-            _ => Leftover::Unknown,
+            (State::Asking { attempt, ask: Ask::Send, .. }, _, Some(message)) => {
+                Leftover::InFlight { attempt: *attempt, message }
+            }
+            (State::Reading { .. }, None, message) => Leftover::Unknown { message },
+            (_, None, Some(_)) if self.fate() == Fate::Unsent => Leftover::Nothing,
+            (.., message) => Leftover::Unknown { message },
         }
     }
 

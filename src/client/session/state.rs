@@ -161,10 +161,18 @@ pub enum Leftover {
     Nothing,
     /// Cancel this task.
     Task(String),
-    /// The message is on its way; its answer tells the task.
-    InFlight(Attempt),
-    /// A message may have arrived and started a task: look at the session.
-    Unknown,
+    /// The message is on its way; its answer names the task.
+    InFlight {
+        /// Its request.
+        attempt: Attempt,
+        /// The id of the message.
+        message: String,
+    },
+    /// A message may have arrived and started a task.
+    Unknown {
+        /// The id of the message, where it is known.
+        message: Option<String>,
+    },
     /// No stream is here: look whether the session runs one all the same.
     Elsewhere,
 }

@@ -18,6 +18,8 @@ pub struct Server {
     pub backend: Backend,
     pub quirks: Quirks,
     pub tasks: Vec<Task>,
+    /// Messages that were withdrawn before they arrived.
+    withdrawn: Vec<String>,
     session: usize,
     dice: Jitter,
     tokens: usize,
@@ -63,6 +65,7 @@ impl Server {
             backend: plan.backend,
             quirks: plan.quirks.clone(),
             tasks: Vec::new(),
+            withdrawn: Vec::new(),
             session,
             dice: Jitter(plan.seed ^ 0x5E4E ^ session as u64),
             tokens: plan.tokens,
@@ -117,6 +120,7 @@ impl Server {
             match self.task_of(&request.message_id) {
                 Some(task) if self.tasks[task].gone => return error(410, "TASK_EXPIRED", "{}"),
                 Some(task) => return Served::Stream { task, prelude: Vec::new(), next: 0 },
+                None if self.withdrawn.contains(&request.message_id) => return error(410, "MESSAGE_CANCELLED", "{}"),
                 None => {}
             }
         }
@@ -297,6 +301,17 @@ impl Server {
             self.tasks[at].cancel(now);
         }
         Answer { status: 200, body: json!({"task_id": id, "status": "cancelled"}).to_string() }
+    }
+
+    pub fn withdraw(&mut self, message: &str, now: u64) -> Answer {
+        match self.task_of(message) {
+            Some(task) if self.backend == Backend::Ours => self.cancel(&self.tasks[task].id.clone(), now),
+            None if self.backend == Backend::Ours => {
+                self.withdrawn.push(message.to_owned());
+                Answer { status: 200, body: r#"{"task_id":null}"#.into() }
+            }
+            _ => Answer { status: 404, body: r#"{"detail":"Not Found"}"#.into() },
+        }
     }
 
     // ---- what happens to it ----

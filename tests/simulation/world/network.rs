@@ -42,7 +42,7 @@ impl World {
         if matches!(request, Request::Session { .. }) {
             self.view().looks.insert(attempt);
         }
-        if matches!(request, Request::Cancel { .. } | Request::Session { .. } | Request::Task { .. }) {
+        if !request.expects_stream() {
             self.view().orphans.insert(attempt);
         } else {
             self.check_gap()?;
@@ -97,6 +97,7 @@ impl World {
             Request::Session { .. } => Served::Plain(server.session(now)),
             Request::Task { task } => Served::Plain(server.status(task, now)),
             Request::Cancel { task } => Served::Plain(server.cancel(task, now)),
+            Request::Withdraw { message, .. } => Served::Plain(server.withdraw(message, now)),
         })
     }
 
@@ -203,7 +204,7 @@ impl World {
 /// The session that a request is about: its task's name tells.
 fn session_asked(request: &Request) -> Option<usize> {
     match request {
-        Request::Send { session, .. } | Request::Session { session } => {
+        Request::Send { session, .. } | Request::Session { session } | Request::Withdraw { session, .. } => {
             SESSIONS.iter().position(|name| name == session)
         }
         Request::Join { task, .. } | Request::Task { task } | Request::Cancel { task } => {

@@ -8,9 +8,9 @@ import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
-const entries = ["index", "slim", "react", "ai-sdk"];
-/** Entry points whose sources have a folder of their own: the types beside `dist/NAME.js` refer to those of its `index.ts`. */
-const foldered = ["react", "ai-sdk"];
+const entries = ["index", "slim", "workerd", "react", "ai-sdk"];
+/** The entry points that have types of their own, and the file of each below js/. */
+const declared = { index: "index.d.ts", react: "react/index.d.ts", "ai-sdk": "ai-sdk/index.d.ts" };
 
 /** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
 const features = [
@@ -43,7 +43,7 @@ const smallStd = [
 export async function build() {
   await step("glue", { inputs: [...rustInputs, "js/loader/bytes.wat", "scripts/build.mjs", "scripts/glue/src"], outputs: ["pkg/rejoin.js", "pkg/client.wasm", "pkg/bytes.wasm", "js/loader/generated.ts"] }, glue);
   await step("modules", { inputs: ["js", "pkg", "scripts/build.mjs", "package-lock.json"], outputs: entries.map((name) => `dist/${name}.js`) }, modules);
-  await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json"], outputs: entries.map((name) => `dist/${name}.d.ts`) }, types);
+  await step("types", { inputs: ["js", "pkg/rejoin.d.ts", "tsconfig.json", "scripts/build.mjs", "scripts/declarations"], outputs: [...Object.keys(declared), "slim"].map((name) => `dist/${name}.d.ts`) }, types);
 }
 
 function glue() {
@@ -54,9 +54,9 @@ function glue() {
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
   rmSync(join(root, "pkg/rejoin_bg.wasm"));
   optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));
-  change("pkg/rejoin.js", shielded);
-  change("pkg/rejoin.js", unloaded);
-  change("pkg/rejoin.d.ts", unloadedTypes);
+  replace("pkg/rejoin.js", shielded);
+  replace("pkg/rejoin.js", unloaded);
+  replace("pkg/rejoin.d.ts", unloadedTypes);
   moveTypes();
 }
 
@@ -78,11 +78,16 @@ function moveTypes() {
 }
 
 /** Replaces a part of the generated glue, which has to be there. */
-function change(name, [part, replacement]) {
+function replace(name, [part, replacement]) {
+  change(name, (glue) => {
+    if (!glue.includes(part)) throw new Error(`wasm-bindgen's glue has changed: ${name} has no ${part}`);
+    return glue.replace(part, () => replacement);
+  });
+}
+
+function change(name, edit) {
   const file = join(root, name);
-  const glue = readFileSync(file, "utf8");
-  if (!glue.includes(part)) throw new Error(`wasm-bindgen's glue has changed: ${name} has no ${part}`);
-  writeFileSync(file, glue.replace(part, () => replacement));
+  writeFileSync(file, edit(readFileSync(file, "utf8")));
 }
 
 /** js/loader/wasm.ts loads by itself: of all the ways in which the glue can, none is left for the bundler to keep. */
@@ -131,15 +136,28 @@ async function modules() {
     target: "es2022",
     minify: true,
     sourcemap: true,
-    // The bytes are in the module as it is; a map would hold them again.
-    sourcesContent: false,
     legalComments: "none",
     plugins: [bytesAsText],
   };
   await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"], banner: { js: eager } });
+  await bundle({ ...common, entryPoints: ["js/workerd.ts"], external: ["./client.wasm"] });
   await bundle({ ...common, entryPoints: { "ai-sdk": "js/ai-sdk/index.ts" } });
   await bundle({ ...common, entryPoints: { react: "js/react/index.ts" }, external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
+  for (const name of entries) change(`dist/${name}.js.map`, (map) => JSON.stringify(resolvable(JSON.parse(map))));
+}
+
+/**
+ * The sources are not part of the package: a map has their text with it, but for the bytes, which lie beside it as a file
+ * and would be in it a second time.
+ */
+function resolvable(map) {
+  map.sources.forEach((source, index) => {
+    if (!source.endsWith(".wasm")) return;
+    map.sources[index] = "client.wasm";
+    map.sourcesContent[index] = null;
+  });
+  return map;
 }
 
 /** The WebAssembly as a string: see js/loader/bytes.ts, which reads it. */
@@ -167,10 +185,15 @@ function textOf(bytes) {
   return { escape, plain: plain.join(""), table, text: Array.from(bytes, (byte) => codes[byte]).join(""), reader: readFileSync(join(root, "pkg/bytes.wasm"), "base64") };
 }
 
-function types() {
+async function types() {
+  // Only now: `npm start` installs it first.
+  const { bundleDeclarations } = await import("./declarations/bundle.mjs");
   removeTypes();
-  run(join(root, "node_modules/.bin/tsc"), ["--project", "tsconfig.json"]);
-  for (const name of foldered) writeFileSync(join(root, `dist/${name}.d.ts`), `export * from "./${name}/index.js";\n`);
+  const from = join(targetDir, "types");
+  rmSync(from, { recursive: true, force: true });
+  run(join(root, "node_modules/.bin/tsc"), ["--project", "tsconfig.json", "--outDir", from]);
+  for (const [name, entry] of Object.entries(declared)) await bundleDeclarations({ from, entry, into: join(root, "dist"), name });
+  writeFileSync(join(root, "dist/slim.d.ts"), 'export * from "./index.js";\n');
   copyFileSync(join(root, "js/loader/client.wasm.d.ts"), join(root, "dist/client.wasm.d.ts"));
 }
 

@@ -4,7 +4,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { VERSIONED, follows, isVersion, versionsIn, withRelease, withVersion } from "./lib/release.mjs";
+import { PLACEHOLDER, VERSIONED, follows, isVersion, versionsIn, withRelease, withVersion } from "./lib/release.mjs";
 
 class Refusal extends Error {}
 
@@ -13,6 +13,7 @@ const { version, isDry } = readArguments(process.argv.slice(2));
 try {
   requireClean();
   requireNext();
+  requireAddresses();
   const changes = planned();
   requireGreen();
   if (isDry) console.log(`Would change ${changes.map(({ file }) => file).join(", ")}, commit, and tag v${version}.`);
@@ -42,6 +43,14 @@ function requireNext() {
   if (tags.includes(`v${version}`)) throw new Refusal(`v${version} is tagged already`);
   const isFirst = tags.length === 0 && version === current;
   if (!isFirst && !follows(version, current)) throw new Refusal(`${version} does not follow ${current}`);
+}
+
+/** A dry run goes on: it says what is missing. */
+function requireAddresses() {
+  if (!readFileSync("package.json", "utf8").includes(PLACEHOLDER)) return;
+  const missing = `package.json names ${PLACEHOLDER}: put the addresses of the repository there (repository, homepage, bugs), and the author.`;
+  if (!isDry) throw new Refusal(missing);
+  console.log(missing);
 }
 
 /** @returns {{ file: string, text: string }[]} */

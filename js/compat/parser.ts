@@ -19,6 +19,9 @@ const LARGEST_LIMIT = 2 ** 32 - 1;
 
 /** The error that `onError` receives. */
 export class ParseError extends Error implements ParseErrorLike {
+  // The build shortens the names of classes, and consoles show that of an error.
+  static override readonly name: string = "ParseError";
+
   /** The kind of error. After `max-buffer-size-exceeded` the parser takes nothing more until `reset()`. */
   readonly type: ParseErrorType;
   /** The name of the unknown field. */

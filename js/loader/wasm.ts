@@ -7,12 +7,12 @@ import { RejoinError } from "../types/errors.js";
 /** A source of the WebAssembly: its URL, a response, its bytes or a compiled module. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
-let bundled: (() => BufferSource) | undefined;
+let bundled: (() => BufferSource | WebAssembly.Module) | undefined;
 let loading: Promise<void> | undefined;
 let loaded = false;
 
-/** Sets the source that `init()` uses by default. The entry point with the inlined bytes calls it; `init()` decodes them. */
-export function bundle(decode: () => BufferSource): void {
+/** Sets the source that `init()` uses by default. An entry point that has one calls it; `init()` decodes it. */
+export function bundle(decode: () => BufferSource | WebAssembly.Module): void {
   bundled = decode;
 }
 
@@ -21,7 +21,8 @@ export function bundle(decode: () => BufferSource): void {
  * call tries again.
  *
  * @param source where the WebAssembly comes from; only `rejoin/slim` needs it, in the first call that succeeds
- * @throws {RejoinError} `UNSUPPORTED`, `CSP_BLOCKED`, `NOT_INITIALISED` (no source), `INVALID_WASM`, `NETWORK`
+ * @throws {RejoinError} `UNSUPPORTED`, `CSP_BLOCKED`, `CODE_GENERATION_BLOCKED`, `NOT_INITIALISED` (no source), `INVALID_WASM`,
+ * `NETWORK`
  */
 export function init(source?: WasmSource | Promise<WasmSource>): Promise<void> {
   if (loaded) return Promise.resolve();
@@ -117,7 +118,7 @@ async function instantiated(code: BufferSource | WebAssembly.Module): Promise<We
   }
 }
 
-function builtIn(): BufferSource {
+function builtIn(): BufferSource | WebAssembly.Module {
   if (!bundled) throw noSource();
   try {
     return bundled();
@@ -196,6 +197,12 @@ function lost(where: string, error: unknown): RejoinError {
 function explain(error: unknown, code?: BufferSource | WebAssembly.Module): RejoinError {
   if (error instanceof RejoinError) return error;
   const reason = error instanceof Error ? error.message : String(error);
+  if (isForbiddenByRuntime(reason)) {
+    return new RejoinError(
+      "CODE_GENERATION_BLOCKED",
+      `This runtime compiles no WebAssembly from bytes, as Cloudflare Workers do not: let the bundler resolve rejoin with the "workerd" condition, or import rejoin/client.wasm as a WebAssembly.Module and pass it to init() of rejoin/slim. (${reason})`,
+    );
+  }
   if (isPolicy(error, reason)) {
     return new RejoinError(
       "CSP_BLOCKED",
@@ -214,8 +221,13 @@ function explain(error: unknown, code?: BufferSource | WebAssembly.Module): Rejo
   );
 }
 
+/** V8 says the same of a page, where it is the policy. */
+function isForbiddenByRuntime(reason: string): boolean {
+  return /code generation disallowed/i.test(reason) && typeof document !== "object";
+}
+
 function isPolicy(error: unknown, reason: string): boolean {
-  return error instanceof EvalError || /content security policy|\bCSP\b|unsafe-eval/i.test(reason);
+  return error instanceof EvalError || /content security policy|\bCSP\b|unsafe-eval|code generation disallowed/i.test(reason);
 }
 
 function isWasm(code: BufferSource): boolean {

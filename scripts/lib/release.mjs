@@ -45,6 +45,12 @@ export function withRelease(changelog, version, date) {
   return `${head}\n## ${version} (${date})\n\n${notes.trim()}\n${gap}${sections.join("")}`;
 }
 
+/**
+ * Stands in package.json where the address of the repository belongs, which is not known yet. `.invalid` is nobody's. Before
+ * the first release it is replaced there in `repository`, `homepage` and `bugs`, and `author` says who publishes it.
+ */
+export const PLACEHOLDER = "repository.invalid";
+
 /** Whether `next` may follow `last`. Both are MAJOR.MINOR.PATCH, with or without a pre-release. */
 export function follows(next, last) {
   const [one, other] = [parse(next), parse(last)];

@@ -1,7 +1,7 @@
 // The entry points of the packed package, as every kind of resolution finds them, and what is in the packages that are published.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -27,7 +27,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 test("every entry point has its types first, and both are packed", () => {
   const files = new Set(packed.files.map(({ path }) => `./${path}`));
   for (const [name, target] of entries) {
-    assert.deepEqual(Object.keys(target), ["types", "default"], name);
+    assert.deepEqual(Object.keys(target).filter((condition) => condition !== "workerd"), ["types", "default"], name);
     for (const file of Object.values(target)) assert.ok(files.has(file), `${name}: ${file}`);
   }
   assert.equal(manifest.sideEffects, false);
@@ -43,14 +43,44 @@ test("every module has a source map that is packed and names the sources", () =>
   }
 });
 
+test("each source that a map names is in the map, or a file of the package", () => {
+  const files = new Set(packed.files.map(({ path }) => path));
+  for (const map of [...files].filter((path) => path.endsWith(".js.map"))) {
+    const { sources, sourcesContent } = JSON.parse(readFileSync(join(root, map), "utf8"));
+    const lost = sources.filter((source, index) => !sourcesContent[index] && !files.has(join(map, "..", source)));
+    assert.deepEqual(lost, [], map);
+  }
+});
+
+test("the declarations are one file for each entry point, and refer to nothing else", () => {
+  const declarations = packed.files.map(({ path }) => path).filter((path) => path.endsWith(".d.ts"));
+  assert.deepEqual(declarations.sort(), entries.map(([, { types }]) => types.slice(2)).sort());
+  for (const path of declarations) {
+    const imported = [...readFileSync(join(root, path), "utf8").matchAll(/(?:from|import\() ?"([^"]+)"/g)].map(([, name]) => name);
+    assert.deepEqual(imported.filter((name) => !["./index.js", "ai", "react"].includes(name)), [], path);
+  }
+});
+
+test("resolution that knows no exports finds the types of each entry point too", () => {
+  for (const [name, { types }] of entries.filter(([name]) => name !== ".")) {
+    assert.deepEqual(manifest.typesVersions["*"][name.slice(2)], [types], name);
+  }
+  assert.equal(manifest.types, manifest.exports["."].types);
+});
+
+test("the majors of ai that it asks for are those that are tested", () => {
+  const tested = readdirSync(join(root, "tests/ai-sdk")).flatMap((name) => /^ai-(\d+)$/.exec(name)?.[1] ?? []);
+  assert.deepEqual(manifest.peerDependencies.ai.split(" || "), tested.sort().map((major) => `^${major}`));
+});
+
 test("the hooks are marked as client code", () => {
   assert.match(readFileSync(join(root, manifest.exports["./react"].default), "utf8"), /^"use client";/);
 });
 
 test("the types resolve as the modules do, for Node and bundlers", async () => {
   const analysed = await checkPackage(createPackageFromTarballData(tarball));
-  // Node 20.19 requires ES modules. The oldest resolution, which knows no exports, is left out: TypeScript 7 has dropped it.
-  const problems = analysed.problems.filter(({ kind, resolutionKind }) => kind !== "CJSResolvesToESM" && resolutionKind !== "node10");
+  // Node 20.19 requires ES modules.
+  const problems = analysed.problems.filter(({ kind }) => kind !== "CJSResolvesToESM");
   assert.deepEqual(problems, []);
 });
 

@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { VERSIONED, follows, versionsIn, withRelease } from "../../scripts/lib/release.mjs";
+import { PLACEHOLDER, VERSIONED, follows, versionsIn, withRelease } from "../../scripts/lib/release.mjs";
 import { root } from "./lib/fresh.mjs";
 
 const read = (folder, file) => readFileSync(join(folder, file), "utf8");
@@ -39,7 +39,7 @@ describe("npm run release", () => {
     for (const file of [...VERSIONED, ...examples]) copy(file);
     write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- Something new.\n");
     const scripts = read(repository, "package.json").replace(/"test": ".*?"/, '"test": "node tested.mjs"');
-    write("package.json", scripts.replace(/"pack:server": ".*?"/, '"pack:server": "node packed.mjs"'));
+    write("package.json", scripts.replace(/"pack:server": ".*?"/, '"pack:server": "node packed.mjs"').replaceAll(PLACEHOLDER, "example.org"));
     write("tested.mjs", "");
     write("packed.mjs", "console.log('The server is packed.');");
     git("init", "--quiet", "--initial-branch", "main");
@@ -98,6 +98,7 @@ describe("npm run release", () => {
   for (const [why, spoil, message] of [
     ["the tree is not clean", () => write("new.txt", ""), /not clean:\n\?\? new\.txt/],
     ["the tests fail", () => write("tested.mjs", "process.exit(1);"), /npm test failed/],
+    ["the address of the repository is not known", () => write("package.json", read(repository, "package.json").replaceAll("example.org", PLACEHOLDER)), /put the addresses of the repository there/],
     ["nothing is unreleased", () => write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n"), /nothing below Unreleased/],
   ]) {
     test(`refuses when ${why}`, () => {

@@ -107,6 +107,11 @@ test("an engine without WebAssembly, and a policy against it, are told apart", (
     const codes = [await init().catch((error) => error.code)];
     WebAssembly.instantiate = async () => { throw new WebAssembly.CompileError("invalid value type 0x7b") };
     codes.push(await init().catch((error) => error.code));
+    WebAssembly.instantiate = async () => { throw new WebAssembly.CompileError("WebAssembly.instantiate(): Wasm code generation disallowed by embedder") };
+    codes.push(await init().catch((error) => error.code));
+    globalThis.document = {};
+    codes.push(await init().catch((error) => error.code));
+    delete globalThis.document;
     WebAssembly.instantiate = instantiate;
     const engine = globalThis.WebAssembly;
     delete globalThis.WebAssembly;
@@ -114,7 +119,7 @@ test("an engine without WebAssembly, and a policy against it, are told apart", (
     globalThis.WebAssembly = engine;
     codes.push(await init().then(() => "ready"));
     console.log(codes.join());`);
-  assert.equal(run("node", ["refused.mjs"]).trim(), "CSP_BLOCKED,UNSUPPORTED,UNSUPPORTED,ready");
+  assert.equal(run("node", ["refused.mjs"]).trim(), "CSP_BLOCKED,UNSUPPORTED,CODE_GENERATION_BLOCKED,CSP_BLOCKED,UNSUPPORTED,ready");
 });
 
 test("a bundler needs no configuration, and the bundle runs", async () => {
@@ -123,6 +128,41 @@ test("a bundler needs no configuration, and the bundle runs", async () => {
   const { warnings } = await build({ absWorkingDir: app, entryPoints: ["bundled.mjs"], outfile, bundle: true, format: "esm", platform: "browser", logLevel: "silent" });
   assert.deepEqual(warnings, []);
   assert.equal(run("node", ["out.mjs"]).trim(), "failed NETWORK_ERROR");
+});
+
+test("a bundler for Workers gets a module that is compiled already", async () => {
+  file("worker.mjs", `import { createChatStreams, init, normalizeStreamChunk } from "rejoin"; await init(); globalThis.allow(); ${USE}`);
+  // As wrangler does: a .wasm file becomes a WebAssembly.Module. This one is compiled before that is forbidden.
+  const asModule = {
+    name: "as module",
+    setup: ({ onLoad }) => onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ loader: "js", contents: `export default globalThis.compiled(${JSON.stringify(path)});` })),
+  };
+  await build({
+    absWorkingDir: app, entryPoints: ["worker.mjs"], outfile: join(app, "worker.out.mjs"), bundle: true, format: "esm",
+    conditions: ["workerd"], plugins: [asModule], logLevel: "silent",
+  });
+  file("workerd.mjs", `
+    import { readFileSync } from "node:fs";
+    const { Module, compile, instantiate } = WebAssembly;
+    globalThis.compiled = (path) => new Module(readFileSync(path));
+    const forbid = () => { throw new WebAssembly.CompileError("Wasm code generation disallowed by embedder") };
+    WebAssembly.compile = forbid;
+    WebAssembly.instantiate = (code, imports) => (code instanceof Module ? instantiate(code, imports) : forbid());
+    // The fetch of Node compiles a parser of its own.
+    globalThis.allow = () => Object.assign(WebAssembly, { compile, instantiate });
+    await import("./worker.out.mjs");`);
+  assert.equal(run("node", ["workerd.mjs"]).trim(), "failed NETWORK_ERROR");
+});
+
+test("an error shows its name, also where names were shortened", () => {
+  file("name.mjs", `
+    import { RejoinError, createChatStreams } from "rejoin";
+    const error = await createChatStreams().startStream("", "x").catch((error) => error);
+    console.log(RejoinError.name, error.constructor.name, error.stack.split("\\n")[0]);
+    console.log(error);`);
+  const [names, printed] = run("node", ["name.mjs"]).split("\n");
+  assert.equal(names, "RejoinError RejoinError RejoinError: sessionId should not be empty.");
+  assert.match(printed, /^RejoinError: sessionId/);
 });
 
 test("what is not used is left out of a bundle", async () => {
@@ -145,8 +185,10 @@ test("its types are strict, with Node's resolution and a bundler's", () => {
   `);
   const tsc = join(root, "node_modules/.bin/tsc");
   for (const [module, moduleResolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
-    const options = ["--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "--types", ""];
-    run(tsc, [...options, "--module", module, "--moduleResolution", moduleResolution, "types.ts"]);
+    for (const disposable of ["", ",esnext.disposable"]) {
+      const options = ["--noEmit", "--strict", "--target", "es2022", "--lib", `es2022,dom,dom.iterable${disposable}`, "--types", ""];
+      run(tsc, [...options, "--module", module, "--moduleResolution", moduleResolution, "types.ts"]);
+    }
   }
 });
 

@@ -115,7 +115,7 @@ impl Canceller {
 
     /// Nothing of an earlier stop counts any more.
     fn drop_request(&mut self, cx: &mut Context) {
-        self.post = None;
+        self.drop_post(cx);
         if let State::Asking { attempt, .. } = self.state {
             cx.abort(attempt);
         }
@@ -314,6 +314,7 @@ impl Canceller {
     }
 
     fn give_up(&mut self, cx: &mut Context) {
+        self.drop_post(cx);
         cx.resolve(&mut self.calls, None);
         self.state = State::Done;
     }

@@ -62,6 +62,38 @@ for (const { major, ai } of majors) {
       assert.equal((await ask(backend, `/tasks/${task}`)).status, "completed");
     });
 
+    test("an answer is given anew, and goes on with the output of a tool of the page", async () => {
+      const session = await createSession(backend);
+      const first = await all((await send(backend, session, "map")).chunks);
+      const again = { trigger: "regenerate", replaces: first[0].messageId };
+      const chunks = await all((await send(backend, session, undefined, again)).chunks);
+      const { toolCallId } = chunks.find(({ type }) => type === "tool-input-available");
+      const body = { trigger: "continue", tool_outputs: [{ tool_call_id: toolCallId, output: { at: "here" } }] };
+      const rest = await all((await send(backend, session, undefined, body)).chunks);
+      assert.equal(textOf(rest), '{"at":"here"} word-0 word-1 word-2 ');
+      const { messages } = await ask(backend, `/sessions/${session}`);
+      assert.deepEqual(messages.map(({ role }) => role), ["user", "assistant", "tool"]);
+      assert.equal(messages[1].id, chunks[0].messageId);
+      const parts = messages[1].parts.map(({ type, state }) => [type, state]);
+      const steps = [["step-start", undefined], ["tool-map", "output-available"], ["step-start", undefined], ["text", "done"]];
+      assert.deepEqual(parts, steps);
+    });
+
+    test("a tool runs when the user approves it, and not when not", { skip: major === 5 && "it knows no approvals" }, async () => {
+      for (const [approved, state] of [[true, "output-available"], [false, "output-denied"]]) {
+        const session = await createSession(backend);
+        const chunks = await all((await send(backend, session, "pay")).chunks);
+        const { approvalId } = chunks.find(({ type }) => type === "tool-approval-request");
+        const body = { trigger: "continue", approvals: [{ approval_id: approvalId, approved }] };
+        const rest = await all((await send(backend, session, undefined, body)).chunks);
+        assert.deepEqual([rest[1].type, rest.at(-1).type], ["tool-approval-response", "finish"]);
+        assert.match(textOf(rest), /word-2/);
+        const { messages } = await ask(backend, `/sessions/${session}`);
+        const tool = messages[1].parts.find(({ type }) => type === "tool-pay");
+        assert.deepEqual([tool.state, tool.approval.approved], [state, approved]);
+      }
+    });
+
     test("a stop reaches the route as an aborted request, within a second", async () => {
       const session = await createSession(backend);
       const { task, chunks } = await send(backend, session, "words 5000 every 20");

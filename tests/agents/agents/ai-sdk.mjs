@@ -1,5 +1,6 @@
 // A route as an app of the AI SDK has it, in a process of its own: `node ai-sdk.mjs MAJOR`. What the model says depends on
-// the message: `words N every M` is N words with M ms between them, `weather` calls a tool, `deploy` starts an operation.
+// the message: `words N every M` is N words with M ms between them, `weather` calls a tool, `deploy` starts an operation, `map`
+// calls a tool of the page, `pay` one that asks for approval (majors 6 and 7).
 
 import { createServer } from "node:http";
 
@@ -13,6 +14,13 @@ const tools = {
     description: "The weather of a city",
     inputSchema: ai.jsonSchema({ type: "object", properties: { city: { type: "string" } } }),
     execute: async () => ({ celsius: 21 }),
+  }),
+  map: ai.tool({ description: "Where the user is", inputSchema: ai.jsonSchema({ type: "object" }) }),
+  pay: ai.tool({
+    description: "Pays",
+    inputSchema: ai.jsonSchema({ type: "object" }),
+    needsApproval: true,
+    execute: async () => ({ paid: true }),
   }),
 };
 
@@ -37,7 +45,7 @@ async function* spoken(prompt, signal) {
   yield { type: "stream-start", warnings: [] };
   const asked = prompt.findLast(({ role }) => role === "user").content.map(({ text }) => text).join("");
   const results = prompt.slice(prompt.findLastIndex(({ role }) => role === "user")).filter(({ role }) => role === "tool");
-  const tool = ["weather", "deploy"].find((name) => asked.includes(name));
+  const tool = ["weather", "deploy", "map", "pay"].find((name) => asked.includes(name));
   if (tool && results.length === 0) {
     yield { type: "tool-call", toolCallId: `call-${crypto.randomUUID()}`, toolName: tool, input: JSON.stringify({ city: "Berlin" }) };
     yield finish("tool-calls");

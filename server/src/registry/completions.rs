@@ -126,7 +126,7 @@ impl Consumer {
         let task = known.unwrap_or_else(|| addressed.task_id.clone());
         if let Resume::Claimed(claim, task) = self.store().resume(&task, &addressed.operation_id, &fresh_id()).await? {
             let error = Dialect::AiSdk.error("OPERATION_LOST", "The result of the operation could not be taken.");
-            self.registry.fail(task, claim, error).await;
+            self.registry.fail(*task, claim, error).await;
         }
         Ok(())
     }
@@ -171,12 +171,12 @@ impl Consumer {
                     look = (look * 2).min(self.lease / 4);
                 }
                 Resume::Claimed(claim, task) if completion.success => {
-                    self.registry.go_on(task, claim, completion.result.clone()).await.map_err(failure)?;
+                    self.registry.go_on(*task, claim, completion.result.clone()).await.map_err(failure)?;
                 }
                 Resume::Claimed(claim, task) => {
                     let error = Dialect::AiSdk.error("OPERATION_FAILED", &reason(&completion.error));
                     // Someone else may have ended it meanwhile, which the next round sees.
-                    self.registry.fail(task, claim, error).await;
+                    self.registry.fail(*task, claim, error).await;
                 }
             }
         }

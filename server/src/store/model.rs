@@ -304,7 +304,7 @@ pub struct End {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// The caller writes it.
-    Claimed(Claim, Task),
+    Claimed(Claim, Box<Task>),
     /// The task has ended, or has gone on from that operation.
     Settled,
     /// Another process is at it.

@@ -240,7 +240,7 @@ pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, holder: &str, l
     }
     kept.holder = Some(holder.into());
     let task = Task { stage: Stage::Resuming, ..kept.task.clone() };
-    Ok(Resume::Claimed(claim(txn, kept, Stage::Resuming)?, task))
+    Ok(Resume::Claimed(claim(txn, kept, Stage::Resuming)?, Box::new(task)))
 }
 
 /// Whether a task that was taken up after its operation has written nothing since.

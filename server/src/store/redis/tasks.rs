@@ -48,7 +48,7 @@ impl Redis {
             "free" => return Ok(None),
             "claimed" => {
                 let claim = Claim { task: id.into(), epoch: reply.take()?, position: reply.take()? };
-                Resume::Claimed(claim, task_of(id, &reply.record()?)?)
+                Resume::Claimed(claim, Box::new(task_of(id, &reply.record()?)?))
             }
             "settled" => Resume::Settled,
             "busy" => Resume::Busy,

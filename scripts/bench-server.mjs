@@ -1,301 +1,196 @@
-// `npm run bench:server`: what the server costs, on a Redis of its own, bounded in work and time. The same work then goes
-// through the npm package resumable-stream on the same Redis, for comparison.
+// `npm run bench:server`: what the server costs, on a Redis of its own with a replica, bounded in work and time. The same
+// work then goes through the npm package resumable-stream on the same Redis, for comparison. It prints tables as Markdown.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "redis";
 import { measureAgent } from "./lib/bench/agent.mjs";
-import { freePort } from "./lib/port.mjs";
-import { buildServer } from "./lib/products.mjs";
+import { follow } from "./lib/bench/readers.mjs";
+import { difference, startRedis } from "./lib/bench/redis.mjs";
+import { figure, printLoad, printTable } from "./lib/bench/table.mjs";
+import { buildServerForSpeed } from "./lib/products.mjs";
 import { root } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
 
-const READERS = Number(process.env.READERS ?? 2000);
+const IDLE = Number(process.env.READERS ?? 2000);
 const TASKS = Number(process.env.TASKS ?? 200);
 const AGENT_TASKS = Number(process.env.AGENT_TASKS ?? 100);
-const RATE = 20;
+const RATE = 50;
 const SECONDS = Number(process.env.SECONDS ?? 8);
 /** Longer than any measurement, also where opening the streams takes long; cancelled after it. */
-const STEADY = `/tokens ${RATE * 600} /rate ${RATE}`;
-const STORED = 20_000;
-const LOOKUPS = 500;
-
-/** Counts by whole milliseconds: ids know no finer time. */
-class Latencies {
-  counts = new Map();
-  total = 0;
-
-  add(ms) {
-    this.counts.set(ms, (this.counts.get(ms) ?? 0) + 1);
-    this.total += 1;
-  }
-
-  quantile(share) {
-    let left = share * this.total;
-    for (const ms of [...this.counts.keys()].sort((a, b) => a - b)) {
-      left -= this.counts.get(ms);
-      if (left <= 0) return ms;
-    }
-    return NaN;
-  }
-
-  toString() {
-    return `p50 ${this.quantile(0.5)} ms, p99 ${this.quantile(0.99)} ms (${this.total} deliveries)`;
-  }
-}
+const TOKENS = RATE * 300;
+const FLAGS = ["--max-streams", "20000", "--max-tasks", "5000", "--log", "error"];
+const HEAD = ["side", "streams", "readers", "commands sent", "executed", "log reads", "bytes in", "bytes out", "to a replica", "delivery p50 / p99, ms"];
 
 async function main() {
+  printLoad("before");
+  const program = process.env.REJOIN_SERVER ?? (await buildServerForSpeed());
   const redis = await startRedis();
+  const start = (...flags) => startServer(program, "--store", redis.url, ...FLAGS, ...flags);
   try {
-    await measureServer(redis);
-    await measureAgent((...flags) => startServer(program(), "--store", redis.url, ...flags), { tasks: AGENT_TASKS, seconds: SECONDS });
+    await measureServer(redis, start);
+    await measureAgent(start, { tasks: AGENT_TASKS, seconds: SECONDS });
+    // Its commands are counted as they are sent; those of our scripts are not to be among them.
+    await redis.client.configResetStat();
     await measurePeer(redis);
   } finally {
     await redis.stop();
   }
+  printLoad("after");
 }
 
-const program = () => process.env.REJOIN_SERVER ?? buildServer("release");
-
-async function measureServer(redis) {
-  const flags = ["--store", redis.url, "--max-streams", "20000", "--max-tasks", "5000"];
-  const server = await startServer(program(), ...flags);
-  const api = new Api(server.url);
+async function measureServer(redis, start) {
+  const [writer, other] = [await start(), await start()];
+  const sides = { "rejoin, one process": new Api(writer.url, writer.url), "rejoin, two processes": new Api(writer.url, other.url) };
   try {
-    console.log(`\nrejoin-server on Redis`);
-    await idleMemory(api, server.pid);
-    await oneTask(api, redis);
-    await manyTasks(api, redis);
-    await lookups(api, redis);
-  } finally {
-    await server.stop();
-  }
-}
-
-async function idleMemory(api, pid) {
-  const { task, leave } = await api.begin(await api.session(), "/tokens 2 /silence 600000");
-  await sleep(500);
-  const before = residentBytes(pid);
-  const readers = await follow(READERS, () => api.url(`/tasks/${task}/stream`));
-  await sleep(1000);
-  console.log(`  memory per idle stream: ${Math.round((residentBytes(pid) - before) / READERS / 1024)} KiB (${READERS} streams)`);
-  readers.stop();
-  leave();
-  await api.cancel(task);
-}
-
-async function oneTask(api, redis) {
-  const { task, leave } = await api.begin(await api.session(), STEADY);
-  const readers = await follow(READERS, () => api.url(`/tasks/${task}/stream`));
-  const { latencies, commands } = await during(SECONDS, readers, redis);
-  console.log(`  ${READERS} readers on one task, ${RATE} chunks/s: publish to deliver ${latencies}`);
-  console.log(`    Redis commands per chunk: ${perChunk(commands, latencies.total / READERS)}`);
-  readers.stop();
-  leave();
-  await api.cancel(task);
-}
-
-async function manyTasks(api, redis) {
-  const begun = [];
-  while (begun.length < TASKS) {
-    const some = Array.from({ length: Math.min(20, TASKS - begun.length) }, async () => api.begin(await api.session(), STEADY));
-    begun.push(...(await Promise.all(some)));
-  }
-  const tasks = begun.map(({ task }) => task);
-  begun.forEach(({ leave }) => leave());
-  let next = 0;
-  const readers = await follow(TASKS, () => api.url(`/tasks/${tasks[next++]}/stream`));
-  const { latencies, commands } = await during(SECONDS, readers, redis);
-  console.log(`  ${TASKS} tasks at ${RATE} chunks/s, a reader each: publish to deliver ${latencies}`);
-  console.log(`    Redis commands per chunk: ${perChunk(commands, latencies.total)}`);
-  readers.stop();
-  await Promise.all(tasks.map((task) => api.cancel(task)));
-}
-
-async function lookups(api, redis) {
-  const session = await api.session();
-  const { task, leave } = await api.begin(session, "/tokens 2 /silence 600000");
-  await store(redis, 10);
-  const few = await lookupTime(api, session);
-  await store(redis, STORED);
-  const many = await lookupTime(api, session);
-  console.log(`  session lookup: ${few} with 10 stored tasks, ${many} with ${STORED}`);
-  leave();
-  await api.cancel(task);
-}
-
-/** Writes ended tasks as the server leaves them. */
-async function store(redis, number) {
-  for (let from = 0; from < number; from += 1000) {
-    const batch = redis.client.multi();
-    for (let i = from; i < Math.min(from + 1000, number); i += 1) {
-      batch.hSet(`rejoin:{bench-${i}}:task:bench-${i}.t:meta`, { status: "completed", epoch: 1, position: 1 });
-      batch.xAdd(`rejoin:{bench-${i}}:task:bench-${i}.t:log`, "*", { data: '{"type":"finish"}' });
+    const idle = await idleCommands(redis);
+    console.log(`\nCommands per second that two idle processes send: ${figure(idle.sent)}`);
+    await memory("rejoin", writer.pid, new Api(writer.url, writer.url));
+    const rows = [];
+    for (const [name, api] of Object.entries(sides)) {
+      for (const readers of [1, 10, 100]) rows.push(await row(name, api, redis, 1, readers, idle));
     }
-    await batch.execAsPipeline();
+    for (const [name, api] of Object.entries(sides)) rows.push(await row(name, api, redis, TASKS, TASKS));
+    printTable(`rejoin-server: per chunk, at ${RATE} chunks/s per stream`, HEAD, rows);
+  } finally {
+    await writer.stop();
+    await other.stop();
   }
-}
-
-async function lookupTime(api, session) {
-  const times = [];
-  for (let i = 0; i < LOOKUPS; i += 1) {
-    const begun = performance.now();
-    await api.json("GET", `/sessions/${session}`);
-    times.push(performance.now() - begun);
-  }
-  times.sort((a, b) => a - b);
-  return `p50 ${times[LOOKUPS / 2].toFixed(2)} ms`;
 }
 
 async function measurePeer(redis) {
   const peer = await startPeer(redis.url);
   try {
-    console.log(`\nresumable-stream on the same Redis`);
-    await peerRun(peer, redis, "one", 1, READERS, `${READERS} readers on one stream`);
-    await peerRun(peer, redis, "many", TASKS, TASKS, `${TASKS} streams, a reader each`);
+    const api = new Peer(peer.url);
+    await memory("resumable-stream", peer.pid, api);
+    const rows = [];
+    for (const readers of [1, 10, 100]) rows.push(await row("resumable-stream", api, redis, 1, readers));
+    rows.push(await row("resumable-stream", api, redis, TASKS, TASKS));
+    printTable(`resumable-stream: per chunk, at ${RATE} chunks/s per stream`, HEAD, rows);
   } finally {
     await peer.stop();
   }
 }
 
-async function peerRun(peer, redis, prefix, streams, readers, title) {
-  const before = residentBytes(peer.pid);
-  await post(`${peer.url}/start?prefix=${prefix}&streams=${streams}&rate=${RATE}&count=${RATE * 600}`);
+async function idleCommands(redis) {
+  await sleep(1000);
+  const before = await redis.counters();
+  await sleep(SECONDS * 1000);
+  const counted = difference(await redis.counters(), before);
+  return Object.fromEntries(Object.entries(counted).map(([name, count]) => [name, count / SECONDS]));
+}
+
+async function memory(name, pid, api) {
+  const streams = await api.begin(1, { isSilent: true });
+  await sleep(500);
+  const before = residentBytes(pid);
+  const readers = await follow(IDLE, () => api.stream(streams[0]));
+  await sleep(1000);
+  console.log(`\nMemory per idle stream, ${name}: ${figure((residentBytes(pid) - before) / IDLE / 1000)} kB (${IDLE} streams)`);
+  readers.stop();
+  await api.end(streams);
+}
+
+/** Many readers of one stream, or one of each of many. Where `idle` is given, what idle processes ask is taken off. */
+async function row(side, api, redis, streams, readers, idle) {
+  const begun = await api.begin(streams, { isSilent: false });
   let next = 0;
-  const following = await follow(readers, () => `${peer.url}/stream?id=${prefix}-${next++ % streams}`);
-  const { latencies, commands } = await during(SECONDS, following, redis);
-  console.log(`  ${title}, ${RATE} chunks/s: publish to deliver ${latencies}`);
-  console.log(`    Redis commands per chunk: ${perChunk(commands, (latencies.total / readers) * streams)}`);
-  console.log(`    memory per stream: ${Math.round((residentBytes(peer.pid) - before) / readers / 1024)} KiB`);
-  following.stop();
-}
-
-/** Opens so many streams, and hears them. */
-async function follow(number, url) {
-  const state = { latencies: new Latencies(), requests: [], refused: 0 };
-  for (let opened = 0; opened < number; opened += 50) {
-    const some = Array.from({ length: Math.min(50, number - opened) }, () => open(url(), state));
-    state.requests.push(...(await Promise.all(some)));
-  }
-  if (state.refused > 0) console.log(`  ${state.refused} of ${number} streams were refused`);
-  return {
-    reset: () => (state.latencies = new Latencies()),
-    latencies: () => state.latencies,
-    stop: () => state.requests.forEach((open) => open.destroy()),
-  };
-}
-
-function open(url, state) {
-  return new Promise((done, failed) => {
-    const asked = request(url, { agent: false }, (response) => {
-      if (response.statusCode !== 200) state.refused += 1;
-      response.setEncoding("latin1");
-      response.on("data", (text) => hear(text, state));
-      response.on("error", () => {});
-      done(asked);
-    });
-    asked.on("error", failed);
-    asked.end();
-  });
-}
-
-function hear(text, state) {
-  const now = Date.now();
-  for (const [, ms] of text.matchAll(/^id: (\d+)-/gm)) state.latencies.add(now - Number(ms));
-}
-
-/** What was delivered, and what Redis was asked, in so many seconds of a steady state. */
-async function during(seconds, readers, redis) {
+  const reading = await follow(readers, () => api.stream(begun[next++ % streams]));
   await sleep(1500);
-  readers.reset();
-  const before = await commandCounts(redis);
-  await sleep(seconds * 1000);
-  const latencies = readers.latencies();
-  readers.reset();
-  const after = await commandCounts(redis);
-  const commands = Object.entries(after).map(([name, calls]) => [name, calls - (before[name] ?? 0)]);
-  return { latencies, commands: commands.filter(([name, calls]) => calls > 0 && name !== "info") };
+  const before = await redis.counters();
+  reading.reset();
+  await sleep(SECONDS * 1000);
+  const latencies = reading.reset();
+  const counted = difference(await redis.counters(), before);
+  reading.stop();
+  await api.end(begun);
+  const chunks = (latencies.total / readers) * streams;
+  const per = (name) => figure((counted[name] - (idle?.[name] ?? 0) * SECONDS) / chunks);
+  return [side, streams, readers, per("sent"), per("executed"), per("reads"), per("in"), per("out"), per("replica"), latencies.toString()];
 }
 
-/** Those that a script runs are counted by Redis too. */
-async function commandCounts(redis) {
-  const info = await redis.client.info("commandstats");
-  return Object.fromEntries([...info.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name, calls]) => [name, Number(calls)]));
-}
-
-function perChunk(commands, chunks) {
-  const shares = commands.map(([name, calls]) => [name, calls / chunks]).filter(([, share]) => share >= 0.01);
-  return shares.sort((a, b) => b[1] - a[1]).map(([name, share]) => `${name} ${share.toFixed(2)}`).join(", ");
-}
-
+/** The server: tasks begin at one process and are read at the same or at another. */
 class Api {
-  constructor(url) {
-    this.base = `${url}/api/chat`;
+  constructor(writer, reader) {
+    this.writer = `${writer}/api/chat`;
+    this.reader = `${reader}/api/chat`;
   }
 
-  url(path) {
-    return this.base + path;
+  async begin(number, { isSilent }) {
+    const message = isSilent ? "/tokens 2 /silence 600000" : `/tokens ${TOKENS} /rate ${RATE}`;
+    const begun = [];
+    while (begun.length < number) {
+      const some = Array.from({ length: Math.min(20, number - begun.length) }, () => this.send(message));
+      begun.push(...(await Promise.all(some)));
+    }
+    return begun;
   }
 
-  async json(method, path) {
-    const response = await fetch(this.url(path), { method });
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return response.json();
-  }
-
-  async session() {
-    return (await this.json("POST", "/sessions")).id;
-  }
-
-  /** Sends a message; the caller may leave its stream. */
-  begin(session, message) {
+  /** Leaves the stream of the answer as soon as it is known. */
+  async send(message) {
+    const session = await (await answered(`${this.writer}/sessions`, { method: "POST" })).json();
+    const headers = { "content-type": "application/json" };
     return new Promise((done, failed) => {
-      const asked = request(this.url(`/sessions/${session}/stream`), { method: "POST", agent: false }, (response) => {
-        response.resume();
+      const asked = request(`${this.writer}/sessions/${session.id}/stream`, { method: "POST", agent: false, headers }, (response) => {
+        if (response.statusCode === 200) done(response.headers["x-task-id"]);
+        else failed(new Error(`send: ${response.statusCode}`));
         response.on("error", () => {});
-        if (response.statusCode !== 200) return failed(new Error(`send: ${response.statusCode}`));
-        done({ task: response.headers["x-task-id"], leave: () => asked.destroy() });
+        asked.destroy();
       });
       asked.on("error", failed);
       asked.end(JSON.stringify({ message }));
     });
   }
 
-  cancel(task) {
-    return this.json("POST", `/tasks/${task}/cancel`);
+  stream(task) {
+    return `${this.reader}/tasks/${task}/stream`;
+  }
+
+  end(tasks) {
+    return Promise.all(tasks.map((task) => answered(`${this.writer}/tasks/${task}/cancel`, { method: "POST" })));
   }
 }
 
-async function post(url) {
-  const response = await fetch(url, { method: "POST" });
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+/** The peer, whose streams end with its process. */
+class Peer {
+  #begun = 0;
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  async begin(number, { isSilent }) {
+    const prefix = `run-${(this.#begun += 1)}`;
+    const rate = isSilent ? 0.001 : RATE;
+    await answered(`${this.url}/start?prefix=${prefix}&streams=${number}&rate=${rate}&count=${TOKENS}`, { method: "POST" });
+    return Array.from({ length: number }, (_, i) => `${prefix}-${i}`);
+  }
+
+  stream(id) {
+    return `${this.url}/stream?id=${id}`;
+  }
+
+  end(ids) {
+    return answered(`${this.url}/stop?prefix=${ids[0].slice(0, ids[0].lastIndexOf("-"))}`, { method: "POST" });
+  }
+}
+
+/** Asks again while the server is too busy. */
+async function answered(url, options, tries = 20) {
+  const response = await fetch(url, options);
+  if (response.status === 503 && tries > 0) {
+    await response.body?.cancel();
+    await sleep(200);
+    return answered(url, options, tries - 1);
+  }
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return response;
 }
 
 function residentBytes(pid) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
-}
-
-async function startRedis() {
-  const [port, folder] = [await freePort(), mkdtempSync(join(tmpdir(), "rejoin-bench-"))];
-  const child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], { stdio: "ignore" });
-  const url = `redis://127.0.0.1:${port}`;
-  const client = createClient({ url, socket: { reconnectStrategy: 50 } });
-  client.on("error", () => {});
-  await client.connect();
-  return {
-    url,
-    client,
-    async stop() {
-      client.destroy();
-      child.kill();
-      await new Promise((done) => child.once("exit", done));
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 async function startPeer(redisUrl) {

@@ -12,36 +12,52 @@ const context = createResumableStreamContext({ waitUntil: (promise) => void prom
 createServer(async (request, response) => {
   const url = new URL(request.url, "http://localhost");
   if (url.pathname === "/start") await start(url.searchParams, response);
+  else if (url.pathname === "/stop") stop(url.searchParams, response);
   else await join(url.searchParams.get("id"), response);
 })
   .listen(0, "127.0.0.1", function () {
     console.log(`http://127.0.0.1:${this.address().port}`);
   });
 
+/** Ends of the streams by the prefix that they were begun under. */
+const running = new Map();
+
 async function start(query, response) {
   const [rate, count] = [Number(query.get("rate")), Number(query.get("count"))];
   const ids = Array.from({ length: Number(query.get("streams")) }, (_, i) => `${query.get("prefix")}-${i}`);
-  await Promise.all(ids.map((id) => begin(id, rate, count)));
+  running.set(query.get("prefix"), []);
+  await Promise.all(ids.map((id) => begin(id, rate, count, running.get(query.get("prefix")))));
+  response.end();
+}
+
+function stop(query, response) {
+  for (const end of running.get(query.get("prefix"))) end();
+  running.delete(query.get("prefix"));
   response.end();
 }
 
 /** Its first reader has to read, or nothing is produced. */
-async function begin(id, rate, count) {
-  const stream = await context.createNewResumableStream(id, () => produce(rate, count));
+async function begin(id, rate, count, ends) {
+  const stream = await context.createNewResumableStream(id, () => produce(rate, count, ends));
   void stream.pipeTo(new WritableStream()).catch(() => {});
 }
 
-function produce(rate, count) {
+function produce(rate, count, ends) {
   let sent = 0;
   return new ReadableStream({
     start(controller) {
       const timer = setInterval(() => {
         controller.enqueue(`id: ${Date.now()}-0\ndata: {"type":"text-delta","id":"1","delta":"word-${sent} "}\n\n`);
         sent += 1;
-        if (sent < count) return;
+        if (sent === count) end();
+      }, 1000 / rate);
+      const end = () => {
+        if (sent < 0) return;
         clearInterval(timer);
         controller.close();
-      }, 1000 / rate);
+        sent = -1;
+      };
+      ends.push(end);
     },
   });
 }

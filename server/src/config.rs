@@ -251,6 +251,73 @@ mod tests {
         }
     }
 
+    /// SERVER.md: a flag and its default, or nothing.
+    const DEFAULTS: &[(&str, &str)] = &[
+        ("listen", "127.0.0.1:8787"),
+        ("base-path", "/api/chat"),
+        ("store", "embedded:./rejoin.redb"),
+        ("www", ""),
+        ("agent", "demo"),
+        ("openai-url", ""),
+        ("openai-model", ""),
+        ("stream-ttl", "3600"),
+        ("heartbeat-ms", "15000"),
+        ("lease-ms", "10000"),
+        ("internal-api-key", ""),
+        ("jwt-secret", ""),
+        ("jwks-url", ""),
+        ("jwt-issuer", ""),
+        ("jwt-audience", ""),
+        ("user-tasks", "20"),
+        ("user-streams", "100"),
+        ("user-rate", "5"),
+        ("trusted-proxy", ""),
+        ("session-ttl", ""),
+        ("head-timeout-ms", "10000"),
+        ("body-timeout-ms", "30000"),
+        ("write-timeout-ms", "30000"),
+        ("admin-listen", ""),
+        ("drain-seconds", "30"),
+        ("allow-origin", ""),
+        ("max-message-bytes", "65536"),
+        ("max-body-bytes", "1048576"),
+        ("max-tasks", "1000"),
+        ("max-streams", "20000"),
+        ("max-log-chunks", "100000"),
+        ("log", "info"),
+        ("log-format", "text"),
+        ("redis-prefix", "rejoin"),
+        ("agent-url", ""),
+        ("agent-body", "rejoin"),
+        ("agent-secret", ""),
+        ("agent-forward-header", ""),
+        ("agent-first-byte-ms", "60000"),
+        ("agent-silence-ms", "120000"),
+        ("agent-max-seconds", "3600"),
+        ("agent-max-chunk-bytes", "1048576"),
+        ("agent-max-task-bytes", "33554432"),
+        ("agent-attempts", "3"),
+    ];
+    /// Those that are on or off, and off unless they are given.
+    const SWITCHES: [&str; 3] = ["require-auth", "limit-addresses", "allow-assistant-messages"];
+
+    #[test]
+    fn flags_have_the_defaults_of_the_contract() {
+        use clap::CommandFactory;
+        let command = Config::command();
+        let default = |flag: &str| {
+            let found = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+            let values = found.unwrap_or_else(|| panic!("no --{flag}")).get_default_values();
+            values.iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(",")
+        };
+        for (flag, expected) in DEFAULTS {
+            assert_eq!(default(flag), *expected, "--{flag}");
+        }
+        for flag in SWITCHES {
+            assert!(matches!(default(flag).as_str(), "" | "false"), "--{flag}");
+        }
+    }
+
     #[test]
     fn no_secret_shows_where_the_configuration_is_printed() {
         let flags = ["--store", "redis://:hunter2@cache", "--jwt-secret", "hunter2", "--internal-api-key", "hunter2"];

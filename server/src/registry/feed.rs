@@ -14,6 +14,7 @@ use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::encoder;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::writer::jitter;
 use crate::store::notifications::{Notification, Publication, Subscription};
@@ -28,6 +29,8 @@ const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
 const PORTION: Portion = Portion { entries: 256, bytes: MOST_BYTES };
 /// Between tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
+/// A task that a failover lost comes back as soon as its writer looks at it; for so long it is not taken for gone.
+const ABSENCE: Duration = Duration::from_millis(1500);
 /// A publication that was lost costs that long at most.
 const LONGEST_SILENCE: Duration = Duration::from_millis(4500);
 
@@ -126,7 +129,7 @@ impl Feed {
     fn start(store: SharedStore, task: String, tail: Tail, subscription: Subscription) -> Self {
         let tail = Arc::new(Mutex::new(tail));
         let (announce, changes) = watch::channel(());
-        let pump = Pump { store, task, tail: tail.clone(), announce };
+        let pump = Pump { store, task, tail: tail.clone(), announce, absent_since: None };
         Self { tail, changes, pump: tokio::spawn(pump.run(subscription)).abort_handle() }
     }
 
@@ -258,10 +261,12 @@ struct Pump {
     task: String,
     tail: Arc<Mutex<Tail>>,
     announce: watch::Sender<()>,
+    /// Since when the store does not have the task.
+    absent_since: Option<Instant>,
 }
 
 impl Pump {
-    async fn run(self, mut subscription: Subscription) {
+    async fn run(mut self, mut subscription: Subscription) {
         let mut is_current = false;
         loop {
             is_current = if is_current { self.listen(&mut subscription).await } else { self.look().await };
@@ -282,11 +287,18 @@ impl Pump {
     }
 
     /// Takes a page of the log; false where there is more.
-    async fn look(&self) -> bool {
+    async fn look(&mut self) -> bool {
         let cursor = self.tail.lock().last;
         match self.store.read(&self.task, cursor, PORTION).await {
-            Ok(Lookup::Found(slice)) => self.tail.lock().take(&slice),
+            Ok(Lookup::Found(slice)) => {
+                self.absent_since = None;
+                self.tail.lock().take(&slice)
+            }
             Err(StoreError::Transient(_)) => {
+                tokio::time::sleep(RETRY).await;
+                false
+            }
+            Ok(Lookup::Missing) if self.absent_since.get_or_insert_with(Instant::now).elapsed() < ABSENCE => {
                 tokio::time::sleep(RETRY).await;
                 false
             }

@@ -23,19 +23,21 @@ const AT_ONCE: usize = 6;
 /// More commands than any step sends.
 const MOST: usize = 60;
 
-/// A server behind a proxy, and a session.
+/// A server behind a proxy, and a session. Runs share a Redis and not their keys: one would reap the tasks of another.
 struct Run {
     server: TestServer,
     proxy: Proxy,
+    prefix: String,
     session: String,
 }
 
 impl Run {
     async fn start(redis: &Redis) -> Self {
         let proxy = Proxy::start(redis.port()).await;
-        let server = TestServer::over(&proxy.url(), &[LEASE, KEY].concat()).await;
+        let prefix = proxy.url().replace("redis://", "run ").replace(':', " ");
+        let server = TestServer::over(&proxy.url(), &[LEASE, KEY, ["--redis-prefix", &prefix]].concat()).await;
         let session = server.session().await;
-        Self { server, proxy, session }
+        Self { server, proxy, prefix, session }
     }
 
     /// Sends until the answer is something other than that the store is away.
@@ -190,7 +192,7 @@ async fn a_session_is_deleted_whichever_command_fails() {
         let has_failed = run.proxy.has_failed();
         assert_eq!(run.insist(|| run.server.get(&path)).await.status(), 404, "command {k}, {fault:?}");
         let mut connection = redis.connection().await.unwrap();
-        let left: Vec<String> = connection.keys(format!("rejoin:{{{}}}:*", run.session)).await.unwrap();
+        let left: Vec<String> = connection.keys(format!("{}:{{{}}}:*", run.prefix, run.session)).await.unwrap();
         assert!(left.iter().all(|key| key.ends_with(":meta")), "{left:?}: command {k}, {fault:?}");
         has_failed
     })
@@ -202,7 +204,7 @@ async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
     let redis = &Redis::start().await;
     with_every_fault(|k, fault| async move {
         let run = Run::start(redis).await;
-        let dying = Process::start(&redis.url(), &LEASE);
+        let dying = Process::start(&redis.url(), &[LEASE, ["--redis-prefix", &run.prefix]].concat());
         let body = json!({"message": "/tokens 4 /silence 60000", "message_id": "m"});
         let mut stream = dying.server.send_with(&run.session, body).await;
         let task = stream.task();
@@ -210,7 +212,7 @@ async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
         drop(dying);
         run.proxy.fail(k, fault, &[&run.session]);
         // Asked of Redis itself: a question to the server would be a command that is counted.
-        let meta = format!("rejoin:{{{}}}:task:{task}:meta", run.session);
+        let meta = format!("{}:{{{}}}:task:{task}:meta", run.prefix, run.session);
         let ended = async {
             let mut connection = redis.connection().await.unwrap();
             while connection.hget::<_, _, String>(&meta, "status").await.unwrap() != "failed" {

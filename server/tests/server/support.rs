@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use rejoin::stream::sse::parser::{Event, Parser as EventStream, Sink};
-use rejoin_server::{Config, Server};
+use rejoin_server::{Config, Server, ServerError};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -37,7 +37,7 @@ impl TestServer {
 
     async fn with(flags: &[&str]) -> Self {
         let config = Config::try_parse_from(["rejoin-server"].iter().chain(flags)).unwrap();
-        let server = Server::bind(config).await.unwrap();
+        let server = bound(config).await;
         let root = format!("http://{}", server.address().unwrap());
         let (shutdown, signal) = oneshot::channel();
         tokio::spawn(server.run(async {
@@ -119,6 +119,21 @@ impl TestServer {
         };
         tokio::time::timeout(PATIENCE, poll).await.unwrap()
     }
+}
+
+/// A server whose store is open. On a busy machine a store may take longer than a server waits for it.
+async fn bound(config: Config) -> Server {
+    let binding = async {
+        loop {
+            match Server::bind(config.clone()).await {
+                Err(ServerError::Store(why)) if why.contains("does not answer") => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                outcome => return outcome.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, binding).await.unwrap()
 }
 
 /// A request with a body that says to be JSON, whatever it is.

@@ -92,7 +92,12 @@ test("events have no ids, and where they have, a cursor is one of them", async (
     return (await visitor.post(`/sessions/${await visitor.session()}/stream`, { message: "hi" })).text();
   };
   assert.doesNotMatch(await text({}), /^id:/m);
-  assert.match(await text({ ids: true }), /^id: 1-0\ndata: /m);
+  const whole = await text({ ids: true });
+  assert.match(whole, /^id: 1-0\ndata: /);
+  const visitor = new Visitor(backends.at(-1).url);
+  const [, task] = /"taskId":"([^"]+)"/.exec(whole);
+  const rest = await (await fetch(`${visitor.base}/tasks/${task}/stream?last_message_id=5-0`)).text();
+  assert.equal(rest.split("\n\n")[0], whole.split("\n\n")[5]);
 });
 
 test("silence is broken by comments", async () => {

@@ -58,10 +58,10 @@ class Backend {
   }
 }
 
-/** CoPilot's, with its habits. @returns {Promise<Backend>} */
-export async function copilotBackend(files) {
+/** CoPilot's, with its habits or others. @returns {Promise<Backend>} */
+export async function copilotBackend(files, habits = {}) {
   const often = { sendCommentMs: COMMENT_MS, joinCommentMs: COMMENT_MS };
-  const backend = await new CopilotBackend({ files, jsonBase: JSON_BASE, completeAfterMs: 10, ...often }).up();
+  const backend = await new CopilotBackend({ files, jsonBase: JSON_BASE, completeAfterMs: 10, ...often, ...habits }).up();
   return new Backend({ url: backend.url, jsonUrl: backend.url, jsonBase: JSON_BASE, stop: () => backend.stop() });
 }
 

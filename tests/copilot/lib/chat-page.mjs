@@ -58,14 +58,14 @@ export class ChatPage {
     }, wanted);
   }
 
-  /** Waits until rows and state are as they should be; without an error if they do not become so in time. */
-  async becomes(rows, limitMs) {
-    const look = (rows) => {
-      const shown = [...document.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.textContent]);
-      const isStreaming = document.querySelector('[data-testid="chat"]')?.dataset.streaming === "true";
-      return !isStreaming && JSON.stringify(shown) === JSON.stringify(rows);
-    };
-    await this.page.waitForFunction(look, rows, { timeout: limitMs }).catch(() => {});
+  /** Waits until nothing is being written and the rows are as they should be; without an error if that does not come in time. */
+  async becomes(isRight, limitMs) {
+    const until = performance.now() + limitMs;
+    for (;;) {
+      const { rows, isStreaming } = await this.describe();
+      if ((!isStreaming && isRight(rows)) || performance.now() > until) return;
+      await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+    }
   }
 
   async describe() {

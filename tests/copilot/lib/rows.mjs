@@ -1,33 +1,58 @@
-// The rows that a page should show for what is stored, and how those that it shows differ.
+// What a page should show for what is stored, and how that which it shows differs.
+//
+// A backend may store an answer as one message or each step of it, and a page may show either; so rows are compared by turn:
+// the question, the text, the calls and the responses, each in its order.
 
 /** @returns {[string, string][]} Kind and text. */
 export function rowsOf(stored) {
   return stored.flatMap(({ role, content, tool_calls: calls }) => {
     if (role === "user") return [["user", content.replace(/^\[Page: [^\]]*\]\n[^]*?\n\n/, "")]];
-    if (role === "tool") return [["tool_response", JSON.stringify(JSON.parse(content))]];
+    if (role === "tool") return [["tool_response", content]];
     const called = (calls ?? []).map((call) => ["tool_call", call.function.name]);
     return content ? [["assistant", content], ...called] : called;
   });
 }
 
-/** In words. With `cutShort` the last answer may be a part of the one that is stored, or missing. */
+/** The differences in words. With `cutShort` the last answer may be a part of the one that is stored, or missing. */
 export function differences(shown, wanted, cutShort) {
-  if (cutShort) return isPart(shown, wanted) ? [] : ["another text"];
-  if (JSON.stringify(shown) === JSON.stringify(wanted)) return [];
-  const count = (rows, kinds) => rows.filter(([kind]) => kinds.includes(kind)).length;
-  const length = (rows) => rows.filter(([kind]) => kind === "assistant").reduce((sum, [, text]) => sum + text.length, 0);
-  const said = [];
-  for (const [name, kinds] of [["question", ["user"]], ["tool row", ["tool_call", "tool_response", "operation_started", "operation_pending"]]]) {
-    if (count(shown, kinds) > count(wanted, kinds)) said.push(`a ${name} twice`);
-    if (count(shown, kinds) < count(wanted, kinds)) said.push(`a ${name} is missing`);
-  }
-  if (length(shown) > length(wanted)) said.push("text twice");
-  if (length(shown) < length(wanted)) said.push("text is missing");
+  const [is, should] = [turnsOf(shown), turnsOf(wanted)];
+  if (JSON.stringify(is) === JSON.stringify(should)) return [];
+  if (cutShort) return isPart(is, should) ? [] : ["another text"];
+  const said = [
+    ...compared("a question", questionsIn(is), questionsIn(should)),
+    ...compared("a tool row", toolRowsIn(is), toolRowsIn(should)),
+    ...compared("text", textIn(is).length, textIn(should).length),
+  ];
   return said.length > 0 ? said : ["other rows"];
 }
 
-function isPart(shown, wanted) {
-  const text = (rows) => rows.filter(([kind]) => kind === "assistant").map(([, content]) => content).join("");
-  const users = (rows) => JSON.stringify(rows.filter(([kind]) => kind === "user"));
-  return text(wanted).startsWith(text(shown)) && users(shown) === users(wanted);
+function turnsOf(rows) {
+  const turns = [];
+  for (const [kind, text] of rows) {
+    if (kind === "user" || turns.length === 0) turns.push({ question: "", text: "", calls: [], responses: [] });
+    const turn = turns.at(-1);
+    if (kind === "user") turn.question = text;
+    else if (kind === "assistant") turn.text += text;
+    else if (kind === "tool_call") turn.calls.push(text);
+    else turn.responses.push(kind === "tool_response" ? sorted(text) : kind);
+  }
+  return turns;
+}
+
+/** A JSON text with its keys in order. */
+function sorted(text) {
+  return JSON.stringify(JSON.parse(text), (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value));
+}
+
+const questionsIn = (turns) => turns.length;
+const toolRowsIn = (turns) => turns.reduce((sum, { calls, responses }) => sum + calls.length + responses.length, 0);
+const textIn = (turns) => turns.map(({ text }) => text).join("");
+
+function compared(what, is, should) {
+  if (is === should) return [];
+  return [`${what} ${is > should ? "twice" : "is missing"}`];
+}
+
+function isPart(is, should) {
+  return is.length === should.length && is.at(-1).question === should.at(-1).question && textIn(should).startsWith(textIn(is));
 }

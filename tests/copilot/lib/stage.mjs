@@ -49,8 +49,8 @@ export async function play(scene, { browser, backend, kind, state }) {
     const set = { page, session, state, browser, backend, open };
     const played = await limited(scene.play(set), LIMIT_MS[state]);
     const last = pages.findLast(({ page }) => !page.isClosed());
-    const defects = played ? await judge(scene, { backend, session, page: last, watch, state }) : ["hangs"];
-    return { defects, shown: await last.describe() };
+    const { defects, wanted } = played ? await judge(scene, { backend, session, page: last, watch, state }) : { defects: ["hangs"] };
+    return { defects, shown: await last.describe(), wanted };
   } finally {
     await Promise.all([...new Set(pages.map(({ page }) => page.context()))].map((one) => one.close()));
     await proxy.down();
@@ -60,10 +60,10 @@ export async function play(scene, { browser, backend, kind, state }) {
 async function judge({ turns = 1, connections = 1, cutShort = false }, { backend, session, page, watch, state }) {
   const stored = await backend.answered(session, turns, LIMIT_MS[state]);
   const wanted = rowsOf(stored);
-  await page.becomes(cutShort ? [] : wanted, cutShort ? 500 : PATIENCE_MS[state]);
+  await page.becomes((rows) => differences(rows, wanted, cutShort).length === 0, PATIENCE_MS[state]);
   const { rows, isStreaming, toasts } = await page.describe();
   const users = stored.filter(({ role }) => role === "user").length;
-  return [
+  const defects = [
     ...differences(rows, wanted, cutShort),
     ...(isStreaming ? ["never ends"] : []),
     ...(users === turns ? [] : [`${users} turns`]),
@@ -72,6 +72,7 @@ async function judge({ turns = 1, connections = 1, cutShort = false }, { backend
     ...(toasts.length === 0 ? [] : ["an error is shown"]),
     ...(state === "before" || watch.isOver ? [] : ["a fault did not happen"]),
   ];
+  return { defects, wanted };
 }
 
 /** Counts what reaches the backend, and hands out the faults. */

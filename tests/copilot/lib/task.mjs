@@ -62,7 +62,8 @@ export class Task {
    * gives a second one, as a reader does that finds the task over.
    */
   read(place, take) {
-    this.#log.slice(Math.max(0, place - this.#dropped)).forEach((chunk, nth) => take(chunk, this.#dropped + nth + 1));
+    const from = Math.max(place, this.#dropped);
+    this.#log.slice(from - this.#dropped).forEach((chunk, nth) => take(chunk, from + nth + 1));
     if (isEnd(this.#log.at(-1))) {
       take({ type: "finish" });
       take(undefined);

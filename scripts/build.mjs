@@ -8,7 +8,7 @@ import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
 const rustInputs = ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
-const entries = ["index", "slim", "workerd", "react", "ai-sdk"];
+const entries = ["index", "slim", "workerd", "conversation", "react", "ai-sdk"];
 /** The entry points that have types of their own, and the file of each below js/. */
 const declared = { index: "index.d.ts", react: "react/index.d.ts", "ai-sdk": "ai-sdk/index.d.ts" };
 
@@ -142,7 +142,9 @@ async function modules() {
   await bundle({ ...common, entryPoints: ["js/index.ts", "js/slim.ts"], banner: { js: eager } });
   await bundle({ ...common, entryPoints: ["js/workerd.ts"], external: ["./client.wasm"] });
   await bundle({ ...common, entryPoints: { "ai-sdk": "js/ai-sdk/index.ts" } });
-  await bundle({ ...common, entryPoints: { react: "js/react/index.ts" }, external: ["react"], banner: { js: '"use client";' } });
+  await bundle({ ...common, entryPoints: { conversation: "js/conversation/index.ts" } });
+  const plugins = [besideReact];
+  await bundle({ ...common, plugins, entryPoints: { react: "js/react/index.ts" }, external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
   for (const name of entries) change(`dist/${name}.js.map`, (map) => JSON.stringify(resolvable(JSON.parse(map))));
 }
@@ -159,6 +161,15 @@ function resolvable(map) {
   });
   return map;
 }
+
+/**
+ * The hooks import `createConversation` from a file of its own: from `rejoin` they would bring the WebAssembly into apps that use
+ * `rejoin/slim`.
+ */
+const besideReact = {
+  name: "beside react",
+  setup: ({ onResolve }) => onResolve({ filter: /\/conversation\/index\.js$/ }, () => ({ path: "./conversation.js", external: true })),
+};
 
 /** The WebAssembly as a string: see js/loader/bytes.ts, which reads it. */
 const bytesAsText = {

@@ -13,6 +13,7 @@ import { root } from "./lib/run.mjs";
  */
 const ROWS = [
   { label: "rejoin/slim + wasm", files: ["slim.js", "client.wasm"], budget: 153_500 },
+  { label: "rejoin/react", files: ["react.js"], budget: 3_000 },
   { label: "rejoin, inlined", files: ["index.js"], budget: 160_000 },
 ];
 

@@ -12,6 +12,7 @@ import {
 import { bound } from "./bound.js";
 import { Callbacks } from "./callbacks.js";
 import { Channel, IDLE } from "./channel.js";
+import { mergeMessages } from "../compat/merge.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "../types/errors.js";
 import { collect, pump } from "./pump.js";
@@ -20,6 +21,7 @@ import { toError, toOutcome, toRejoinError, toSession, toState } from "./records
 import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
 import { heed, heedListener, isAborted } from "./signal.js";
 import { guard } from "../types/report.js";
+import { MERGE } from "../types/merge-key.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
 import type { ErrorRecord, Notice } from "../loader/generated.js";
@@ -69,6 +71,8 @@ const NO_METRICS: StreamMetrics = {
 };
 
 class Client implements ChatStreams {
+  /** For the parts of the package that hold no WebAssembly. */
+  readonly [MERGE] = mergeMessages;
   readonly #options: ChatStreamsOptions;
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<number, Call>();

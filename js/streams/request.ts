@@ -1,5 +1,6 @@
 /** A message as the core takes it: what it decides nothing by is JSON text with the names of PROTOCOL §1. */
 
+import { randomId } from "./random-id.js";
 import { Author, Trigger } from "../loader/generated.js";
 import { RejoinError } from "../types/errors.js";
 import type { SentTurn, StreamRequest } from "../types/index.js";
@@ -83,10 +84,4 @@ export function readTurn(text: string, from: "here" | "tab"): SentTurn | undefin
   } catch {
     return undefined;
   }
-}
-
-/** A name for a message. `randomUUID` exists in secure contexts only; a page on a local network is none. */
-function randomId(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
 }

@@ -7,5 +7,6 @@ export type * from "./carried-chunks.js";
 export type * from "./messages.js";
 export type * from "./streams.js";
 export type * from "./client.js";
+export type * from "./conversation.js";
 export type * from "./dispatcher.js";
 export type * from "./parser.js";

@@ -101,5 +101,5 @@ export async function until(isSo, what = "it did not come to be") {
     if (isSo()) return;
     await new Promise((done) => setTimeout(done, 2));
   }
-  throw new Error(what);
+  throw new Error(typeof what === "function" ? what() : what);
 }

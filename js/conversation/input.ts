@@ -1,0 +1,76 @@
+/** Turns what the person wrote into the parts of a message. */
+
+import { RejoinError } from "../types/errors.js";
+import type { ConversationInput, FileUIPart, StreamRequest, UIMessage, UIMessagePart } from "../types/index.js";
+
+/** A message that the person wrote, before its files are read. */
+export interface Draft {
+  parts: readonly UIMessagePart[];
+  /** The files that are not read yet. Their parts follow `parts`. */
+  files: readonly File[];
+  metadata?: unknown;
+  /** The fields of the request that the message does not show. */
+  extras: Pick<StreamRequest, "context" | "body">;
+}
+
+/**
+ * Returns the draft of an input.
+ *
+ * @throws {RejoinError} `INVALID_ARGUMENT` if it has neither text nor parts nor files
+ */
+export function draftOf(input: string | ConversationInput): Draft {
+  const given = typeof input === "string" ? { text: input } : input;
+  if (typeof given !== "object" || given === null) throw nothingToSend();
+  const { text, parts = [], files = [], metadata, context, body } = given;
+  const draft: Draft = {
+    parts: text ? [{ type: "text", text }, ...parts] : [...parts],
+    files: Array.from(files),
+    extras: { ...(context && { context }), ...(body && { body }) },
+  };
+  if (draft.parts.length === 0 && draft.files.length === 0) throw nothingToSend();
+  if (metadata !== undefined) draft.metadata = metadata;
+  return draft;
+}
+
+/**
+ * Reads files into parts with data URLs.
+ *
+ * @throws {RejoinError} `FILE_UNREADABLE`
+ */
+export async function fileParts(files: readonly File[]): Promise<FileUIPart[]> {
+  try {
+    return await Promise.all(files.map(filePart));
+  } catch (cause) {
+    throw new RejoinError("FILE_UNREADABLE", "A file could not be read.", { cause, retryable: true });
+  }
+}
+
+/** Returns what a message of the user adds to a request. A message of one text is sent as `message` alone. */
+export function requestOf({ parts, metadata }: UIMessage): Pick<StreamRequest, "message" | "parts" | "metadata"> {
+  const texts = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const isPlain = parts.length === 1 && texts.length === 1;
+  return {
+    message: texts.join("\n"),
+    ...(!isPlain && { parts }),
+    ...(metadata !== undefined && { metadata: metadata as NonNullable<StreamRequest["metadata"]> }),
+  };
+}
+
+async function filePart(file: File): Promise<FileUIPart> {
+  const mediaType = file.type || "application/octet-stream";
+  const url = `data:${mediaType};base64,${base64(new Uint8Array(await file.arrayBuffer()))}`;
+  return { type: "file", mediaType, ...(file.name && { filename: file.name }), url };
+}
+
+/** The number of bytes that are converted at once: a call takes only so many arguments. */
+const SLICE = 0x8000;
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += SLICE) binary += String.fromCharCode(...bytes.subarray(at, at + SLICE));
+  return btoa(binary);
+}
+
+function nothingToSend(): RejoinError {
+  return new RejoinError("INVALID_ARGUMENT", "There is nothing to send: give a text, parts or files.");
+}

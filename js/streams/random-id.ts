@@ -1,0 +1,7 @@
+/** Names for messages. */
+
+/** Returns a random name. `randomUUID` exists in secure contexts only, and a page on a local network is none. */
+export function randomId(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16).padStart(8, "0")).join("");
+}

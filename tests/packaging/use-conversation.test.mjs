@@ -1,0 +1,204 @@
+// `useConversation` and `useStreamStatus` with React 18 and 19: on a server, hydrated, and in Chromium under StrictMode.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+
+const root = resolve(import.meta.dirname, "../..");
+
+const reacts = [18, 19].map((major) => {
+  const require = createRequire(join(root, major === 18 ? "tests/packaging/react-18/package.json" : "package.json"));
+  const place = (name) => dirname(require.resolve(`${name}/package.json`));
+  return { major, alias: { react: place("react"), "react-dom": place("react-dom") } };
+});
+
+/** The page: a list and a composer that share a chat, on a backend that answers with as many deltas as the message asks for. */
+const APP = `
+  import { Profiler, StrictMode, memo, startTransition, useState } from "react";
+  import { createRoot, hydrateRoot } from "react-dom/client";
+  import { renderToString } from "react-dom/server.browser";
+  import { createChatStreams } from "rejoin";
+  import { useConversation, useStreamStatus } from "rejoin/react";
+
+  window.requests = [];
+  const encoder = new TextEncoder();
+  const event = (nth, chunk) => encoder.encode("id: " + nth + "-0\\ndata: " + JSON.stringify(chunk) + "\\n\\n");
+  async function fetch(url, init) {
+    window.requests.push(init.method + " " + url);
+    if (init.method === "GET") return Response.json({ id: "s", messages: [{ id: "m-1", role: "user", content: "Earlier" }], active_stream: null });
+    const count = Number(JSON.parse(init.body).message);
+    let nth = 0;
+    const chunks = [{ type: "start", messageId: "a-" + window.requests.length, taskId: "t-" + window.requests.length }, { type: "text-start", id: "0" }];
+    const body = new ReadableStream({ async pull(controller) {
+      if (nth % 20 === 0) await new Promise((done) => setTimeout(done));
+      const chunk = chunks[nth] ?? (nth < count + 2 ? { type: "text-delta", id: "0", delta: "w " } : { type: "finish" });
+      controller.enqueue(event(++nth, chunk));
+      if (chunk.type === "finish") controller.close();
+    } });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  }
+
+  const streams = createChatStreams({ fetch });
+  Object.assign(window, { commits: 0, composerRenders: 0, frames: 0, finished: [], sends: new Set(), torn: 0 });
+  const frame = () => { window.frames++; requestAnimationFrame(frame); };
+  requestAnimationFrame(frame);
+
+  const initialMessages = [{ id: "m-1", role: "user", parts: [{ type: "text", text: "Earlier" }] }];
+  const isHydrated = location.hash === "#hydrate";
+
+  function Composer() {
+    window.composerRenders++;
+    const status = useStreamStatus(streams, "s");
+    const [count, setCount] = useState(0);
+    return <p><b id="composer">{status}</b><i id="count" onClick={() => startTransition(() => setCount(count + 1))}>{count}</i></p>;
+  }
+  const SteadyComposer = memo(Composer);
+
+  /** Shows how many characters there are. Two of them that differ in one commit would be a torn state. */
+  function Length({ id }) {
+    const { messages } = useConversation(streams, "s");
+    return <i id={id}>{messages.map(({ parts }) => parts.map(({ text }) => text).join("")).join("").length}</i>;
+  }
+
+  function Chat() {
+    const { messages, status, delivery, send, regenerate } = useConversation(streams, "s", {
+      resume: true, ...(isHydrated && { initialMessages }), onFinish: ({ kind }) => window.finished.push(kind),
+    });
+    window.sends.add(send);
+    Object.assign(window, { send, regenerate, snapshot: { messages, status, delivery } });
+    return <main>
+      <p id="status">{status}</p><Length id="one" /><Length id="other" />
+      <ol>{messages.map(({ id, role, parts }) => <li key={id}>{role}: {parts.map(({ text }) => text).join("")}</li>)}</ol>
+    </main>;
+  }
+  const seen = () => {
+    window.commits++;
+    const [one, other] = ["one", "other"].map((id) => document.getElementById(id)?.textContent);
+    if (one !== other) window.torn++;
+  };
+  const tree = <StrictMode><Profiler id="chat" onRender={() => queueMicrotask(seen)}><Chat /></Profiler><SteadyComposer /></StrictMode>;
+  const place = document.body.appendChild(document.createElement("div"));
+  if (isHydrated) {
+    place.innerHTML = window.html = renderToString(tree);
+    hydrateRoot(place, tree);
+  } else createRoot(place).render(tree);
+`;
+
+async function bundle(contents, alias, options) {
+  const { outputFiles } = await build({
+    stdin: { contents, loader: "tsx", resolveDir: root }, bundle: true, write: false, jsx: "automatic", alias,
+    define: { "process.env.NODE_ENV": '"development"' }, ...options,
+  });
+  return outputFiles?.[0].text;
+}
+
+let server, browser;
+const scripts = new Map();
+
+before(async () => {
+  for (const { major, alias } of reacts) scripts.set(`/${major}.js`, await bundle(APP, alias, { format: "esm" }));
+  server = createServer(({ url }, response) => {
+    const script = scripts.get(url);
+    response.setHeader("content-type", script ? "text/javascript" : "text/html");
+    response.end(script ?? `<!doctype html><link rel=icon href="data:,"><script type=module src=${url}.js></script>`);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** A page with the app in one React; `problems` fills with what goes wrong in it. */
+async function open(major, hash = "") {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (said) => said.type() === "error" && problems.push(said.text()));
+  await page.goto(`http://127.0.0.1:${server.address().port}/${major}${hash}`);
+  await page.waitForFunction(() => window.snapshot?.status === "ready");
+  return { page, problems };
+}
+
+const rows = (page) => page.$$eval("li", (items) => items.map(({ textContent }) => textContent));
+
+/** Rendered by a server: what it says, and that it touches nothing. */
+const SERVER_APP = `
+  import { createElement } from "react";
+  import { renderToString } from "react-dom/server";
+  import { createChatStreams } from "rejoin";
+  import { useConversation, useStreamStatus } from "rejoin/react";
+  const refuse = (what) => () => { throw new Error(what); };
+  const streams = createChatStreams({ fetch: refuse("fetched") });
+  const initialMessages = [{ id: "m-1", role: "user", parts: [{ type: "text", text: "Hi" }] }];
+  const Chat = () => {
+    const { status, messages } = useConversation(streams, "s", { resume: true, initialMessages });
+    return createElement("p", null, status, messages[0].parts[0].text, useStreamStatus(streams, "s"));
+  };
+  const { instantiate, Module } = WebAssembly;
+  WebAssembly.instantiate = WebAssembly.Module = refuse("compiled");
+  export const html = renderToString(createElement(Chat));
+  Object.assign(WebAssembly, { instantiate, Module });
+`;
+
+for (const { major, alias } of reacts) {
+  describe(`React ${major}`, () => {
+    test("a chat is loaded once, shows the answer as it comes, and reports its end once", async () => {
+      const { page, problems } = await open(major);
+      assert.deepEqual(await rows(page), ["user: Earlier"]);
+      await page.evaluate(() => window.send("3"));
+      await page.waitForFunction(() => window.finished.length > 0 && window.snapshot.status === "ready");
+      assert.deepEqual(await rows(page), ["user: Earlier", "user: 3", "assistant: w w w "]);
+      assert.deepEqual(await page.evaluate(() => window.finished), ["finished"]);
+      assert.equal(await page.evaluate(() => window.requests.filter((request) => request.startsWith("GET")).length), 1);
+      assert.equal(await page.evaluate(() => window.requests.filter((request) => request.startsWith("POST")).length), 1);
+      assert.ok((await page.evaluate(() => window.sends.size)) <= 2, "StrictMode's two renders, and no new function after them");
+      assert.deepEqual(problems, []);
+    });
+
+    test("2000 deltas take one commit per frame at most, and the composer renders ten times at most", async () => {
+      const { page, problems } = await open(major);
+      const before = await page.evaluate(() => [window.commits, window.frames, window.composerRenders]);
+      await page.evaluate(() => window.send("2000"));
+      // Other work of the page is interrupted by what the stream brings, and shows the same state in all of its places.
+      await page.click("#count");
+      await page.waitForFunction(() => window.finished.length > 0 && window.snapshot.status === "ready");
+      const [commits, frames, composer] = await page.evaluate((past) => [window.commits - past[0], window.frames - past[1], window.composerRenders - past[2]], before);
+      assert.ok(commits <= frames + 8, `${commits} commits in ${frames} frames`);
+      // StrictMode renders each time twice, and the click is one of them.
+      assert.ok(composer <= 2 * 11, `${composer} renders of the composer`);
+      assert.equal(await page.evaluate(() => window.torn), 0);
+      assert.equal((await rows(page)).at(-1), `assistant: ${"w ".repeat(2000)}`);
+      assert.deepEqual(problems, []);
+    });
+
+    test("a page that a server rendered is hydrated without a warning, from what the server had", async () => {
+      const { page, problems } = await open(major, "#hydrate");
+      assert.match(await page.evaluate(() => window.html), /ready.*Earlier/);
+      await page.evaluate(() => window.send("2"));
+      await page.waitForFunction(() => window.finished.length > 0);
+      assert.deepEqual(await rows(page), ["user: Earlier", "user: 2", "assistant: w w "]);
+      assert.deepEqual(problems, []);
+    });
+
+    test("a server renders it without touching the network or WebAssembly", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "rejoin-conversation-"));
+      try {
+        const outfile = join(folder, "page.cjs");
+        await bundle(SERVER_APP, alias, { format: "cjs", platform: "node", write: true, outfile });
+        const { html } = createRequire(import.meta.url)(outfile);
+        assert.equal(html.replace(/<!-- -->/g, ""), "<p>readyHiidle</p>");
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  });
+}

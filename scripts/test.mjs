@@ -47,6 +47,7 @@ const suites = {
   e2e: () => nodeTests("tests/e2e"),
   copilot: () => nodeTests("tests/copilot"),
   docs: () => nodeTests("tests/docs"),
+  frameworks: () => nodeTests("tests/frameworks"),
   tabs: () => nodeTests("tests/tabs", (name) => !name.startsWith("webkit")),
   webkit: () => nodeTests("tests/tabs", (name) => name.startsWith("webkit")),
 };
@@ -68,6 +69,7 @@ const needs = {
   e2e: ["build", "demo", "server"],
   copilot: ["build", "server"],
   docs: ["build", "server"],
+  frameworks: ["build"],
   tabs: ["build", "server"],
   webkit: ["build", "server"],
 };

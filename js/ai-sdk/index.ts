@@ -6,14 +6,17 @@
 
 import { Answer } from "./answer.js";
 import { ChunkWriter } from "./chunks.js";
+import { requestOf } from "./request.js";
+import { randomId } from "../streams/random-id.js";
+import { isInterim } from "../message/tool-result.js";
 import { RejoinError } from "../types/errors.js";
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
 import type { KnownCall } from "./chunks.js";
+import type { Prepared, SendMessagesOptions } from "./request.js";
 import type { Fields } from "./shapes.js";
-import type { ChatStreams, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
+import type { ChatStreams, StreamChunk, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
 
-/** The arguments of `sendMessages`: the chat's id, its messages, the reason of the call and its options. */
-export type SendMessagesOptions<Message extends UIMessage = UIMessage> = Parameters<ChatTransport<Message>["sendMessages"]>[0];
+export type { SendMessagesOptions } from "./request.js";
 
 /** The arguments of `reconnectToStream`. */
 export type ReconnectToStreamOptions<Message extends UIMessage = UIMessage> = Parameters<
@@ -25,8 +28,9 @@ export interface RejoinChatTransportOptions<Message extends UIMessage = UIMessag
   /** The client. The transport never closes it. */
   streams: ChatStreams;
   /**
-   * Creates the request from the arguments of `sendMessages`. By default it is the text of the last message, which has to be the
-   * user's. A request without a `messageId` gets the id of that message, or a new id if an answer is to be generated again.
+   * Creates the request from the arguments of `sendMessages`. By default the message's parts and metadata, the call's headers and
+   * body, what is replaced, and the outputs and approvals of an answer are sent; what cannot be sent is an error. A request for a
+   * new message without a `messageId` gets the id of that message.
    */
   prepare?: (options: SendMessagesOptions<Message>) => string | StreamRequest | Promise<string | StreamRequest>;
   /**
@@ -35,20 +39,32 @@ export interface RejoinChatTransportOptions<Message extends UIMessage = UIMessag
    * and `ai` 7.0.70 or later, an answer that starts over differently replaces what is shown of its first step.
    */
   target?: 5 | 6 | 7;
+  /**
+   * What the `stop()` of `useChat` does. With `"cancel"`, the default, the task is cancelled on the backend. With `"detach"` this
+   * tab leaves the answer, and the task goes on.
+   */
+  abort?: "detach" | "cancel";
+}
+
+/** What the transport knows of a chat beyond its messages. */
+interface Chat {
+  /** The answers that are being read. */
+  readonly answers: Set<Answer>;
+  /** The backend's ids of edited messages, by their ids in the chat. */
+  readonly names: Map<string, string>;
+  /** The tool calls whose outputs the backend has. */
+  readonly settled: Set<string>;
 }
 
 /**
- * A `ChatTransport` for `ai` 5, 6 and 7. The id of a chat is the id of its session.
- *
- * The `stop()` of `useChat` detaches this tab from the answer, and the task goes on. `transport.stop(chatId)` cancels the task
- * on the backend. `useChat` receives failures as `RejoinError`s with their codes.
+ * A `ChatTransport` for `ai` 5, 6 and 7. The id of a chat is the id of its session. `useChat` receives failures as `RejoinError`s
+ * with their codes.
  */
 export class RejoinChatTransport<Message extends UIMessage = UIMessage> implements ChatTransport<Message> {
   /** Tells the AI SDK that a resumed answer comes from its beginning, so that it builds the message again. */
   readonly resumeStreamIsReplay = true;
   readonly #options: RejoinChatTransportOptions<Message>;
-  /** The answers that are being read, by chat id. */
-  readonly #answers = new Map<string, Set<Answer>>();
+  readonly #chats = new Map<string, Chat>();
 
   constructor(options: RejoinChatTransportOptions<Message>) {
     checkOptions(options);
@@ -63,12 +79,15 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   async sendMessages(options: SendMessagesOptions<Message>): Promise<ReadableStream<UIMessageChunk>> {
     const { chatId, messages, abortSignal } = options;
     abortSignal?.throwIfAborted();
-    const request = await this.#request(options);
+    const { request, renames } = await this.#request(options);
     abortSignal?.throwIfAborted();
     const stream = await this.#read(chatId, abortSignal, callsOf(messages.at(-1)), (listener) =>
       this.#options.streams.startStream(chatId, request, listener),
     );
     if (!stream) throw new RejoinError("NO_ANSWER", "The answer had ended, and its stream is gone: load the session's messages.");
+    const chat = this.#chat(chatId);
+    if (renames !== undefined && request.messageId !== undefined) chat.names.set(renames, request.messageId);
+    for (const { toolCallId } of request.toolOutputs ?? []) chat.settled.add(toolCallId);
     return stream;
   }
 
@@ -95,17 +114,24 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     known: readonly KnownCall[],
     open: (listener: StreamListener) => Promise<StreamOutcome | null>,
   ): Promise<ReadableStream<UIMessageChunk> | null> {
-    const answers = this.#answersOf(chatId);
+    const { answers, settled } = this.#chat(chatId);
     const answer: Answer = new Answer(new ChunkWriter(this.#options.target, known), {
       canTakeBack: this.#options.target === 7 && known.length === 0,
       signal,
       onDetach: () => {
         answers.delete(answer);
-        if (answers.size === 0) this.#options.streams.detachStream(chatId);
+        this.#letGo(chatId, signal?.aborted === true && this.#options.abort !== "detach");
       },
     });
     answers.add(answer);
-    open(answer.listener).then(
+    const listener: StreamListener = {
+      ...answer.listener,
+      onBatch: (chunks) => {
+        for (const id of chunks.flatMap(settledCall)) settled.add(id);
+        answer.listener.onBatch?.(chunks);
+      },
+    };
+    open(listener).then(
       (outcome) => {
         answers.delete(answer);
         answer.end(outcome);
@@ -118,23 +144,42 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     return (await answer.hasBegun) ? (answer.stream as ReadableStream<UIMessageChunk>) : null;
   }
 
-  #answersOf(chatId: string): Set<Answer> {
-    let answers = this.#answers.get(chatId);
-    if (!answers) this.#answers.set(chatId, (answers = new Set()));
-    return answers;
+  /**
+   * Leaves a chat that nobody reads any more. A second resume, as StrictMode makes one, aborts the first one and reads on at once: a
+   * task is cancelled only if nobody does.
+   */
+  #letGo(chatId: string, isStopped: boolean): void {
+    const { streams } = this.#options;
+    const { answers } = this.#chat(chatId);
+    if (answers.size > 0) return;
+    if (!isStopped) return streams.detachStream(chatId);
+    setTimeout(() => {
+      if (answers.size === 0) streams.stopStream(chatId).catch(() => {});
+    });
   }
 
-  async #request(options: SendMessagesOptions<Message>): Promise<StreamRequest> {
+  #chat(chatId: string): Chat {
+    const chat = this.#chats.get(chatId) ?? { answers: new Set(), names: new Map(), settled: new Set() };
+    this.#chats.set(chatId, chat);
+    return chat;
+  }
+
+  async #request(options: SendMessagesOptions<Message>): Promise<Prepared> {
     const { prepare } = this.#options;
-    const made = prepare ? await prepare(options) : { message: textOf(options.messages.at(-1)) };
+    const { names, settled } = this.#chat(options.chatId);
+    if (!prepare) {
+      const made = requestOf(options, { nameOf: (id) => names.get(id) ?? id, hasOutput: (id) => settled.has(id) });
+      return made.renames === undefined ? made : { ...made, request: { ...made.request, messageId: randomId() } };
+    }
+    const made = await prepare(options);
     const request = typeof made === "string" ? { message: made } : made;
     const messageId = request.messageId ?? sentId(options);
-    return messageId === undefined ? request : { ...request, messageId };
+    return { request: messageId === undefined ? request : { ...request, messageId } };
   }
 }
 
 function checkOptions(options: unknown): void {
-  const { streams, prepare, target } = (options ?? {}) as Fields;
+  const { streams, prepare, target, abort } = (options ?? {}) as Fields;
   const isClient = typeof (streams as Partial<ChatStreams> | undefined)?.startStream === "function";
   if (!isClient) throw new RejoinError("INVALID_ARGUMENT", "options.streams should be what createChatStreams() gives.");
   if (prepare != null && typeof prepare !== "function") {
@@ -143,14 +188,9 @@ function checkOptions(options: unknown): void {
   if (target != null && target !== 5 && target !== 6 && target !== 7) {
     throw new RejoinError("INVALID_ARGUMENT", "options.target should be 5, 6 or 7.");
   }
-}
-
-/** Returns the text that is sent by default. */
-function textOf(message: UIMessage | undefined): string {
-  if (message?.role !== "user") {
-    throw new RejoinError("INVALID_ARGUMENT", "The last message is not the user's: say with `prepare` what to send.");
+  if (abort != null && abort !== "detach" && abort !== "cancel") {
+    throw new RejoinError("INVALID_ARGUMENT", 'options.abort should be "detach" or "cancel".');
   }
-  return message.parts.map((part) => (part.type === "text" ? part.text : "")).filter(Boolean).join("\n");
 }
 
 /**
@@ -173,4 +213,12 @@ function callsOf(message: UIMessage | undefined): KnownCall[] {
       isDynamic: part["type"] === "dynamic-tool",
       approvalId: (part["approval"] as { id?: string } | undefined)?.id,
     }));
+}
+
+/** Returns the id of the call that a chunk gives its final output, if it does. */
+function settledCall(chunk: StreamChunk): string[] {
+  const fields = chunk as unknown as Fields;
+  const id = fields["tool_id"] ?? fields["toolCallId"];
+  const isFinal = chunk.type === "tool-output-error" || (chunk.type === "tool_response" && !isInterim(fields));
+  return isFinal && typeof id === "string" ? [id] : [];
 }

@@ -1,6 +1,7 @@
 /** What this page asks of the backend: messages, other versions of answers, and the continuation of an answer. */
 
 import { isRefusedForNow } from "./turns.js";
+import { requestOf } from "./input.js";
 import { readFiles, submission } from "./outbox.js";
 import { wasTaken } from "./turn.js";
 import { toRejoinError } from "./errors.js";
@@ -94,7 +95,9 @@ export class Sends<MESSAGE extends UIMessage> {
     this.release();
     const { list } = this.#state;
     const question = list.lastQuestion(list.messages.indexOf(target));
-    const request: StreamRequest = { message: "", trigger: "regenerate", replaces: list.nameOf(target.id), messageId: this.#createId() };
+    const { message } = requestOf(list.messages[question] ?? target);
+    // A base backend reads the message alone.
+    const request: StreamRequest = { message, trigger: "regenerate", replaces: list.nameOf(target.id), messageId: this.#createId() };
     const cut = list.cut(question + 1);
     const [turn, given] = await this.#turns.begin({ messageId: request.messageId }, () => this.#streams.startStream(this.#state.sessionId, request));
     const outcome = given as StreamOutcome;

@@ -22,6 +22,7 @@ import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
 import { heed, heedListener, isAborted } from "./signal.js";
 import { guard } from "../types/report.js";
 import { MERGE } from "../types/merge-key.js";
+import type { Merge } from "../types/merge-key.js";
 import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
 import type { ErrorRecord, Notice } from "../loader/generated.js";
@@ -71,8 +72,6 @@ const NO_METRICS: StreamMetrics = {
 };
 
 class Client implements ChatStreams {
-  /** For the parts of the package that hold no WebAssembly. */
-  readonly [MERGE] = mergeMessages;
   readonly #options: ChatStreamsOptions;
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<number, Call>();
@@ -98,6 +97,11 @@ class Client implements ChatStreams {
     this.#delivery = new Delivery(options.delivery ?? "frame", (session, flood) => this.#deliver(session, flood));
     if (isInitialised()) this.#makeEngine();
     else if (typeof window === "object") this.#open();
+  }
+
+  /** For the parts of the package that hold no WebAssembly. */
+  get [MERGE](): Merge {
+    return mergeMessages;
   }
 
   get ready(): Promise<void> {

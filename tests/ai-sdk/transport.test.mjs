@@ -8,9 +8,9 @@ import { Backend, until } from "../node/lib/backend.mjs";
 import { earliest, majors, plain } from "./lib/majors.mjs";
 
 /** A chat on a backend, in `session`. */
-function scene(ai, { target, prepare, storage = "memory", backend = new Backend(), ...init } = {}) {
+function scene(ai, { target, prepare, abort, storage = "memory", backend = new Backend(), ...init } = {}) {
   const streams = createChatStreams({ fetch: backend.fetch, storage, delivery: "immediate", retry: { initialDelayMs: 1, maxDelayMs: 5 } });
-  const transport = new RejoinChatTransport({ streams, target, prepare });
+  const transport = new RejoinChatTransport({ streams, target, prepare, abort });
   const chat = new ai.Chat({ id: "s", transport, ...init });
   return { backend, streams, transport, chat };
 }
@@ -110,8 +110,21 @@ each("a second resume, as StrictMode makes one, takes over from the first", asyn
   streams.close();
 });
 
-each("stop() of the chat lets go: the task is not cancelled, and can be resumed", async (ai) => {
-  const { backend, streams, chat } = scene(ai);
+each("stop() of the chat cancels the task on the server", async (ai) => {
+  const { backend, streams, chat } = scene(ai, { backend: new Backend().answer("/cancel", 200, { task_id: "task-1", status: "cancelled" }) });
+  const done = chat.sendMessage({ text: "hi" });
+  (await backend.stream()).begin().text("Hel");
+  await until(() => chat.messages.length === 2);
+  await chat.stop();
+  await done;
+  assert.equal(chat.status, "ready");
+  assert.equal(textOf(last(chat)), "Hel");
+  await until(() => backend.requests.some(({ url }) => url.endsWith("/tasks/task-1/cancel")));
+  streams.close();
+});
+
+each('with abort: "detach", stop() of the chat lets go: the task is not cancelled, and can be resumed', async (ai) => {
+  const { backend, streams, chat } = scene(ai, { abort: "detach" });
   const done = chat.sendMessage({ text: "hi" });
   const stream = await backend.stream();
   stream.begin().text("Hel");
@@ -141,7 +154,7 @@ each("stop of the transport cancels on the server, and the chat is ready", async
 });
 
 each("letting go before there is an answer leaves nothing behind", async (ai) => {
-  const { backend, streams, chat } = scene(ai);
+  const { backend, streams, chat } = scene(ai, { abort: "detach" });
   const done = chat.sendMessage({ text: "hi" });
   await until(() => backend.requests.length === 1);
   await chat.stop();

@@ -29,6 +29,8 @@ const checks = {
   rust: checkRust,
   nginx: checkNginx,
   http: ({ code }) => code.trim().split("\n").forEach((line) => assert.match(line, /^[A-Za-z-]+: \S/)),
+  vue: checkVue,
+  svelte: checkSvelte,
   text: () => undefined,
 };
 
@@ -39,6 +41,16 @@ for (const block of blocks) {
     const reason = await check(block);
     if (typeof reason === "string") t.skip(reason);
   });
+}
+
+async function checkVue({ code }) {
+  const { parse } = await import("vue/compiler-sfc");
+  assert.deepEqual(parse(code).errors, []);
+}
+
+async function checkSvelte({ code }) {
+  const { compile } = await import("svelte/compiler");
+  assert.deepEqual(compile(code, {}).warnings, []);
 }
 
 function checkTypes(block) {

@@ -217,9 +217,11 @@ describe("a message", () => {
     const { conversation, backend } = chat();
     await shows(conversation, isReady);
     const early = new AbortController();
+    backend.isDown = true;
     const first = conversation.send("One", { signal: early.signal });
     early.abort();
     assert.equal((await first).kind, "superseded");
+    backend.isDown = false;
     assert.deepEqual(Object.values(conversation.getSnapshot().delivery), ["unsent"]);
     const late = new AbortController();
     const begun = backend.next();
@@ -349,9 +351,9 @@ describe("another version", () => {
   test("that is refused puts the old messages back, and what was typed is unsent", async () => {
     const made = chat();
     await converse(made, "One", "a");
-    const refused = () => Response.json({ detail: { code: "MESSAGE_NOT_FOUND", message: "no" } }, { status: 404 });
+    const refused = () => Response.json({ detail: { code: "ACCESS_DENIED", message: "no" } }, { status: 403 });
     made.backend.faults.push(refused());
-    assert.equal((await made.conversation.regenerate()).error.code, "MESSAGE_NOT_FOUND");
+    assert.equal((await made.conversation.regenerate()).error.code, "ACCESS_DENIED");
     assert.deepEqual(texts(made.conversation.getSnapshot()), ["user: One", "assistant: a"]);
     made.backend.faults.push(refused());
     assert.equal((await made.conversation.edit("q-1", "Uno")).kind, "failed");

@@ -8,7 +8,7 @@ use super::extract::check_message_id;
 use crate::agent::conversation;
 use crate::error::ApiError;
 use crate::registry::{Action, Said, Sent, Settlement};
-use crate::store::Role;
+use crate::store::{Role, can_be_stored};
 
 /// See the module.
 #[derive(Deserialize)]
@@ -71,6 +71,9 @@ impl SendBody {
     /// Something is missing, too long, or does not go with the trigger.
     pub fn check(mut self, longest: usize, headers: HeaderMap) -> Result<Sent, ApiError> {
         self.message_id.as_deref().map_or(Ok(()), check_message_id)?;
+        if !self.values().all(can_be_stored) || !self.body.iter().flat_map(Map::values).all(can_be_stored) {
+            return refused("A value is nested too deep.");
+        }
         self.check_belongs()?;
         let action = match self.trigger {
             Trigger::Submit => Action::Submit(self.said(longest)?),
@@ -85,6 +88,12 @@ impl SendBody {
             body: self.body.unwrap_or_default(),
             headers,
         })
+    }
+
+    /// All of the app's own values that are stored.
+    fn values(&self) -> impl Iterator<Item = &Value> {
+        let outputs = self.tool_outputs.iter().flatten().filter_map(|output| output.output.as_ref());
+        self.parts.iter().flatten().chain(&self.metadata).chain(outputs)
     }
 
     /// What another trigger asks for would be dropped without a word.

@@ -24,6 +24,23 @@ pub struct Session {
     pub last_task: Option<String>,
 }
 
+/// How deep a value may be nested that becomes part of a record. What reads records has a limit of its own, and the record
+/// counts too.
+const DEEPEST: usize = 100;
+
+/// Whether a value can be stored in a record and read again.
+pub fn can_be_stored(value: &Value) -> bool {
+    nesting(value) <= DEEPEST
+}
+
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(nesting).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fake_agent::FakeAgent;
 use crate::redis::Redis;
-use crate::support::{Chunk, Stream, TestServer, error_of, kinds, text};
+use crate::support::{Chunk, Stream, TestServer, as_json, error_of, kinds, text};
 
 /// Runs each story over each store.
 macro_rules! stories {
@@ -300,6 +300,15 @@ async fn a_turn_that_is_not_whole_is_refused() {
         json!({"trigger": "continue", "approvals": [{"approval_id": "x"}]}),
     ] {
         refused(body).await;
+    }
+    let deep = format!("{}{}", "[".repeat(110), "]".repeat(110));
+    for body in [
+        format!(r#"{{"message":"hi","parts":[{{"type":"data-x","data":{deep}}}]}}"#),
+        format!(r#"{{"message":"hi","metadata":{deep}}}"#),
+        format!(r#"{{"message":"hi","body":{{"x":{deep}}}}}"#),
+    ] {
+        let request = as_json(server.post(&format!("/sessions/{session}/stream")), body);
+        error_of(request, 400, "INVALID_REQUEST").await;
     }
     let long = json!({"message": "", "parts": [{"type": "text", "text": "x".repeat(101)}]});
     error_of(stream_of(&server, &session, &long), 413, "MESSAGE_TOO_LARGE").await;

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::store::can_be_stored;
+
 /// The text of a JSON string that grows, kept as it is escaped. A pair that was cut is whole again when both halves are
 /// there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,9 +44,14 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).or_else(|_| serde_json::from_str(&well_formed(text))).ok()
 }
 
-/// The object of a JSON text.
+/// The value of a JSON text, where it can be stored.
+pub fn value(text: &str) -> Option<Value> {
+    decode(text).filter(can_be_stored)
+}
+
+/// The object of a JSON text, where it can be stored.
 pub fn object(text: &str) -> Option<Map<String, Value>> {
-    decode(text)
+    if let Some(Value::Object(members)) = value(text) { Some(members) } else { None }
 }
 
 /// The same JSON with U+FFFD for each half of a pair that is alone.
@@ -97,5 +104,12 @@ mod tests {
         let value: Value = decode(r#"{"\udc00":["\ud83d\ud83d\ude00","\\ud83d","é\u00e9"]}"#).unwrap();
         assert_eq!(value, serde_json::json!({ "\u{fffd}": ["\u{fffd}😀", "\\ud83d", "éé"] }));
         assert_eq!(decode::<Value>("{"), None);
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_to_be_read_again_is_not_stored() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(value(&nested(100)).is_some());
+        assert_eq!(value(&nested(101)), None);
     }
 }

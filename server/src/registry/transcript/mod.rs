@@ -84,7 +84,7 @@ struct Wire<'a> {
 
 impl Wire<'_> {
     fn metadata(&self) -> Option<Value> {
-        self.provider_metadata.and_then(|metadata| json::decode(metadata.get()))
+        self.provider_metadata.and_then(|metadata| json::value(metadata.get()))
     }
 
     fn error(&self) -> String {

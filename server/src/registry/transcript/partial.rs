@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::json::decode;
+use super::json::{self, decode};
 
 /// How deep a value may be nested. Deeper, and what is in there is left out.
-const DEEPEST: usize = 120;
+const DEEPEST: usize = 90;
 
 /// The value so far; `None` where there is none yet.
 pub fn value(text: &str) -> Option<Value> {
-    decode(text).or_else(|| Reader { rest: text }.value(0).so_far)
+    json::value(text).or_else(|| Reader { rest: text }.value(0).so_far)
 }
 
 struct Reader<'a> {

@@ -316,3 +316,72 @@ fn failure_text(result: &Value) -> String {
     let said = result.get("error").or_else(|| result.get("message")).unwrap_or(result);
     said.as_str().map_or_else(|| result.to_string(), String::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(chunks: &[Value]) -> Value {
+        let mut parts = Parts::default();
+        for chunk in chunks {
+            parts.take(chunk["type"].as_str().unwrap(), chunk.as_object().unwrap());
+        }
+        parts.values().into()
+    }
+
+    #[test]
+    fn data_of_the_same_id_takes_the_place_of_the_data_before_it_and_transient_data_is_no_part() {
+        let data = |id: &str, data: u8| json!({"type": "data-x", "id": id, "data": data});
+        let chunks =
+            [data("a", 1), data("b", 2), data("a", 3), json!({"type": "data-x", "data": 4, "transient": true})];
+        assert_eq!(parts(&chunks), json!([data("a", 3), data("b", 2)]));
+    }
+
+    #[test]
+    fn a_step_that_is_reset_takes_its_parts_with_it() {
+        let chunks = [
+            json!({"type": "source-url", "sourceId": "s", "url": "u", "surplus": 1}),
+            json!({"type": "start-step"}),
+            json!({"type": "tool-input-start", "toolCallId": "c", "toolName": "find"}),
+            json!({"type": "reset-step"}),
+        ];
+        assert_eq!(
+            parts(&chunks),
+            json!([{"type": "source-url", "sourceId": "s", "url": "u"}, {"type": "step-start"}])
+        );
+    }
+
+    #[test]
+    fn the_users_word_stands_in_the_part_of_its_call() {
+        let called = [
+            json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "pay", "input": {"n": 1}}),
+            json!({"type": "tool-approval-request", "toolCallId": "c", "approvalId": "a", "reason": "dear"}),
+        ];
+        let answer = json!({"type": "tool-approval-response", "approvalId": "a", "approved": false, "reason": "no"});
+        let denied = json!({"type": "tool-output-denied", "toolCallId": "c"});
+        let part = |state: &str, approval: Value| json!([{"type": "tool-pay", "toolCallId": "c", "state": state, "input": {"n": 1}, "approval": approval}]);
+        assert_eq!(parts(&called), part("approval-requested", json!({"id": "a", "requestReason": "dear"})));
+        let answered = json!({"id": "a", "requestReason": "dear", "approved": false, "reason": "no"});
+        let all = [&called[..], &[answer, denied]].concat();
+        assert_eq!(parts(&all), part("output-denied", answered));
+    }
+
+    #[test]
+    fn a_result_keeps_the_input_and_a_later_one_replaces_it() {
+        let chunks = [
+            json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "find", "input": 1, "dynamic": true, "title": "Find"}),
+            json!({"type": "tool-output-available", "toolCallId": "c", "output": "so far", "preliminary": true}),
+            json!({"type": "tool-output-error", "toolCallId": "c", "errorText": "broken", "providerMetadata": {"p": 1}}),
+        ];
+        let call = json!({"type": "dynamic-tool", "toolName": "find", "toolCallId": "c", "title": "Find", "input": 1});
+        let with = |fields: Value| {
+            let mut part = call.clone();
+            part.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            json!([part])
+        };
+        let so_far = json!({"state": "output-available", "output": "so far", "preliminary": true});
+        assert_eq!(parts(&chunks[..2]), with(so_far));
+        let broken = json!({"state": "output-error", "errorText": "broken", "resultProviderMetadata": {"p": 1}});
+        assert_eq!(parts(&chunks), with(broken));
+    }
+}

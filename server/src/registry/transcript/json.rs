@@ -35,6 +35,9 @@ impl Text {
 
     /// The text. A half without its other half is U+FFFD.
     pub fn decode(&self) -> String {
+        if !self.0.contains('\\') {
+            return self.0.clone();
+        }
         decode(&format!("\"{}\"", self.0)).unwrap_or_default()
     }
 }

@@ -99,7 +99,7 @@ impl Settlement {
     /// Whether this is how the call was settled.
     fn has_settled(&self, part: &Value) -> bool {
         match self {
-            Self::Output { output, .. } => part["state"] == "output-available" && part["output"] == *output,
+            Self::Output { output, .. } => part["state"] == "output-available" && is_same(&part["output"], output),
             Self::Failure { error_text, .. } => part["state"] == "output-error" && part["errorText"] == **error_text,
             Self::Approval { approved, reason, .. } => {
                 let approval = &part["approval"];
@@ -139,6 +139,21 @@ impl Settlement {
     }
 }
 
+/// Whether two values are one to a page, which knows only one kind of number: `1.0` comes back as `1`.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let has_same = |(name, value)| other.get(name).is_some_and(|other| is_same(value, other));
+            one.len() == other.len() && one.iter().all(has_same)
+        }
+        _ => one == other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -159,7 +174,7 @@ mod tests {
             json!({"type": "tool-map", "toolCallId": "a", "state": "input-available", "input": {}}),
             json!({"type": "tool-pay", "toolCallId": "b", "state": "approval-requested", "approval": {"id": "ask"}}),
             json!({"type": "tool-web", "toolCallId": "c", "state": "input-available", "providerExecuted": true}),
-            json!({"type": "tool-old", "toolCallId": "d", "state": "output-available", "output": [1]}),
+            json!({"type": "tool-old", "toolCallId": "d", "state": "output-available", "output": [1, {"a": 2}]}),
             json!({"type": "tool-cut", "toolCallId": "e", "state": "input-streaming"}),
         ]
     }
@@ -186,7 +201,9 @@ mod tests {
 
     #[test]
     fn what_was_settled_so_before_is_a_repeat_and_otherwise_it_is_refused() {
-        assert_eq!(settle(&parts(), &[output("d", json!([1]))]).unwrap().repeated, ["{call}d"]);
+        for same in [json!([1, {"a": 2.0}]), json!([1.0, {"a": 2}])] {
+            assert_eq!(settle(&parts(), &[output("d", same)]).unwrap().repeated, ["{call}d"]);
+        }
         assert_eq!(settle(&parts(), &[output("d", json!([2]))]).unwrap_err(), ApiError::ToolCallSettled);
         let failure = Settlement::Failure { call: "d".into(), error_text: "no".into() };
         assert_eq!(settle(&parts(), &[failure]).unwrap_err(), ApiError::ToolCallSettled);

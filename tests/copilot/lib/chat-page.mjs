@@ -45,8 +45,13 @@ export class ChatPage {
     await this.page.waitForFunction((wanted) => [...document.querySelectorAll('[data-row="user"]')].some((row) => row.textContent === wanted), text);
   }
 
-  stop() {
-    return this.page.click('[data-testid="stop"]');
+  /** Presses the button in the moment in which it is there: it moves while the answer grows. */
+  async stop() {
+    await this.page.waitForFunction(() => {
+      const button = document.querySelector('[data-testid="stop"]');
+      button?.click();
+      return button !== null;
+    });
   }
 
   /** Waits until the last answer has at least so many characters, or a row is there whose kind begins so. */
@@ -56,6 +61,11 @@ export class ChatPage {
       const last = [...document.querySelectorAll('[data-row="assistant"]')].at(-1);
       return (last?.textContent.length ?? 0) >= wanted;
     }, wanted);
+  }
+
+  /** Waits until nothing is being written. */
+  async idle() {
+    await this.page.waitForSelector('[data-testid="chat"][data-streaming="false"]');
   }
 
   /** Waits until nothing is being written and the rows are as they should be; without an error if that does not come in time. */

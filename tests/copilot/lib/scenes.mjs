@@ -3,6 +3,8 @@
 const SLOW = "Take your time. /tokens 50 /pace 20";
 /** Long enough for another page to open meanwhile. */
 const LONG = "Take your time. /tokens 120 /pace 25";
+/** Long enough to be stopped on a busy machine. */
+const ENDLESS = "Take your time. /tokens 300 /pace 25";
 const STEPS = "Look it up. /tokens 8 /tool search /tokens 8 /pace 10";
 const BUILD = "Build it. /tokens 5 /operation build /tokens 5 /pace 5";
 const BEHIND_TOOL = "Look it up. /tokens 5 /tool search /tokens 100 /pace 25";
@@ -15,11 +17,6 @@ const places = (...kinds) => (backend) => kinds.map((kind, nth) => ({ kind, at: 
 const down = { kind: "answer", status: 503, headers: { "retry-after": "0" }, body: "{}" };
 const gateway = { kind: "answer", status: 502, body: "<html>Bad gateway</html>" };
 
-/** Waits until the page is done with the answer of a turn, whether it shows it well or not. */
-async function idle({ page }) {
-  await page.page.waitForSelector('[data-testid="chat"][data-streaming="false"]');
-}
-
 /** @type {import("./stage.mjs").Scene[]} */
 export const scenes = [
   { name: "a plain answer", play: oneMessage("Hello. /tokens 20 /pace 5") },
@@ -28,12 +25,12 @@ export const scenes = [
     name: "three turns",
     turns: 3,
     connections: 3,
-    async play(set) {
+    async play({ page, session, backend }) {
       const messages = ["One. /tokens 10 /pace 5", "Two. /tokens 10 /tool search /tokens 10 /pace 5", "Three. /tokens 10 /pace 5"];
       for (const [nth, text] of messages.entries()) {
-        await set.page.send(text);
-        await set.backend.answered(set.session, nth + 1);
-        await idle(set);
+        await page.send(text);
+        await backend.answered(session, nth + 1);
+        await page.idle();
       }
     },
   },
@@ -72,7 +69,7 @@ export const scenes = [
     name: "stop",
     cutShort: true,
     async play({ page }) {
-      await page.send(LONG);
+      await page.send(ENDLESS);
       await page.grown(60);
       await page.stop();
     },
@@ -81,10 +78,10 @@ export const scenes = [
     name: "stop and reload",
     cutShort: true,
     async play({ page }) {
-      await page.send(LONG);
+      await page.send(ENDLESS);
       await page.grown(60);
       await page.stop();
-      await page.page.waitForSelector('[data-testid="chat"][data-streaming="false"]');
+      await page.idle();
       await page.reload();
     },
   },

@@ -11,19 +11,19 @@ const PATIENCE_MS = { before: 5_000, after: 20_000 };
 /** The old layer may hang in a scene: it is given up then. */
 const LIMIT_MS = { before: 15_000, after: 60_000 };
 
-/** JSON takes its time, as on any network: the old layer asks for the session when it should have waited a moment. */
+/** What is no stream takes its time, as on any network: the old layer loads the session at once when an answer ends. */
 const LATENCY = { kind: "delay", ms: 60 };
 
 /**
  * @typedef {object} Scene
  * @property {string} name
- * @property {(set: Set) => Promise<unknown>} play
+ * @property {(stage: Stage) => Promise<unknown>} play
  * @property {(kind: string) => object[]} [faults] One for each stream that is opened, in turn.
  * @property {number} [turns] Messages that are sent.
  * @property {number} [connections] Streams that are opened at most, faults included.
  * @property {boolean} [cutShort] Whether a person stopped the answer: what is shown is a part of what is stored.
  *
- * @typedef {object} Set
+ * @typedef {object} Stage
  * @property {ChatPage} page
  * @property {string} session
  * @property {string} state
@@ -32,7 +32,7 @@ const LATENCY = { kind: "delay", ms: 60 };
  * @property {(options?: object) => Promise<ChatPage>} open Another page, of the same context unless one is given.
  */
 
-/** @returns {Promise<{ defects: string[], shown: object }>} */
+/** @returns {Promise<{ defects: string[], shown: object[], wanted?: [string, string][] }>} What is wrong, on all pages, and what they show. */
 export async function play(scene, { browser, backend, kind, state }) {
   const proxy = await new FaultProxy(backend.url).up();
   const watch = new Watch(proxy, scene.faults?.(kind) ?? []);
@@ -46,33 +46,37 @@ export async function play(scene, { browser, backend, kind, state }) {
   };
   try {
     const page = await open();
-    const set = { page, session, state, browser, backend, open };
-    const played = await limited(scene.play(set), LIMIT_MS[state]);
-    const last = pages.findLast(({ page }) => !page.isClosed());
-    const { defects, wanted } = played ? await judge(scene, { backend, session, page: last, watch, state }) : { defects: ["hangs"] };
-    return { defects, shown: await last.describe(), wanted };
+    const played = await limited(scene.play({ page, session, state, browser, backend, open }), LIMIT_MS[state]);
+    const left = pages.filter(({ page }) => !page.isClosed());
+    const verdict = played ? await judge(scene, { backend, session, pages: left, watch, state }) : { defects: ["hangs"] };
+    return { ...verdict, shown: await Promise.all(left.map((one) => one.describe())) };
   } finally {
     await Promise.all([...new Set(pages.map(({ page }) => page.context()))].map((one) => one.close()));
     await proxy.down();
   }
 }
 
-async function judge({ turns = 1, connections = 1, cutShort = false }, { backend, session, page, watch, state }) {
+async function judge(scene, { backend, session, pages, watch, state }) {
+  const { turns = 1, connections = 1 } = scene;
   const stored = await backend.answered(session, turns, LIMIT_MS[state]);
   const wanted = rowsOf(stored);
-  await page.becomes((rows) => differences(rows, wanted, cutShort).length === 0, PATIENCE_MS[state]);
-  const { rows, isStreaming, toasts } = await page.describe();
   const users = stored.filter(({ role }) => role === "user").length;
+  const shown = await Promise.all(pages.map((page) => defectsOf(page, { wanted, scene, state })));
   const defects = [
-    ...differences(rows, wanted, cutShort),
-    ...(isStreaming ? ["never ends"] : []),
+    ...new Set(shown.flat()),
     ...(users === turns ? [] : [`${users} turns`]),
     ...(watch.posts === turns ? [] : [`${watch.posts} POSTs`]),
     ...(watch.opened <= connections ? [] : [`${watch.opened} connections`]),
-    ...(toasts.length === 0 ? [] : ["an error is shown"]),
     ...(state === "before" || watch.isOver ? [] : ["a fault did not happen"]),
   ];
   return { defects, wanted };
+}
+
+/** What is wrong on one page. */
+async function defectsOf(page, { wanted, scene, state }) {
+  await page.becomes((rows) => differences(rows, wanted, scene.cutShort).length === 0, PATIENCE_MS[state]);
+  const { rows, isStreaming, toasts } = await page.describe();
+  return [...differences(rows, wanted, scene.cutShort), ...(isStreaming ? ["never ends"] : []), ...(toasts.length === 0 ? [] : ["an error is shown"])];
 }
 
 /** Counts what reaches the backend, and hands out the faults. */

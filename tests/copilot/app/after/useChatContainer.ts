@@ -56,6 +56,8 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
       );
       const forget = streams.onStreamComplete((completedId, outcome) => {
         if (completedId !== sessionId || outcome.kind === "superseded") return;
+        // The log had lost the beginning of the answer: the session has all of it.
+        if (outcome.truncated) handleReset(deps);
         handleTextEnded(deps);
         onStreamEndRef.current();
         if (outcome.operation) void streams.resumeSession(sessionId);

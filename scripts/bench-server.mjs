@@ -128,13 +128,13 @@ class Api {
     return begun;
   }
 
-  /** Leaves the stream of the answer as soon as it is known. */
-  async send(message) {
+  /** Leaves the stream of the answer as soon as it is known. Sends to another session while the server is too busy. */
+  async send(message, tries = 20) {
     const session = await (await answered(`${this.writer}/sessions`, { method: "POST" })).json();
     const headers = { "content-type": "application/json" };
-    return new Promise((done, failed) => {
+    const task = await new Promise((done, failed) => {
       const asked = request(`${this.writer}/sessions/${session.id}/stream`, { method: "POST", agent: false, headers }, (response) => {
-        if (response.statusCode === 200) done(response.headers["x-task-id"]);
+        if (response.statusCode === 200 || (response.statusCode === 503 && tries > 0)) done(response.headers["x-task-id"]);
         else failed(new Error(`send: ${response.statusCode}`));
         response.on("error", () => {});
         asked.destroy();
@@ -142,6 +142,7 @@ class Api {
       asked.on("error", failed);
       asked.end(JSON.stringify({ message }));
     });
+    return task ?? this.send(message, tries - 1);
   }
 
   stream(task) {

@@ -2,6 +2,7 @@
 // time of the Redis that made the entry, which runs on this machine.
 
 import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Counts by whole milliseconds: ids know no finer time. */
 class Latencies {
@@ -47,14 +48,25 @@ export async function follow(number, url) {
   };
 }
 
-function open(url, state) {
+/** Asks again while the server is too busy. */
+async function open(url, state, tries = 20) {
+  const opened = await tryToOpen(url, state);
+  if (opened.status === 503 && tries > 0) {
+    opened.asked.destroy();
+    await sleep(200);
+    return open(url, state, tries - 1);
+  }
+  if (opened.status !== 200) state.refused += 1;
+  return opened.asked;
+}
+
+function tryToOpen(url, state) {
   return new Promise((done, failed) => {
     const asked = request(url, { agent: false }, (response) => {
-      if (response.statusCode !== 200) state.refused += 1;
       response.setEncoding("latin1");
       response.on("data", (text) => listen(text, state));
       response.on("error", () => {});
-      done(asked);
+      done({ asked, status: response.statusCode });
     });
     asked.on("error", failed);
     asked.end();

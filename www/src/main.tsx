@@ -16,6 +16,7 @@ import "./styles/composer.css";
 import "./styles/lab.css";
 import "./styles/compare.css";
 import "./styles/timeline.css";
+import "./styles/turns.css";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no #root");

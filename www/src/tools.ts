@@ -3,8 +3,8 @@ import type { DynamicToolUIPart, ToolUIPart, UIMessage, UIMessagePart } from "re
 
 export type ToolPart = ToolUIPart | DynamicToolUIPart;
 
-/** `operation`: it goes on in the background, beyond its turn (PROTOCOL §5). `unfinished`: its answer ended before it did. */
-export type Stage = "writing" | "running" | "operation" | "done" | "failed" | "unfinished";
+/** `asking`: the person has to allow it. `operation`: it goes on in the background, beyond its turn (PROTOCOL §5). `unfinished`: its answer ended before it did. */
+export type Stage = "writing" | "running" | "asking" | "operation" | "done" | "failed" | "unfinished";
 
 export function isTool(part: UIMessagePart): part is ToolPart {
   return part.type === "dynamic-tool" || (part.type.startsWith("tool-") && "toolCallId" in part);
@@ -18,7 +18,7 @@ export function toolName(part: ToolPart): string {
 /** @param growing Whether its answer is still being written. */
 export function stageOf(part: ToolPart, growing: boolean): Stage {
   const stage = reportedStage(part);
-  return growing || stage === "done" || stage === "failed" ? stage : "unfinished";
+  return growing || stage === "asking" || stage === "done" || stage === "failed" ? stage : "unfinished";
 }
 
 /** The tool that the answer waits for in the background, or null. */
@@ -35,6 +35,7 @@ export function isOperation(output: unknown): output is { type: "operation_start
 function reportedStage(part: ToolPart): Exclude<Stage, "unfinished"> {
   if (part.state === "input-streaming") return "writing";
   if (part.state === "output-error" || part.state === "output-denied") return "failed";
+  if (part.state === "approval-requested") return "asking";
   if (part.state !== "output-available") return "running";
   return isOperation(part.output) ? "operation" : "done";
 }

@@ -1,13 +1,24 @@
 // One answer: its parts in order, and what a reader does with it.
-import type { UIMessage } from "rejoin";
+import type { Conversation, UIMessage } from "rejoin";
 import { memo, useState } from "react";
 import { useChat } from "../hooks/useChat";
 import { Attachments, isAttachment } from "./Attachment";
 import { CopyButton } from "./CopyButton";
-import { CodeIcon } from "./icons";
+import { Decisions } from "./Decisions";
+import { CodeIcon, RetryIcon } from "./icons";
 import { Part } from "./Part";
 
-export const Answer = memo(function Answer({ message, growing }: { message: UIMessage; growing: boolean }) {
+interface Props {
+  readonly message: UIMessage;
+  readonly growing: boolean;
+  /** Whether it is the last answer and complete, so that it may be written anew, or its tools wait for the person. */
+  readonly isLast: boolean;
+  readonly onRegenerate: () => void;
+  readonly onToolOutput: Conversation["addToolOutput"];
+  readonly onApproval: Conversation["respondToApproval"];
+}
+
+export const Answer = memo(function Answer({ message, growing, isLast, onRegenerate, onToolOutput, onApproval }: Props) {
   const [view, setView] = useState(useChat().options.view);
   const other = view === "source" ? "rendered" : "source";
   const text = growing ? "" : textOf(message);
@@ -18,6 +29,7 @@ export const Answer = memo(function Answer({ message, growing }: { message: UIMe
         <Part key={index} part={part} view={view} growing={growing} />
       ))}
       {attachments.length > 0 && <Attachments parts={attachments} />}
+      {isLast && <Decisions message={message} onToolOutput={onToolOutput} onApproval={onApproval} />}
       {text !== "" && (
         <div className="actions">
           <CopyButton text={text} />
@@ -25,6 +37,12 @@ export const Answer = memo(function Answer({ message, growing }: { message: UIMe
             <CodeIcon />
             {view === "source" ? "Show rendered" : "Show source"}
           </button>
+          {isLast && (
+            <button type="button" className="quiet" onClick={onRegenerate} data-testid="regenerate">
+              <RetryIcon />
+              Again
+            </button>
+          )}
         </div>
       )}
     </article>

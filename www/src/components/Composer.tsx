@@ -5,14 +5,19 @@ import { SendIcon, StopIcon } from "./icons";
 interface Props {
   readonly streaming: boolean;
   readonly disabled?: boolean;
-  readonly onSend: (text: string) => void;
+  /** The text of a message that is edited. */
+  readonly initial?: string;
+  readonly onSend: (text: string, files: readonly File[]) => void;
   readonly onStop?: () => void;
+  /** Ends the editing of a message. */
+  readonly onCancel?: (() => void) | undefined;
 }
 
-export function Composer({ streaming, disabled = false, onSend, onStop }: Props) {
-  const [text, setText] = useState("");
+export function Composer({ streaming, disabled = false, initial = "", onSend, onStop, onCancel }: Props) {
+  const [text, setText] = useState(initial);
+  const [files, setFiles] = useState<readonly File[]>([]);
   const field = useRef<HTMLTextAreaElement>(null);
-  const sendable = text.trim() !== "" && !streaming && !disabled;
+  const sendable = (text.trim() !== "" || files.length > 0) && !disabled;
 
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current?.focus();
@@ -21,7 +26,8 @@ export function Composer({ streaming, disabled = false, onSend, onStop }: Props)
   const send = () => {
     if (!sendable) return;
     setText("");
-    onSend(text);
+    setFiles([]);
+    onSend(text, files);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     // While an input method composes, Enter belongs to it.
@@ -38,6 +44,11 @@ export function Composer({ streaming, disabled = false, onSend, onStop }: Props)
         send();
       }}
     >
+      <label className="round quiet attach" title="Attach files">
+        <span className="sr-only">Attach files</span>
+        <span aria-hidden="true">+</span>
+        <input type="file" multiple className="sr-only" onChange={(event) => setFiles([...files, ...(event.target.files ?? [])])} data-testid="attach" />
+      </label>
       <label className="sr-only" htmlFor="message">
         Message
       </label>
@@ -53,7 +64,21 @@ export function Composer({ streaming, disabled = false, onSend, onStop }: Props)
         onKeyDown={onKeyDown}
         data-testid="message-input"
       />
-      {streaming ? (
+      {files.length > 0 && (
+        <ul className="composer-files" aria-label="Files">
+          {files.map((file, place) => (
+            <li key={place}>
+              {file.name} <button type="button" className="link" onClick={() => setFiles(files.filter((other) => other !== file))}>Remove</button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {onCancel && (
+        <button type="button" className="quiet" onClick={onCancel} data-testid="cancel-edit">
+          Cancel
+        </button>
+      )}
+      {streaming && !sendable ? (
         <button type="button" className="round stop" onClick={onStop} aria-label="Stop the answer" data-testid="stop">
           <StopIcon />
         </button>

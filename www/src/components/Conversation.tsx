@@ -1,10 +1,9 @@
 // One chat: its messages, how its stream stands, and where to write the next message.
 import type { UIMessage } from "rejoin";
-import { useEffect, useMemo } from "react";
-import type { Conversation as Known } from "../conversation";
+import { useConversation } from "rejoin/react";
+import { useCallback, useEffect, useState } from "react";
 import { useChat } from "../hooks/useChat";
 import { useSnapshot } from "../hooks/useSnapshot";
-import { settledRows, withLive, type Row } from "../rows";
 import { useStore } from "../store";
 import { Composer } from "./Composer";
 import { FailureNote } from "./FailureNote";
@@ -20,76 +19,85 @@ import { Unavailable } from "./Unavailable";
 
 export function Conversation({ id }: { id: string }) {
   const chat = useChat();
-  const conversation = useStore(chat.conversation(id));
+  const { messages, delivery, status, isRunning, error, resume, removeQueued, addToolOutput, respondToApproval } = useConversation(
+    chat.conversation(id),
+    { resume: true, onFinish: () => void chat.refreshSessions() },
+  );
   const snapshot = useSnapshot(id);
   const comparing = useStore(chat.compare);
-  const ready = useStore(chat.ready);
-  const streaming = isRunning(snapshot.status);
-  const settled = useMemo(() => settledRows(conversation, ready), [conversation, ready]);
-  const rows = useMemo(() => withLive(settled, snapshot.message), [settled, snapshot.message]);
+  const [editing, setEditing] = useState<UIMessage | null>(null);
+  const phase = status === "loading" ? "loading" : error && messages.length === 0 ? "unavailable" : "ready";
 
   useEffect(() => {
-    void chat.open(id);
-    const again = () => void chat.open(id);
+    chat.watch(id);
+    const again = () => void resume();
     addEventListener("online", again);
     return () => removeEventListener("online", again);
-  }, [chat, id]);
+  }, [chat, id, resume]);
 
-  if (conversation.phase.kind === "unavailable" && rows.length === 0) {
-    return <Unavailable error={conversation.phase.error} onRetry={() => void chat.open(id)} />;
-  }
+  const send = useCallback(
+    (text: string, files: readonly File[]) => {
+      if (editing) void chat.record(id).edit(editing.id, text);
+      else void chat.send(id, files.length > 0 ? { text, files } : text);
+      setEditing(null);
+    },
+    [chat, id, editing],
+  );
+  const retry = useCallback((messageId?: string) => void chat.record(id).retry(messageId), [chat, id]);
+  const regenerate = useCallback(() => void chat.record(id).regenerate(), [chat, id]);
+
+  if (phase === "unavailable" && error && !isRunning) return <Unavailable error={error} onRetry={() => retry()} />;
   return (
-    <section className="conversation" aria-label="Chat" data-testid="conversation" data-phase={conversation.phase.kind}>
+    <section className="conversation" aria-label="Chat" data-testid="conversation" data-phase={phase}>
       <div className="panes" data-comparing={comparing}>
         <div className="pane">
           {comparing && <h2 className="pane-title">rejoin</h2>}
           <MessageList
-            rows={rows}
-            growingId={streaming ? (snapshot.message?.id ?? null) : null}
-            waiting={streaming && rows.at(-1)?.kind !== "answer"}
-            unsentId={unsentId(conversation)}
+            messages={messages}
+            delivery={delivery}
+            isRunning={isRunning}
+            onEdit={setEditing}
+            onRetry={retry}
+            onRemove={removeQueued}
+            onRegenerate={regenerate}
+            onToolOutput={addToolOutput}
+            onApproval={respondToApproval}
           >
-            {conversation.phase.kind === "loading" && rows.length === 0 && <Skeleton />}
-            {conversation.failure && !streaming && <Failed id={id} conversation={conversation} />}
+            {phase === "loading" && messages.length === 0 && <Skeleton />}
+            {error && !isRunning && (
+              <FailureNote error={error}>
+                <button type="button" className="button" onClick={() => retry()} data-testid="retry">
+                  <RetryIcon />
+                  Try again
+                </button>
+              </FailureNote>
+            )}
           </MessageList>
-          {comparing && <OwnVerdict snapshot={snapshot} shown={lastAnswer(rows)} />}
+          {comparing && <OwnVerdict snapshot={snapshot} shown={lastAnswer(messages)} />}
         </div>
         {comparing && <PeerPane chatId={id} />}
       </div>
-      <Timeline chatId={id} live={streaming || comparing} owner={snapshot.role === "owner"} />
+      <Timeline chatId={id} live={isRunning || comparing} owner={snapshot.role === "owner"} />
       <Footer>
         <StatusLine snapshot={snapshot} />
-        <Composer streaming={streaming} onSend={(text) => void chat.send(id, text)} onStop={() => void chat.stop(id)} />
+        <Composer
+          key={editing?.id}
+          streaming={isRunning}
+          initial={editing ? textOf(editing) : ""}
+          onSend={send}
+          onStop={() => void chat.stop(id)}
+          onCancel={editing ? () => setEditing(null) : undefined}
+        />
       </Footer>
     </section>
   );
 }
 
-function Failed({ id, conversation }: { id: string; conversation: Known }) {
-  const chat = useChat();
-  if (!conversation.failure) return null;
-  const { error, remedy } = conversation.failure;
-  return (
-    <FailureNote error={error}>
-      {remedy.kind !== "none" && (
-        <button type="button" className="button" onClick={() => void chat.tryAgain(id, remedy)} data-testid="retry">
-          <RetryIcon />
-          {remedy.kind === "ask-again" ? "Ask again" : "Try again"}
-        </button>
-      )}
-    </FailureNote>
-  );
+function lastAnswer(messages: readonly UIMessage[]): UIMessage | null {
+  const last = messages.at(-1);
+  return last?.role === "assistant" ? last : null;
 }
 
-function lastAnswer(rows: readonly Row[]): UIMessage | null {
-  const last = rows.at(-1);
-  return last?.kind === "answer" ? last.message : null;
-}
-
-function unsentId({ failure }: Known): string | null {
-  return failure?.remedy.kind === "resend" ? failure.remedy.message.id : null;
-}
-
-function isRunning(status: string): boolean {
-  return status === "connecting" || status === "streaming" || status === "stalled" || status === "reconnecting";
+function textOf({ parts }: UIMessage): string {
+  return parts.map((part) => (part.type === "text" ? part.text : "")).join("\n");
 }

@@ -25,23 +25,28 @@ interface Suggestion {
   readonly compare?: boolean;
 }
 
+/** What a person would say; the rest tells the demo agent what to do. */
+function sentence(text: string): string {
+  return text.replace(/ \/.*$/, "");
+}
+
 export function NewChat() {
   const chat = useChat();
   const [starting, setStarting] = useState(false);
   /** What did not begin: nothing that a person wrote is lost. */
-  const [failed, setFailed] = useState<{ readonly error: Coded; readonly text: string } | null>(null);
+  const [failed, setFailed] = useState<{ readonly error: Coded; readonly text: string; readonly files: readonly File[] } | null>(null);
 
-  const start = async (text: string, compare = false) => {
+  const start = async (text: string, files: readonly File[] = [], compare = false) => {
     if (compare) chat.compare.set(true);
     setStarting(true);
     setFailed(null);
     try {
       const id = await chat.createSession();
-      void chat.send(id, text);
+      void chat.send(id, files.length > 0 ? { text, files } : text);
       show(id);
       void chat.refreshSessions();
     } catch (problem) {
-      setFailed({ error: coded(problem), text });
+      setFailed({ error: coded(problem), text, files });
       setStarting(false);
     }
   };
@@ -55,9 +60,9 @@ export function NewChat() {
           <ul className="suggestions">
             {SUGGESTIONS.map(({ title, text, compare = false }) => (
               <li key={title}>
-                <button type="button" onClick={() => void start(text, compare)} disabled={starting} data-testid={compare ? "suggest-compare" : undefined}>
+                <button type="button" onClick={() => void start(text, [], compare)} disabled={starting} data-testid={compare ? "suggest-compare" : undefined}>
                   <strong>{title}</strong>
-                  <span>{text}</span>
+                  <span>{sentence(text)}</span>
                 </button>
               </li>
             ))}
@@ -67,13 +72,13 @@ export function NewChat() {
       <Footer>
         {failed && (
           <FailureNote error={failed.error}>
-            <button type="button" className="button" onClick={() => void start(failed.text)} data-testid="retry">
+            <button type="button" className="button" onClick={() => void start(failed.text, failed.files)} data-testid="retry">
               <RetryIcon />
               Try again
             </button>
           </FailureNote>
         )}
-        <Composer streaming={false} disabled={starting} onSend={(text) => void start(text)} />
+        <Composer streaming={false} disabled={starting} onSend={(text, files) => void start(text, files)} />
       </Footer>
     </section>
   );

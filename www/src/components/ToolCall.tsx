@@ -26,6 +26,7 @@ export const ToolCall = memo(function ToolCall({ part, growing }: { part: ToolPa
 const WORDS: Readonly<Record<Stage, string>> = {
   writing: "preparing…",
   running: "running…",
+  asking: "asks you",
   operation: "runs in the background…",
   done: "done",
   failed: "failed",

@@ -1,6 +1,6 @@
 /** What the person decides about tool calls: outputs and approvals live here until the backend has them. */
 
-import { isEqual } from "./identity.js";
+import { isEqual } from "./list/identity.js";
 import { RejoinError } from "../types/errors.js";
 import type { StreamRequest, ToolApprovalResponse, ToolOutput, UIMessage, UIMessagePart } from "../types/index.js";
 

@@ -1,16 +1,16 @@
 /** `createConversation`: the app's calls on one side, the client's streams on the other. */
 
-import { draftOf } from "./input.js";
+import { draftOf } from "./turns/input.js";
 import { Events } from "./events.js";
-import { History } from "./history.js";
-import { entryOf } from "./outbox.js";
-import { Sends, busy } from "./sends.js";
+import { History } from "./list/history.js";
+import { entryOf } from "./turns/outbox.js";
+import { Sends, busy } from "./turns/sends.js";
 import { State } from "./state.js";
-import { Turns } from "./turns.js";
+import { Turns } from "./turns/turns.js";
 import { toRejoinError } from "./errors.js";
 import { randomId } from "../streams/random-id.js";
 import { RejoinError } from "../types/errors.js";
-import type { Entry } from "./outbox.js";
+import type { Entry } from "./turns/outbox.js";
 import type {
   ChatStreams, Conversation, ConversationEvents, ConversationInput, ConversationOptions, ConversationSnapshot, ConversationToolOutput,
   StreamOutcome, ToolApprovalResponse, UIMessage,

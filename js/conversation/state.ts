@@ -1,12 +1,12 @@
 /** What a conversation knows, and the snapshot that shows it. */
 
 import { Calls } from "./calls.js";
-import { isEqual, keepList } from "./identity.js";
-import { MessageList } from "./list.js";
-import { Outbox } from "./outbox.js";
+import { isEqual, keepList } from "./list/identity.js";
+import { MessageList } from "./list/list.js";
+import { Outbox } from "./turns/outbox.js";
 import { guard } from "../types/report.js";
-import type { Loaded } from "./list.js";
-import type { Turn } from "./turn.js";
+import type { Loaded } from "./list/list.js";
+import type { Turn } from "./turns/turn.js";
 import type { RejoinError } from "../types/errors.js";
 import type { Merge } from "../types/merge-key.js";
 import type { ConversationSnapshot, MessageDelivery, StreamOutcome, StreamSnapshot, StreamStatus, UIMessage } from "../types/index.js";

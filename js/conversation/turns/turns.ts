@@ -4,14 +4,14 @@
  */
 
 import { Answer } from "./answer.js";
-import { isAsking, isWaiting } from "./calls.js";
+import { isAsking, isWaiting } from "../calls.js";
 import { createTurn, hasBegun, isBusy } from "./turn.js";
-import { toRejoinError } from "./errors.js";
-import type { Events } from "./events.js";
-import type { History } from "./history.js";
-import type { State } from "./state.js";
+import { toRejoinError } from "../errors.js";
+import type { Events } from "../events.js";
+import type { History } from "../list/history.js";
+import type { State } from "../state.js";
 import type { Turn, TurnInit } from "./turn.js";
-import type { ChatStreams, SentTurn, StreamOutcome, StreamSnapshot, UIMessage } from "../types/index.js";
+import type { ChatStreams, SentTurn, StreamOutcome, StreamSnapshot, UIMessage } from "../../types/index.js";
 
 /** What is done when the backend has nothing to do: goes on with an answer, or sends the next message. */
 export type Advance = () => void;

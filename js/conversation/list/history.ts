@@ -2,12 +2,12 @@
 
 import { mergeByIds } from "./list.js";
 import { toUIMessages } from "./stored.js";
-import { RejoinError } from "../types/errors.js";
-import { MERGE } from "../types/merge-key.js";
+import { RejoinError } from "../../types/errors.js";
+import { MERGE } from "../../types/merge-key.js";
 import type { Loaded } from "./list.js";
-import type { State } from "./state.js";
-import type { Merge } from "../types/merge-key.js";
-import type { ChatStreams, ConversationOptions, UIMessage } from "../types/index.js";
+import type { State } from "../state.js";
+import type { Merge } from "../../types/merge-key.js";
+import type { ChatStreams, ConversationOptions, UIMessage } from "../../types/index.js";
 
 export class History<MESSAGE extends UIMessage> {
   readonly #streams: ChatStreams;

@@ -1,6 +1,6 @@
 /** Keeps the objects that a user interface has shown already, where new ones say the same. */
 
-import type { UIMessage } from "../types/index.js";
+import type { UIMessage } from "../../types/index.js";
 
 /** Returns the old message if the new one is equal, and otherwise the new one with those old parts that are equal. */
 export function keepMessage<MESSAGE extends UIMessage>(old: MESSAGE | undefined, fresh: MESSAGE): MESSAGE {

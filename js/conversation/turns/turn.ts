@@ -1,7 +1,7 @@
 /** One turn as this page sees it: who began it, what it shows, and how far it has come. */
 
 import type { Answer } from "./answer.js";
-import type { StreamOutcome, StreamSnapshot, UIMessage } from "../types/index.js";
+import type { StreamOutcome, StreamSnapshot, UIMessage } from "../../types/index.js";
 
 /**
  * - `own`: a call of this conversation waits for its outcome.

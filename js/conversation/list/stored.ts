@@ -1,7 +1,7 @@
 /** Converts the messages that a backend stores (PROTOCOL §1) into messages to show. */
 
-import { errorText } from "../message/tool-result.js";
-import type { UIMessage, UIMessagePart } from "../types/index.js";
+import { errorText } from "../../message/tool-result.js";
+import type { UIMessage, UIMessagePart } from "../../types/index.js";
 
 type Fields = Record<string, unknown>;
 

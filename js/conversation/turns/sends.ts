@@ -4,15 +4,15 @@ import { isRefusedForNow } from "./turns.js";
 import { requestOf } from "./input.js";
 import { readFiles, submission } from "./outbox.js";
 import { wasTaken } from "./turn.js";
-import { toRejoinError } from "./errors.js";
-import { RejoinError } from "../types/errors.js";
-import type { History } from "./history.js";
-import type { Cut } from "./list.js";
+import { toRejoinError } from "../errors.js";
+import { RejoinError } from "../../types/errors.js";
+import type { History } from "../list/history.js";
+import type { Cut } from "../list/list.js";
 import type { Entry } from "./outbox.js";
-import type { Failure, State } from "./state.js";
+import type { Failure, State } from "../state.js";
 import type { Turn } from "./turn.js";
 import type { Turns } from "./turns.js";
-import type { ChatStreams, MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../types/index.js";
+import type { ChatStreams, MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../../types/index.js";
 
 /** The codes with which a backend refuses an id for good. */
 const SPENT_ID = ["MESSAGE_CANCELLED", "MESSAGE_REPLACED"];

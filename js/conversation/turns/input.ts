@@ -1,7 +1,7 @@
 /** Turns what the person wrote into the parts of a message. */
 
-import { RejoinError } from "../types/errors.js";
-import type { ConversationInput, FileUIPart, StreamRequest, UIMessage, UIMessagePart } from "../types/index.js";
+import { RejoinError } from "../../types/errors.js";
+import type { ConversationInput, FileUIPart, StreamRequest, UIMessage, UIMessagePart } from "../../types/index.js";
 
 /** A message that the person wrote, before its files are read. */
 export interface Draft {

@@ -2,7 +2,7 @@
 
 import { fileParts, requestOf } from "./input.js";
 import type { Draft } from "./input.js";
-import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../types/index.js";
+import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../../types/index.js";
 
 /** A message on its way to the backend. */
 export interface Entry<MESSAGE extends UIMessage> {

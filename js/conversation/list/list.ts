@@ -4,8 +4,8 @@
  */
 
 import { keepList, keepMessage } from "./identity.js";
-import type { Merge } from "../types/merge-key.js";
-import type { UIMessage } from "../types/index.js";
+import type { Merge } from "../../types/merge-key.js";
+import type { UIMessage } from "../../types/index.js";
 
 /** A history that was loaded. */
 export interface Loaded<MESSAGE> {

@@ -1,7 +1,7 @@
 /** The answer that a stream writes, as a message of the list: under one key from its first chunk on, after what it continues. */
 
-import { isEqual } from "./identity.js";
-import type { UIMessage, UIMessagePart } from "../types/index.js";
+import { isEqual } from "../list/identity.js";
+import type { UIMessage, UIMessagePart } from "../../types/index.js";
 
 type Fields = Record<string, unknown>;
 

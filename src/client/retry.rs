@@ -73,6 +73,12 @@ impl Backoff {
         self.last_request = Some(now);
     }
 
+    /// A stream broke. A browser may break the streams of a page before it says that the page is left, and a rejoin that
+    /// went out at once would be one more connection that nobody reads: it waits as if a request had just gone out.
+    pub fn broke(&mut self, now: Millis) {
+        self.last_request = Some(now);
+    }
+
     /// A new event came: budget and window are whole again.
     pub fn progressed(&mut self) {
         self.retries = 0;
@@ -97,10 +103,10 @@ impl Backoff {
         self.retries
     }
 
-    /// Whether the server asked for a pause that is not over.
+    /// The end of a pause that the server asked for, if it is not over.
     #[must_use]
-    pub fn is_held_by_server(&self, now: Millis) -> bool {
-        now < self.held_until
+    pub fn held_until(&self, now: Millis) -> Option<Millis> {
+        Some(self.held_until).filter(|until| now < *until)
     }
 
     /// The earliest time of another request, whatever the reason.

@@ -196,7 +196,7 @@ impl SessionView {
         self.answer(None, question, Part::Whole).find_map(|message| message.task_id.0.clone())
     }
 
-    /// The stored answer as frames of the stream it came from, so that a listener gets it like any other.
+    /// The stored answer as frames of the stream it came from, without its end, so that a listener gets it like any other.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<String> {
         let mut frames = Vec::new();
@@ -206,7 +206,6 @@ impl SessionView {
         for message in self.answer(task, question, part) {
             message.push_frames(&mut frames);
         }
-        frames.push(ChunkWriter::new("finish").end());
         frames
     }
 
@@ -398,7 +397,6 @@ mod tests {
                 r#"{"type":"text-end","id":"a1"}"#,
                 r#"{"type":"tool-input-available","toolCallId":"c1","toolName":"find","input":{"q":1}}"#,
                 r#"{"type":"tool-output-available","toolCallId":"c1","toolName":"find","output":{"hits":2}}"#,
-                r#"{"type":"finish"}"#,
             ]
         );
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::stream::chunk::{self, Chunk, ChunkWriter};
-use crate::stream::reader::Frame;
+use crate::stream::reader::{Frame, Span};
 
 /// A history is compacted when this much came since the last time, in bytes, or as much as it holds.
 const COMPACT_EVERY: usize = 256 * 1024;
@@ -80,6 +80,7 @@ struct Merge {
     /// The last frame of the run as it was: a run of one stays untouched.
     last: Option<Frame>,
     run: u32,
+    span: Option<Span>,
     kind: Kind,
     block: String,
     text: String,
@@ -101,11 +102,14 @@ impl Merge {
             self.finish(out);
             return out.push(frame);
         };
-        if kind != self.kind || block != self.block {
+        let span = Span::read(frame.0.as_deref());
+        let joined = self.span.and_then(|before| before.join(span));
+        if kind != self.kind || block != self.block || joined.is_none() {
             self.finish(out);
             self.kind = kind;
             self.block = block.into_owned();
         }
+        self.span = joined.filter(|_| self.run > 0).or(Some(span));
         self.text.push_str(&text);
         self.run += 1;
         self.last = Some(frame);
@@ -113,8 +117,8 @@ impl Merge {
 
     fn finish(&mut self, out: &mut Vec<Frame>) {
         let Some((id, data)) = self.last.take() else { return };
-        let data = if self.run > 1 { self.written() } else { data };
-        out.push((id, data));
+        let merged = self.span.filter(|_| self.run > 1);
+        out.push(merged.map_or((id, data), |span| (span.text(), self.written())));
         *self = Self::default();
     }
 
@@ -179,6 +183,17 @@ mod tests {
             ]
         );
         assert_eq!(frames[1].0.as_deref(), Some("3-0"));
+    }
+
+    #[test]
+    fn merged_deltas_without_ids_keep_their_number() {
+        let mut history = History::default();
+        for texts in [["a", "b"], ["c", "d"]] {
+            texts.into_iter().for_each(|text| history.push((None, text_delta(text))));
+            history.frames();
+        }
+        let frames = history.frames().unwrap();
+        assert_eq!(frames, [(Some("+4".into()), text_delta("abcd"))]);
     }
 
     #[test]

@@ -213,6 +213,7 @@ fn rows_that_are_being_handed_out_count_as_given() {
     harness.answer(404, "");
     harness.pass_until_asked();
     harness.answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"x"}],"active_stream":null}"#);
+    harness.answer_status(None);
     assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
 }
 

@@ -187,6 +187,17 @@ impl Harness {
         self.answer_with(Head { status, content_type: "application/json", ..Head::default() }, body);
     }
 
+    /// Asked how a task ended of which the session has an answer, the server says so, or that it does not know.
+    pub fn answer_status(&mut self, status: Option<&str>) {
+        while !matches!(self.last().request, Request::Task { .. }) {
+            self.pass_until_asked();
+        }
+        match status {
+            Some(status) => self.answer(200, &format!(r#"{{"status":"{status}"}}"#)),
+            None => self.answer(404, ""),
+        }
+    }
+
     pub fn answer_with(&mut self, head: Head<'_>, body: &str) {
         let attempt = self.last().attempt;
         let body = codec::body(body);

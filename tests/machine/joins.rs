@@ -167,6 +167,7 @@ fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
         assert!(harness.is_look());
         let messages = r#"{"role":"user"},{"role":"assistant","id":"a1","content":"one two three"}"#;
         harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.answer_status(None);
         harness.text.clear();
         harness.deliver();
         assert_eq!(harness.kind(call), OutcomeKind::Finished);
@@ -187,10 +188,53 @@ fn whoever_sent_the_message_of_a_lost_record_is_told_its_answer_and_no_later_one
         harness.pass_until_asked();
         let messages = format!(r#"{{"role":"user","id":"m1","content":"hi"}},{answer}{later}"#);
         harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        if kind == OutcomeKind::Finished {
+            harness.answer_status(None);
+        }
         harness.deliver();
         assert_eq!(harness.kind(call), kind);
         assert!(!harness.text.contains("theirs"), "{}", harness.text);
     }
+}
+
+#[test]
+fn how_a_task_ended_whose_answer_only_the_session_has_is_what_the_server_says_of_it() {
+    let kinds = [
+        (Some("completed"), OutcomeKind::Finished, "stream_end"),
+        (Some("failed"), OutcomeKind::Failed, "error"),
+        (Some("cancelled"), OutcomeKind::Stopped, "abort"),
+        (None, OutcomeKind::Finished, "stream_end"),
+    ];
+    for (status, kind, end) in kinds {
+        let (mut harness, call) = Harness::streaming();
+        harness.cut();
+        harness.answer(404, "");
+        harness.pass_until_asked();
+        let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        assert!(harness.is_pending(call));
+        harness.answer_status(status);
+        harness.text.clear();
+        harness.deliver();
+        assert_eq!(harness.kind(call), kind);
+        assert!(harness.text.contains("one two") && harness.text.contains(end), "{status:?} {}", harness.text);
+    }
+}
+
+#[test]
+fn a_status_that_cannot_be_asked_for_does_not_keep_an_answer_back_for_ever() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    for _ in 0..3 {
+        harness.pass_until_asked();
+        harness.fail();
+    }
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Stalls, the network, the page: a stream that lives is left alone, one that is dead is rejoined at once.
 
-use rejoin::client::io::{Config, Input, Network, OutcomeKind, Page, Status};
+use rejoin::client::io::{Config, Head, Input, Network, OutcomeKind, Page, Status};
 
 use crate::harness::{Harness, S};
 
@@ -124,7 +124,7 @@ fn a_page_that_returns_does_not_wait_out_its_own_backoff_but_the_servers() {
     harness.page(Page::Shown);
     let asked = harness.asked.len();
     assert_eq!(harness.last().at, harness.now);
-    let head = rejoin::client::io::Head { status: 503, retry_after: Some("20"), ..rejoin::client::io::Head::default() };
+    let head = Head { status: 503, retry_after: Some("20"), ..Head::default() };
     harness.answer_with(head, "");
     harness.pass(1_000);
     harness.page(Page::Shown);
@@ -282,4 +282,36 @@ fn a_session_that_is_forgotten_while_its_stop_is_under_way_is_still_stopped() {
     assert!(harness.is_pending(stop));
     harness.answer(200, "{}");
     assert_eq!(harness.outcome(stop), None);
+}
+
+#[test]
+fn a_stream_that_broke_is_not_joined_again_before_the_page_can_say_that_it_is_left() {
+    for seed in 0..50 {
+        let mut harness = Harness::new(Config { seed, ..Config::default() });
+        harness.start("hi");
+        harness.open(Some("t1"));
+        harness.preamble("t1", ["1-0", "1-1"]);
+        harness.pass(5_000);
+        harness.fail();
+        harness.pass(249);
+        assert_eq!(harness.asked.len(), 1, "seed {seed}");
+        harness.page(Page::Left);
+        harness.pass(5_000);
+        assert_eq!(harness.asked.len(), 1);
+    }
+}
+
+#[test]
+fn a_pause_that_the_server_asked_for_outlasts_a_time_without_a_network() {
+    let (mut harness, _) = Harness::streaming();
+    harness.cut();
+    harness.answer_with(Head { status: 503, retry_after: Some("60"), ..Head::default() }, "");
+    let asked = harness.asked.len();
+    harness.network(Network::Offline);
+    harness.pass(5_000);
+    harness.network(Network::Online);
+    harness.pass(54_000);
+    assert_eq!(harness.asked.len(), asked);
+    harness.pass(20_000);
+    assert!(harness.asked.len() > asked);
 }

@@ -370,3 +370,15 @@ fn a_message_that_waits_for_a_stop_shows_that_it_connects_and_not_the_last_error
     assert_eq!((harness.status(), harness.client.snapshot(S).error), (Status::Connecting, None));
     assert_eq!(harness.changes, 1);
 }
+
+#[test]
+fn a_stop_is_not_forgotten_because_a_proxy_does_not_find_the_session() {
+    for (body, is_done) in [("", false), (r#"{"detail":"Not Found"}"#, true)] {
+        let mut harness = Harness::default();
+        let stop = harness.stop();
+        assert!(harness.is_look());
+        harness.answer(404, body);
+        assert!(!harness.is_pending(stop));
+        assert_eq!(!harness.removed.is_empty(), is_done, "{body}");
+    }
+}

@@ -231,6 +231,7 @@ fn a_task_that_was_watched_does_not_give_way_to_the_next_one() {
     harness.pass(1_000);
     let ours = r#"{"role":"user"},{"role":"assistant","task_id":"t1","content":"one two"},{"role":"user"}"#;
     harness.answer(200, &other(ours));
+    harness.answer_status(None);
     harness.text.clear();
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
@@ -250,6 +251,7 @@ fn an_answer_from_the_history_is_replayed_where_a_part_of_it_was_given_before_a_
         harness.pass(1_000);
         harness
             .answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"one"}],"active_stream":null}"#);
+        harness.answer_status(None);
         let batch = harness.deliver().unwrap();
         assert_eq!(batch.text().contains("\"replayed\":true"), replayed);
     }

@@ -332,6 +332,7 @@ fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_t
     harness.pass_until_asked();
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","task_id":"t1","content":"hello"}"#;
     harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer_status(None);
     harness.deliver();
     assert_eq!(harness.outcome(call).unwrap().task.as_deref(), Some("t1"));
     harness.posted.clear();

@@ -96,6 +96,7 @@ fn one_that_ended_meanwhile_is_given_from_the_history() {
         harness.end_of_file();
         harness.pass_until_asked();
         harness.answer(200, &answered("a2", "null"));
+        harness.answer_status(None);
         harness.deliver();
         assert_eq!(harness.kind(call), OutcomeKind::Finished);
         assert!(harness.text.contains("hello"), "{trigger:?}");

@@ -164,6 +164,25 @@ fn a_message_whose_task_was_stopped_in_another_tab_is_stopped() {
     assert_eq!(harness.kind(call), OutcomeKind::Stopped);
 }
 
+#[test]
+fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() {
+    let (mut harness, _) = Harness::started(None);
+    harness.delta("", "one ");
+    harness.deliver();
+    harness.detach();
+    harness.start("next");
+    harness.pass(1_000);
+    harness.busy_with("t1");
+    assert!(harness.is_look());
+    harness.answer(200, &session(&[("user", "hi")], Some("t1")));
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.delta("", "one ");
+    let batch = harness.deliver().unwrap();
+    assert_eq!(batch.descriptors().first(), RESET);
+    assert!(batch.text().contains("\"replayed\":true"), "it is the same turn");
+}
+
 // ---- what the history has ----
 
 #[test]
@@ -206,6 +225,7 @@ fn of_an_operation_that_is_lost_the_history_gives_what_follows_the_chat() {
     let stored = r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"chat "},
         {"role":"tool","tool_call_id":"c","content":"{}"},{"role":"assistant","content":"operation "}],"active_stream":null}"#;
     harness.answer(200, stored);
+    harness.answer_status(None);
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
     assert!(harness.text.contains("operation ") && !harness.text.contains("chat "), "{}", harness.text);

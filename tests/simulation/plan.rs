@@ -14,14 +14,8 @@ pub const NOT_YET: &[(Switch, &str)] = &[
         Switch::ShortLog,
         "a replay that begins mid-part is counted as if it were whole: new rows are flagged as replayed",
     ),
-    (Switch::HistoryVerdict, "an answer in the history is taken for finished; its task's status is not asked for"),
-    (Switch::SharedAges, "a turn that two tabs know by different names is reset, and nothing of it is flagged"),
-    (Switch::NamelessAges, "the same, on backends whose streams have no name"),
-    (
-        Switch::SetClock,
-        "the record of a stop expires by a clock that is set by an hour, and what was stopped is shown again",
-    ),
-    (Switch::Proxy, "a task behind a proxy that finds nothing again and again is called expired"),
+    (Switch::NamelessAges, "a turn without a name may be any other one: it is reset, and nothing of it is flagged"),
+    (Switch::Proxy, "a task that a proxy does not find, while the session runs another one, is called expired"),
 ];
 
 /// A dimension of the simulation that may be left out.

@@ -5,7 +5,7 @@ use rejoin::client::History;
 use rejoin::client::io::Metrics;
 use rejoin::stream::chunk::{Chunk, Delta, JsonString, decode};
 use rejoin::stream::cursor::EventId;
-use rejoin::stream::reader::{Position, Reader, Recording, Verdict};
+use rejoin::stream::reader::{Position, Reader, Recording, Span, Verdict};
 
 /// What streams are put together of: events that repeat, and what breaks the repetition.
 const PIECES: &[&str] = &[
@@ -87,7 +87,7 @@ pub fn check(stream: &[u8]) {
 /// What a late follower is told: ids, blocks and texts, however they were put together.
 fn kept(told: Told) -> Vec<(Option<String>, String)> {
     let mut history = History::default();
-    told.frames.into_iter().for_each(|(id, data)| history.push((id.map(EventId::text), data)));
+    told.frames.into_iter().for_each(|(span, data)| history.push((span.text(), data)));
     let frames = history.frames().unwrap_or_default();
     frames.iter().map(|(id, data)| (id.clone(), meaning(data))).collect()
 }
@@ -119,7 +119,7 @@ struct Told {
     duplicates: u64,
     malformed: u64,
     news: u32,
-    frames: Vec<(Option<EventId>, String)>,
+    frames: Vec<(Span, String)>,
 }
 
 fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recording) -> Told {

@@ -207,7 +207,9 @@ impl Canceller {
                 self.try_again(ask, floor.unwrap_or(0), cx);
             }
             (Ask::Look, 200) => self.handle_session(body, cx),
-            (Ask::Look, 404 | 410) | (Ask::Cancel, 200..=299 | 410) | (Ask::Withdraw, 200..=299) => self.finish(cx),
+            // A proxy's 404 says nothing of the session.
+            (Ask::Look, 404 | 410) if body.is_some_and(|body| body.detail.is_some()) => self.finish(cx),
+            (Ask::Cancel, 200..=299 | 410) | (Ask::Withdraw, 200..=299) => self.finish(cx),
             (Ask::Withdraw, _) => self.learn_task(cx),
             (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
             _ => self.give_up(cx),

@@ -1,7 +1,7 @@
 //! What a plain answer means for a stream: the status table of API.md, one function for each kind of request.
 
 use super::Session;
-use super::state::{Ask, Look, Purpose, Record};
+use super::state::{Ask, Evidence, Look, Purpose, Record};
 use crate::client::context::Context;
 use crate::client::io::{Head, Millis, OutcomeKind, Recovery, Redirect, StreamError};
 use crate::client::outcome::{bare_outcome, outcome_of};
@@ -63,8 +63,9 @@ impl Session {
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
         match read_error_task(body) {
             Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
-            Some(task) => self.join_busy(Turn::of_task(&task), cx),
-            None => self.open_look(Look::Busy, cx),
+            Some(task) if !self.ledger.may_hold(&Turn::of_task(&task)) => self.join_busy(Turn::of_task(&task), cx),
+            // The session tells which turn runs.
+            _ => self.open_look(Look::Busy, cx),
         }
     }
 
@@ -102,6 +103,13 @@ impl Session {
 
     fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
+        let evidence = std::mem::replace(&mut self.goal.evidence, Evidence::None);
+        if let Evidence::Stored(frames) = evidence
+            && status != Some(TaskStatus::Running)
+        {
+            let kind = status.and_then(outcome_of).unwrap_or(OutcomeKind::Finished);
+            return self.give_stored(frames, kind, cx);
+        }
         match (status, head.status) {
             (Some(TaskStatus::Running), _) => {
                 let cause =
@@ -113,7 +121,10 @@ impl Session {
                 self.end_stream(bare_outcome(kind, self.task_name()), Record::Drop, cx);
             }
             (None, 403) => self.fail(read_error(head, body), cx),
-            (None, _) => self.open_look(Look::Lost, cx),
+            (None, _) => {
+                self.goal.evidence = Evidence::NoStatus;
+                self.open_look(Look::Lost, cx);
+            }
         }
     }
 }

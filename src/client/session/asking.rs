@@ -1,9 +1,9 @@
 //! Which request goes out, and when one is tried again.
 
 use super::Session;
-use super::state::{Ask, Fate, Look, State};
+use super::state::{Ask, Evidence, Fate, Look, State};
 use crate::client::context::{Context, Departure};
-use crate::client::io::{Attempt, Millis, Recovery, Replay, Request, StreamError, Why};
+use crate::client::io::{Attempt, Millis, OutcomeKind, Recovery, Replay, Request, StreamError, Why};
 use crate::client::retry::{Budget, Next};
 use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
@@ -93,21 +93,30 @@ impl Session {
 
     pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
-        let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
+        let is_stored = matches!(self.goal.evidence, Evidence::Stored(_));
+        let budget = if self.task().is_some() && !is_sent && !is_stored { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
             // To send it again might send it twice.
+            Next::Exhausted if matches!(self.goal.evidence, Evidence::Stored(_)) => self.give_up_verdict(cx),
             Next::Exhausted if cause.code == "MESSAGE_UNCLEAR" => self.fail(cause, cx),
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
             Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },
         }
     }
 
+    /// Nobody says how the task ended whose answer the history has.
+    fn give_up_verdict(&mut self, cx: &mut Context) {
+        if let Evidence::Stored(frames) = std::mem::replace(&mut self.goal.evidence, Evidence::NoStatus) {
+            self.give_stored(frames, OutcomeKind::Finished, cx);
+        }
+    }
+
     /// Goes on at once where only our own patience, not the server's wish, makes it wait.
     pub(super) fn hurry(&mut self, cx: &mut Context) {
-        if let State::Waiting { ask, until } = self.state
-            && until.is_none_or(|_| !self.backoff.is_held_by_server(cx.now))
-        {
-            self.ask(ask, cx);
+        let State::Waiting { ask, .. } = self.state else { return };
+        match self.backoff.held_until(cx.now) {
+            Some(until) => self.state = State::Waiting { ask, until: cx.planned(until) },
+            None => self.ask(ask, cx),
         }
     }
 }

@@ -106,7 +106,8 @@ impl Session {
         let is_guest = matches!(self.state, State::Following(_) | State::Electing { .. });
         let newest = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
         let is_over = self.is_shared(cx) && self.election.epoch() < newest;
-        self.is_live() && !self.is_forgotten && !is_guest && !is_over
+        let is_sure = self.goal.guess.is_none();
+        self.is_live() && is_sure && !self.is_forgotten && !is_guest && !is_over
     }
 
     fn save_soon(&mut self, cx: &Context) {

@@ -1,7 +1,7 @@
 //! What other tabs post about a session: their questions, their broadcasts, their stops.
 
 use super::Session;
-use super::state::{Ask, Exposure, Fate, Purpose, Record, State};
+use super::state::{Ask, Evidence, Exposure, Fate, Purpose, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Millis, Outcome, OutcomeKind, Recovery};
 use crate::client::outcome::bare_outcome;
@@ -220,6 +220,7 @@ impl Session {
             self.goal.sending = None;
         }
         self.goal.followed = None;
+        self.goal.evidence = Evidence::None;
         let start = if turn.task().is_some() { Start::Joined } else { Start::Unsettled };
         self.ledger.begin(turn, start, cx.records.get(&self.id));
         let found = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));

@@ -1,13 +1,14 @@
 //! What a look at the session shows: a task to resume, a message whose answer was lost, a task whose record is gone.
 
 use super::Session;
-use super::state::{Ask, Fate, Look, Purpose, Record, Sending};
+use super::state::{Ask, Evidence, Fate, Look, Purpose, Record, Sending};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Arrival, Location, Start, Turn};
 use crate::protocol::answer::{ActiveStream, Part, Question, SessionView, read_error, read_session};
 use crate::protocol::body::Body;
+use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
 
@@ -97,6 +98,7 @@ impl Session {
             // Those who followed the other turn get this one from its beginning.
             self.broadcast_anew(cx);
         }
+        self.goal.evidence = Evidence::None;
         self.remember(cx);
         self.backoff.progressed();
         self.ask(Ask::Join, cx);
@@ -161,12 +163,11 @@ impl Session {
     }
 
     /// The replay of a task that was taken for the message's is not what was received of that answer.
-    pub(super) fn drop_guess(&mut self, guess: Turn, cx: &mut Context) {
+    pub(super) fn drop_guess(&mut self, guess: Turn) {
         self.ledger.unname_task();
         if let Some(sending) = &mut self.goal.sending {
             sending.turn.unname_task();
         }
-        cx.remove(&self.id);
         self.goal.other = Some(guess);
     }
 
@@ -261,10 +262,22 @@ impl Session {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
         }
         let frames = view.answer_frames(self.task(), question, self.part());
+        match self.goal.evidence {
+            Evidence::None if self.task().is_some() => {
+                self.goal.evidence = Evidence::Stored(frames);
+                self.ask(Ask::Verify, cx);
+            }
+            _ => self.give_stored(frames, OutcomeKind::Finished, cx),
+        }
+    }
+
+    /// Gives an answer that only the history has. How its task ended is known, or nobody can tell.
+    pub(super) fn give_stored(&mut self, mut frames: Vec<String>, kind: OutcomeKind, cx: &mut Context) {
+        frames.push(end_frame(kind));
         self.ledger.give_history(&frames);
         self.broadcast_anew(cx);
         self.share_history(&frames);
-        self.end_stream(bare_outcome(OutcomeKind::Finished, self.task_name()), Record::Drop, cx);
+        self.end_stream(bare_outcome(kind, self.task_name()), Record::Drop, cx);
     }
 
     /// What of the turn's stored answer is the present stream's.
@@ -306,6 +319,18 @@ impl Sending {
             _ => place,
         }
     }
+}
+
+/// The chunk that ends a stream of this outcome.
+fn end_frame(kind: OutcomeKind) -> String {
+    let end = match kind {
+        OutcomeKind::Stopped => ChunkWriter::new("abort"),
+        OutcomeKind::Failed => {
+            ChunkWriter::new("error").text("errorText", "The task failed.").text("code", "TASK_FAILED")
+        }
+        _ => ChunkWriter::new("finish"),
+    };
+    end.end()
 }
 
 fn not_a_session(head: &Head<'_>) -> StreamError {

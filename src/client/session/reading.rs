@@ -95,7 +95,9 @@ impl Session {
             cx.backend_ids = IdsSeen::Yes;
         }
         if found.news > 0 {
-            self.goal.guess = None;
+            if self.goal.guess.take().is_some() {
+                self.remember(cx);
+            }
             self.backoff.progressed();
         }
         if let Some(ms) = found.retry {
@@ -125,7 +127,7 @@ impl Session {
             Verdict::Broken => {
                 self.abort(cx);
                 match self.goal.guess.take() {
-                    Some(guess) => self.drop_guess(guess, cx),
+                    Some(guess) => self.drop_guess(guess),
                     None => self.start_over(cx),
                 }
                 let message = "The server lost a part of the answer.";
@@ -173,7 +175,10 @@ impl Session {
     pub fn handle_failed(&mut self, failure: Failure, cx: &mut Context) {
         let (error, ask) = (failure.into_error(), self.asked());
         match ask {
-            None => self.cut(error, cx),
+            None => {
+                self.backoff.broke(cx.now);
+                self.cut(error, cx);
+            }
             Some(_) if error.recovery == Recovery::Permanent => self.fail(error, cx),
             Some(Ask::Send) if matches!(error.code.as_str(), "HEADERS_FAILED" | "PREPARE_FAILED") => {
                 self.fail(error, cx)

@@ -10,7 +10,6 @@ use super::state::{Ask, Exposure, Fate, Look, Purpose, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
 use crate::client::turn::Turn;
-use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
 use crate::stream::reader::{Findings, Recording};
 use crate::tabs::{Content, ELECTION, EndRecord, Place, Shown, ShownStatus, Silence};
@@ -205,7 +204,7 @@ impl Session {
 
     /// Keeps what came for followers that come late, and posts it to those that are there.
     pub(super) fn share(&mut self, found: &mut Findings, cx: &mut Context) {
-        let frames = found.frames.drain(..).map(|(id, data)| (id.map(EventId::text), data)).collect();
+        let frames = found.frames.drain(..).map(|(span, data)| (span.text(), data)).collect();
         if let Some(content) = self.owner.publish(frames, cx.now) {
             self.post(content, cx);
         }

@@ -95,6 +95,7 @@ pub(super) struct Goal {
     pub(super) guess: Option<Turn>,
     /// How another tab's stream ended that was followed, while it is not known whether it answered that message.
     pub(super) followed: Option<Outcome>,
+    pub(super) evidence: Evidence,
     /// The call whose message was refused, because the stream that is given ran already.
     pub(super) refused: Option<Call>,
     pub(super) purpose: Purpose,
@@ -102,6 +103,18 @@ pub(super) struct Goal {
     pub(super) started: Millis,
     pub(super) operation: String,
     pub(super) tool: String,
+}
+
+/// What is known of a task whose stream is gone.
+#[derive(Debug, Default)]
+pub(super) enum Evidence {
+    /// Nothing.
+    #[default]
+    None,
+    /// The backend does not know how it ended.
+    NoStatus,
+    /// The history has its answer, as the frames of a stream without their end; its status is asked for.
+    Stored(Vec<String>),
 }
 
 /// Which answer the app waits for.

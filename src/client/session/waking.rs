@@ -78,6 +78,11 @@ impl Session {
                 self.save_if_moved(cx);
                 self.suspend(cx);
             }
+            (Page::Left, State::Waiting { until, .. }) => {
+                *until = None;
+                self.save_if_moved(cx);
+                self.unlock(cx);
+            }
             (Page::Left, _) => {
                 self.save_if_moved(cx);
                 self.leave_tabs(cx);

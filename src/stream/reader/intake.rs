@@ -2,7 +2,7 @@
 
 use super::align::Step;
 use super::operation;
-use super::{Coverage, End, Findings, HEARTBEATS, IdsSeen, Reader, Recording, Verdict};
+use super::{Coverage, End, Findings, HEARTBEATS, IdsSeen, Reader, Recording, Span, Verdict};
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::short::Start;
 use crate::stream::chunk::{self, Chunk, Repeat, Signal};
@@ -135,15 +135,16 @@ impl Intake<'_> {
 
     #[inline(never)]
     fn record(&mut self, event: &Repeated<'_, '_>) {
-        let id = event.id.as_ref().map(|(id, _)| *id);
+        let span = Span::of(event.id.as_ref().map(|(id, _)| *id));
         let pattern = Some(event.content.pattern);
         let goes_on = self.reader.recording == Recording::Runs && self.found.run == pattern;
-        match self.found.frames.last_mut() {
-            Some((last, data)) if goes_on && last.is_some() == id.is_some() => {
-                *last = id;
+        let last = self.found.frames.last_mut().filter(|_| goes_on);
+        match last.and_then(|(last, data)| Some((last.join(span)?, last, data))) {
+            Some((joined, last, data)) => {
+                *last = joined;
                 event.content.lengthen(data);
             }
-            _ => self.found.frames.push((id, text(event.data()).into_owned())),
+            None => self.found.frames.push((span, text(event.data()).into_owned())),
         }
         self.found.run = pattern;
     }
@@ -151,7 +152,7 @@ impl Intake<'_> {
     fn take_news(&mut self, id: Option<EventId>, data: &str) {
         self.found.news += 1;
         if self.reader.recording != Recording::Off {
-            self.found.frames.push((id, data.to_owned()));
+            self.found.frames.push((Span::of(id), data.to_owned()));
             self.found.run = None;
         }
         let chunk = match chunk::decode(data) {

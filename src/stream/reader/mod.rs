@@ -9,8 +9,10 @@ mod blocks;
 mod intake;
 mod opening;
 mod operation;
+mod span;
 
 pub use operation::Operation;
+pub use span::Span;
 
 use crate::stream::Millis;
 use crate::stream::batch::Urgency;
@@ -25,7 +27,7 @@ use crate::stream::reader::intake::Intake;
 use crate::stream::reader::opening::Openings;
 use crate::stream::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
 
-/// One event as it came: its id as text, and its data.
+/// An event as it came, or several that were merged: the text of its [`Span`], and its data.
 pub type Frame = (Option<String>, String);
 
 /// Rows beyond this are delivered without waiting for a frame.
@@ -72,7 +74,7 @@ pub struct Findings {
     /// What to do now.
     pub verdict: Verdict,
     /// The news as it came, where the reader records.
-    pub frames: Vec<(Option<EventId>, String)>,
+    pub frames: Vec<(Span, String)>,
     /// By what the last of them was read, which takes in the deltas that are read by the same.
     run: Option<PatternName>,
 }
@@ -225,9 +227,13 @@ impl Reader {
         self.place = Place::AtCursor;
         self.coverage = Coverage::Whole;
         self.replay.follow(&self.trail);
-        let mut intake = Intake { reader: self, metrics, found: &mut found };
-        for (id, data) in frames {
-            let own_id = id.as_deref().map(str::as_bytes);
+        for (span, data) in frames {
+            let own_id = span.as_deref().map(str::as_bytes);
+            if let Span::Unnumbered(events @ 2..) = Span::read(span.as_deref()) {
+                self.trail.skip(events - 1);
+                self.replay.follow(&self.trail);
+            }
+            let mut intake = Intake { reader: self, metrics, found: &mut found };
             intake.event(Event { kind: b"", data: data.as_bytes(), id: own_id.unwrap_or_default(), own_id });
         }
         found
@@ -375,7 +381,7 @@ impl Reader {
     pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
-            let is_end = matches!(chunk.signal(), Signal::Finish { .. });
+            let is_end = matches!(chunk.signal(), Signal::Finish { .. } | Signal::Abort { .. } | Signal::Error { .. });
             self.has_start |= matches!(chunk.signal(), Signal::Start { task: Some(task), .. } if !task.is_empty());
             self.has_ended |= is_end;
             let age = if is_end { Age::Fresh } else { age };

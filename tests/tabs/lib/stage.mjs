@@ -67,6 +67,8 @@ export class Stage {
   async assertWhole(session, { outcomes = 1, isStopped = false } = {}) {
     const states = [];
     for (const tab of this.tabs) states.push(await tab.until("outcomes", outcomes));
+    // A page shows the end at once, and the server acknowledges the stop afterwards.
+    if (isStopped) await this.site.ended(session);
     const answer = await this.site.truth.answer(session);
     assert.ok(answer?.length > 0, "the server has stored an answer");
     for (const [index, state] of states.entries()) {

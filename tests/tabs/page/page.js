@@ -19,7 +19,10 @@ const losing = (request, init) =>
   losesCancels && String(request.url ?? request).endsWith("/cancel") ? Promise.reject(new TypeError("lost")) : fetch(request, init);
 
 const { createChatStreams } = await import("./dist/index.js");
-const streams = createChatStreams({ userKey: query.get("user") ?? undefined, retry: { initialDelayMs: 100 }, fetch: losing });
+// Firefox breaks the streams of a page that is left some ms before `pagehide`. A quarter of the first delay passes before a
+// rejoin: long enough that it is not asked for any more, and counted.
+const retry = { initialDelayMs: 400 };
+const streams = createChatStreams({ userKey: query.get("user") ?? undefined, retry, fetch: losing });
 
 /** What listeners heard of the present answer, chunk by chunk. */
 let heard = "";

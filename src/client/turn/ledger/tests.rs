@@ -1,0 +1,179 @@
+use super::*;
+use crate::stream::sse::encoder;
+
+const RESET: Option<&u32> = Some(&3);
+
+/// Gives `frames` without ids as one response of the present turn, and delivers them. Gives the first word of the rows.
+fn give(ledger: &mut Ledger, frames: &[&str]) -> (bool, String) {
+    let mut bytes = Vec::new();
+    frames.iter().for_each(|frame| encoder::event(&mut bytes, None, frame));
+    ledger.open(None);
+    ledger.give_bytes(&bytes);
+    deliver(ledger)
+}
+
+/// Delivers what waits. Gives whether it begins with a reset, and its text.
+fn deliver(ledger: &mut Ledger) -> (bool, String) {
+    let Some(batch) = ledger.take() else { return (false, String::new()) };
+    ledger.confirm();
+    (batch.descriptors().first() == RESET, batch.text().to_owned())
+}
+
+fn answer(text: &str) -> [String; 2] {
+    [r#"{"type":"text-start","id":"b"}"#.into(), format!(r#"{{"type":"text-delta","id":"b","delta":"{text}"}}"#)]
+}
+
+fn give_answer(ledger: &mut Ledger, text: &str) -> (bool, String) {
+    let frames = answer(text);
+    give(ledger, &frames.each_ref().map(String::as_str))
+}
+
+fn joined(task: &str, ordinal: u64) -> Turn {
+    let mut turn = Turn::of_task(task);
+    turn.name_ordinal(ordinal);
+    turn
+}
+
+#[test]
+fn the_same_turn_is_reset_and_replayed() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    assert!(!give_answer(&mut ledger, "one").0);
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    ledger.open(None);
+    assert!(give_answer(&mut ledger, "one").0);
+    assert_eq!(ledger.metrics().resets, 1);
+}
+
+#[test]
+fn another_turn_follows_behind_its_start() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t2", 1), Start::Joined, None);
+    let (is_reset, text) = give_answer(&mut ledger, "two");
+    assert!(!is_reset && text.contains("\"taskId\":\"t2\"") && !text.contains("replayed"), "{text}");
+}
+
+#[test]
+fn an_unknown_turn_is_reset_and_not_replayed() {
+    let mut ledger = Ledger::default();
+    ledger.begin(Turn::default(), Start::Sent, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t2", 1), Start::Joined, None);
+    let (is_reset, text) = give_answer(&mut ledger, "one");
+    assert!(is_reset && !text.contains("replayed"), "{text}");
+}
+
+#[test]
+fn a_message_that_was_just_made_is_no_turn_of_before() {
+    let mut ledger = Ledger::default();
+    ledger.begin(Turn::default(), Start::Sent, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Sent, None);
+    assert!(!give_answer(&mut ledger, "two").0);
+}
+
+#[test]
+fn a_reset_that_was_never_delivered_is_owed_to_what_listeners_still_hold() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Joined, None);
+    ledger.discard();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    assert!(give_answer(&mut ledger, "one").0);
+    assert_eq!(ledger.metrics().resets, 1, "it is the same reset");
+}
+
+#[test]
+fn a_turn_that_learns_who_it_is_before_its_first_row_is_compared_again() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Joined, None);
+    ledger.learn(&joined("t2", 1), None);
+    assert!(!give_answer(&mut ledger, "two").0, "it is another one");
+}
+
+#[test]
+fn a_broadcast_without_a_task_is_known_by_the_start_among_its_frames() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Unsettled, None);
+    let start = r#"{"type":"start","messageId":"a","taskId":"t2"}"#;
+    ledger.give_broadcast(&[(None, start.into())], None);
+    assert!(!deliver(&mut ledger).0);
+    assert_eq!(ledger.turn().task(), Some("t2"));
+}
+
+#[test]
+fn a_turn_that_learns_its_task_before_its_first_row_is_compared_then() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    let mut turn = Turn::default();
+    ledger.begin(turn.clone(), Start::Unsettled, None);
+    turn.name_task("t1");
+    ledger.learn(&turn, None);
+    assert!(give_answer(&mut ledger, "one").0);
+}
+
+#[test]
+fn a_turn_is_compared_at_the_latest_when_its_response_begins() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Unsettled, None);
+    assert!(give_answer(&mut ledger, "one").0);
+}
+
+#[test]
+fn a_start_parts_two_answers_only_if_the_first_one_had_its_own() {
+    let mut ledger = Ledger::default();
+    let mut nameless = Turn::default();
+    nameless.name_ordinal(0);
+    ledger.begin(nameless, Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t2", 1), Start::Joined, None);
+    assert!(give_answer(&mut ledger, "two").0, "it might be the name of the first one, which comes late");
+}
+
+#[test]
+fn a_turn_that_begins_has_the_names_that_are_known_of_it() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t2", 1), Start::Joined, None);
+    ledger.begin(Turn::of_task("t1"), Start::Joined, None);
+    assert_eq!(ledger.turn().ordinal(), Some(0));
+}
+
+#[test]
+fn merged_frames_without_ids_are_as_old_as_the_last_event_they_stand_for() {
+    let active = crate::persist::ActiveTask { task: "t1".into(), ..Default::default() };
+    let record = SavedTask { active, unnumbered: 3, ..SavedTask::default() };
+    let [start, delta] = answer("one two three");
+    let output = r#"{"type":"tool-output-available","toolCallId":"c","output":1}"#;
+    for (events, is_replayed) in [("+2", true), ("+3", false)] {
+        let mut ledger = Ledger::default();
+        ledger.begin(Turn::of_task("t1"), Start::Joined, Some(&record));
+        let frames = [(None, start.clone()), (Some(events.into()), delta.clone())];
+        ledger.give_broadcast(&frames, Some(&record));
+        assert_eq!(ledger.take().unwrap().descriptors().iter().any(|word| word & (1 << 9) != 0), is_replayed);
+        ledger.confirm();
+        ledger.give_broadcast(&[(None, output.into())], Some(&record));
+        assert!(ledger.take().unwrap().descriptors().iter().all(|word| word & (1 << 9) == 0));
+    }
+}
+
+#[test]
+fn what_is_remembered_of_turns_is_bounded() {
+    let mut ledger = Ledger::default();
+    for turn in 0..100 {
+        ledger.begin(joined(&format!("t{turn}"), turn), Start::Joined, None);
+        give_answer(&mut ledger, "one");
+    }
+    assert_eq!(ledger.delivered.len(), MOST_DELIVERED);
+}

@@ -7,4 +7,4 @@
 
 export { useActiveTasks, useStreamStatus } from "./status.js";
 export { useChatStream, type ChatStream, type UseChatStreamOptions } from "./stream.js";
-export { useConversation, type UseConversation, type UseConversationOptions } from "./conversation.js";
+export { useConversation, type UseConversation, type UseConversationEvents, type UseConversationOptions } from "./conversation.js";

@@ -24,10 +24,10 @@ after(async () => {
 });
 
 /** A page: a client, and a chat on it. */
-function page(ai, id) {
+function page(ai, id, options = {}) {
   const streams = createChatStreams({ baseUrl: `${proxy.url}/api/chat`, storage: "memory", retry: { initialDelayMs: 5, maxDelayMs: 20 } });
   const transport = new RejoinChatTransport({ streams });
-  return { streams, transport, chat: new ai.Chat({ id, transport }) };
+  return { streams, transport, chat: new ai.Chat({ id, transport, ...options }) };
 }
 
 const textOf = (message) => message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
@@ -82,6 +82,36 @@ for (const { major, ai } of majors) {
     assert.equal(textOf(chat.messages[0]), await truth.answer(id));
     const { messages } = await truth.session(id);
     assert.equal(chat.messages[0].id, messages.findLast(({ role }) => role === "assistant").id);
+    streams.close();
+  });
+
+  test(`ai ${major}: an answer goes on with the output of a tool of the page and the user's word, through cuts`, async () => {
+    const id = await truth.createSession();
+    const finished = [];
+    const rounds = [0, 1].map((round) => new Promise((done) => void (finished[round] = done)));
+    const isComplete = [ai.lastAssistantMessageIsCompleteWithToolCalls, ai.lastAssistantMessageIsCompleteWithApprovalResponses];
+    const { streams, chat } = page(ai, id, {
+      sendAutomaticallyWhen: (state) => isComplete.some((check) => check?.(state)),
+      onFinish: () => void finished.shift()?.(),
+    });
+    const asksToo = major > 5 ? "/approve pay" : "";
+    await chat.sendMessage({ text: `/client-tool map ${asksToo} /tokens 60 /rate 400` });
+    await rounds[0];
+    proxy.plan = cutter(7, 3);
+    const [map, pay] = chat.messages.at(-1).parts.filter(({ toolCallId }) => toolCallId !== undefined);
+    await (chat.addToolOutput ?? chat.addToolResult)({ tool: "map", toolCallId: map.toolCallId, output: { lat: 53.5 } });
+    if (pay) await chat.addToolApprovalResponse({ id: pay.approval.id, approved: true });
+    await rounds[1];
+    proxy.plan = () => undefined;
+    assert.equal(chat.error, undefined);
+    const { messages } = await truth.session(id);
+    const stored = messages.filter(({ role }) => role === "assistant");
+    assert.equal(stored.length, 1);
+    assert.equal(chat.messages.length, 2);
+    assert.equal(textOf(chat.messages.at(-1)), textOf(stored[0]));
+    const states = (parts) => parts.filter(({ toolCallId }) => toolCallId !== undefined).map(({ state }) => state);
+    assert.deepEqual(states(chat.messages.at(-1).parts), states(stored[0].parts));
+    assert.ok(states(stored[0].parts).every((state) => state === "output-available"));
     streams.close();
   });
 

@@ -1,6 +1,14 @@
 "use client";
 import { useChat } from "@ai-sdk/react";
-import type { UIMessage } from "ai";
+import {
+  getToolName,
+  isToolUIPart,
+  lastAssistantMessageIsCompleteWithApprovalResponses,
+  lastAssistantMessageIsCompleteWithToolCalls,
+  type DynamicToolUIPart,
+  type ToolUIPart,
+  type UIMessage,
+} from "ai";
 import { useState } from "react";
 import { createChatStreams } from "rejoin";
 import { RejoinChatTransport } from "rejoin/ai-sdk";
@@ -9,14 +17,27 @@ import { RejoinChatTransport } from "rejoin/ai-sdk";
 const transport = new RejoinChatTransport({ streams: createChatStreams(), target: 7 });
 
 export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
-  const { messages, status, error, sendMessage } = useChat({ id, messages: history, transport, resume: true });
+  const { messages, status, error, sendMessage, addToolOutput, addToolApprovalResponse } = useChat({
+    id,
+    messages: history,
+    transport,
+    resume: true,
+    // The answer goes on when all that it waits for is there.
+    sendAutomaticallyWhen: (chat) =>
+      lastAssistantMessageIsCompleteWithToolCalls(chat) || lastAssistantMessageIsCompleteWithApprovalResponses(chat),
+    onToolCall({ toolCall: { toolName, toolCallId } }) {
+      if (toolName === "location") void addToolOutput({ tool: toolName, toolCallId, output: { city: "Hamburg" } });
+    },
+  });
   const isBusy = status === "submitted" || status === "streaming";
   return (
     <main>
       <ol>
         {messages.map((message) => (
           <li key={message.id} data-role={message.role}>
-            {message.parts.map((part, place) => <Part key={place} part={part} />)}
+            {message.parts.map((part, place) => (
+              <Part key={place} part={part} onWord={(id, approved) => void addToolApprovalResponse({ id, approved })} />
+            ))}
           </li>
         ))}
       </ol>
@@ -27,11 +48,24 @@ export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
   );
 }
 
-function Part({ part }: { part: UIMessage["parts"][number] }) {
+type OnWord = (approval: string, approved: boolean) => void;
+
+function Part({ part, onWord }: { part: UIMessage["parts"][number]; onWord: OnWord }) {
   if (part.type === "text") return <p>{part.text}</p>;
   if (part.type === "reasoning") return <p className="reasoning">{part.text}</p>;
-  if (part.type.startsWith("tool-") && "state" in part) return <p className="tool">{`${part.type.slice("tool-".length)}: ${part.state}`}</p>;
+  if (isToolUIPart(part)) return <Tool part={part} onWord={onWord} />;
   return null;
+}
+
+function Tool({ part, onWord }: { part: ToolUIPart | DynamicToolUIPart; onWord: OnWord }) {
+  const asked = part.state === "approval-requested" ? part.approval.id : undefined;
+  return (
+    <p className="tool">
+      {`${getToolName(part)}: ${part.state}`}
+      {asked !== undefined && <button onClick={() => onWord(asked, true)}>Approve</button>}
+      {asked !== undefined && <button onClick={() => onWord(asked, false)}>Deny</button>}
+    </p>
+  );
 }
 
 function Composer({ isBusy, onSend, onStop }: { isBusy: boolean; onSend: (text: string) => void; onStop: () => void }) {

@@ -11,13 +11,22 @@ export const model: LanguageModel = process.env.AI_GATEWAY_API_KEY
       doStream: async ({ prompt }) => ({ stream: simulateReadableStream({ chunks: spoken(prompt), chunkDelayInMs: 40 }) }),
     });
 
-/** Asks for the weather when the message does; says what came of it, and else repeats what it was told. */
+/** What it calls, where the message asks for that. */
+const CALLS = [
+  { asked: /weather/i, toolName: "weather", input: { city: "Berlin" } },
+  { asked: /where/i, toolName: "location", input: {} },
+  { asked: /book/i, toolName: "book", input: { restaurant: "The Harbour" } },
+];
+
+/** Calls the tool that the message asks for; says what came of it, and else repeats what it was told. */
 function spoken(prompt: Prompt): Part[] {
   const at = prompt.findLastIndex(({ role }) => role === "user");
   const question = texts(prompt[at]).join(" ");
   const results = prompt.slice(at + 1).flatMap((message) => (message.role === "tool" ? message.content : []));
-  if (/weather/i.test(question) && results.length === 0) {
-    const call: Part = { type: "tool-call", toolCallId: crypto.randomUUID(), toolName: "weather", input: '{"city":"Berlin"}' };
+  const wanted = CALLS.find(({ asked }) => asked.test(question));
+  if (wanted && results.length === 0) {
+    const { toolName, input } = wanted;
+    const call: Part = { type: "tool-call", toolCallId: crypto.randomUUID(), toolName, input: JSON.stringify(input) };
     return [{ type: "stream-start", warnings: [] }, call, finish("tool-calls")];
   }
   const said = results.length > 0 ? `The tool says: ${JSON.stringify(results.at(-1))}.` : `You wrote “${question}”.`;

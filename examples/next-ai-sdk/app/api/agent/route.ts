@@ -13,6 +13,17 @@ const tools = {
     inputSchema: z.object({ city: z.string() }),
     execute: async ({ city }) => ({ city, celsius: 21 }),
   }),
+  // Without `execute` it is a tool of the page: the turn ends, and the page's output continues the answer.
+  location: tool({
+    description: "Where the user is",
+    inputSchema: z.object({}),
+    outputSchema: z.object({ city: z.string() }),
+  }),
+  book: tool({
+    description: "Books a table",
+    inputSchema: z.object({ restaurant: z.string() }),
+    execute: async ({ restaurant }) => ({ restaurant, booked: true }),
+  }),
 };
 
 export async function POST(request: Request) {
@@ -23,6 +34,8 @@ export async function POST(request: Request) {
     model,
     messages: await convertToModelMessages(messages),
     tools,
+    // The turn ends before it runs, and the user's word continues the answer.
+    toolApproval: { book: "user-approval" },
     stopWhen: isStepCount(5),
     abortSignal: request.signal, // a user's stop
   });

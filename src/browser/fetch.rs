@@ -158,21 +158,26 @@ impl Call {
 /// The request failed, or was answered by something else than 200.
 pub async fn load(driver: Rc<Driver>, session: String, signal: JsValue) -> Result<JsValue, StreamError> {
     let signal: Option<AbortSignal> = signal.is_object().then(|| signal.unchecked_into());
-    let mut plan =
-        Plan { request: Request::Session { session: session.clone() }, why: Why::Resume, session: Some(session) };
+    let mark = driver.with(|client| client.mark(&session));
+    let request = Request::Session { session: session.clone() };
+    let mut plan = Plan { request, why: Why::Resume, session: Some(session.clone()) };
     loop {
         let Some(app) = driver.app() else { return Err(network(JsValue::UNDEFINED).into_error()) };
         let url = driver.endpoint().url(&plan.request);
         let credentials = driver.endpoint().credentials.clone();
         let (answer, text) = look(&app, &plan, url, credentials, signal.as_ref()).await.map_err(Failure::into_error)?;
-        match answer.status {
-            200 => return Ok(text),
-            401 if plan.why != Why::Unauthorized => plan.why = Why::Unauthorized,
-            _ => {
-                let body = text.as_string().and_then(|text| codec::body(&text));
-                return Err(read_error(&answer.head(), body.as_ref()));
-            }
+        if answer.status == 401 && plan.why != Why::Unauthorized {
+            plan.why = Why::Unauthorized;
+            continue;
         }
+        let body = text.as_string().and_then(|text| codec::body(&text));
+        if answer.status != 200 {
+            return Err(read_error(&answer.head(), body.as_ref()));
+        }
+        if let Some(body) = &body {
+            driver.handle(Input::Loaded { session: &session, mark, body });
+        }
+        return Ok(text);
     }
 }
 

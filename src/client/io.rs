@@ -69,6 +69,15 @@ pub enum Input<'a> {
         /// Session id.
         session: &'a str,
     },
+    /// `loadSession` was answered with a session.
+    Loaded {
+        /// Session id.
+        session: &'a str,
+        /// What [`Client::mark`](crate::client::Client::mark) was when it was asked.
+        mark: u32,
+        /// The session.
+        body: &'a Body,
+    },
     /// `forget`, of a session that nobody listens to: its stream is let go, and what is known of it. Its saved task stays.
     Forget {
         /// Session id.

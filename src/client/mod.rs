@@ -143,6 +143,9 @@ impl Client {
             Input::Resume { session, call } => self.resume(session, call),
             Input::Stop { session, call } => self.stop(session, call),
             Input::Detach { session } => self.detach(session),
+            // A message on its way behind a stream that was let go may arrive later than the session was read.
+            Input::Loaded { session, .. } if self.is_wanted(session) => {}
+            Input::Loaded { session, mark, body } => self.with_new(session, |session, _| session.note_load(mark, body)),
             Input::Forget { session } => self.forget(session),
             Input::Close => self.close(),
             Input::Delivered { session } => self.with(session, Session::handle_delivered),
@@ -289,6 +292,12 @@ impl Client {
         ids.iter().for_each(|id| self.detach(id));
         self.each_canceller(Canceller::close);
         self.life = Life::Closed;
+    }
+
+    /// Another number after each message that a session is known to have got.
+    #[must_use]
+    pub fn mark(&self, session: &str) -> u32 {
+        self.sessions.get(session).map(Session::mark).unwrap_or_default()
     }
 
     /// The session of a request that is out.

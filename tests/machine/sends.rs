@@ -376,3 +376,42 @@ fn a_start_between_the_end_and_its_delivery_waits_for_it() {
     assert_eq!(harness.kind(first), OutcomeKind::Finished);
     assert_eq!(harness.asked.len(), 2);
 }
+
+// ---- what the app has loaded ----
+
+fn load(harness: &mut Harness, mark: u32, session: &str) {
+    let body = crate::codec::body(session).unwrap();
+    harness.input(Input::Loaded { session: S, mark, body: &body });
+}
+
+#[test]
+fn a_session_that_the_app_has_loaded_tells_an_older_message_of_the_same_text_from_the_lost_one() {
+    let older = session(r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#);
+    let mut harness = Harness::default();
+    load(&mut harness, 0, &older);
+    harness.start("yes");
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(200, &older);
+    harness.pass_until_asked();
+    assert!(harness.is_send(), "it is not there");
+}
+
+#[test]
+fn a_session_that_was_asked_for_before_a_message_came_counts_nothing() {
+    let older = session(r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#);
+    let mut harness = Harness::default();
+    let mark = harness.client.mark(S);
+    harness.start("no");
+    harness.open(Some("t1"));
+    harness.preamble("t1", ["", ""]);
+    harness.finish("");
+    load(&mut harness, mark, &older);
+    harness.start("yes");
+    harness.pass(1_000);
+    harness.fail();
+    harness.pass_until_asked();
+    harness.answer(200, &older);
+    harness.pass_until_asked();
+    assert!(harness.is_look(), "nothing says whether it is there");
+}

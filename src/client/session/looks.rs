@@ -30,6 +30,21 @@ impl Session {
         }
     }
 
+    /// Another number after each message that the session is known to have got.
+    #[must_use]
+    pub fn mark(&self) -> u32 {
+        self.ledger.known_roll().mark()
+    }
+
+    /// The app loaded the session: how many user messages it has helps to recognise the next one, unless one is on its way
+    /// that may or may not be among them.
+    pub fn note_load(&mut self, mark: u32, body: &Body) {
+        let is_sending = self.is_live() && self.fate() != Fate::Accepted;
+        if let Some(view) = read_session(Some(body)).filter(|_| !is_sending) {
+            self.ledger.roll().look_since(mark, &view);
+        }
+    }
+
     /// A server may make its sessions with their first message. But only the backend's own JSON says that there is no
     /// session: a proxy's 404 is no proof that a message never arrived, nor that an answer is gone.
     fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {

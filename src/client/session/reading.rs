@@ -3,7 +3,7 @@
 use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
-use crate::client::io::{Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError, Trigger};
+use crate::client::io::{Author, Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError, Trigger};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
@@ -83,6 +83,7 @@ impl Session {
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| sending.fate != Fate::Accepted) {
             sending.fate = Fate::Accepted;
             match sending.request.trigger {
+                Trigger::Submit if sending.request.author == Author::Assistant => {}
                 Trigger::Submit => self.ledger.roll().add(),
                 trigger if trigger.removes_messages() => self.ledger.forget_places(),
                 _ => {}

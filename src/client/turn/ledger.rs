@@ -99,6 +99,12 @@ impl Ledger {
         &self.reader
     }
 
+    /// How many user messages the session is known to have, to be asked only.
+    #[must_use]
+    pub fn known_roll(&self) -> Roll {
+        self.roll
+    }
+
     /// How many user messages the session is known to have.
     pub fn roll(&mut self) -> &mut Roll {
         &mut self.roll

@@ -31,28 +31,46 @@ pub enum Location {
 
 /// How many user messages a session is known to have.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Roll(Option<u64>);
+pub struct Roll {
+    known: Option<u64>,
+    changes: u32,
+}
 
 impl Roll {
     /// The session was looked at.
     pub fn look(&mut self, view: &SessionView) {
-        self.0 = Some(count(&view.questions()));
+        self.known = Some(count(&view.questions()));
+    }
+
+    /// The app looked at the session. That counts where no message came since it asked, at `mark`.
+    pub fn look_since(&mut self, mark: u32, view: &SessionView) {
+        if mark == self.changes {
+            self.look(view);
+        }
+    }
+
+    /// Another number after each message that came.
+    #[must_use]
+    pub fn mark(self) -> u32 {
+        self.changes
     }
 
     /// A message of this page arrived.
     pub fn add(&mut self) {
-        self.0 = self.0.map(|known| known + 1);
+        self.known = self.known.map(|known| known + 1);
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Messages may have come that this page does not know of: another tab's, or one whose fate it did not learn.
     pub fn forget(&mut self) {
-        self.0 = None;
+        self.known = None;
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// How many there are at least before the next message of this page.
     #[must_use]
     pub fn floor(self) -> Option<u64> {
-        self.0
+        self.known
     }
 }
 

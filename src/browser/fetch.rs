@@ -3,7 +3,7 @@
 
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
+use js_sys::{Array, Date, Function, JSON, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, AbortSignal, DomException, Headers, RequestCache, RequestInit, Url};
@@ -12,7 +12,7 @@ use super::codec;
 use super::driver::{App, Driver};
 use super::face::Face;
 use super::reflect::{function, message, object, property, text};
-use crate::client::io::{Attempt, Failure, Head, Input, Redirect, Request, StreamError, Why};
+use crate::client::io::{Attempt, Failure, Head, Input, Millis, Redirect, Request, RetryAfter, StreamError, Why};
 use crate::protocol::answer::read_error;
 use crate::stream::cursor::EventId;
 
@@ -321,8 +321,8 @@ struct Answer {
     status: u16,
     content_type: String,
     task: Option<String>,
-    retry_after: Option<String>,
-    date: Option<String>,
+    retry_after: Option<RetryAfter>,
+    date: Option<Millis>,
     redirect: Redirect,
 }
 
@@ -337,8 +337,8 @@ impl Answer {
             status: property(response, "status").and_then(|status| status.as_f64()).unwrap_or_default() as u16,
             content_type: header("content-type").unwrap_or_default(),
             task: header("x-task-id"),
-            retry_after: header("retry-after"),
-            date: header("date"),
+            retry_after: header("retry-after").and_then(|text| RetryAfter::read(&text, parse_date)),
+            date: header("date").and_then(|text| parse_date(&text)),
             redirect: if is_redirected { Redirect::Followed } else { Redirect::None },
         }
     }
@@ -348,11 +348,16 @@ impl Answer {
             status: self.status,
             content_type: &self.content_type,
             task: self.task.as_deref().filter(|task| !task.is_empty()),
-            retry_after: self.retry_after.as_deref().filter(|after| !after.is_empty()),
-            date: self.date.as_deref().filter(|date| !date.is_empty()),
+            retry_after: self.retry_after,
+            date: self.date,
             redirect: self.redirect,
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+fn parse_date(text: &str) -> Option<Millis> {
+    Some(Date::parse(text)).filter(|ms| !ms.is_nan()).map(|ms| ms as Millis)
 }
 
 /// An app's `fetch` may give anything; what is not shaped like a response would throw later. The class does not count:

@@ -9,7 +9,7 @@
 
 use crate::persist::{Entry, Stored};
 use crate::protocol::body::Body;
-pub use crate::protocol::head::{Head, Redirect};
+pub use crate::protocol::head::{Head, Redirect, RetryAfter};
 pub use crate::protocol::request::{Author, Replay, Request, SendRequest, Trigger};
 pub use crate::stream::Millis;
 pub use crate::stream::batch::Urgency;

@@ -4,8 +4,7 @@
 //! path through the machine can ask a server more often than every quarter of `initialDelayMs`.
 
 use crate::client::io::{Config, Millis};
-use crate::protocol::time::parse_http_date;
-use crate::stream::bytes::decimal;
+use crate::protocol::head::{Head, RetryAfter};
 
 /// The longest pause that a server may ask for.
 const LONGEST_FLOOR: Millis = 3_600_000;
@@ -146,15 +145,14 @@ impl Backoff {
     }
 }
 
-/// `Retry-After` in milliseconds from now: seconds, or an HTTP date read by the server's own clock where it tells it.
+/// How long a server wants to be left alone. Its clock counts for a date, where it shows it.
 #[must_use]
-pub fn parse_retry_after(value: &str, server_date: Option<&str>, now: Millis) -> Option<Millis> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(decimal::read(value.as_bytes()).unwrap_or(u64::MAX).saturating_mul(1_000).min(LONGEST_FLOOR));
-    }
-    let server_now = server_date.and_then(parse_http_date).unwrap_or(now);
-    Some(parse_http_date(value)?.saturating_sub(server_now).min(LONGEST_FLOOR))
+pub fn pause_of(head: &Head<'_>, now: Millis) -> Option<Millis> {
+    let pause = match head.retry_after? {
+        RetryAfter::Pause(pause) => pause,
+        RetryAfter::At(at) => at.saturating_sub(head.date.unwrap_or(now)),
+    };
+    Some(pause.min(LONGEST_FLOOR))
 }
 
 /// A small generator (SplitMix64): spread is all that jitter needs.
@@ -297,14 +295,23 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(parse_retry_after("3", None, 0), Some(3_000));
-        assert_eq!(parse_retry_after("99999999999999999999", None, 0), Some(LONGEST_FLOOR));
-        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:49:40 GMT", date, 9), Some(3_000));
-        assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:49:30 GMT", date, 9), Some(0));
-        assert_eq!(parse_retry_after("soon", None, 0), None);
-        assert_eq!(parse_retry_after("-1", None, 0), None);
+    fn retry_after_is_seconds_or_a_date_of_the_servers_clock() {
+        let pause = |text: &str, date| {
+            let retry_after = RetryAfter::read(text, http_date);
+            pause_of(&Head { retry_after, date, ..Head::default() }, 9)
+        };
+        assert_eq!(pause("3", None), Some(3_000));
+        assert_eq!(pause("99999999999999999999", None), Some(LONGEST_FLOOR));
+        let date = http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:40 GMT", date), Some(3_000));
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:30 GMT", date), Some(0));
+        assert_eq!((pause("soon", None), pause("-1", None), pause("", None)), (None, None, None));
+    }
+
+    /// What a browser's `Date.parse` does.
+    fn http_date(text: &str) -> Option<Millis> {
+        let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Millis::try_from(since_epoch.as_millis()).ok()
     }
 
     #[test]

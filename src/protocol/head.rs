@@ -1,5 +1,8 @@
 //! The head of an answer: status and the headers that the client reads.
 
+use crate::stream::Millis;
+use crate::stream::bytes::decimal;
+
 /// Status and headers of an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
@@ -9,12 +12,33 @@ pub struct Head<'a> {
     pub content_type: &'a str,
     /// `x-task-id` (PROTOCOL §1, ours).
     pub task: Option<&'a str>,
-    /// `retry-after`, as it came: seconds or an HTTP date.
-    pub retry_after: Option<&'a str>,
-    /// `date`, as it came; hidden from scripts across origins.
-    pub date: Option<&'a str>,
+    /// `retry-after`.
+    pub retry_after: Option<RetryAfter>,
+    /// `date`; hidden from scripts across origins.
+    pub date: Option<Millis>,
     /// Whether this answer came from where it was asked.
     pub redirect: Redirect,
+}
+
+/// When to ask again, by the server's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// After so long, in ms.
+    Pause(Millis),
+    /// At this time of the server's clock.
+    At(Millis),
+}
+
+impl RetryAfter {
+    /// Reads the header: seconds, or a date (RFC 9110 §10.2.3), which `parse_date` reads; the browser has a parser for it.
+    pub fn read(text: &str, parse_date: impl FnOnce(&str) -> Option<Millis>) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return parse_date(text).map(Self::At);
+        }
+        let seconds = decimal::read(text.as_bytes()).unwrap_or(u64::MAX);
+        Some(Self::Pause(seconds.saturating_mul(1_000)))
+    }
 }
 
 /// Whether `fetch` followed a redirect to get an answer.

@@ -5,4 +5,3 @@ pub mod body;
 pub mod head;
 pub mod lenient;
 pub mod request;
-pub mod time;

@@ -124,7 +124,8 @@ fn a_page_that_returns_does_not_wait_out_its_own_backoff_but_the_servers() {
     harness.page(Page::Shown);
     let asked = harness.asked.len();
     assert_eq!(harness.last().at, harness.now);
-    let head = Head { status: 503, retry_after: Some("20"), ..Head::default() };
+    let head =
+        Head { status: 503, retry_after: Some(rejoin::client::io::RetryAfter::Pause(20_000)), ..Head::default() };
     harness.answer_with(head, "");
     harness.pass(1_000);
     harness.page(Page::Shown);

@@ -188,7 +188,10 @@ fn repost_never_sends_once_and_fails_honestly() {
 fn a_429_stored_nothing_and_is_repeated_when_the_server_allows() {
     let mut harness = Harness::default();
     harness.start("hi");
-    harness.answer_with(Head { status: 429, retry_after: Some("7"), ..Head::default() }, "");
+    harness.answer_with(
+        Head { status: 429, retry_after: Some(rejoin::client::io::RetryAfter::Pause(7_000)), ..Head::default() },
+        "",
+    );
     let before = harness.now;
     let asked = harness.pass_until_asked().at;
     assert!(harness.is_send());

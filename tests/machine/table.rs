@@ -367,7 +367,10 @@ fn a_stop_of_a_task_that_is_gone_leaves_nothing() {
 fn a_cancel_is_repeated_when_the_server_allows_and_no_sooner() {
     let (mut harness, _) = Harness::streaming();
     harness.stop();
-    harness.answer_with(Head { status: 503, retry_after: Some("7"), ..Head::default() }, "");
+    harness.answer_with(
+        Head { status: 503, retry_after: Some(rejoin::client::io::RetryAfter::Pause(7_000)), ..Head::default() },
+        "",
+    );
     let refused = harness.now;
     let asked = harness.pass_until_asked().at - refused;
     assert!((7_000..9_000).contains(&asked), "{asked}");

@@ -17,6 +17,13 @@ pub fn body(text: &str) -> Option<Body> {
     Some(Body { details, ..serde_json::from_value(value).ok()? })
 }
 
+/// What a browser's `Date.parse` makes of the date of an HTTP header.
+#[allow(dead_code, reason = "not every suite shows dates")]
+pub fn http_date(text: &str) -> Option<Millis> {
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Millis::try_from(since_epoch.as_millis()).ok()
+}
+
 /// A message of another tab; `None` where it has another shape.
 #[allow(dead_code, reason = "the simulation's tabs exchange the structs")]
 pub fn envelope(text: &str) -> Option<Envelope> {

@@ -7,7 +7,7 @@
 
 use crate::client::context::{Context, Departure};
 use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, Why};
-use crate::client::retry::{Backoff, Budget, Next, parse_retry_after};
+use crate::client::retry::{Backoff, Budget, Next, pause_of};
 use crate::client::session::Leftover;
 use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
@@ -203,8 +203,7 @@ impl Canceller {
             (Ask::Cancel, 501) => self.give_up(cx),
             (Ask::Withdraw, 501) => self.learn_task(cx),
             (_, 408 | 425 | 429 | 500..) => {
-                let floor = head.retry_after.and_then(|value| parse_retry_after(value, head.date, cx.now));
-                self.try_again(ask, floor.unwrap_or(0), cx);
+                self.try_again(ask, pause_of(head, cx.now).unwrap_or(0), cx);
             }
             (Ask::Look, 200) => self.handle_session(body, cx),
             // A proxy's 404 says nothing of the session.

@@ -3,9 +3,9 @@
 use super::Session;
 use super::state::{Ask, Evidence, Look, Purpose, Record};
 use crate::client::context::Context;
-use crate::client::io::{Head, Millis, OutcomeKind, Recovery, Redirect, StreamError};
+use crate::client::io::{Head, OutcomeKind, Recovery, Redirect, StreamError};
 use crate::client::outcome::{bare_outcome, outcome_of};
-use crate::client::retry::parse_retry_after;
+use crate::client::retry::pause_of;
 use crate::client::turn::Turn;
 use crate::protocol::answer::{TaskStatus, read_error, read_error_task, read_task_status};
 use crate::protocol::body::Body;
@@ -43,7 +43,7 @@ impl Session {
 
     fn refused_for_now(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let error = read_error(head, body);
-        let floor = floor(head, cx.now);
+        let floor = pause_of(head, cx.now).unwrap_or(0);
         match ask {
             Ask::Send => self.unanswered(error, floor, cx),
             other => self.try_again(other, error, floor, cx),
@@ -127,10 +127,6 @@ impl Session {
             }
         }
     }
-}
-
-fn floor(head: &Head<'_>, now: Millis) -> Millis {
-    head.retry_after.and_then(|value| parse_retry_after(value, head.date, now)).unwrap_or(0)
 }
 
 fn not_a_stream(head: &Head<'_>) -> StreamError {

@@ -20,7 +20,7 @@ pub fn http_date(ms: u64) -> String {
 }
 
 impl Calendar {
-    /// The inverse of the days count in `rejoin::protocol::time`, by stepping.
+    /// By stepping through years and months.
     fn of(ms: u64) -> Self {
         let (mut days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
         let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

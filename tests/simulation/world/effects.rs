@@ -1,6 +1,6 @@
 //! What a page does for its client: requests, storage, locks, messages, delivery.
 
-use rejoin::client::io::{Attempt, Effect, Head, Input, Outcome, Urgency};
+use rejoin::client::io::{Attempt, Effect, Head, Input, Outcome, RetryAfter, Urgency};
 
 use super::{Event, Plain, Step, World};
 use crate::backend::dates::http_date;
@@ -172,7 +172,7 @@ impl World {
                     status: 200,
                     content_type: "text/event-stream; charset=utf-8",
                     task: task.as_deref(),
-                    date: date.as_deref(),
+                    date: date.as_deref().and_then(codec::http_date),
                     ..Head::default()
                 };
                 self.heard(attempt, Input::Opened { attempt, head })
@@ -195,12 +195,12 @@ impl World {
     }
 
     fn answered(&mut self, attempt: Attempt, plain: &Plain) -> Step {
-        let (retry_after, date) = (plain.retry_after.map(|seconds| seconds.to_string()), self.shown_date());
+        let date = self.shown_date();
         let head = Head {
             status: plain.status,
             content_type: plain.content_type,
-            retry_after: retry_after.as_deref(),
-            date: date.as_deref(),
+            retry_after: plain.retry_after.map(|seconds| RetryAfter::Pause(seconds * 1_000)),
+            date: date.as_deref().and_then(codec::http_date),
             ..Head::default()
         };
         if let Some(view) = self.tab.page.views.iter_mut().find(|view| view.open.contains(&attempt)) {

@@ -1,6 +1,6 @@
 //! What the bytes of a program decide: numbers, answers, bodies, frames.
 
-use rejoin::client::io::{Head, Redirect};
+use rejoin::client::io::{Head, Redirect, RetryAfter};
 use rejoin::protocol::body::Body;
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::parser::{Event, Parser, Sink};
@@ -81,8 +81,8 @@ impl Answer {
             status: self.status,
             content_type: self.content_type,
             task: self.task,
-            retry_after: self.retry_after,
-            date: self.date,
+            retry_after: self.retry_after.and_then(|text| RetryAfter::read(text, codec::http_date)),
+            date: self.date.and_then(codec::http_date),
             redirect: self.redirect,
         }
     }

@@ -11,7 +11,7 @@ import {
 } from "./arguments.js";
 import { bound } from "./bound.js";
 import { Callbacks } from "./callbacks.js";
-import { Channel, IDLE } from "./channel.js";
+import { Channel, IDLE } from "./session/channel.js";
 import { mergeMessages } from "../compat/merge.js";
 import { Delivery } from "./delivery.js";
 import { RejoinError } from "../types/errors.js";
@@ -19,7 +19,7 @@ import { collect, pump } from "./pump.js";
 import { CallQueue } from "./queue.js";
 import { toError, toOutcome, toRejoinError, toSession, toState } from "./records.js";
 import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
-import { heed, heedListener, isAborted } from "./signal.js";
+import { heed, heedListener, isAborted } from "./session/signal.js";
 import { guard } from "../types/report.js";
 import { MERGE } from "../types/merge-key.js";
 import type { Merge } from "../types/merge-key.js";
@@ -27,8 +27,8 @@ import { textAt, wordsAt } from "../loader/memory.js";
 import { init, isInitialised } from "../loader/wasm.js";
 import type { ErrorRecord, Notice } from "../loader/generated.js";
 import type { Batch } from "../chunks/batch.js";
-import type { StreamState, Subscription } from "./channel.js";
-import type { ChunkIterator } from "./iterator.js";
+import type { StreamState, Subscription } from "./session/channel.js";
+import type { ChunkIterator } from "./session/iterator.js";
 import type {
   ActiveTask, ChatStreams, ChatStreamsOptions, LoadedSession, SentTurn, StreamChunk, StreamListener, StreamMetrics, StreamOutcome, StreamRequest, StreamSnapshot,
   StreamStatus,

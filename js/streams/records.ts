@@ -2,7 +2,7 @@
 
 import { RejoinError } from "../types/errors.js";
 import type { ErrorRecord, OutcomeRecord, StateRecord } from "../loader/generated.js";
-import type { StreamState } from "./channel.js";
+import type { StreamState } from "./session/channel.js";
 import type { LoadedSession, StreamOutcome } from "../types/index.js";
 
 export function toState({ error, ...state }: StateRecord): StreamState {

@@ -3,10 +3,10 @@
  * takes goes by what the answer says, as the message itself does.
  */
 
-import { chunksOf } from "../chunks/batch.js";
-import { isAfter } from "../chunks/cursor.js";
-import type { Batch } from "../chunks/batch.js";
-import type { StreamChunk } from "../types/index.js";
+import { chunksOf } from "../../chunks/batch.js";
+import { isAfter } from "../../chunks/cursor.js";
+import type { Batch } from "../../chunks/batch.js";
+import type { StreamChunk } from "../../types/index.js";
 
 type Delta = { type: string; blockId?: string; id?: string; toolCallId?: string; replayed?: true; eventId?: string } & {
   [text: string]: unknown;

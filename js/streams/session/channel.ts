@@ -1,15 +1,15 @@
 /** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
 
-import { ChunkReader, hasReset, malformedOf } from "../chunks/batch.js";
-import { isAfter } from "../chunks/cursor.js";
+import { ChunkReader, hasReset, malformedOf } from "../../chunks/batch.js";
+import { isAfter } from "../../chunks/cursor.js";
 import { History } from "./history.js";
 import { ChunkIterator } from "./iterator.js";
-import { guard } from "../types/report.js";
-import { Transcript } from "../message/transcript.js";
-import type { Batch } from "../chunks/batch.js";
-import type { StateRecord } from "../loader/generated.js";
-import type { RejoinError } from "../types/errors.js";
-import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamOutcome, StreamSnapshot, StreamStatus } from "../types/index.js";
+import { guard } from "../../types/report.js";
+import { Transcript } from "../../message/transcript.js";
+import type { Batch } from "../../chunks/batch.js";
+import type { StateRecord } from "../../loader/generated.js";
+import type { RejoinError } from "../../types/errors.js";
+import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamOutcome, StreamSnapshot, StreamStatus } from "../../types/index.js";
 
 /** What the core says of a stream. */
 export type StreamState = Omit<StateRecord, "error"> & { error?: RejoinError };

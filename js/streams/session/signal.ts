@@ -1,6 +1,6 @@
 /** The `signal` of a listener. */
 
-import type { StreamListener } from "../types/index.js";
+import type { StreamListener } from "../../types/index.js";
 
 /** Returns whether the signal of a listener was aborted before it began to listen. */
 export function isAborted(listener: StreamListener | undefined): boolean {

@@ -1,7 +1,7 @@
 /** The chunks of one stream as an async iterator (`chunks()`). */
 
-import { RejoinError } from "../types/errors.js";
-import type { StreamChunk, StreamOutcome } from "../types/index.js";
+import { RejoinError } from "../../types/errors.js";
+import type { StreamChunk, StreamOutcome } from "../../types/index.js";
 
 type Result = IteratorResult<StreamChunk, StreamOutcome | undefined>;
 

@@ -306,7 +306,10 @@ fn a_stream_that_broke_is_not_joined_again_before_the_page_can_say_that_it_is_le
 fn a_pause_that_the_server_asked_for_outlasts_a_time_without_a_network() {
     let (mut harness, _) = Harness::streaming();
     harness.cut();
-    harness.answer_with(Head { status: 503, retry_after: Some("60"), ..Head::default() }, "");
+    harness.answer_with(
+        Head { status: 503, retry_after: Some(rejoin::client::io::RetryAfter::Pause(60_000)), ..Head::default() },
+        "",
+    );
     let asked = harness.asked.len();
     harness.network(Network::Offline);
     harness.pass(5_000);

@@ -27,7 +27,7 @@ const EXAMPLES = {
     },
   },
   fastapi: {
-    over: "completed",
+    over: "ready",
     async start(folder, url, stops) {
       const python = await installFastApi();
       stops.push(python.remove);

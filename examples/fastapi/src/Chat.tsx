@@ -1,42 +1,26 @@
 import { useState } from "react";
 import { createChatStreams, type UIMessage } from "rejoin";
-import { useChatStream } from "rejoin/react";
+import { useConversation } from "rejoin/react";
 
 /** One client for the whole page. */
 const streams = createChatStreams();
 
-/** One chat: what the server has stored, what was said since, and the answer that is being written. */
-export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
-  const [said, setSaid] = useState<UIMessage[]>([]);
-  const add = (message: UIMessage) => setSaid((before) => [...before, message]);
-  const chat = useChatStream(streams, id, {
-    resume: true, // after a reload: goes on with what still runs
-    onFinish: () => {
-      const { message } = streams.getSnapshot(id);
-      if (message) add(message);
-    },
-  });
-
-  function send(text: string) {
-    const question: UIMessage = { id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text }] };
-    add(question);
-    // The server stores it under the same id, and asks the agent once however often it arrives.
-    void chat.send({ message: text, messageId: question.id });
-  }
-
-  const isBusy = ["connecting", "streaming", "stalled", "reconnecting"].includes(chat.status);
+/** One chat: its history, the answer that is being written, and what the person has just asked. */
+export function Chat({ id }: { id: string }) {
+  const { messages, delivery, status, isRunning, error, send, stop, retry } = useConversation(streams, id, { resume: true });
   return (
     <main>
       <ol>
-        {once([...history, ...said, ...(chat.message ? [chat.message] : [])]).map((message) => (
+        {messages.map((message) => (
           <li key={message.id} data-role={message.role}>
-            {message.parts.map((part, place) => <Part key={place} part={part} />)}
+            {message.parts.map((part, index) => <Part key={index} part={part} />)}
+            {delivery[message.id] === "unsent" && <button onClick={() => void retry(message.id)}>Not sent. Try again</button>}
           </li>
         ))}
       </ol>
-      {chat.error && <p role="alert">{chat.error.message}</p>}
-      <Composer isBusy={isBusy} onSend={send} onStop={() => void chat.stop()} />
-      <p id="status">{chat.status}</p>
+      {error && <p role="alert">{error.message}</p>}
+      <Composer isRunning={isRunning} onSend={(text) => void send(text)} onStop={() => void stop()} />
+      <p id="status">{status}</p>
     </main>
   );
 }
@@ -47,29 +31,24 @@ function Part({ part }: { part: UIMessage["parts"][number] }) {
   return null;
 }
 
-/** A tool's name stands in its part, or in the part's type. */
+/** A tool part has its tool's name, or carries it in its type. */
 function toolName(part: { type: string; toolName?: string }): string {
   return part.toolName ?? part.type.slice("tool-".length);
 }
 
-function Composer({ isBusy, onSend, onStop }: { isBusy: boolean; onSend: (text: string) => void; onStop: () => void }) {
+function Composer({ isRunning, onSend, onStop }: { isRunning: boolean; onSend: (text: string) => void; onStop: () => void }) {
   const [text, setText] = useState("");
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        if (!text.trim() || isBusy) return;
+        if (!text.trim()) return;
         onSend(text);
         setText("");
       }}
     >
       <input aria-label="Message" value={text} onChange={(event) => setText(event.target.value)} autoFocus />
-      {isBusy ? <button type="button" onClick={onStop}>Stop</button> : <button>Send</button>}
+      {isRunning ? <button type="button" onClick={onStop}>Stop</button> : <button>Send</button>}
     </form>
   );
-}
-
-/** Each id once, in its first place, as it was last seen. */
-function once(messages: UIMessage[]): UIMessage[] {
-  return [...new Map(messages.map((message) => [message.id, message])).values()];
 }

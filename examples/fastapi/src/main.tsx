@@ -5,6 +5,6 @@ import { openSession } from "./session";
 
 const root = createRoot(document.getElementById("root") as HTMLElement);
 openSession().then(
-  ({ id, messages }) => root.render(<StrictMode><Chat id={id} history={messages} /></StrictMode>),
+  (id) => root.render(<StrictMode><Chat id={id} /></StrictMode>),
   () => root.render(<p role="alert">The server did not answer. Is rejoin-server running?</p>),
 );

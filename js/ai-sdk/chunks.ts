@@ -5,8 +5,10 @@
  * Chunks for which the AI SDK has no type become `data-<type>`, with the chunk's fields as `data`.
  */
 
+import { chunksOf } from "./earlier.js";
 import { fit, isKnownType } from "./shapes.js";
 import { errorText, isInterim } from "../message/tool-result.js";
+import type { UIMessage } from "ai";
 import type { Fields, Major } from "./shapes.js";
 import type { StreamChunk } from "../types/index.js";
 
@@ -25,6 +27,13 @@ export interface KnownCall {
   approvalId?: string | undefined;
 }
 
+/** What an answer continues. */
+export interface Known {
+  calls: readonly KnownCall[];
+  /** The message as it was, for a parser that builds it again. */
+  message?: UIMessage | undefined;
+}
+
 /** The kinds of blocks, as chunk types begin with them. */
 type BlockKind = "text" | "reasoning";
 
@@ -39,7 +48,7 @@ const LASTING = ["login_needed", "need_login", "credentials_needed"];
 /** Converts the chunks of one answer. */
 export class ChunkWriter {
   readonly #major: Major;
-  readonly #known: readonly KnownCall[];
+  readonly #known: Known;
   /** The ids of the open blocks. */
   readonly #open = { text: new Set<string>(), reasoning: new Set<string>() };
   readonly #calls = new Map<string, Call>();
@@ -55,7 +64,7 @@ export class ChunkWriter {
    * `target` is the major of the parser. Without it the chunks are those of 7, and parsers of 5 and 6 ignore what they do
    * not know.
    */
-  constructor(target: Major | undefined, known: readonly KnownCall[] = []) {
+  constructor(target: Major | undefined, known: Known = { calls: [] }) {
     this.#major = target ?? 7;
     this.#known = known;
     this.#forget();
@@ -92,7 +101,7 @@ export class ChunkWriter {
   #forget(): void {
     this.#calls.clear();
     this.#approvals.clear();
-    for (const { id, isDynamic, approvalId } of this.#known) {
+    for (const { id, isDynamic, approvalId } of this.#known.calls) {
       this.#calls.set(id, { isDynamic, state: "available", step: -1 });
       if (approvalId !== undefined) this.#approvals.add(approvalId);
     }
@@ -102,8 +111,11 @@ export class ChunkWriter {
 
   /** Writes `start` once, as the first chunk. A second one under another id would make some parsers forget the message. */
   #start({ messageId, messageMetadata }: Fields): void {
-    if (!this.#isStarted) this.#give({ type: "start", messageId, messageMetadata });
-    else if (messageMetadata !== undefined) this.#give({ type: "message-metadata", messageMetadata });
+    if (!this.#isStarted) {
+      this.#give({ type: "start", messageId, messageMetadata });
+      const { message } = this.#known;
+      if (message && message.id === messageId) for (const chunk of chunksOf(message)) this.#give(chunk);
+    } else if (messageMetadata !== undefined) this.#give({ type: "message-metadata", messageMetadata });
     this.#isStarted = true;
   }
 

@@ -11,7 +11,7 @@ import { randomId } from "../streams/random-id.js";
 import { isInterim } from "../message/tool-result.js";
 import { RejoinError } from "../types/errors.js";
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
-import type { KnownCall } from "./chunks.js";
+import type { Known, KnownCall } from "./chunks.js";
 import type { Prepared, SendMessagesOptions } from "./request.js";
 import type { Fields } from "./shapes.js";
 import type { ChatStreams, StreamChunk, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
@@ -54,6 +54,8 @@ interface Chat {
   readonly names: Map<string, string>;
   /** The tool calls whose outputs the backend has. */
   readonly settled: Set<string>;
+  /** The message that the running answer continues, as it was before. */
+  continued?: UIMessage | undefined;
 }
 
 /**
@@ -81,7 +83,9 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     abortSignal?.throwIfAborted();
     const { request, renames } = await this.#request(options);
     abortSignal?.throwIfAborted();
-    const stream = await this.#read(chatId, abortSignal, callsOf(messages.at(-1)), (listener) =>
+    const last = messages.at(-1);
+    this.#chat(chatId).continued = last?.role === "assistant" ? last : undefined;
+    const stream = await this.#read(chatId, abortSignal, { calls: callsOf(last) }, (listener) =>
       this.#options.streams.startStream(chatId, request, listener),
     );
     if (!stream) throw new RejoinError("NO_ANSWER", "The answer had ended, and its stream is gone: load the session's messages.");
@@ -99,7 +103,25 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   async reconnectToStream(options: ReconnectToStreamOptions<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const { chatId, abortSignal } = options;
     abortSignal?.throwIfAborted();
-    return this.#read(chatId, abortSignal, [], (listener) => this.#options.streams.resumeSession(chatId, listener));
+    const continued = await this.#continued(chatId);
+    abortSignal?.throwIfAborted();
+    const known = { calls: callsOf(continued), message: continued };
+    return this.#read(chatId, abortSignal, known, (listener) => this.#options.streams.resumeSession(chatId, listener));
+  }
+
+  /** Returns the message that the session's task continues, if it continues one. */
+  async #continued(chatId: string): Promise<UIMessage | undefined> {
+    const chat = this.#chat(chatId);
+    if (!this.#options.streams.isStreaming(chatId)) chat.continued = await this.#loadContinued(chatId);
+    return chat.continued;
+  }
+
+  async #loadContinued(chatId: string): Promise<UIMessage | undefined> {
+    // Without a history the answer is shown by itself.
+    const history = await this.#options.streams.loadSession(chatId).catch(() => undefined);
+    const id = (history?.activeStream as Fields | null | undefined)?.["message_id"];
+    const messages = (history?.messages ?? []) as readonly UIMessage[];
+    return typeof id === "string" ? messages.find((message) => message.id === id && Array.isArray(message.parts)) : undefined;
   }
 
   /** Cancels the chat's task on the backend. `useChat` is ready again, and no tab resumes the answer. */
@@ -111,12 +133,12 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   async #read(
     chatId: string,
     signal: AbortSignal | undefined,
-    known: readonly KnownCall[],
+    known: Known,
     open: (listener: StreamListener) => Promise<StreamOutcome | null>,
   ): Promise<ReadableStream<UIMessageChunk> | null> {
     const { answers, settled } = this.#chat(chatId);
     const answer: Answer = new Answer(new ChunkWriter(this.#options.target, known), {
-      canTakeBack: this.#options.target === 7 && known.length === 0,
+      canTakeBack: this.#options.target === 7 && known.calls.length === 0,
       signal,
       onDetach: () => {
         answers.delete(answer);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createChatStreams } from "../../dist/index.js";
+import { createChatStreams, toUIMessages } from "../../dist/index.js";
 import { RejoinChatTransport } from "../../dist/ai-sdk.js";
 import { random } from "../e2e/lib/random.mjs";
 import { Truth, startServer } from "../e2e/lib/server.mjs";
@@ -28,6 +28,17 @@ function page(ai, id, options = {}) {
   const streams = createChatStreams({ baseUrl: `${proxy.url}/api/chat`, storage: "memory", retry: { initialDelayMs: 5, maxDelayMs: 20 } });
   const transport = new RejoinChatTransport({ streams });
   return { streams, transport, chat: new ai.Chat({ id, transport, ...options }) };
+}
+
+/** Resolves when the snapshot of a session passes the check. */
+function until(streams, id, check) {
+  return new Promise((done) => {
+    const stop = streams.onSnapshot(id, () => {
+      if (!check(streams.getSnapshot(id))) return;
+      stop();
+      done();
+    });
+  });
 }
 
 const textOf = (message) => message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
@@ -112,6 +123,26 @@ for (const { major, ai } of majors) {
     const states = (parts) => parts.filter(({ toolCallId }) => toolCallId !== undefined).map(({ state }) => state);
     assert.deepEqual(states(chat.messages.at(-1).parts), states(stored[0].parts));
     assert.ok(states(stored[0].parts).every((state) => state === "output-available"));
+    streams.close();
+  });
+
+  test(`ai ${major}: a page that is loaded anew in the middle of a continuation shows what the message had, and the rest`, async () => {
+    const id = await truth.createSession();
+    const before = page(ai, id);
+    await before.chat.sendMessage({ text: "/reasoning /client-tool map /tokens 80 /rate 200" });
+    const { toolCallId } = before.chat.messages.at(-1).parts.find((part) => part.toolCallId !== undefined);
+    const toolOutputs = [{ toolCallId, output: { lat: 53.5 } }];
+    before.streams.startStream(id, { message: "", trigger: "continue", toolOutputs });
+    await until(before.streams, id, ({ message }) => textOf(message ?? { parts: [] }) !== "");
+    before.streams.close();
+    const { messages } = await truth.session(id);
+    const { streams, chat } = page(ai, id, { messages: toUIMessages(messages) });
+    await chat.resumeStream();
+    assert.equal(chat.error, undefined);
+    const stored = (await truth.session(id)).messages.find(({ role }) => role === "assistant");
+    assert.equal(chat.messages.length, 2);
+    const shown = (parts) => parts.map(({ type, state, text, input, output }) => ({ type, state, text, input, output }));
+    assert.deepEqual(shown(plain(chat.messages[1]).parts), shown(plain(stored).parts));
     streams.close();
   });
 

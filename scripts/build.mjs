@@ -151,13 +151,14 @@ async function modules() {
 
 /**
  * The sources are not part of the package: a map has their text with it, but for the bytes, which lie beside it as a file
- * and would be in it a second time.
+ * and would be in it a second time. It names them without leaving their text out, because Turbopack reads a source that has
+ * none, and fails where it is not text.
  */
 function resolvable(map) {
   map.sources.forEach((source, index) => {
     if (!source.endsWith(".wasm")) return;
-    map.sources[index] = "client.wasm";
-    map.sourcesContent[index] = null;
+    map.sources[index] = "client.wasm.txt";
+    map.sourcesContent[index] = "The bytes of client.wasm as text: see js/loader/bytes.ts.\n";
   });
   return map;
 }

@@ -16,6 +16,8 @@ const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const EXAMPLES = {
   "next-ai-sdk": {
     over: "ready",
+    /** It has a tool of the page, and one that needs approval. */
+    asks: true,
     async start(folder, url, stops) {
       const env = { REJOIN_URL: url, REJOIN_AGENT_SECRET: SECRET, AI_GATEWAY_API_KEY: "" };
       const next = bin(folder, "next");
@@ -98,6 +100,32 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
       await chat.page.reload();
       await chat.begun();
       assert.equal(await chat.answer(), await stage.truth.answer(chat.session));
+      await chat.close();
+    });
+
+    if (!example.asks) return;
+
+    test("a tool of the page gives its output, and the same answer goes on with it", async () => {
+      const chat = await stage.open();
+      await chat.send("Where am I?");
+      await chat.begun();
+      await chat.status(example.over);
+      assert.equal(await chat.page.locator(".tool").first().textContent(), "location: output-available");
+      await chat.assertWhole();
+      await chat.close();
+    });
+
+    test("a tool that needs approval waits for it over a reload, and the same answer goes on after it", async () => {
+      const chat = await stage.open();
+      await chat.send("Book a table");
+      await chat.page.waitForSelector("text=Approve");
+      await chat.page.reload();
+      await chat.ready();
+      await chat.page.click("text=Approve");
+      await chat.begun();
+      await chat.status(example.over);
+      assert.equal(await chat.page.locator(".tool").first().textContent(), "book: output-available");
+      await chat.assertWhole();
       await chat.close();
     });
   });

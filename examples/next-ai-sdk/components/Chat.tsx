@@ -36,7 +36,7 @@ export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
         {messages.map((message) => (
           <li key={message.id} data-role={message.role}>
             {message.parts.map((part, place) => (
-              <Part key={place} part={part} onWord={(id, approved) => void addToolApprovalResponse({ id, approved })} />
+              <Part key={place} part={part} onDecision={(id, approved) => void addToolApprovalResponse({ id, approved })} />
             ))}
           </li>
         ))}
@@ -48,22 +48,22 @@ export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
   );
 }
 
-type OnWord = (approval: string, approved: boolean) => void;
+type OnDecision = (approval: string, approved: boolean) => void;
 
-function Part({ part, onWord }: { part: UIMessage["parts"][number]; onWord: OnWord }) {
+function Part({ part, onDecision }: { part: UIMessage["parts"][number]; onDecision: OnDecision }) {
   if (part.type === "text") return <p>{part.text}</p>;
   if (part.type === "reasoning") return <p className="reasoning">{part.text}</p>;
-  if (isToolUIPart(part)) return <Tool part={part} onWord={onWord} />;
+  if (isToolUIPart(part)) return <Tool part={part} onDecision={onDecision} />;
   return null;
 }
 
-function Tool({ part, onWord }: { part: ToolUIPart | DynamicToolUIPart; onWord: OnWord }) {
+function Tool({ part, onDecision }: { part: ToolUIPart | DynamicToolUIPart; onDecision: OnDecision }) {
   const asked = part.state === "approval-requested" ? part.approval.id : undefined;
   return (
     <p className="tool">
       {`${getToolName(part)}: ${part.state}`}
-      {asked !== undefined && <button onClick={() => onWord(asked, true)}>Approve</button>}
-      {asked !== undefined && <button onClick={() => onWord(asked, false)}>Deny</button>}
+      {asked !== undefined && <button onClick={() => onDecision(asked, true)}>Approve</button>}
+      {asked !== undefined && <button onClick={() => onDecision(asked, false)}>Deny</button>}
     </p>
   );
 }

@@ -34,7 +34,7 @@ export async function POST(request: Request) {
     model,
     messages: await convertToModelMessages(messages),
     tools,
-    // The turn ends before it runs, and the user's word continues the answer.
+    // The turn ends before it runs, and the user's decision continues the answer.
     toolApproval: { book: "user-approval" },
     stopWhen: isStepCount(5),
     abortSignal: request.signal, // a user's stop

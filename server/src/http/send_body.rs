@@ -113,7 +113,11 @@ impl SendBody {
 
     fn said(&mut self, longest: usize) -> Result<Said, ApiError> {
         let Some(message) = self.message.take() else { return refused("`message` is missing.") };
-        let parts = self.parts.take().unwrap_or_else(|| vec![json!({ "type": "text", "text": message })]);
+        let given = self.parts.take().filter(|parts| !parts.is_empty());
+        if message.is_empty() && given.is_none() {
+            return refused("`message` is empty, and there are no `parts`.");
+        }
+        let parts = given.unwrap_or_else(|| vec![json!({ "type": "text", "text": message })]);
         if !parts.iter().all(|part| part["type"].is_string()) {
             return refused("`parts` has to be a list of objects with a `type`.");
         }

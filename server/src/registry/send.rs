@@ -60,11 +60,15 @@ impl Registry {
         if let Some(task) = self.repeated(&session.id, &sent).await? {
             return Ok(task);
         }
-        if self.running.lock().writers.len() >= self.terms.max_tasks {
-            return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
-        }
         let mut plan = self.plan(session, &sent).await?;
-        let slot = admit()?;
+        if let Prepared::Running(task) = plan {
+            return Ok(task);
+        }
+        let slot = match self.admitted(admit) {
+            Ok(slot) => slot,
+            // A repeat that came at the same time may have begun the task since.
+            Err(refusal) => return self.repeated(&session.id, &sent).await?.ok_or(refusal),
+        };
         for _ in 0..TRIES {
             let begin = match plan {
                 Prepared::Begin(begin) => *begin,
@@ -77,6 +81,14 @@ impl Registry {
             plan = self.plan(session, &sent).await?;
         }
         Err(ApiError::StoreUnavailable)
+    }
+
+    /// A slot for one more task. Only a task that is to begin counts against the limits.
+    fn admitted(&self, admit: impl FnOnce() -> Result<Slot, ApiError>) -> Result<Slot, ApiError> {
+        if self.running.lock().writers.len() >= self.terms.max_tasks {
+            return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
+        }
+        admit()
     }
 
     /// The task that answers this send already.
@@ -110,6 +122,9 @@ impl Registry {
 
     async fn plan(&self, session: &Session, sent: &Sent) -> Result<Prepared, ApiError> {
         if matches!(sent.action, Action::Submit(_)) {
+            if let Some(running) = self.store().active(&session.id).await? {
+                return self.join_or_refuse(&session.id, &running.id, sent).await.map(Prepared::Running);
+            }
             return self.prepared(&session.id, Planner::new(session, &[], sent).plan()?).await;
         }
         // In this order: no task runs after the last one was read, so what is read then is what that one left.

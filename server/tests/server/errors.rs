@@ -28,6 +28,8 @@ async fn bodies_that_do_not_parse_are_refused_and_store_nothing() {
         "[]",
         "null",
         "{}",
+        r#"{"message": ""}"#,
+        r#"{"message": "", "parts": []}"#,
         r#"{"message": 1}"#,
         r#"{"message": "x", "is_user_message": "yes"}"#,
         r#"{"message": "x", "message_id": 7}"#,

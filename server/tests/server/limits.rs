@@ -94,6 +94,25 @@ async fn new_tasks_come_at_a_rate_and_repeats_do_not_count() {
 }
 
 #[tokio::test]
+async fn a_message_to_a_session_that_is_being_answered_is_refused_as_that_and_counts_for_nothing() {
+    let server = server(&["--user-tasks", "1", "--user-rate", "1"]).await;
+    let (session, other) = (session_of(&server, "ada").await, session_of(&server, "ada").await);
+    let long = json!({"message": "/tokens 2 /silence 60000"});
+    let running = Stream::of(served(say(&server, &session, &long).bearer_auth(token("ada"))).await);
+    for _ in 0..5 {
+        let second = say(&server, &session, &json!({"message": "second"})).bearer_auth(token("ada"));
+        error_of(second, 409, "TASK_RUNNING").await;
+    }
+    let cancel = server.post(&format!("/tasks/{}/cancel", running.task())).bearer_auth(token("ada"));
+    json_of(cancel, StatusCode::OK).await;
+    running.whole().await;
+    let first = || say(&server, &other, &json!({"message": "/tokens 1 /rate 0", "message_id": "m"}));
+    while first().bearer_auth(token("ada")).send().await.unwrap().status() != StatusCode::OK {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn the_anonymous_are_not_limited_unless_by_their_address() {
     let free = TestServer::start(&["--user-rate", "1"]).await;
     for _ in 0..5 {

@@ -78,7 +78,7 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   };
 
   readonly regenerate = async (messageId?: string): Promise<StreamOutcome> => {
-    await this.#begin();
+    if (!this.#hasHistory()) await this.#begin();
     const { list, outbox } = this.#state;
     if (messageId !== undefined && outbox.find(messageId)) return this.retry(messageId);
     const target = messageId === undefined ? list.last : list.find(messageId);
@@ -88,7 +88,7 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
 
   readonly edit = async (messageId: string, input: string | ConversationInput<MESSAGE>): Promise<StreamOutcome> => {
     const draft = draftOf(input);
-    await this.#begin();
+    if (!this.#hasHistory()) await this.#begin();
     const { list, outbox } = this.#state;
     const waiting = outbox.take(messageId);
     if (waiting) {
@@ -102,14 +102,14 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   };
 
   readonly addToolOutput = async (output: ConversationToolOutput): Promise<void> => {
-    await this.#begin();
+    if (!this.#hasHistory()) await this.#begin();
     this.#state.calls.addOutput(this.#state.list.messages, output);
     this.#state.changed();
     this.#sends.advance();
   };
 
   readonly respondToApproval = async (response: ToolApprovalResponse): Promise<void> => {
-    await this.#begin();
+    if (!this.#hasHistory()) await this.#begin();
     this.#state.calls.addApproval(this.#state.list.messages, response);
     this.#state.changed();
     if (!this.#state.failure) this.#turns.isPaused = false;
@@ -117,7 +117,7 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   };
 
   readonly retry = async (messageId?: string): Promise<StreamOutcome> => {
-    await this.#begin();
+    if (!this.#hasHistory()) await this.#begin();
     const { failure, outbox } = this.#state;
     const key = messageId ?? (failure?.kind === "send" ? failure.key : undefined);
     const entry = key === undefined ? outbox.entries.find(({ delivery }) => delivery === "unsent" && !failure) : outbox.find(key);
@@ -232,6 +232,15 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   #begin(): Promise<void> {
     if (!this.#detach && !this.#isDisposed) this.#attach();
     return this.#history.begin();
+  }
+
+  /**
+   * Returns whether the history is there, and begins to watch. A call that finds it there acts at once, so that calls keep their
+   * order.
+   */
+  #hasHistory(): boolean {
+    void this.#begin();
+    return this.#history.hasBegun;
   }
 
   #attach(): void {

@@ -1,7 +1,7 @@
 /** The fields that chunks of every kind share, and the JSON values in them. */
 
 /** Any value that `JSON.parse` can return. */
-export type JSONValue = null | string | number | boolean | JSONObject | JSONValue[];
+export type JSONValue = null | string | number | boolean | JSONObject | readonly JSONValue[];
 
 /** A JSON object. */
 export interface JSONObject {

@@ -138,6 +138,17 @@ fn a_log_that_begins_in_the_middle_gives_what_is_left_and_says_so_at_its_end() {
 }
 
 #[test]
+fn an_answer_that_names_no_beginning_of_its_blocks_is_whole_behind_its_start() {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t1", ["1-1", "1-2"]);
+    harness.event("2-0", r#"{"type":"text-delta","id":"nobody began it","delta":"Hello"}"#);
+    harness.finish("3-0");
+    harness.deliver();
+    let outcome = harness.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.truncated), (OutcomeKind::Finished, false));
+}
+
+#[test]
 fn an_answer_that_is_whole_is_not_called_truncated() {
     let (mut harness, call) = Harness::streaming();
     harness.cut();

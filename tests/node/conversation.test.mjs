@@ -334,6 +334,25 @@ describe("another version", () => {
     assert.deepEqual(texts(made.conversation.getSnapshot()), made.backend.texts());
   });
 
+  test("goes out before a message that is sent after it, which waits", async () => {
+    const made = chat();
+    await converse(made, "Hi", "Hello");
+    const begun = made.backend.next();
+    const again = made.conversation.regenerate();
+    const sent = made.conversation.send("And then?");
+    assert.equal(made.conversation.getSnapshot().isRunning, true);
+    await begun;
+    const next = made.backend.next();
+    made.backend.say("Hey");
+    made.backend.finish();
+    assert.equal((await again).kind, "finished");
+    await next;
+    made.backend.say("Then this");
+    made.backend.finish();
+    assert.equal((await sent).kind, "finished");
+    assert.deepEqual(texts(made.conversation.getSnapshot()), ["user: Hi", "assistant: Hey", "user: And then?", "assistant: Then this"]);
+  });
+
   test("of a question replaces it and all after it", async () => {
     const made = chat();
     await converse(made, "One", "a");

@@ -25,6 +25,11 @@ export class History<MESSAGE extends UIMessage> {
     this.#state = state;
   }
 
+  /** Whether the list has the history that there was at the beginning, or that could not be loaded. */
+  get hasBegun(): boolean {
+    return this.#options.initialMessages !== undefined || (this.#first !== undefined && !this.#state.isLoading);
+  }
+
   /** Resolves when the list has the history that there was at the beginning, also if that could not be loaded. */
   async begin(): Promise<void> {
     if (this.#options.initialMessages) return;

@@ -165,6 +165,8 @@ pub struct Reader {
     has_start: bool,
     /// The answer was read from its beginning and goes on with a part whose beginning is missing.
     is_truncated: bool,
+    /// A `start` came, so that what follows it is there from its beginning.
+    begins_whole: bool,
     /// The operation that was started last and has not given its result.
     operation: Option<Operation>,
     /// The task's end was read.
@@ -194,6 +196,7 @@ impl Default for Reader {
             opening: None,
             has_start: false,
             is_truncated: false,
+            begins_whole: false,
             operation: None,
             has_ended: false,
             recording: Recording::Off,
@@ -402,6 +405,7 @@ impl Reader {
         self.patterns = Patterns::default();
         self.has_start = false;
         self.is_truncated = false;
+        self.begins_whole = false;
         self.operation = None;
         self.has_ended = false;
         self.batch.clear();
@@ -523,11 +527,14 @@ impl Reader {
                 self.blocks.begin(block);
                 false
             }
-            Signal::Start { .. } => coverage == Coverage::TailUnseen && self.rows > 0,
+            Signal::Start { .. } => {
+                self.begins_whole = true;
+                coverage == Coverage::TailUnseen && self.rows > 0
+            }
             Signal::Delta { block } if self.blocks.is_orphan(block) => {
                 if coverage == Coverage::Whole {
-                    // There is no more of it than this: it has begun here.
-                    self.is_truncated = true;
+                    // There is no more of it than this: it has begun here. Behind a `start` its backend names no beginnings.
+                    self.is_truncated |= !self.begins_whole;
                     self.blocks.begin(block);
                 }
                 coverage != Coverage::Whole

@@ -1,24 +1,12 @@
 // `createChatStreams`, as API.md says, on a backend that each test plays itself.
 
 import assert from "node:assert/strict";
-import { after, afterEach, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createChatStreams, RejoinError } from "../../dist/index.js";
 import { Backend, until } from "./lib/backend.mjs";
-
-const open = [];
-afterEach(() => open.splice(0).forEach((streams) => streams.close()));
-
-/** A client in a hurry on a backend of its own. */
-function client(options = {}) {
-  const backend = new Backend();
-  const streams = createChatStreams({
-    fetch: backend.fetch, storage: "memory", delivery: "immediate", retry: { initialDelayMs: 5, maxDelayMs: 10 }, seed: 1, ...options,
-  });
-  open.push(streams);
-  return { streams, backend };
-}
+import { client, closeAfterwards } from "./lib/client.mjs";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
@@ -258,7 +246,7 @@ describe("requests", () => {
       headers: () => (reenter(), {}),
       fetch: (url, init) => (reenter(), backend.fetch(url, init)),
     });
-    open.push(streams);
+    closeAfterwards(streams);
     const outcome = streams.startStream("s", "hello");
     (await backend.stream()).begin().finish();
     assert.equal((await outcome).kind, "finished");

@@ -1,22 +1,10 @@
 // How a client behaves towards the app around it: its methods, signals, iteration, forgetting (API.md, "The client").
 
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
-import { createChatStreams, RejoinError } from "../../dist/index.js";
-import { Backend, until } from "./lib/backend.mjs";
-
-const open = [];
-afterEach(() => open.splice(0).forEach((streams) => streams.close()));
-
-/** A client in a hurry on a backend of its own. */
-function client(options = {}) {
-  const backend = new Backend();
-  const streams = createChatStreams({
-    fetch: backend.fetch, storage: "memory", delivery: "immediate", retry: { initialDelayMs: 5, maxDelayMs: 10 }, seed: 1, ...options,
-  });
-  open.push(streams);
-  return { streams, backend };
-}
+import { describe, test } from "node:test";
+import { RejoinError } from "../../dist/index.js";
+import { until } from "./lib/backend.mjs";
+import { client } from "./lib/client.mjs";
 
 const text = (streams) => streams.getSnapshot("s").message?.parts.map((part) => part.text).join("") ?? "";
 const shows = (streams, wanted) => until(() => text(streams) === wanted, `the snapshot never shows ${wanted}`);

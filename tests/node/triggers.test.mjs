@@ -1,22 +1,10 @@
 // What a message may carry, how it comes back to the app, and how an app changes requests (API.md, "The client").
 
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
-import { createChatStreams, RejoinError } from "../../dist/index.js";
-import { Backend, until } from "./lib/backend.mjs";
-
-const open = [];
-afterEach(() => open.splice(0).forEach((streams) => streams.close()));
-
-/** A client in a hurry on a backend of its own. */
-function client(options = {}) {
-  const backend = new Backend();
-  const streams = createChatStreams({
-    fetch: backend.fetch, storage: "memory", delivery: "immediate", retry: { initialDelayMs: 5, maxDelayMs: 10 }, seed: 1, ...options,
-  });
-  open.push(streams);
-  return { streams, backend };
-}
+import { describe, test } from "node:test";
+import { RejoinError } from "../../dist/index.js";
+import { until } from "./lib/backend.mjs";
+import { client } from "./lib/client.mjs";
 
 describe("what goes on the wire", () => {
   const parts = [{ type: "text", text: "look" }, { type: "file", mediaType: "image/png", url: "data:image/png;base64,AA==" }];

@@ -27,10 +27,10 @@ export interface KnownCall {
   approvalId?: string | undefined;
 }
 
-/** What an answer continues. */
-export interface Known {
+/** The message that an answer continues. */
+export interface Continued {
   calls: readonly KnownCall[];
-  /** The message as it was, for a parser that builds it again. */
+  /** The message as it was, where the parser builds it again. */
   message?: UIMessage | undefined;
 }
 
@@ -48,7 +48,7 @@ const LASTING = ["login_needed", "need_login", "credentials_needed"];
 /** Converts the chunks of one answer. */
 export class ChunkWriter {
   readonly #major: Major;
-  readonly #known: Known;
+  readonly #continued: Continued;
   /** The ids of the open blocks. */
   readonly #open = { text: new Set<string>(), reasoning: new Set<string>() };
   readonly #calls = new Map<string, Call>();
@@ -64,9 +64,9 @@ export class ChunkWriter {
    * `target` is the major of the parser. Without it the chunks are those of 7, and parsers of 5 and 6 ignore what they do
    * not know.
    */
-  constructor(target: Major | undefined, known: Known = { calls: [] }) {
+  constructor(target: Major | undefined, continued: Continued = { calls: [] }) {
     this.#major = target ?? 7;
-    this.#known = known;
+    this.#continued = continued;
     this.#forget();
   }
 
@@ -101,7 +101,7 @@ export class ChunkWriter {
   #forget(): void {
     this.#calls.clear();
     this.#approvals.clear();
-    for (const { id, isDynamic, approvalId } of this.#known.calls) {
+    for (const { id, isDynamic, approvalId } of this.#continued.calls) {
       this.#calls.set(id, { isDynamic, state: "available", step: -1 });
       if (approvalId !== undefined) this.#approvals.add(approvalId);
     }
@@ -113,7 +113,7 @@ export class ChunkWriter {
   #start({ messageId, messageMetadata }: Fields): void {
     if (!this.#isStarted) {
       this.#give({ type: "start", messageId, messageMetadata });
-      const { message } = this.#known;
+      const { message } = this.#continued;
       if (message && message.id === messageId) for (const chunk of chunksOf(message)) this.#give(chunk);
     } else if (messageMetadata !== undefined) this.#give({ type: "message-metadata", messageMetadata });
     this.#isStarted = true;

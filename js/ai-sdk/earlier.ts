@@ -54,8 +54,8 @@ function approvalOf({ toolCallId, approval }: Fields): Fields[] {
 }
 
 function resultOf(part: Fields): Fields[] {
-  const { state, toolCallId, output, preliminary, errorText } = part;
-  const call = { ...callOf(part), toolCallId, providerMetadata: part["resultProviderMetadata"] };
+  const { state, output, preliminary, errorText } = part;
+  const call = { ...callOf(part), providerMetadata: part["resultProviderMetadata"] };
   if (state === "output-available") return [{ ...call, type: "tool-output-available", output, preliminary }];
   if (state === "output-error") return [{ ...call, type: "tool-output-error", errorText }];
   if (state === "output-denied") return [{ ...call, type: "tool-output-denied" }];

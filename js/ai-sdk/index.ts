@@ -8,10 +8,11 @@ import { Answer } from "./answer.js";
 import { ChunkWriter } from "./chunks.js";
 import { requestOf } from "./request.js";
 import { randomId } from "../streams/random-id.js";
+import { nextTask } from "../streams/task.js";
 import { isInterim } from "../message/tool-result.js";
 import { RejoinError } from "../types/errors.js";
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
-import type { Known, KnownCall } from "./chunks.js";
+import type { Continued, KnownCall } from "./chunks.js";
 import type { Prepared, SendMessagesOptions } from "./request.js";
 import type { Fields } from "./shapes.js";
 import type { ChatStreams, StreamChunk, StreamListener, StreamOutcome, StreamRequest } from "../types/index.js";
@@ -103,10 +104,9 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   async reconnectToStream(options: ReconnectToStreamOptions<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const { chatId, abortSignal } = options;
     abortSignal?.throwIfAborted();
-    const continued = await this.#continued(chatId);
+    const message = await this.#continued(chatId);
     abortSignal?.throwIfAborted();
-    const known = { calls: callsOf(continued), message: continued };
-    return this.#read(chatId, abortSignal, known, (listener) => this.#options.streams.resumeSession(chatId, listener));
+    return this.#read(chatId, abortSignal, { calls: callsOf(message), message }, (listener) => this.#options.streams.resumeSession(chatId, listener));
   }
 
   /** Returns the message that the session's task continues, if it continues one. */
@@ -133,12 +133,12 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
   async #read(
     chatId: string,
     signal: AbortSignal | undefined,
-    known: Known,
+    continued: Continued,
     open: (listener: StreamListener) => Promise<StreamOutcome | null>,
   ): Promise<ReadableStream<UIMessageChunk> | null> {
     const { answers, settled } = this.#chat(chatId);
-    const answer: Answer = new Answer(new ChunkWriter(this.#options.target, known), {
-      canTakeBack: this.#options.target === 7 && known.calls.length === 0,
+    const answer: Answer = new Answer(new ChunkWriter(this.#options.target, continued), {
+      canTakeBack: this.#options.target === 7 && continued.calls.length === 0,
       signal,
       onDetach: () => {
         answers.delete(answer);
@@ -175,7 +175,7 @@ export class RejoinChatTransport<Message extends UIMessage = UIMessage> implemen
     const { answers } = this.#chat(chatId);
     if (answers.size > 0) return;
     if (!isStopped) return streams.detachStream(chatId);
-    setTimeout(() => {
+    void nextTask().then(() => {
       if (answers.size === 0) streams.stopStream(chatId).catch(() => {});
     });
   }

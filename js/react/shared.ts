@@ -4,6 +4,7 @@
  */
 
 import { createConversation } from "../conversation/index.js";
+import { nextTask } from "../streams/task.js";
 import type { ChatStreams, Conversation, ConversationOptions, UIMessage } from "../types/index.js";
 
 interface Shared {
@@ -33,8 +34,8 @@ export function hold<MESSAGE extends UIMessage>(streams: ChatStreams, sessionId:
   entry.users++;
   return () => {
     entry.users--;
-    // StrictMode and fast refresh subscribe again before the timer.
-    setTimeout(() => release(streams, sessionId, entry));
+    // StrictMode and fast refresh subscribe again before the next task.
+    void nextTask().then(() => release(streams, sessionId, entry));
   };
 }
 

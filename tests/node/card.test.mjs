@@ -22,10 +22,8 @@ const JOBS = {
 
 /** Who does one of these things for another reason than the shell's. */
 const REASONS = {
-  "js/ai-sdk/index.ts": ["a timer"], // A turn for a second resume, before a chat that nobody reads is let go.
   "js/conversation/list/history.ts": ["a controller"], // The app's own `load` takes a signal.
   "js/loader/wasm.ts": ["a request"], // The WebAssembly itself is fetched before there is a shell.
-  "js/react/shared.ts": ["a timer"], // A turn for React, which unmounts and mounts again in StrictMode.
   "js/streams/delivery.ts": ["a timer"], // Chunks are shown by frames, or by the clock where none are drawn.
   "js/streams/task.ts": ["a timer"], // A turn for other tasks, where there is nothing better.
 };

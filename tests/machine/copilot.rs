@@ -11,7 +11,8 @@ const RESET: u32 = 3;
 
 /// A tool's output as that backend sends it: JSON text, without the tool's name.
 fn output(call: &str, output: &str) -> String {
-    serde_json::json!({ "type": "tool-output-available", "toolCallId": call, "output": output }).to_string()
+    let output = serde_json::json!(output);
+    format!(r#"{{"type":"tool-output-available","toolCallId":"{call}","output":{output}}}"#)
 }
 
 /// An answer that started an operation and finished.
@@ -47,7 +48,7 @@ fn an_operation_is_resumed_and_opened_by_a_start_that_the_client_makes() {
     harness.event("", r#"{"type":"finish"}"#);
     harness.text.clear();
     let batch = harness.deliver().unwrap();
-    assert!(harness.text.starts_with(r#"[{"type":"stream_start","taskId":"t2"},"#), "{}", harness.text);
+    assert!(harness.text.starts_with(r#"[{"type":"stream_start","taskId":"t2"}]"#), "{}", harness.text);
     assert_ne!(batch.descriptors().first(), Some(&RESET), "it belongs to the same turn");
     assert_eq!(harness.text.matches("stream_start").count(), 1);
     assert!(harness.client.active_task(S).is_none());

@@ -121,6 +121,36 @@ fn where_nothing_tells_two_equal_texts_apart_a_message_is_neither_sent_again_nor
 }
 
 #[test]
+fn the_newest_message_is_the_one_for_which_a_stream_was_opened_and_lost_unread() {
+    let answered = r#"{"role":"user","content":"yes"},{"role":"assistant","content":"newer"}"#;
+    let mut harness = Harness::default();
+    let call = harness.start("yes");
+    harness.open(None);
+    harness.cut();
+    harness.pass_until_asked();
+    assert!(harness.is_look());
+    harness.answer(200, &session(answered));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!(harness.text.contains("newer"));
+}
+
+#[test]
+fn an_older_message_of_the_text_is_not_the_one_for_which_a_stream_was_opened() {
+    let followed =
+        r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"},{"role":"user","content":"no"}"#;
+    let mut harness = Harness::default();
+    let call = harness.start("yes");
+    harness.open(None);
+    harness.cut();
+    while harness.is_pending(call) {
+        harness.pass_until_asked();
+        harness.answer(200, &session(followed));
+    }
+    assert_eq!(harness.code(call).as_str(), "MESSAGE_UNCLEAR");
+}
+
+#[test]
 fn a_running_message_of_just_this_text_is_the_lost_one_and_is_not_sent_again() {
     let mut harness = Harness::default();
     harness.start("hi");

@@ -1,7 +1,7 @@
 //! Deliveries, saves, and the outcome that a stream ends with.
 
 use super::Session;
-use super::state::{Ask, Fate, Look, Record, State};
+use super::state::{Ask, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Operation, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
 use crate::client::outcome::{bare_outcome, refused_outcome};
@@ -159,7 +159,7 @@ impl Session {
         if record == Record::Keep {
             self.save(cx);
         }
-        if self.fate() == Fate::Unknown || self.asked() == Some(Ask::Send) {
+        if self.fate().is_open() || self.asked() == Some(Ask::Send) {
             self.ledger.roll().forget();
         }
         self.save_at = None;

@@ -205,7 +205,7 @@ impl Session {
     /// sending.
     pub(super) fn join_busy(&mut self, turn: Turn, cx: &mut Context) {
         let is_anothers = turn.task().is_some_and(|task| self.is_anothers(task));
-        if self.fate() == Fate::Unknown && cx.backend_ids == IdsSeen::No && !is_anothers {
+        if self.fate().is_open() && cx.backend_ids == IdsSeen::No && !is_anothers {
             return self.join_sent(&turn, cx);
         }
         self.goal.refused = self.goal.sending.take().map(|sending| sending.call);

@@ -199,6 +199,9 @@ impl Session {
         if self.task().is_some() {
             self.try_again(Ask::Join, cause, 0, cx);
         } else if gave == BodyBytes::None {
+            if let Some(sending) = self.goal.sending.as_mut().filter(|sending| sending.fate != Fate::Accepted) {
+                sending.fate = Fate::Opened;
+            }
             self.unanswered(cause, 0, cx);
         } else {
             self.try_again(Ask::Look(Look::Sent), cause, 0, cx);

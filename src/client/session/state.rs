@@ -154,14 +154,23 @@ pub(super) enum Fate {
     Unsent,
     /// The answer was lost: it may have arrived.
     Unknown,
+    /// A stream was opened for it, and was lost before its first byte: it probably arrived. Browsers drop the bytes that
+    /// nobody has read yet when a connection breaks.
+    Opened,
     /// A byte of a 200 answer came: it is never sent again.
     Accepted,
 }
 
 impl Fate {
+    /// Whether it may have arrived, and may not have.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Self::Unknown | Self::Opened)
+    }
+
     pub(super) fn arrival(self) -> Arrival {
         match self {
             Self::Accepted => Arrival::Certain,
+            Self::Opened => Arrival::Probable,
             Self::Unsent | Self::Unknown => Arrival::Uncertain,
         }
     }

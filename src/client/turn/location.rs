@@ -14,6 +14,8 @@ pub enum Arrival {
     Certain,
     /// It arrived some time ago; messages of the same text may have come since.
     Earlier,
+    /// A stream was opened for it, of which no byte came.
+    Probable,
     /// Its answer was lost, or it was not sent.
     Uncertain,
 }
@@ -143,7 +145,8 @@ impl Question {
             Arrival::Earlier if later.is_none() => Location::At(first),
             // What runs answers the newest message; that a message of just this text runs is no accident.
             Arrival::Uncertain if is_newest && runs => Location::At(last),
-            Arrival::Earlier | Arrival::Uncertain => Location::Unclear,
+            Arrival::Probable if is_newest => Location::At(last),
+            Arrival::Earlier | Arrival::Probable | Arrival::Uncertain => Location::Unclear,
         }
     }
 

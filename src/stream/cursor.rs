@@ -36,6 +36,8 @@ pub enum Arrival {
 impl EventId {
     /// Before every entry of every log: a replay from here is whole.
     pub const ZERO: Self = Self { ms: 0, seq: 0 };
+    /// After every entry of every log.
+    pub const MAX: Self = Self { ms: u64::MAX, seq: u64::MAX };
 
     /// Whether `incoming` is news to a reader that stands here.
     #[must_use]

@@ -224,17 +224,55 @@ fn how_a_task_ended_whose_answer_only_the_session_has_is_what_the_server_says_of
 #[test]
 fn a_status_that_cannot_be_asked_for_does_not_keep_an_answer_back_for_ever() {
     let (mut harness, call) = Harness::streaming();
+    let since = harness.now;
     harness.cut();
     harness.answer(404, "");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
     harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
-    for _ in 0..3 {
+    while harness.client.take_batch(S).is_none() {
         harness.pass_until_asked();
         harness.fail();
     }
-    harness.deliver();
+    harness.input(Input::Delivered { session: S });
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
+    assert!((600_000..640_000).contains(&(harness.now - since)), "{}", harness.now - since);
+}
+
+#[test]
+fn a_status_that_cannot_be_asked_for_at_once_is_asked_for_again() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    for _ in 0..10 {
+        harness.pass_until_asked();
+        harness.answer(503, "");
+    }
+    harness.pass_until_asked();
+    harness.answer_status(Some("cancelled"));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Stopped, "only a real end is finished");
+}
+
+#[test]
+fn an_answer_that_the_history_gave_is_replayed_when_its_log_is_given_after_all() {
+    let (mut harness, _) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer_status(None);
+    harness.deliver();
+    harness.rejoin("t1", None);
+    harness.pass(1_000);
+    harness.open(Some("t1"));
+    harness.delta("9-0", "two");
+    let batch = harness.deliver().unwrap();
+    assert!(batch.descriptors().iter().any(|word| word & (1 << 9) != 0), "it is in what the history gave");
 }
 
 #[test]

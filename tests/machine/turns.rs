@@ -84,6 +84,18 @@ fn the_end_of_a_stream_that_was_taken_over_is_not_that_of_the_message_that_waits
 }
 
 #[test]
+fn a_stream_that_was_given_to_its_end_is_not_saved_again_while_a_message_waits() {
+    let (mut tab, call) = follower_with_a_message(Some("t2"));
+    take_over(&mut tab);
+    tab.open(None);
+    tab.preamble("t2", ["", ""]);
+    tab.delta("", "theirs ");
+    tab.finish("");
+    tab.pass(1_000);
+    assert!(tab.is_pending(call) && tab.client.active_task(S).is_none());
+}
+
+#[test]
 fn how_a_followed_stream_ended_is_nothing_to_a_message_that_was_sent_since() {
     let (mut tab, call) = follower_with_a_message(Some("t2"));
     take_over(&mut tab);

@@ -93,8 +93,7 @@ impl Session {
 
     pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
-        let is_stored = matches!(self.goal.evidence, Evidence::Stored(_));
-        let budget = if self.task().is_some() && !is_sent && !is_stored { Budget::Task } else { Budget::Send };
+        let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
             // To send it again might send it twice.
             Next::Exhausted if matches!(self.goal.evidence, Evidence::Stored(_)) => self.give_up_verdict(cx),

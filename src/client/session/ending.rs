@@ -107,7 +107,8 @@ impl Session {
         let newest = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
         let is_over = self.is_shared(cx) && self.election.epoch() < newest;
         let is_sure = self.goal.guess.is_none();
-        self.is_live() && is_sure && !self.is_forgotten && !is_guest && !is_over
+        let has_ended = self.goal.followed.is_some();
+        self.is_live() && is_sure && !has_ended && !self.is_forgotten && !is_guest && !is_over
     }
 
     fn save_soon(&mut self, cx: &Context) {

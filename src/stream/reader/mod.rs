@@ -380,9 +380,10 @@ impl Reader {
     }
 
     /// Puts frames in as if they had been received, all of this age but the end, which is fresh. For an answer that only
-    /// the session's history still has.
+    /// the session's history still has. That is all of it: what any log gives of it afterwards was delivered before.
     pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);
+        self.cursor = EventId::MAX;
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
             let is_end = matches!(chunk.signal(), Signal::Finish { .. } | Signal::Abort { .. } | Signal::Error { .. });
             self.has_start |= matches!(chunk.signal(), Signal::Start { task: Some(task), .. } if !task.is_empty());

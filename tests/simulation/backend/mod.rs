@@ -107,6 +107,11 @@ impl Server {
         found.next()
     }
 
+    /// Where all that has a name in a task's log comes from.
+    pub fn named_marks(&self, task: usize) -> impl Iterator<Item = Mark> {
+        self.tasks[task].named.values().map(move |frame| Mark { task, frame: *frame })
+    }
+
     /// The tokens that a text is made of; `None` where it is no text of this session.
     pub fn read_tokens(&self, text: &str) -> Option<Vec<Token>> {
         let pieces = text.split_terminator(' ');

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::client::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost, Request, Why};
 use crate::client::retry::{Backoff, Jitter};
-use crate::persist::{Keys, SavedTask};
+use crate::persist::{ActiveTask, Keys, SavedTask};
 use crate::stream::bytes::decimal;
 use crate::stream::reader::IdsSeen;
 use crate::tabs::{Content, Message};
@@ -227,10 +227,11 @@ impl Context {
         }
     }
 
-    /// A message may have started a task: a stop whose task was never found means nothing that runs from now on.
+    /// A message may have started a task: a stop whose task was never found does not mean that one.
     pub fn settle_unknown_stop(&mut self, session: &str) {
         if self.records.get(session).is_some_and(|record| record.stopped.is_some() && record.active.task.is_empty()) {
-            self.remove(session);
+            let active = ActiveTask { session: session.to_owned(), ..ActiveTask::default() };
+            self.save(SavedTask { active, saved: self.now, ..SavedTask::default() });
         }
     }
 

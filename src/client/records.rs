@@ -24,9 +24,22 @@ impl Client {
             Stored::Unreadable | Stored::Legacy(_) => None,
         };
         match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
-            Some(saved) => self.take_record(&id, saved),
+            Some(saved) => {
+                let saved = self.redate(saved);
+                self.take_record(&id, saved);
+            }
             None => self.drop_record(id, key),
         }
+    }
+
+    /// How old a record is cannot be told where the clock was set back since it was written: it lives on from now.
+    fn redate(&mut self, saved: SavedTask) -> SavedTask {
+        if !saved.is_dated_ahead(self.cx.now, self.cx.config.task_ttl) {
+            return saved;
+        }
+        let saved = SavedTask { saved: self.cx.now, ..saved };
+        self.cx.save(saved.clone());
+        saved
     }
 
     pub(super) fn drop_record(&mut self, id: String, key: &str) {

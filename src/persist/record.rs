@@ -52,16 +52,23 @@ pub struct SavedTask {
     pub saved: Millis,
     /// Set by `stopStream` until the server has acknowledged: nobody resumes this task.
     pub stopped: Option<Millis>,
-    /// Tasks of this session before, and when they were stopped, which the server never acknowledged. Oldest first.
+    /// Tasks of this session before, and when they were stopped, which the server never acknowledged. Oldest first. One that
+    /// was never found has no id.
     pub stops: Vec<(String, Millis)>,
 }
 
 impl SavedTask {
-    /// Whether its time is over: `ttl` after it was last saved. One that a wrong clock dated so far ahead would never
-    /// expire, and is over too.
+    /// Whether its time is over: `ttl` after it was last saved.
     #[must_use]
     pub fn is_expired(&self, now: Millis, ttl: Millis) -> bool {
-        now.abs_diff(self.saved) > ttl
+        now.saturating_sub(self.saved) > ttl
+    }
+
+    /// Whether the clock was set back since it was saved, by so much that it would not expire for long. Clocks that differ
+    /// a little do no harm.
+    #[must_use]
+    pub fn is_dated_ahead(&self, now: Millis, ttl: Millis) -> bool {
+        self.saved.saturating_sub(now) > ttl
     }
 
     /// Whether it names a task that may be joined.
@@ -70,29 +77,35 @@ impl SavedTask {
         self.stopped.is_none() && !self.active.task.is_empty()
     }
 
-    /// Whether the app stopped this task. A stop that came before the task was known means whatever runs.
+    /// Whether the app stopped this task. A stop that came before the task was known means whatever runs; after the next
+    /// message, whatever runs beside the task of that one.
     #[must_use]
     pub fn forbids(&self, task: &str) -> bool {
-        let is_last = self.stopped.is_some() && (self.active.task.is_empty() || self.active.task == task);
-        is_last || self.stops.iter().any(|(stopped, _)| stopped == task)
+        let Self { active, stops, .. } = self;
+        let is_last = self.stopped.is_some() && (active.task.is_empty() || active.task == task);
+        let is_another = !active.task.is_empty() && active.task != task;
+        is_last || stops.iter().any(|(stopped, _)| stopped == task || (stopped.is_empty() && is_another))
     }
 
     /// Takes over what the record before this one remembers of stops, for as long as records are kept.
     pub fn inherit_stops(&mut self, before: &Self, now: Millis, ttl: Millis) {
         let mut stops = before.stops.clone();
-        if let Some(at) = before.stopped.filter(|_| !before.active.task.is_empty()) {
+        let is_found = self.stopped == before.stopped && before.active.task.is_empty();
+        if let Some(at) = before.stopped.filter(|_| !is_found) {
             stops.push((before.active.task.clone(), at));
         }
-        stops.retain(|(task, at)| *task != self.active.task && now.saturating_sub(*at) <= ttl);
+        let is_its = |task: &String| !task.is_empty() && *task == self.active.task;
+        stops.retain(|(task, at)| !is_its(task) && now.saturating_sub(*at) <= ttl);
         let surplus = stops.len().saturating_sub(MOST_STOPS);
         self.stops = stops.split_off(surplus);
     }
 
-    /// What is left of the record when its task is over.
+    /// What is left of the record when its task is over: stops of tasks that are known.
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
         let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
-        let rest = Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
+        let mut rest = Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
+        rest.stops.retain(|(task, _)| !task.is_empty());
         (!rest.stops.is_empty()).then_some(rest)
     }
 
@@ -283,8 +296,8 @@ mod tests {
     fn a_record_expires_a_ttl_after_it_was_saved() {
         assert!(!saved().is_expired(109, 100));
         assert!(saved().is_expired(110, 100));
-        assert!(!saved().is_expired(0, 100), "clocks differ a little");
-        assert!(SavedTask { saved: 1_000, ..saved() }.is_expired(0, 100), "and not so much");
+        assert!(!saved().is_expired(0, 100) && !saved().is_dated_ahead(0, 100), "clocks differ a little");
+        assert!(SavedTask { saved: 1_000, ..saved() }.is_dated_ahead(0, 100), "and not so much");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The saved task: never ahead of delivery, one record a session, nothing but ids, counts and times (guarantee 4).
 
 use rejoin::client::ActiveTask;
-use rejoin::client::io::{Config, Input};
+use rejoin::client::io::{Config, Input, OutcomeKind};
 
 use crate::harness::{Harness, S};
 
@@ -100,7 +100,7 @@ fn an_expired_a_corrupt_and_a_foreign_record_are_dropped() {
 }
 
 #[test]
-fn a_record_that_a_wrong_clock_dated_far_ahead_is_dropped() {
+fn a_record_that_was_written_before_the_clock_was_set_back_lives_on_from_now() {
     let mut harness = Harness::new(Config { task_ttl: 10_000, ..Config::default() });
     let (mut other, _) = Harness::streaming();
     other.now += 20_000;
@@ -108,8 +108,24 @@ fn a_record_that_a_wrong_clock_dated_far_ahead_is_dropped() {
     other.deliver();
     other.pass(300);
     harness.stored(other.saved.last().map(String::as_str));
+    assert_eq!(harness.client.active_task(S).unwrap().task, "t1");
+    let written: serde_json::Value = serde_json::from_str(harness.saved.last().unwrap()).unwrap();
+    assert_eq!(written["saved"], harness.now, "or it would never expire");
+    harness.pass(10_001);
+    harness.input(Input::Timeout);
     assert!(harness.client.active_task(S).is_none());
-    assert_eq!(harness.client.metrics(None).dropped_records, 1);
+}
+
+#[test]
+fn a_stop_is_remembered_though_the_clock_was_set_back() {
+    let mut other = Harness::new(Config { task_ttl: 10_000, ..Config::default() });
+    other.now += 20_000;
+    other.rejoin("t1", None);
+    other.stop();
+    let mut harness = Harness::new(Config { task_ttl: 10_000, ..Config::default() });
+    harness.stored(other.saved.last().map(String::as_str));
+    let rejoin = harness.rejoin("t1", None);
+    assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
 }
 
 #[test]

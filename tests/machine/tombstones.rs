@@ -222,3 +222,59 @@ fn a_stop_that_found_no_task_means_nothing_that_a_later_message_starts() {
     harness.pass(1_000);
     assert_eq!((harness.joined().unwrap().0.as_str(), harness.is_pending(call)), ("t1", true));
 }
+
+/// A session whose first message was stopped before its task was known, on a backend that runs two tasks at once and would
+/// not say which one it is.
+fn stopped_unknown() -> Harness {
+    let (mut harness, _) = Harness::started(None);
+    harness.delta("", "one ");
+    harness.deliver();
+    harness.stop_on_base();
+    harness.pass_until_asked();
+    harness.answer(403, "");
+    harness
+}
+
+#[test]
+fn what_runs_beside_the_task_of_the_next_message_is_what_was_stopped_before_it_was_known() {
+    let mut harness = stopped_unknown();
+    harness.next(None);
+    harness.preamble("t2", ["", ""]);
+    harness.deliver();
+    harness.pass(300);
+    let mut harness = reloaded(&harness);
+    let call = harness.resume();
+    assert_eq!(harness.joined().unwrap().0, "t2");
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    harness.answer(200, &running("t1"));
+    assert_eq!(harness.kind(call), OutcomeKind::Expired);
+}
+
+#[test]
+fn after_the_end_of_the_next_message_nothing_that_runs_is_taken_for_what_was_stopped_before_it_was_known() {
+    let mut harness = stopped_unknown();
+    harness.next(None);
+    harness.preamble("t2", ["", ""]);
+    harness.finish("");
+    harness.resume();
+    harness.pass(1_000);
+    harness.answer(200, &running("t3"));
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().0, "t3");
+}
+
+#[test]
+fn a_task_that_is_found_to_be_of_the_turn_that_was_stopped_is_not_joined_for_the_next_message() {
+    let mut harness = stopped_unknown();
+    harness.start("next");
+    harness.pass(1_000);
+    harness.fail();
+    harness.pass_until_asked();
+    let session = r#"{"messages":[{"role":"user","content":"hi"}],"active_stream":{"task_id":"t1"}}"#;
+    harness.answer(200, session);
+    harness.pass_until_asked();
+    harness.busy_with("t1");
+    harness.pass_until_asked();
+    assert!(harness.is_send(), "what was stopped is not joined");
+}

@@ -62,7 +62,7 @@ impl Session {
 
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
         match read_error_task(body) {
-            Some(task) if cx.is_stopped(&self.id, &task) => self.send_again(cx),
+            Some(task) if self.is_stopped(&task, cx) => self.send_again(cx),
             Some(task) if !self.ledger.may_hold(&Turn::of_task(&task)) => self.join_busy(Turn::of_task(&task), cx),
             // The session tells which turn runs.
             _ => self.open_look(Look::Busy, cx),

@@ -100,7 +100,13 @@ impl Session {
 
     /// The task that runs, unless the app stopped it: that one is not joined for any reason.
     fn running<'a>(&self, view: &'a SessionView, cx: &Context) -> Option<&'a ActiveStream> {
-        view.active.as_ref().filter(|active| !cx.is_stopped(&self.id, &active.task_id))
+        view.active.as_ref().filter(|active| !self.is_stopped(&active.task_id, cx))
+    }
+
+    /// Whether the app stopped the turn of this task.
+    pub(super) fn is_stopped(&self, task: &str, cx: &Context) -> bool {
+        let is_its = |stopped: &Turn| self.ledger.recall(stopped.clone()).is_of(task);
+        cx.is_stopped(&self.id, task) || self.stopped.as_ref().is_some_and(is_its)
     }
 
     /// Goes on with a turn that the session shows. Where it is not surely the present one, listeners start over.
@@ -160,7 +166,7 @@ impl Session {
             return self.conclude(outcome, Record::Keep, cx);
         }
         let is_newest = question == view.newest();
-        if is_newest && view.active.as_ref().is_some_and(|active| cx.is_stopped(&self.id, &active.task_id)) {
+        if is_newest && view.active.as_ref().is_some_and(|active| self.is_stopped(&active.task_id, cx)) {
             return self.stopped_elsewhere(cx);
         }
         match self.running(view, cx) {
@@ -301,7 +307,7 @@ impl Session {
     }
 
     /// The turn of the message of this page, or else the present one.
-    fn turn_sent(&self) -> Turn {
+    pub(super) fn turn_sent(&self) -> Turn {
         let present = self.ledger.turn();
         let Some(sending) = &self.goal.sending else { return present.clone() };
         let mut turn = sending.turn.clone();

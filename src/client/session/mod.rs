@@ -54,6 +54,8 @@ pub struct Session {
     owner: Owner,
     /// The turn that a tab handed over which may not give its answer.
     handed_over: Option<Turn>,
+    /// The turn that was stopped last, where its task was not known then.
+    stopped: Option<Turn>,
     backoff: Backoff,
     calls: Vec<Call>,
     /// Headers were asked for again after a 401 that nothing good followed.
@@ -86,6 +88,7 @@ impl Session {
             election: Election::default(),
             owner: Owner::default(),
             handed_over: None,
+            stopped: None,
             backoff: cx.backoff(),
             calls: Vec::new(),
             unauthorized: false,
@@ -287,6 +290,7 @@ impl Session {
             self.abort(cx);
         }
         self.ledger.discard();
+        self.stopped = Some(self.turn_sent()).filter(|turn| turn.task().is_none());
         let record = match self.state {
             State::Draining { record, .. } => record,
             _ => Record::Keep,

@@ -306,3 +306,80 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
     owner.posted.iter().for_each(|message| late.receive(message));
     assert_eq!(late.began, began);
 }
+
+#[test]
+fn a_tab_is_not_drawn_back_to_a_turn_that_its_own_took_the_place_of() {
+    let (mut sleeper, _) = sender("a", "hi");
+    sleeper.open(None);
+    sleeper.delta("", "one ");
+    let mut tab = tab("b");
+    tab.resume();
+    talk(&mut sleeper, &mut tab);
+    tab.deliver();
+    tab.detach();
+    let call = tab.start("next");
+    tab.pass(1_000);
+    tab.open(None);
+    tab.delta("", "two ");
+    tab.deliver();
+    // It wakes up, takes the lock as its turn comes, and gives what it gave.
+    sleeper.pass(10_000);
+    sleeper.input(Input::LockLost { session: S });
+    sleeper.input(Input::Locked { session: S });
+    tab.posted.clear();
+    tab.input(Input::LockLost { session: S });
+    sleeper.posted.clear();
+    talk(&mut sleeper, &mut tab);
+    assert!(tab.is_pending(call) && tab.deliver().is_none());
+}
+
+#[test]
+fn who_follows_learns_the_task_that_the_owner_learned() {
+    let (mut owner, _) = sender("a", "hi");
+    owner.open(None);
+    owner.delta("", "one ");
+    owner.deliver();
+    let mut late = tab("b");
+    let call = late.resume();
+    talk(&mut owner, &mut late);
+    late.deliver();
+    owner.cut();
+    owner.answer(200, &session(&[("user", "hi")], Some("t1")));
+    owner.pass_until_asked();
+    owner.open(None);
+    owner.delta("", "one ");
+    owner.event("", r#"{"type":"finish"}"#);
+    let (text, asked) = (late.text.clone(), late.posted.len());
+    talk(&mut owner, &mut late);
+    late.deliver();
+    let outcome = late.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.task.as_deref()), (OutcomeKind::Finished, Some("t1")));
+    assert!(!late.text[text.len()..].contains("one") && late.posted.len() == asked, "it has what the owner has");
+}
+
+#[test]
+fn a_follower_recognises_the_answer_to_its_message_where_only_the_session_tells_whose_task_runs() {
+    let (mut tab, call) = sender("a", "mine");
+    tab.input(Input::LockLost { session: S });
+    tab.open(None);
+    let (mut owner, _) = sender("b", "theirs");
+    owner.busy_with("t1");
+    owner.pass_until_asked();
+    assert!(owner.is_look(), "a task's name says nothing to a tab that knows its message only");
+    let mine = session(&[("user", "mine")], Some("t1"));
+    owner.answer(200, &mine);
+    owner.pass_until_asked();
+    owner.open(None);
+    talk(&mut owner, &mut tab);
+    owner.delta("", "one ");
+    owner.event("", r#"{"type":"finish"}"#);
+    talk(&mut owner, &mut tab);
+    tab.deliver();
+    if tab.is_pending(call) {
+        tab.input(Input::Locked { session: S });
+        tab.pass_until_asked();
+        tab.answer(200, &session(&[("user", "mine"), ("assistant", "one ")], None));
+    }
+    assert!(tab.deliver().is_none(), "it has its answer");
+    assert_eq!(tab.kind(call), OutcomeKind::Finished);
+}

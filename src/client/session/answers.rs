@@ -10,6 +10,7 @@ use crate::client::turn::Turn;
 use crate::protocol::answer::{TaskStatus, read_error, read_error_task, read_task_status};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
+use crate::stream::reader::IdsSeen;
 
 impl Session {
     /// A request was answered by something that is no event stream.
@@ -63,10 +64,17 @@ impl Session {
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
         match read_error_task(body) {
             Some(task) if self.is_stopped(&task, cx) => self.send_again(cx),
-            Some(task) if !self.ledger.may_hold(&Turn::of_task(&task)) => self.join_busy(Turn::of_task(&task), cx),
+            Some(task) if !self.must_know_what_runs(&task, cx) => self.join_busy(Turn::of_task(&task), cx),
             // The session tells which turn runs.
             _ => self.open_look(Look::Busy, cx),
         }
+    }
+
+    /// Whether the name of a task says too little: its turn may be the one that listeners hold a part of, or the one of a
+    /// message that another tab sent, which knows no task where the backend numbers nothing.
+    fn must_know_what_runs(&self, task: &str, cx: &Context) -> bool {
+        let is_message_of_a_tab = self.is_shared(cx) && cx.backend_ids == IdsSeen::No;
+        is_message_of_a_tab || self.ledger.may_hold(&Turn::of_task(task))
     }
 
     /// The session was busy with a task that the app stopped: the message is sent again when that may be over.

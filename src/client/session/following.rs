@@ -153,6 +153,7 @@ impl Session {
         let continues = self.ledger.continues(turn, place.read());
         let is_present = self.is_present(turn);
         match &mut self.state {
+            State::Following(follower) if continues && follower.follows(&stream) => self.learn(turn, cx),
             State::Following(follower) if continues => {
                 follower.go_over(owner, stream.clone(), cx.now);
                 self.learn(turn, cx);
@@ -180,6 +181,8 @@ impl Session {
             State::Following(follower) if follower.has(&broadcast.stream, broadcast.next) => return,
             // It was followed to its end already.
             State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
+            // Its owner slept while this turn took the place of that one.
+            _ if !was_over && self.ledger.has_replaced(&turn) => return,
             State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
             State::Over(_) if self.is_present(&turn) => return,
             State::Idle | State::Over(_) if self.listens && !self.ledger.is_past(&turn) => self.begin_stream(cx),

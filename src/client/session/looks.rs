@@ -92,8 +92,11 @@ impl Session {
     }
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match self.running(view, cx) {
-            Some(active) => self.join_busy(Turn::running(&active.task_id, view), cx),
+        match self.running(view, cx).map(|active| active.task_id.clone()) {
+            Some(task) => {
+                let turn = self.running_turn(&task, view);
+                self.join_busy(turn, cx);
+            }
             None => self.send_again(cx),
         }
     }
@@ -113,6 +116,8 @@ impl Session {
     pub(super) fn join(&mut self, turn: Turn, cx: &mut Context) {
         if self.ledger.turn().is_same(&turn) {
             self.ledger.learn(&turn, cx.records.get(&self.id));
+            // Those who follow learn its names, too.
+            self.owner.announce_again();
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
             self.goal.followed = None;

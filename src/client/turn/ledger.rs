@@ -174,6 +174,13 @@ impl Ledger {
         !self.turn.is_same(turn) && self.delivered.iter().any(|(before, _)| before.is_same(turn))
     }
 
+    /// Whether the present turn surely came after this one, and has begun.
+    #[must_use]
+    pub fn has_replaced(&self, turn: &Turn) -> bool {
+        let has_begun = self.gave == Gave::Rows || self.turn.task().is_some();
+        has_begun && self.turn.is_different(turn) && self.is_past(turn)
+    }
+
     /// Whether listeners hold a part of an answer that may be this turn's or another's.
     #[must_use]
     pub fn may_hold(&self, turn: &Turn) -> bool {

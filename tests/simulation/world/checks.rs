@@ -3,11 +3,11 @@
 use rejoin::client::io::{Millis, Origin, Outcome, OutcomeKind};
 
 use super::tabs::TabLife;
-use super::{Step, World};
+use super::{Lane, Step, World};
 use crate::backend::task::is_silent;
 use crate::oracle::Ages;
 use crate::page::{Page, Promise, SESSIONS};
-use crate::plan::{Backend, Deed, Fault, Switch};
+use crate::plan::{Backend, Deed, Fault, Naming, Switch};
 
 const LEAST_GAP: Millis = 250;
 /// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
@@ -133,7 +133,7 @@ impl World {
                 let is_untold = text.is_some() && view.unlooked.get(message_id).map(String::as_str) == text;
                 let is_unjudged = self.plan.quirks.is_alike || !Switch::Conflict.is_on();
                 let is_own = of == Some(message_id) || self.is_turn_of(at, message_id);
-                if is_own || is_untold || is_unjudged {
+                if is_own || is_untold || is_unjudged || self.is_unseen(message_id) {
                     Ok(())
                 } else {
                     Err(format!("{message_id} finished with the answer to {of:?}"))
@@ -141,6 +141,15 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the task of a message vanished before a page saw anything of it that tells it from others, on a backend that
+    /// runs two tasks at once and does not name them: nothing tells that what goes on is not that task.
+    fn is_unseen(&self, message_id: &str) -> bool {
+        let Lane { server, given, .. } = &self.lanes[self.session];
+        let is_indistinct = server.quirks.naming == Naming::Nameless && !server.quirks.refuses_second_message;
+        let own = server.task_of(message_id).filter(|own| server.tasks[*own].lost_at.is_some());
+        is_indistinct && own.is_some_and(|own| given.iter().all(|mark| mark.task != own))
     }
 
     /// Whether a task belongs to the turn of a message, as an operation does.
@@ -247,7 +256,7 @@ impl World {
         self.seen.resets += metrics.resets;
         self.seen.unknown += metrics.unknown;
         self.seen.malformed += metrics.malformed;
-        let is_named = self.plan.quirks.naming != crate::plan::Naming::Nameless;
+        let is_named = self.plan.quirks.naming != Naming::Nameless;
         for view in &self.tab.page.views {
             self.seen.replayed += u64::from(view.listener.replayed);
             self.seen.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };

@@ -139,6 +139,5 @@ await picture("unknown", DESKTOP, async (page) => {
 await picture("cut", DESKTOP, cutInTheMiddle);
 
 await browser.close();
-await proxy.up().catch(() => {});
-await proxy.down();
+if (proxy.isUp) await proxy.down();
 await server.stop();

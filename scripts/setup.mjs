@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, chromedriver, firefox, geckodriver, miniBrowser } from "./lib/browser.mjs";
+import { setupCargoDeny } from "./dependencies.mjs";
 import { found, output, root, run, succeed } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
 
@@ -25,6 +26,8 @@ export function setupRust() {
 
 /** Suites that drive Firefox. */
 const IN_FIREFOX = ["wasm", "tabs"];
+/** Suites that install packages of Python's. */
+const IN_PYTHON = ["agents", "dependencies"];
 
 /** And what these suites need beside. */
 export async function setupTests(suites = IN_FIREFOX) {
@@ -37,7 +40,8 @@ export async function setupTests(suites = IN_FIREFOX) {
   if (!found("valgrind")) install("valgrind");
   if (suites.some((suite) => IN_FIREFOX.includes(suite))) setupFirefox();
   if (suites.includes("webkit")) setupWebKit();
-  if (suites.includes("agents")) setupPython();
+  if (suites.some((suite) => IN_PYTHON.includes(suite))) setupPython();
+  if (suites.includes("dependencies")) setupCargoDeny();
 }
 
 function setupWasmPack() {
@@ -65,7 +69,7 @@ function setupWebKit() {
   if (!found("xvfb-run")) install("xvfb", "xauth");
 }
 
-/** The agents under test bring their own packages into an environment of theirs. */
+/** Their packages go into environments of their own. */
 function setupPython() {
   if (output("python3", ["-c", "import ensurepip, venv; print('venv')"]) !== "venv") install("python3", "python3-venv");
 }

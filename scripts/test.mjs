@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { chromedriver, chromium, geckodriver } from "./lib/browser.mjs";
+import { checkDependencies } from "./dependencies.mjs";
 import { checkInstructions } from "./instructions.mjs";
 import { freePort } from "./lib/port.mjs";
 import { buildDemo, buildServer, checkDemo } from "./lib/products.mjs";
@@ -28,6 +29,7 @@ const suites = {
     run("cargo", ["doc", "--workspace", "--no-deps", "--quiet"], { env });
     run("cargo", ["doc", ...WASM, "--package", "rejoin", "--no-deps", "--quiet"], { env });
   },
+  dependencies: () => checkDependencies(),
   rust: () => counted("cargo", ["test", "--workspace", "--no-fail-fast"]),
   cluster: () => counted("cargo", ["test", "--package", "rejoin-server", "--test", "server", "--", "--ignored", "cluster::"]),
   build: () => build(),

@@ -94,6 +94,17 @@ fn a_message_is_withdrawn_until_that_is_acknowledged_also_by_the_next_page() {
 }
 
 #[test]
+fn a_message_that_was_replaced_meanwhile_is_withdrawn_and_what_runs_in_its_place_goes_on() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    let stop = harness.stop();
+    harness.answer(410, r#"{"detail":{"code":"MESSAGE_REPLACED","message":"replaced"}}"#);
+    assert_eq!(harness.outcome(stop), None);
+    assert!(is_withdrawal_of(&harness, "m1"), "the session is not asked");
+    assert_eq!(harness.removed, [harness.client.record_key(S)]);
+}
+
+#[test]
 fn a_message_whose_task_is_named_while_it_is_withdrawn_is_cancelled_by_its_task() {
     let mut harness = Harness::default();
     harness.start("hi");

@@ -208,7 +208,8 @@ impl Canceller {
             (Ask::Look, 200) => self.handle_session(body, cx),
             // A proxy's 404 says nothing of the session.
             (Ask::Look, 404 | 410) if body.is_some_and(|body| body.detail.is_some()) => self.finish(cx),
-            (Ask::Cancel, 200..=299 | 410) | (Ask::Withdraw, 200..=299) => self.finish(cx),
+            // 410: the task, or the message, is gone. What runs in its session then is another's.
+            (Ask::Cancel | Ask::Withdraw, 200..=299 | 410) => self.finish(cx),
             (Ask::Withdraw, _) => self.learn_task(cx),
             (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
             _ => self.give_up(cx),

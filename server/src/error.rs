@@ -82,6 +82,11 @@ pub enum ApiError {
 pub struct StoreFailed;
 
 impl ApiError {
+    /// A send that is named as another was.
+    pub fn of_another_message() -> Self {
+        Self::InvalidRequest("`message_id` is the id of another message.".into())
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequest(_) | Self::InvalidCursor => StatusCode::BAD_REQUEST,

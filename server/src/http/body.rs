@@ -1,5 +1,6 @@
 //! Request bodies: bounded in size and time, and always refused in our own words.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::Config;
 use crate::error::ApiError;
@@ -20,7 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The body as JSON of a known shape.
 pub async fn json<T: DeserializeOwned>(body: Body, config: &Config) -> Result<T, ApiError> {
     let bytes = read(body, config.max_body_bytes, config.body_timeout()).await?;
-    serde_json::from_slice(&bytes)
+    parsed(&bytes)
+}
+
+/// A body of which nothing is needed: there is none, or it is a JSON object.
+pub async fn ignored(body: Body, config: &Config) -> Result<(), ApiError> {
+    let bytes = read(body, config.max_body_bytes, config.body_timeout()).await?;
+    if bytes.is_empty() { Ok(()) } else { parsed::<HashMap<String, IgnoredAny>>(&bytes).map(|_| ()) }
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes)
         .map_err(|error| ApiError::InvalidRequest(format!("The body does not parse: {error}.")))
 }
 

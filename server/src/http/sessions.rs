@@ -23,7 +23,8 @@ use crate::store::{Message, Page, Session, Task};
 const TRIES: usize = 10;
 
 /// `POST /sessions`.
-pub async fn create(State(app): Shared, caller: Caller) -> Answer {
+pub async fn create(State(app): Shared, caller: Caller, body: Body) -> Answer {
+    body::ignored(body, &app.config).await?;
     let now = clock::now();
     let user_id = caller.user().map(String::from);
     let session = Session { id: fresh_id(), created_at: now, updated_at: now, title: None, user_id, last_task: None };

@@ -1,6 +1,7 @@
 //! Tasks: look at one, join its stream, cancel it.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::IntoResponse;
@@ -8,7 +9,7 @@ use rejoin::stream::cursor::EventId;
 use serde_json::json;
 
 use super::extract::{Query, TaskId, Visitor};
-use super::{Answer, App, Shared, view};
+use super::{Answer, App, Shared, body, view};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::registry::{Opened, Replay};
@@ -56,7 +57,8 @@ fn replay(query: &Query) -> Replay {
 }
 
 /// `POST /tasks/{id}/cancel`.
-pub async fn cancel(State(app): Shared, caller: Caller, TaskId(id): TaskId) -> Answer {
+pub async fn cancel(State(app): Shared, caller: Caller, TaskId(id): TaskId, body: Body) -> Answer {
+    body::ignored(body, &app.config).await?;
     app.task(&id, &caller).await?;
     let status = app.registry.cancel(&id).await?;
     Ok(Json(json!({ "task_id": id, "status": status.as_str() })).into_response())

@@ -56,6 +56,7 @@ impl Registry {
     async fn cancel_message_now(&self, session: &str, message: &str) -> Result<Option<Cancelled>, ApiError> {
         match self.store().refuse_message(session, message).await? {
             Arrival::Refused => Ok(None),
+            Arrival::Replaced => Err(ApiError::MessageReplaced),
             Arrival::NoSession => Err(ApiError::SessionNotFound),
             Arrival::Answered(task) => match self.cancel_now(&task).await {
                 Ok(status) => Ok(Some(Cancelled { task, status })),

@@ -7,12 +7,13 @@ use rejoin::stream::cursor::EventId;
 use serde_json::{Map, Value};
 
 use super::turn::plan::{Action, Plan, Planner};
+use super::turn::settling::check_settled;
 use super::writer::{self, Stopped, Writer};
 use super::{RETRY, Registry};
 use crate::agent::{Trigger, Turn};
 use crate::error::ApiError;
 use crate::limits::Slot;
-use crate::store::{self, Begin, Begun, Claim, Known, Lookup, Message, Role, Session, StoreError};
+use crate::store::{self, Begin, Begun, Claim, Known, Lookup, Message, Role, Session, StoreError, Task};
 
 /// How often a plan is made anew when the session changes under it.
 const TRIES: usize = 5;
@@ -97,26 +98,31 @@ impl Registry {
         match self.store().known(session, id).await? {
             None => Ok(None),
             Some(Known::Replaced) => Err(ApiError::MessageReplaced),
-            Some(Known::Answered(task)) => {
-                self.check_is_repeat(session, sent).await?;
-                self.repeat(task).await.map(Some)
-            }
+            Some(Known::Answered(task)) => self.repeat(sent, task).await.map(Some),
         }
     }
 
-    /// After an edit the message that it replaces is gone. Where it is there, the id is one of another message.
-    async fn check_is_repeat(&self, session: &str, sent: &Sent) -> Result<(), ApiError> {
-        let Action::Edit { replaces, .. } = &sent.action else { return Ok(()) };
-        match self.store().message(session, replaces).await? {
-            Some(_) => Err(ApiError::InvalidRequest("`message_id` is the id of another message.".into())),
-            None => Ok(()),
-        }
-    }
-
-    async fn repeat(&self, task: String) -> Result<String, ApiError> {
+    /// The task that the session knows by a name of this send, if it answers this send.
+    async fn repeat(&self, sent: &Sent, task: String) -> Result<String, ApiError> {
         match self.store().task(&task).await? {
-            Lookup::Found(_) => Ok(task),
+            Lookup::Found(found) => self.check_is_repeat(sent, &found).await.map(|()| task),
             Lookup::Expired | Lookup::Missing => Err(ApiError::TaskExpired),
+        }
+    }
+
+    /// A name alone is no proof: it may be that of another send.
+    async fn check_is_repeat(&self, sent: &Sent, task: &Task) -> Result<(), ApiError> {
+        match &sent.action {
+            Action::Submit(_) | Action::Regenerate { .. } => Ok(()),
+            // After the edit the message that it replaces is gone.
+            Action::Edit { replaces, .. } => match self.store().message(&task.session_id, replaces).await? {
+                Some(_) => Err(ApiError::of_another_message()),
+                None => Ok(()),
+            },
+            Action::Continue(settlements) => {
+                let continued = self.store().message(&task.session_id, &task.writes).await?;
+                check_settled(&continued.map_or_else(Vec::new, |message| message.parts), settlements)
+            }
         }
     }
 
@@ -125,7 +131,7 @@ impl Registry {
             if let Some(running) = self.store().active(&session.id).await? {
                 return self.join_or_refuse(&session.id, &running.id, sent).await.map(Prepared::Running);
             }
-            return self.prepared(&session.id, Planner::new(session, &[], sent).plan()?).await;
+            return self.prepared(&session.id, sent, Planner::new(session, &[], sent).plan()?).await;
         }
         // In this order: no task runs after the last one was read, so what is read then is what that one left.
         let session = self.store().session(&session.id).await?.ok_or(ApiError::SessionNotFound)?;
@@ -133,18 +139,18 @@ impl Registry {
         let messages = self.store().messages(&session.id).await?;
         let plan = Planner::new(&session, &messages, sent).plan();
         match (plan, running) {
-            (Ok(plan @ Plan::Repeat(_)), _) => self.prepared(&session.id, plan).await,
+            (Ok(plan @ Plan::Repeat(_)), _) => self.prepared(&session.id, sent, plan).await,
             (Err(ApiError::ToolCallSettled), _) => Err(ApiError::ToolCallSettled),
             (_, Some(task)) => self.join_or_refuse(&session.id, &task.id, sent).await.map(Prepared::Running),
-            (plan, None) => self.prepared(&session.id, plan?).await,
+            (plan, None) => self.prepared(&session.id, sent, plan?).await,
         }
     }
 
-    async fn prepared(&self, session: &str, plan: Plan) -> Result<Prepared, ApiError> {
+    async fn prepared(&self, session: &str, sent: &Sent, plan: Plan) -> Result<Prepared, ApiError> {
         match plan {
             Plan::Begin(begin) => Ok(Prepared::Begin(begin)),
             Plan::Repeat(name) => match self.store().known(session, &name).await? {
-                Some(Known::Answered(task)) => self.repeat(task).await.map(Prepared::Running),
+                Some(Known::Answered(task)) => self.repeat(sent, task).await.map(Prepared::Running),
                 Some(Known::Replaced) | None => Err(ApiError::ToolCallSettled),
             },
         }
@@ -157,7 +163,7 @@ impl Registry {
             None => None,
         };
         if known == Some(Known::Answered(running.into())) {
-            Ok(running.into())
+            self.repeat(sent, running.into()).await
         } else {
             Err(ApiError::TaskRunning(running.into()))
         }
@@ -172,7 +178,7 @@ impl Registry {
     ) -> Result<String, ApiError> {
         match begun {
             Ok(Begun::Claimed(claim, ids)) => Ok(self.start(begin, claim, ids, sent, slot)),
-            Ok(Begun::Repeated(task)) => self.repeat(task).await,
+            Ok(Begun::Repeated(task)) => self.repeat(&sent, task).await,
             Ok(Begun::Cancelled) => Err(ApiError::MessageCancelled),
             Ok(Begun::Replaced) => Err(ApiError::MessageReplaced),
             Ok(Begun::Busy(running)) => self.join_or_refuse(&begin.task.session_id, &running, &sent).await,

@@ -283,6 +283,8 @@ pub enum Begun {
 pub enum Arrival {
     /// It has come, and this task answers it.
     Answered(String),
+    /// It has come, and it or its answer was removed since.
+    Replaced,
     /// It has not come, and is refused when it does, for [`REFUSED_FOR`].
     Refused,
     /// There is no such session.

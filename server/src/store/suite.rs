@@ -9,6 +9,7 @@ use serde_json::Map;
 
 use super::notifications::{Notification, Publication};
 use super::*;
+use crate::clock;
 
 const LEASE: Duration = Duration::from_millis(400);
 const ALL: Portion = Portion { entries: 100, bytes: 1024 * 1024 };
@@ -113,6 +114,7 @@ promises!(
     a_beginning_is_repeated_or_withdrawn,
     an_end_that_is_repeated_ends_once,
     a_cursor_that_the_log_does_not_have_is_a_gap,
+    a_cursor_between_two_entries_is_a_gap_where_entries_may_be_lost,
     a_page_is_bounded_in_bytes_and_holds_one_entry_at_least,
     a_task_that_is_condemned_fails_and_frees_its_session,
     a_lease_that_is_renewed_does_not_lapse,
@@ -405,6 +407,20 @@ async fn a_cursor_that_the_log_does_not_have_is_a_gap(store: Fixture) {
     assert!(!gap(EventId::ZERO).await && !gap(ids[0]).await && !gap(ids[1]).await);
     assert!(!gap(EventId { ms: 1, seq: 0 }).await, "nothing was lost before the first");
     assert!(gap(EventId { ms: ids[1].ms + 1, seq: 0 }).await, "the log is shorter than the cursor");
+}
+
+/// A store that may lose what it acknowledged cannot know whether such an entry was one that readers were given: what came
+/// after it may be lost too, so it is a gap. In the others there never was such an entry, and nothing after it is gone.
+async fn a_cursor_between_two_entries_is_a_gap_where_entries_may_be_lost(store: Fixture) {
+    let claim = begun(&store).await;
+    let mut ids = store.append(&claim, &chunks(&["a"])).await.unwrap();
+    let appended_at = clock::now();
+    while clock::now() < appended_at + 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    ids.extend(store.append(&at(&claim, 1), &chunks(&["b"])).await.unwrap());
+    let between = slice(&store, EventId { ms: ids[0].ms, seq: ids[0].seq + 1 }).await;
+    assert_eq!((between.gap, data(&between)), (store.is_shared(), vec!["b"]));
 }
 
 async fn a_page_is_bounded_in_bytes_and_holds_one_entry_at_least(store: Fixture) {

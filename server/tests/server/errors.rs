@@ -43,6 +43,28 @@ async fn bodies_that_do_not_parse_are_refused_and_store_nothing() {
 }
 
 #[tokio::test]
+async fn a_body_of_which_nothing_is_needed_may_be_missing_and_has_to_parse() {
+    let server = TestServer::start(&["--max-body-bytes", "200"]).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/tokens 2 /silence 60000").await;
+    let cancel = format!("/tasks/{}/cancel", stream.task());
+    for path in ["/sessions", &cancel] {
+        for body in ["{", "[]", "null", "no JSON", r#"{"a": 1} {}"#, "\u{feff}{}"] {
+            error_of(as_json(server.post(path), body), 400, "INVALID_REQUEST").await;
+        }
+        error_of(as_json(server.post(path), vec![b' '; 300]), 413, "MESSAGE_TOO_LARGE").await;
+    }
+    assert_eq!(server.show("/sessions").await["total"], 1);
+    assert_eq!(server.show(&format!("/tasks/{}", stream.task())).await["status"], "running");
+    for body in ["", "{}", r#"{"title": [1, {"a": null}]}"#] {
+        json_of(as_json(server.post("/sessions"), body), StatusCode::CREATED).await;
+    }
+    json_of(as_json(server.post(&cancel), r#"{"reason": "enough"}"#), StatusCode::OK).await;
+    stream.rest().await;
+    assert!(stream.is_done());
+}
+
+#[tokio::test]
 async fn optional_fields_may_be_null_and_unknown_ones_are_ignored() {
     let server = TestServer::start(&[]).await;
     let session = server.session().await;

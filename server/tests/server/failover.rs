@@ -128,6 +128,32 @@ async fn an_end_that_a_failover_lost_after_it_was_acknowledged_is_written_again(
 }
 
 #[tokio::test]
+async fn a_task_whose_waiting_a_failover_lost_waits_again_and_takes_its_completion() {
+    let (mut master, replica) = replicated().await;
+    let switch = Switch::to(master.port()).await;
+    let server = TestServer::over(&switch.url(), &FLAGS).await;
+    let session = server.session().await;
+    let mut stream = server.send(&session, "/reasoning /operation deploy /tokens 3 /rate 50").await;
+    let (task, mut seen) = (stream.task(), stream.until("reasoning-delta").await);
+    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    seen.extend(stream.until("tool-output-available").await);
+    let operation = seen.last().unwrap().value["output"]["operation_id"].clone();
+    switch.turn(replica.port());
+    master.stop();
+    let completion = json!({"operation_id": operation, "task_id": task, "success": true, "result": "done"});
+    let mut connection = replica.connection().await.unwrap();
+    connection.xadd::<_, _, _, _, ()>("rejoin:completions", "*", &[("data", completion.to_string())]).await.unwrap();
+    let all = follow(&server, &task, stream, seen).await;
+    let outputs: Vec<&Value> =
+        all.iter().map(|chunk| &chunk.value["output"]).filter(|output| !output.is_null()).collect();
+    assert_eq!((outputs.len(), outputs[1]), (2, &json!("done")));
+    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 3);
+    assert_eq!(server.show(&format!("/tasks/{task}")).await["status"], "completed");
+    assert_eq!(server.join(&task, "0-0").await.whole().await, all);
+    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+}
+
+#[tokio::test]
 async fn readers_whose_publications_are_swallowed_read_the_log_and_the_process_is_not_ready() {
     let redis = Redis::start().await;
     let proxy = Proxy::start(redis.port()).await;

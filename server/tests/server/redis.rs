@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use redis::AsyncCommands;
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::process::Process;
 use crate::support::{PATIENCE, TestServer, error_of, json_of, kinds, stored_text, text};
+use crate::switch::Switch;
 
 /// A Redis on a port of its own that keeps what it has when it is stopped. Killed when dropped.
 pub struct Redis {
@@ -227,6 +229,50 @@ async fn a_redis_that_hangs_is_refused_within_two_seconds() {
     }
     redis.signal("CONT");
     server.when("/health", |health| health["status"] == "healthy").await;
+}
+
+/// What takes its time to take a connection, and answers nothing that is asked then.
+async fn slow_and_silent() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                // The two commands that a client names itself with.
+                while bytes.windows(7).filter(|part| *part == b"SETINFO").count() < 2 {
+                    connection.read_buf(&mut bytes).await.unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                connection.write_all(b"+OK\r\n+OK\r\n").await.unwrap();
+                while connection.read_buf(&mut bytes).await.is_ok_and(|number| number > 0) {}
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_takes_long_to_connect_to_and_then_hangs_is_refused_within_two_seconds() {
+    let mut redis = Redis::start().await;
+    let switch = Switch::to(redis.port()).await;
+    let server = TestServer::over(&switch.url(), &[]).await;
+    let path = format!("/sessions/{}", server.session().await);
+    switch.turn(slow_and_silent().await);
+    redis.stop();
+    let asked = (0..30).map(|number| {
+        let (server, path) = (&server, &path);
+        async move {
+            tokio::time::sleep(Duration::from_millis(number * 100)).await;
+            let begun = Instant::now();
+            let status = server.get(path).send().await.unwrap().status();
+            (number, status, begun.elapsed())
+        }
+    });
+    for (number, status, took) in futures_util::future::join_all(asked).await {
+        assert_eq!(status, 503);
+        assert!(took < Duration::from_secs(2), "request {number} took {took:?}");
+    }
 }
 
 #[tokio::test]

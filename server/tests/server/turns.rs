@@ -36,6 +36,7 @@ stories!(
     an_edited_message_takes_the_place_of_all_after_it,
     an_answer_goes_on_with_the_output_of_a_tool_of_the_page,
     settlements_are_repeated_or_refused,
+    a_continuation_is_known_by_its_id_and_by_what_it_settles,
     an_answer_goes_on_with_the_users_word,
     nobody_sees_an_answer_gone_and_none_running,
 );
@@ -98,6 +99,8 @@ async fn what_was_given_anew_is_known_by_its_ids(server: &TestServer) {
     for removed in ["two", &ids[1], &ids[3]] {
         let late = json!({"message": "hello", "message_id": removed});
         error_of(stream_of(server, &session, &late), 410, "MESSAGE_REPLACED").await;
+        let cancel = server.post(&format!("/sessions/{session}/cancel")).json(&json!({"message_id": removed}));
+        error_of(cancel, 410, "MESSAGE_REPLACED").await;
     }
     let third = json!({"trigger": "regenerate", "replaces": "one", "message_id": "third"});
     server.send_with(&session, third).await.whole().await;
@@ -197,6 +200,27 @@ async fn settlements_are_repeated_or_refused(server: &TestServer) {
     error_of(stream_of(server, &session, &both("there")), 409, "TOOL_CALL_SETTLED").await;
     server.send_with(&session, json!({"message": "/tokens 1 /rate 0"})).await.whole().await;
     error_of(stream_of(server, &session, &both("here")), 404, "TOOL_CALL_NOT_FOUND").await;
+}
+
+async fn a_continuation_is_known_by_its_id_and_by_what_it_settles(server: &TestServer) {
+    let (session, _, call) = called(server, "/client-tool map /tokens 3 /rate 0").await;
+    let named = |output: &str, id: &str| {
+        let outputs = json!([{"tool_call_id": call, "output": output}]);
+        json!({"trigger": "continue", "tool_outputs": outputs, "message_id": id})
+    };
+    error_of(stream_of(server, &session, &named("here", "ask")), 400, "INVALID_REQUEST").await;
+    let first = server.send_with(&session, named("here", "on")).await;
+    let task = first.task();
+    let all = first.whole().await;
+    for _ in 0..2 {
+        assert_eq!(server.send_with(&session, named("here", "on")).await.whole().await, all);
+        error_of(stream_of(server, &session, &named("there", "on")), 409, "TOOL_CALL_SETTLED").await;
+        let other =
+            json!({"trigger": "continue", "message_id": "on", "tool_outputs": [{"tool_call_id": "x", "output": 1}]});
+        error_of(stream_of(server, &session, &other), 404, "TOOL_CALL_NOT_FOUND").await;
+        server.send_with(&session, json!({"message": "/tokens 1 /rate 0"})).await.whole().await;
+    }
+    assert_eq!(server.send_with(&session, named("here", "on")).await.task(), task, "after other turns too");
 }
 
 async fn an_answer_goes_on_with_the_users_word(server: &TestServer) {

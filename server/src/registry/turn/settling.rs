@@ -54,6 +54,14 @@ pub fn settle(parts: &[Value], settlements: &[Settlement]) -> Result<Settled, Ap
     if is_half { Err(ApiError::ToolCallsPending) } else { Ok(settled) }
 }
 
+/// Checks that calls of an answer with these parts have been settled so.
+///
+/// # Errors
+/// A call that is not there, was settled otherwise, or waits still.
+pub fn check_settled(parts: &[Value], settlements: &[Settlement]) -> Result<(), ApiError> {
+    if settle(parts, settlements)?.chunks.is_empty() { Ok(()) } else { Err(ApiError::of_another_message()) }
+}
+
 /// Whether a part is a call that waits for the page. What the model's provider runs does not.
 fn waits(part: &Value) -> bool {
     match part["state"].as_str() {

@@ -1,6 +1,7 @@
-//! Confirms ends. A failover may lose an end right after the store acknowledged it: the new master has the task as running,
-//! and without a writer it would end `INTERRUPTED`, although the whole answer was given. So a writer that has ended its
-//! task looks at it once more, and ends it again where the store has lost that.
+//! Confirms a writer's last step: that the task has ended, or waits for its operation. A failover may lose that step right
+//! after the store acknowledged it: the new master has the task as running, and without a writer it would end `INTERRUPTED`,
+//! although the whole answer was given, or the operation's completion is on its way. So a writer looks at its task once more
+//! after its last step, and takes it again where the store has lost it.
 //!
 //! Where the store goes away meanwhile, the look waits until it is back. It comes before anyone takes the task for one whose
 //! writer is gone, since that is believed only a lease after an outage.
@@ -11,16 +12,44 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Writer, jitter};
-use crate::store::{End, Lookup, Message, Result, Status, StoreError};
+use crate::store::{End, Lookup, Message, Operation, Result, Status, StoreError, Task};
 
-/// From the end to the look at most. A replica lags behind by much less: an end that its master still has then is safe.
+/// From the step to the look at most. A replica lags behind by much less: a step that its master still has then is safe.
 const LATEST: Duration = Duration::from_secs(3);
 /// Between tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
-/// KiB that ends which wait for their look may hold in this process; beyond, ends are not looked at again.
+/// KiB that steps which wait for their look may hold in this process; beyond, steps are not looked at again.
 const MOST_KIB: usize = 128 * 1024;
 
-/// Room for ends that wait to be confirmed.
+/// What a writer did last.
+#[derive(Debug)]
+pub enum LastStep {
+    /// It ended the task.
+    End(End),
+    /// It let the task wait for this operation.
+    Suspension(Operation),
+}
+
+impl LastStep {
+    /// Bytes that it holds beside what the writer remembers.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::End(end) => end.messages.iter().map(size).sum(),
+            Self::Suspension(_) => 0,
+        }
+    }
+
+    /// Whether a task in this state has not taken it.
+    fn is_missing_in(&self, task: &Task) -> bool {
+        let is_running = task.status == Status::Running;
+        match self {
+            Self::End(_) => is_running,
+            Self::Suspension(operation) => is_running && task.operations.iter().all(|known| known.id != operation.id),
+        }
+    }
+}
+
+/// Room for steps that wait to be confirmed.
 #[derive(Clone, Debug)]
 pub struct Confirmations {
     room: Arc<Semaphore>,
@@ -28,7 +57,7 @@ pub struct Confirmations {
 }
 
 impl Confirmations {
-    /// For tasks with this lease: it holds for that long after the end, so that nobody takes the task before the look.
+    /// For tasks with this lease: it holds for that long after the step, so that nobody takes the task before the look.
     pub fn new(lease: Duration) -> Self {
         Self { room: Arc::new(Semaphore::new(MOST_KIB)), after: lease.min(LATEST) }
     }
@@ -39,17 +68,17 @@ impl Confirmations {
     }
 }
 
-/// Looks again at a task that has just been ended, in the background. A store of one process loses no end.
-pub fn begin(writer: Writer, end: End) {
+/// Looks again, in the background, at a task whose writer has just taken its last step. A store of one process loses none.
+pub fn begin(writer: Writer, step: LastStep) {
     if !writer.terms().store.is_shared() {
         return;
     }
-    let stored: usize = end.messages.iter().map(size).sum();
-    let Some(room) = writer.terms().confirmations.room_for(writer.remembered_bytes() + stored) else { return };
+    let bytes = writer.remembered_bytes() + step.bytes();
+    let Some(room) = writer.terms().confirmations.room_for(bytes) else { return };
     let after = writer.terms().confirmations.after.mul_f64(jitter());
     tokio::spawn(async move {
         tokio::time::sleep(after).await;
-        confirm(writer, end).await;
+        confirm(writer, step).await;
         drop(room);
     });
 }
@@ -58,25 +87,29 @@ fn size(message: &Message) -> usize {
     message.content.len() + message.tool_calls.iter().map(|call| call.arguments.len()).sum::<usize>()
 }
 
-async fn confirm(mut writer: Writer, end: End) {
+async fn confirm(mut writer: Writer, step: LastStep) {
     loop {
-        match is_lost(&writer).await {
+        match is_lost(&writer, &step).await {
             Ok(false) | Err(StoreError::Corrupt(_) | StoreError::Fenced | StoreError::Gap { .. }) => return,
             Ok(true) => break,
             Err(StoreError::Transient(_)) => tokio::time::sleep(RETRY.mul_f64(jitter())).await,
         }
     }
-    tracing::warn!(task = writer.task().log_id(), "the store has lost the end of a task, which is ended again");
-    if let Err(stopped) = writer.end_again(end).await {
-        tracing::warn!(?stopped, "the task could not be ended again");
+    tracing::warn!(task = writer.task().log_id(), "the store has lost the last step of a task, which is taken again");
+    let taken = match step {
+        LastStep::End(end) => writer.end_again(end).await,
+        LastStep::Suspension(operation) => writer.suspend_again(&operation).await,
+    };
+    if let Err(stopped) = taken {
+        tracing::warn!(?stopped, "the step could not be taken again");
     }
 }
 
-/// Whether the store has the task as running, or not at all although it cannot have expired.
-async fn is_lost(writer: &Writer) -> Result<bool> {
+/// Whether the store has the task as it was before the step, or not at all although it cannot have expired.
+async fn is_lost(writer: &Writer, step: &LastStep) -> Result<bool> {
     let found = writer.terms().store.task(&writer.task().id).await?;
     Ok(match found {
-        Lookup::Found(task) => task.status == Status::Running,
+        Lookup::Found(task) => step.is_missing_in(&task),
         Lookup::Expired | Lookup::Missing => writer.written().elapsed() < writer.terms().ttl,
     })
 }

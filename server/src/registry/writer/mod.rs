@@ -23,6 +23,7 @@ use crate::store::{
 };
 
 pub use confirmation::Confirmations;
+use confirmation::LastStep;
 use recent::Recent;
 
 /// What is read at once when a log is read whole.
@@ -38,7 +39,7 @@ pub struct WriterTerms {
     pub metrics: Arc<Metrics>,
     /// Entries of a log beyond which older ones become a snapshot.
     pub max_log_chunks: u64,
-    /// Ends that are still to be confirmed.
+    /// Last steps that are still to be confirmed.
     pub confirmations: Confirmations,
     /// How long an ended task is kept. A record that is gone sooner was lost, and is begun again.
     pub ttl: Duration,
@@ -224,10 +225,23 @@ impl Writer {
 
     /// Lets the task wait for an operation, with the chunks that come last.
     pub async fn suspend(mut self, operation: Operation, chunks: Vec<Arc<str>>) -> std::result::Result<(), Stopped> {
-        let (operation, chunks) = (&operation, &chunks);
-        let ids = self.persist(|store, claim| async move { store.suspend(&claim, operation, chunks).await }).await?;
-        self.wrote(ids, chunks);
+        let ids = self.wait_for(&operation, &chunks).await?;
+        self.wrote(ids, &chunks);
+        confirmation::begin(self, LastStep::Suspension(operation));
         Ok(())
+    }
+
+    async fn wait_for(
+        &mut self,
+        operation: &Operation,
+        chunks: &[Arc<str>],
+    ) -> std::result::Result<Vec<EventId>, Stopped> {
+        self.persist(|store, claim| async move { store.suspend(&claim, operation, chunks).await }).await
+    }
+
+    /// Lets the task wait again, where the store has lost that it does: the last entries come back under their ids.
+    pub async fn suspend_again(&mut self, operation: &Operation) -> std::result::Result<(), Stopped> {
+        self.wait_for(operation, &[]).await.map(|_| ())
     }
 
     /// Lets a task that was taken up after its operation, and has written nothing since, wait again.
@@ -251,7 +265,7 @@ impl Writer {
             "a task ended"
         );
         self.remember(ids, &end.chunks);
-        confirmation::begin(self, end);
+        confirmation::begin(self, LastStep::End(end));
         Ok(())
     }
 

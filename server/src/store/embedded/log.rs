@@ -93,9 +93,8 @@ pub fn read(view: &ReadTransaction, task: &Task, after: EventId, portion: Portio
     let last = view.open_table(TAILS)?.get(id)?.map_or(EventId::ZERO, |tail| tail_id(tail.value()));
     let entries = entries(&log, id, after, portion)?;
     let first = first_after(&log, id, trimmed)?;
-    let is_entry = log.get((id, after.ms, after.seq))?.is_some();
-    let is_before_all = after < first || after <= trimmed;
-    let gap = after > EventId::ZERO && !is_entry && !is_before_all;
+    // Nothing that was appended is ever lost here, so only a cursor ahead of the log is one that it does not lead to.
+    let gap = after > last;
     Ok(Slice { entries, status: task.status, last, trimmed, first, gap })
 }
 

@@ -129,8 +129,10 @@ pub fn refuse(txn: &WriteTransaction, session: &str, id: &str, now: Millis) -> R
     if !exists(txn, session)? {
         return Ok(Arrival::NoSession);
     }
-    if let Some(Known::Answered(task)) = sends::first_known(txn, session, &[id.to_owned()])? {
-        return Ok(Arrival::Answered(task));
+    match sends::first_known(txn, session, &[id.to_owned()])? {
+        Some(Known::Answered(task)) => return Ok(Arrival::Answered(task)),
+        Some(Known::Replaced) => return Ok(Arrival::Replaced),
+        None => (),
     }
     let mut refused = txn.open_table(REFUSED)?;
     refused.insert((session, id), now.saturating_add(millis(REFUSED_FOR)))?;

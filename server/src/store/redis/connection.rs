@@ -60,7 +60,7 @@ impl Node {
 #[derive(Clone)]
 pub enum Connection {
     Single(Arc<Single>),
-    Cluster(ClusterConnection),
+    Cluster { connection: ClusterConnection, patience: Duration },
 }
 
 /// A connection to a [`Node`].
@@ -136,7 +136,7 @@ impl Connection {
             .overall_response_timeout(Some(PATIENCE + longer))
             .retries(2)
             .build()?;
-        Ok(Self::Cluster(client.get_async_connection().await?))
+        Ok(Self::Cluster { connection: client.get_async_connection().await?, patience: PATIENCE + longer })
     }
 
     /// Sends a command.
@@ -151,10 +151,28 @@ impl Connection {
 
     /// The same with the error as Redis gave it.
     pub async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> RedisResult<T> {
-        match self.try_once(&request).await {
-            Err(error) if error.is_connection_dropped() || is_read_only(&error) => self.try_once(&request).await,
-            outcome => outcome,
+        let tries = async {
+            match self.try_once(&request).await {
+                Err(error) if error.is_connection_dropped() || is_read_only(&error) => self.try_once(&request).await,
+                outcome => outcome,
+            }
+        };
+        // Connecting anew, and the second try, are part of the time that an answer may take.
+        tokio::time::timeout(self.patience(), tries).await.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Single(single) => single.patience,
+            Self::Cluster { patience, .. } => *patience,
         }
+    }
+
+    fn timed_out(&self) -> RedisError {
+        if let Self::Single(single) = self {
+            single.timeouts.fetch_add(1, Relaxed);
+        }
+        std::io::Error::from(std::io::ErrorKind::TimedOut).into()
     }
 
     async fn try_once<T: FromRedisValue>(&self, request: &Request<'_>) -> RedisResult<T> {
@@ -168,7 +186,7 @@ impl Connection {
                 single.judge(&outcome);
                 outcome
             }
-            Self::Cluster(connection) => match request {
+            Self::Cluster { connection, .. } => match request {
                 Request::Command(command) => command.query_async(&mut connection.clone()).await,
                 Request::Script(script) => script.invoke_async(&mut connection.clone()).await,
             },

@@ -84,6 +84,7 @@ impl Sessions for Redis {
         match reply.word.as_str() {
             "refused" => Ok(Arrival::Refused),
             "known" => Ok(Arrival::Answered(reply.take()?)),
+            "replaced" => Ok(Arrival::Replaced),
             "missing" => Ok(Arrival::NoSession),
             _ => Err(strange("an answer")),
         }

@@ -89,6 +89,7 @@ async fn a_send_is_cancelled_by_any_of_its_names(store: Fixture) {
     assert_eq!(store.begin(&anew("s.u", &["again"])).await.unwrap(), Begun::Cancelled);
     assert!(matches!(store.begin(&anew("s.u", &["other"])).await.unwrap(), Begun::Claimed(..)));
     assert_eq!(store.refuse_message("s", "other").await.unwrap(), Arrival::Answered("s.u".into()));
+    assert_eq!(store.refuse_message("s", "a").await.unwrap(), Arrival::Replaced, "an answer that was removed");
     let claim = store.seize("s.u").await.unwrap().unwrap();
     store.finish(&claim, &end(Status::Cancelled, &["abort"])).await.unwrap();
     store.remove_session(&session("s")).await.unwrap();

@@ -27,7 +27,7 @@ export function setupRust() {
 /** Suites that drive Firefox. */
 const IN_FIREFOX = ["wasm", "tabs"];
 /** Suites that install packages of Python's. */
-const IN_PYTHON = ["agents", "dependencies"];
+const IN_PYTHON = ["agents", "dependencies", "docs"];
 
 /** And what these suites need beside. */
 export async function setupTests(suites = IN_FIREFOX) {

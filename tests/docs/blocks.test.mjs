@@ -84,8 +84,11 @@ edition = "2024"
 [dependencies]
 axum = { version = "0.8", default-features = false, features = ["http1", "tokio", "query", "json"] }
 futures-util = "0.3"
+jiff = { version = "1", default-features = false, features = ["std"] }
 serde = { version = "1", features = ["derive"] }
-tokio = { version = "1", features = ["sync", "time"] }
+serde_json = "1"
+tokio = { version = "1", features = ["rt", "sync", "time"] }
+uuid = { version = "1", features = ["v4"] }
 
 [workspace]
 `;

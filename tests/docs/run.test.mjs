@@ -1,4 +1,4 @@
-// The examples that say so are run: the README's against the real server, the backend guide's behind a proxy that cuts.
+// The examples that say so are run: the README's against the real server, the backend guide's backends behind a proxy that cuts.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { transform } from "esbuild";
 import { startServer, Truth } from "../e2e/lib/server.mjs";
 import { inTurn } from "../e2e/lib/stage.mjs";
+import { installFastApi } from "../agents/lib/fastapi.mjs";
 import { FaultProxy } from "../e2e/proxy.mjs";
 import { blocksOf, documents, root } from "./lib/blocks.mjs";
 
@@ -18,7 +19,7 @@ const folder = join(root, "target/docs/run");
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
-const runs = { plain: runPlainly, express: runExpress };
+const runs = { plain: runPlainly, express: runExpress, fastapi: runFastApi };
 
 for (const block of marked) {
   test(`${block.file}:${block.line} runs (${block.run})`, { timeout: 120_000 }, () => runs[block.run](block));
@@ -62,7 +63,6 @@ async function output(file) {
   return text.trim().split("\n").at(-1);
 }
 
-/** The client reads it through three cuts, then once more as a page that was reloaded would. */
 async function runExpress({ code }) {
   cpSync(join(import.meta.dirname, "lib/express.mjs"), join(folder, "express.mjs"));
   writeFileSync(join(folder, "yours.mjs"), `
@@ -75,28 +75,86 @@ async function runExpress({ code }) {
   const { app } = await import(pathToFileURL(join(folder, "backend.mjs")));
   const listener = app.listen(0);
   await once(listener, "listening");
-  const proxy = await new FaultProxy(`http://127.0.0.1:${listener.address().port}`).up();
-  proxy.plan = inTurn({ kind: "rst", at: 700 }, { kind: "eof", at: 900 }, { kind: "fin", at: 1100 });
-  const { createChatStreams } = await import("../../dist/index.js");
-  const baseUrl = `${proxy.url}/api/chat`;
-  const streams = createChatStreams({ baseUrl, storage: "memory", retry: { initialDelayMs: 10 } });
   try {
-    const outcome = await streams.startStream("s", "word");
-    const expected = Array.from({ length: 200 }, (_, number) => `word-${number} `).join("");
-    assert.equal(outcome.kind, "finished");
-    assert.equal(textOf(streams.getSnapshot("s")), expected);
-    const { duplicates, malformed, reconnects, resets } = streams.getMetrics();
-    assert.deepEqual({ duplicates, malformed, reconnects, resets }, { duplicates: 0, malformed: 0, reconnects: 3, resets: 0 });
-    assert.equal(proxy.count("POST", /\/stream$/), 1);
-    await new Promise((done) => setTimeout(done, 0));
-    const { messages, active_stream } = await (await fetch(`${baseUrl}/sessions/s`)).json();
-    assert.deepEqual([active_stream, messages.map(({ role, content }) => [role, content])], [null, [["user", "word"], ["assistant", expected]]]);
+    await tryBackend(`http://127.0.0.1:${listener.address().port}`);
   } finally {
-    streams.close();
-    await proxy.down();
     listener.close();
     listener.closeAllConnections();
   }
+}
+
+async function runFastApi({ code }) {
+  const place = join(folder, "fastapi");
+  mkdirSync(place);
+  writeFileSync(join(place, "main.py"), code);
+  writeFileSync(join(place, "yours.py"), `
+import asyncio
+
+
+async def model(message):
+    for number in range(200):
+        await asyncio.sleep(0.001)
+        yield f"{message}-{number} "
+`);
+  const fastapi = await installFastApi();
+  const backend = await fastapi.start({}, place);
+  try {
+    await tryBackend(backend.url);
+  } finally {
+    await backend.kill();
+    await fastapi.remove();
+  }
+}
+
+/** What the page promises of a backend, and its own check: made as its last section says. */
+async function tryBackend(url) {
+  const proxy = await new FaultProxy(url).up();
+  const { createChatStreams } = await import("../../dist/index.js");
+  const baseUrl = `${proxy.url}/api/chat`;
+  const ask = async (path, init) => (await fetch(`${url}/api/chat${path}`, init)).json();
+  const streams = createChatStreams({ baseUrl, storage: "memory", retry: { initialDelayMs: 10 } });
+  try {
+    const { id } = await ask("/sessions", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+    proxy.plan = inTurn({ kind: "rst", at: 700 }, { kind: "eof", at: 900 }, { kind: "fin", at: 1100 });
+    await isReadThroughCuts({ streams, proxy, ask, id });
+    await isStopped({ streams, ask, id });
+  } finally {
+    streams.close();
+    await proxy.down();
+  }
+}
+
+/** One answer, three cuts, and what a page that is loaded then is shown. */
+async function isReadThroughCuts({ streams, proxy, ask, id }) {
+  const outcome = await streams.startStream(id, "word");
+  const expected = Array.from({ length: 200 }, (_, number) => `word-${number} `).join("");
+  assert.equal(outcome.kind, "finished");
+  assert.equal(textOf(streams.getSnapshot(id)), expected);
+  const { duplicates, malformed, reconnects, resets } = streams.getMetrics();
+  assert.deepEqual({ duplicates, malformed, reconnects, resets }, { duplicates: 0, malformed: 0, reconnects: 3, resets: 0 });
+  assert.equal(proxy.count("POST", /\/stream$/), 1);
+  const { messages, active_stream } = await ask(`/sessions/${id}`);
+  assert.deepEqual([active_stream, messages.map(({ role, content }) => [role, content])], [null, [["user", "word"], ["assistant", expected]]]);
+}
+
+/** The other half of an answer is never written. */
+async function isStopped({ streams, ask, id }) {
+  let outcome;
+  await new Promise((begins) => {
+    outcome = streams.startStream(id, "more", { onChunk: ({ type }) => type === "text_chunk" && begins() });
+  });
+  const other = await ask("/sessions", { method: "POST" });
+  const { sessions, total } = await ask("/sessions?limit=1&offset=1");
+  assert.deepEqual([total, sessions.length, sessions[0].id, sessions[0].title, sessions[0].is_processing], [2, 1, id, "word", true]);
+  const { task_id } = (await ask(`/sessions/${id}`)).active_stream;
+  await streams.stopStream(id);
+  assert.equal((await outcome).kind, "stopped");
+  assert.deepEqual(await ask(`/tasks/${task_id}/cancel`, { method: "POST" }), { task_id, status: "cancelled" });
+  const { messages, active_stream } = await ask(`/sessions/${id}`);
+  assert.equal(active_stream, null);
+  assert.match(messages.at(-1).content, /^(more-\d+ )*$/);
+  assert.doesNotMatch(messages.at(-1).content, /more-199/);
+  assert.deepEqual((await ask(`/sessions/${other.id}`)).messages, []);
 }
 
 function textOf({ message }) {

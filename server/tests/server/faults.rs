@@ -206,7 +206,8 @@ async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
         let run = Run::start(redis).await;
         let dying = Process::start(&redis.url(), &[LEASE, ["--redis-prefix", &run.prefix]].concat());
         let body = json!({"message": "/tokens 4 /silence 60000", "message_id": "m"});
-        let mut stream = dying.server.send_with(&run.session, body).await;
+        let path = format!("/sessions/{}/stream", run.session);
+        let mut stream = Stream::of(run.insist(|| dying.server.post(&path).json(&body)).await);
         let task = stream.task();
         stream.until("text-delta").await;
         drop(dying);

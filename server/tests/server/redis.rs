@@ -75,7 +75,12 @@ impl Redis {
     }
 
     pub async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
-        let mut connection = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.ok()?;
+        // On a busy machine it may take longer than a client waits by itself.
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.ok()?;
         redis::cmd("PING").query_async::<()>(&mut connection).await.ok()?;
         Some(connection)
     }
@@ -298,7 +303,7 @@ async fn keys_of_an_ended_task_expire_and_those_of_a_running_one_do_not() {
     let redis = Redis::start().await;
     let server = redis.server(&["--stream-ttl", "100"]).await;
     let session = server.session().await;
-    let mut stream = server.send(&session, "/tokens 20 /rate 100").await;
+    let mut stream = server.send(&session, "/tokens 4 /silence 60000").await;
     stream.take(3).await;
     let mut connection = redis.connection().await.unwrap();
     let keys = ["meta", "log"].map(|name| format!("rejoin:{{{session}}}:task:{}:{name}", stream.task()));
@@ -307,6 +312,7 @@ async fn keys_of_an_ended_task_expire_and_those_of_a_running_one_do_not() {
     for key in &keys {
         assert_eq!(connection.ttl::<_, i64>(key).await.unwrap(), -1);
     }
+    json_of(server.post(&format!("/tasks/{}/cancel", stream.task())), StatusCode::OK).await;
     stream.rest().await;
     for key in &keys {
         assert!((1..=100).contains(&connection.ttl::<_, i64>(key).await.unwrap()));

@@ -96,12 +96,16 @@ const OPEN = ["input-available", "approval-requested"];
 
 /** Returns whether a call of a finished answer waits for the person or the page. */
 export function isWaiting(message: UIMessage | undefined): boolean {
-  return message?.role === "assistant" && callsOf([message]).some((part) => isOpen(part));
+  return openCalls(message).length > 0;
 }
 
 /** Returns whether the person has to allow a call of the message. */
 export function isAsking(message: UIMessage | undefined): boolean {
-  return message?.role === "assistant" && callsOf([message]).some((part) => isOpen(part) && part["state"] === "approval-requested");
+  return openCalls(message).some(({ state }) => state === "approval-requested");
+}
+
+function openCalls(message: UIMessage | undefined): Fields[] {
+  return message?.role === "assistant" ? callsOf([message]).filter(isOpen) : [];
 }
 
 function isOpen({ state, providerExecuted, approval }: Fields): boolean {
@@ -109,7 +113,8 @@ function isOpen({ state, providerExecuted, approval }: Fields): boolean {
   return state === "input-available" && providerExecuted !== true;
 }
 
-function callsOf(messages: readonly UIMessage[]): Fields[] {
+/** Returns the parts of messages that are tool calls. */
+export function callsOf(messages: readonly UIMessage[]): Fields[] {
   const parts = messages.flatMap((message) => message.parts as unknown as Fields[]);
   return parts.filter((part) => typeof part["toolCallId"] === "string");
 }

@@ -10,6 +10,7 @@ import { Turns } from "./turns/turns.js";
 import { toRejoinError } from "./errors.js";
 import { randomId } from "../streams/random-id.js";
 import { RejoinError } from "../types/errors.js";
+import type { Draft } from "./turns/input.js";
 import type { Entry } from "./turns/outbox.js";
 import type {
   ChatStreams, Conversation, ConversationEvents, ConversationInput, ConversationOptions, ConversationSnapshot, ConversationToolOutput,
@@ -73,22 +74,26 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
 
   readonly send = async (input: string | ConversationInput<MESSAGE>, { signal }: { signal?: AbortSignal } = {}): Promise<StreamOutcome> => {
     const entry = entryOf<MESSAGE>(this.#createId(), draftOf(input));
-    this.#begin();
+    this.#checkOpen();
+    void this.#begin();
     return this.#sends.send(entry, signal);
   };
 
-  readonly regenerate = async (messageId?: string): Promise<StreamOutcome> => {
-    if (!this.#hasHistory()) await this.#begin();
+  readonly regenerate = (messageId?: string): Promise<StreamOutcome> => this.#inOrder(() => this.#regenerate(messageId));
+
+  async #regenerate(messageId?: string): Promise<StreamOutcome> {
     const { list, outbox } = this.#state;
-    if (messageId !== undefined && outbox.find(messageId)) return this.retry(messageId);
+    if (messageId !== undefined && outbox.find(messageId)) return this.#retry(messageId);
     const target = messageId === undefined ? list.last : list.find(messageId);
-    if (!target) throw notFound(messageId);
-    return this.#sends.regenerate(target);
-  };
+    return target ? this.#sends.regenerate(target) : { kind: "failed", error: notFound() };
+  }
 
   readonly edit = async (messageId: string, input: string | ConversationInput<MESSAGE>): Promise<StreamOutcome> => {
     const draft = draftOf(input);
-    if (!this.#hasHistory()) await this.#begin();
+    return this.#inOrder(() => this.#edit(messageId, draft));
+  };
+
+  async #edit(messageId: string, draft: Draft): Promise<StreamOutcome> {
     const { list, outbox } = this.#state;
     const waiting = outbox.take(messageId);
     if (waiting) {
@@ -97,43 +102,44 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
     }
     const isThere = list.find(messageId)?.role === "user";
     const entry = entryOf<MESSAGE>(this.#createId(), draft, isThere ? messageId : undefined);
-    if (!isThere) return this.#sends.keepUnsent(entry, notFound(messageId));
+    if (!isThere) return this.#sends.keepUnsent(entry, notFound());
     return this.#turns.isBusy ? this.#sends.keepUnsent(entry, busy()) : this.#sends.sendFirst(entry);
-  };
+  }
 
-  readonly addToolOutput = async (output: ConversationToolOutput): Promise<void> => {
-    if (!this.#hasHistory()) await this.#begin();
-    this.#state.calls.addOutput(this.#state.list.messages, output);
-    this.#state.changed();
-    this.#sends.advance();
-  };
+  readonly addToolOutput = (output: ConversationToolOutput): Promise<void> =>
+    this.#inOrder(async () => {
+      this.#state.calls.addOutput(this.#state.list.messages, output);
+      this.#state.changed();
+      this.#sends.advance();
+    });
 
-  readonly respondToApproval = async (response: ToolApprovalResponse): Promise<void> => {
-    if (!this.#hasHistory()) await this.#begin();
-    this.#state.calls.addApproval(this.#state.list.messages, response);
-    this.#state.changed();
-    if (!this.#state.failure) this.#turns.isPaused = false;
-    this.#sends.advance();
-  };
+  readonly respondToApproval = (response: ToolApprovalResponse): Promise<void> =>
+    this.#inOrder(async () => {
+      this.#state.calls.addApproval(this.#state.list.messages, response);
+      this.#state.changed();
+      if (!this.#state.failure) this.#turns.isPaused = false;
+      this.#sends.advance();
+    });
 
-  readonly retry = async (messageId?: string): Promise<StreamOutcome> => {
-    if (!this.#hasHistory()) await this.#begin();
+  readonly retry = (messageId?: string): Promise<StreamOutcome> => this.#inOrder(() => this.#retry(messageId));
+
+  async #retry(messageId?: string): Promise<StreamOutcome> {
     const { failure, outbox } = this.#state;
     const key = messageId ?? (failure?.kind === "send" ? failure.key : undefined);
     const entry = key === undefined ? outbox.entries.find(({ delivery }) => delivery === "unsent" && !failure) : outbox.find(key);
     if (entry) return this.#resend(entry);
-    if (messageId !== undefined) return this.regenerate(messageId);
+    if (messageId !== undefined) return this.#regenerate(messageId);
     switch (failure?.kind) {
       case "load":
         return this.refresh().then(() => ({ kind: "finished" }), (error: RejoinError) => ({ kind: "failed", error }));
       case "refused":
         return this.#again(failure.again);
       case "answer":
-        return this.regenerate();
+        return this.#regenerate();
       default:
         return this.#rejoin();
     }
-  };
+  }
 
   #resend(entry: Entry<MESSAGE>): Promise<StreamOutcome> {
     this.#state.outbox.take(entry.key);
@@ -150,12 +156,13 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
     this.#sends.release();
     const outcome = await this.resume();
     if (outcome) return outcome;
-    if (this.#state.list.last?.role === "user") return this.regenerate();
+    if (this.#state.list.last?.role === "user") return this.#regenerate();
     this.#sends.advance();
     return { kind: "finished" };
   }
 
-  readonly resume = (): Promise<StreamOutcome | null> => {
+  readonly resume = async (): Promise<StreamOutcome | null> => {
+    this.#checkOpen();
     this.#joining ??= this.#join().finally(() => void (this.#joining = undefined));
     return this.#joining;
   };
@@ -178,20 +185,25 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   /** A history without a running task is complete: a saved task of the session has nothing to add. */
   async #joinActive(activeStream: object | null | undefined): Promise<StreamOutcome | null> {
     if (activeStream === null && !this.#turns.isBusy) return null;
-    const outcome = await this.#turns.join({ continues: this.#turns.continued(activeStream), repeatsHistory: activeStream === undefined });
+    const turn = { continues: this.#turns.continued(activeStream), repeatsHistory: activeStream === undefined };
+    const { task_id: taskId } = (activeStream ?? {}) as { task_id?: unknown };
+    const outcome = await this.#turns.join(turn, this.#history.isOwn && typeof taskId === "string" ? taskId : undefined);
     // The task has ended since the history was read, which lacks its answer.
     if (!outcome && activeStream) await this.#history.load();
     return outcome;
   }
 
-  readonly stop = async (): Promise<void> => {
+  readonly stop = (): Promise<void> => (this.#sends.isHeld ? this.#inOrder(() => this.#stop()) : this.#stop());
+
+  async #stop(): Promise<void> {
     const { turn } = this.#state;
     this.#turns.isPaused = true;
     if (turn) turn.isCancelled = true;
     await this.#streams.stopStream(this.sessionId);
-  };
+  }
 
   readonly refresh = async (): Promise<void> => {
+    this.#checkOpen();
     void this.#begin();
     try {
       const { activeStream } = await this.#history.load();
@@ -234,13 +246,23 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
     return this.#history.begin();
   }
 
-  /**
-   * Returns whether the history is there, and begins to watch. A call that finds it there acts at once, so that calls keep their
-   * order.
-   */
-  #hasHistory(): boolean {
+  /** Makes a call when the history is there, and at once if it is there already: calls keep their order. */
+  async #inOrder<T>(call: () => Promise<T>): Promise<T> {
+    this.#checkOpen();
     void this.#begin();
-    return this.#history.hasBegun;
+    if (this.#history.hasBegun && !this.#sends.isHeld) return call();
+    const release = this.#sends.hold();
+    try {
+      await this.#begin();
+      this.#checkOpen();
+      return call();
+    } finally {
+      release();
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#isDisposed) throw new RejoinError("CLOSED", "This conversation is closed.");
   }
 
   #attach(): void {
@@ -271,7 +293,6 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   };
 }
 
-function notFound(messageId: string | undefined): RejoinError {
-  const sentence = messageId === undefined ? "There is no answer to write again." : `There is no such message of the right role: ${messageId}.`;
-  return new RejoinError("MESSAGE_NOT_FOUND", sentence);
+function notFound(): RejoinError {
+  return new RejoinError("MESSAGE_NOT_FOUND", "There is no such question or answer.");
 }

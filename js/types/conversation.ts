@@ -113,12 +113,18 @@ export interface Conversation<MESSAGE extends UIMessage = UIMessage> {
    * from the queue. When the signal aborts, a message that the backend does not have becomes `unsent`, and otherwise this tab
    * leaves the stream.
    *
-   * @throws {RejoinError} `INVALID_ARGUMENT` if there is nothing to send
+   * @throws {RejoinError} `INVALID_ARGUMENT` if there is nothing to send, or a field has the wrong type
    */
   send(input: string | ConversationInput<MESSAGE>, options?: { signal?: AbortSignal }): Promise<StreamOutcome>;
-  /** Replaces the named answer, or the last one. What came after its question is removed. */
+  /**
+   * Replaces the named answer, or the last one. What came after its question is removed. Resolves `failed`, `MESSAGE_NOT_FOUND` if
+   * there is no such message; `edit` and `retry` likewise.
+   */
   regenerate(messageId?: string): Promise<StreamOutcome>;
-  /** Replaces a question and everything after it. A message that the backend does not have is replaced and sent. */
+  /**
+   * Replaces a question and everything after it. A message that the backend does not have is replaced and sent. What was written
+   * stays in the list as `unsent` if it cannot replace anything.
+   */
   edit(messageId: string, input: string | ConversationInput<MESSAGE>): Promise<StreamOutcome>;
   /**
    * Shows the output of a tool call at once. When the answer is over and all its calls have outputs, the turn goes on.
@@ -153,7 +159,7 @@ export interface Conversation<MESSAGE extends UIMessage = UIMessage> {
   removeQueued(messageId: string): void;
   /** Removes the error. */
   clearError(): void;
-  /** Ends all subscriptions of the conversation. The stream goes on for others. */
+  /** Ends all subscriptions of the conversation. The stream goes on for others. Later calls reject with `CLOSED`. */
   dispose(): void;
   /** Calls a function for an event. Returns a function that ends this. */
   on<EVENT extends keyof ConversationEvents>(event: EVENT, callback: ConversationEvents[EVENT]): () => void;

@@ -30,6 +30,11 @@ export class History<MESSAGE extends UIMessage> {
     return this.#options.initialMessages !== undefined || (this.#first !== undefined && !this.#state.isLoading);
   }
 
+  /** Whether the app loads it, perhaps from elsewhere than the client's backend. */
+  get isOwn(): boolean {
+    return this.#options.load !== undefined;
+  }
+
   /** Resolves when the list has the history that there was at the beginning, also if that could not be loaded. */
   async begin(): Promise<void> {
     if (this.#options.initialMessages) return;

@@ -1,5 +1,6 @@
 /** The answer that a stream writes, as a message of the list: under one key from its first chunk on, after what it continues. */
 
+import { callsOf } from "../calls.js";
 import { isEqual } from "../list/identity.js";
 import type { UIMessage, UIMessagePart } from "../../types/index.js";
 
@@ -38,8 +39,8 @@ export class Answer<MESSAGE extends UIMessage> {
 
   /** The continuation repeats the results of the calls that it goes on with, and has parts of its own after them. */
   #continue(base: MESSAGE, source: MESSAGE): MESSAGE {
-    const results = new Map(callsOf(source.parts).map((part) => [part["toolCallId"], part]));
-    const known = new Set(callsOf(base.parts).map((part) => part["toolCallId"]));
+    const results = new Map(callsOf([source]).map((part) => [part["toolCallId"], part]));
+    const known = new Set(callsOf([base]).map((part) => part["toolCallId"]));
     const parts = base.parts.map((part) => this.#join(part, results.get((part as unknown as Fields)["toolCallId"])));
     const added = source.parts.filter((part) => !known.has((part as unknown as Fields)["toolCallId"]));
     return { ...base, ...(source.metadata !== undefined && { metadata: source.metadata }), id: this.key, parts: [...parts, ...added] };
@@ -67,8 +68,4 @@ function withResult(part: Fields, result: Fields): Fields {
     if (value !== undefined) merged[name] = value;
   }
   return merged;
-}
-
-function callsOf(parts: readonly UIMessagePart[]): Fields[] {
-  return (parts as unknown as Fields[]).filter((part) => typeof part["toolCallId"] === "string");
 }

@@ -16,18 +16,22 @@ export interface Draft {
 /**
  * Returns the draft of an input.
  *
- * @throws {RejoinError} `INVALID_ARGUMENT` if it has neither text nor parts nor files
+ * @throws {RejoinError} `INVALID_ARGUMENT` if it has neither text nor parts nor files, or one of the wrong type
  */
 export function draftOf(input: string | ConversationInput): Draft {
   const given = typeof input === "string" ? { text: input } : input;
-  if (typeof given !== "object" || given === null) throw nothingToSend();
-  const { text, parts = [], files = [], metadata, context, body } = given;
+  if (typeof given !== "object" || given === null) throw invalid("input should be a string or an object.");
+  for (const [name, type] of TYPES) {
+    const value = given[name] ?? undefined;
+    if (value !== undefined && typeof value !== type) throw invalid(`input.${name} should be of type ${type}, not ${typeof value}.`);
+  }
+  const { text, parts, files, metadata, context, body } = given;
   const draft: Draft = {
-    parts: text ? [{ type: "text", text }, ...parts] : [...parts],
-    files: Array.from(files),
+    parts: [...(text ? [{ type: "text" as const, text }] : []), ...(parts ?? [])],
+    files: Array.from(files ?? []),
     extras: { ...(context && { context }), ...(body && { body }) },
   };
-  if (draft.parts.length === 0 && draft.files.length === 0) throw nothingToSend();
+  if (draft.parts.length === 0 && draft.files.length === 0) throw invalid("There is nothing to send: give a text, parts or files.");
   if (metadata !== undefined) draft.metadata = metadata;
   return draft;
 }
@@ -71,6 +75,9 @@ function base64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-function nothingToSend(): RejoinError {
-  return new RejoinError("INVALID_ARGUMENT", "There is nothing to send: give a text, parts or files.");
+/** The types of the members of an input, where they are given. */
+const TYPES = [["text", "string"], ["parts", "object"], ["files", "object"], ["context", "object"], ["body", "object"]] as const;
+
+function invalid(sentence: string): RejoinError {
+  return new RejoinError("INVALID_ARGUMENT", sentence);
 }

@@ -17,6 +17,8 @@ export interface Entry<MESSAGE extends UIMessage> {
   /** The files that are not read yet. */
   files: readonly File[];
   readonly extras: Draft["extras"];
+  /** The task because of which the backend has refused it for now. */
+  refusedBy?: string | undefined;
   /** The key of the question that it replaces. */
   replaces?: string | undefined;
   /** Resolves the promise of the app's call. */
@@ -65,12 +67,11 @@ export function entryOf<MESSAGE extends UIMessage>(key: string, { parts, files, 
 }
 
 /**
- * Reads the files of a message that are not read yet.
+ * Reads the files of a message, which become parts of it.
  *
  * @throws {RejoinError} `FILE_UNREADABLE`
  */
 export async function readFiles<MESSAGE extends UIMessage>(entry: Entry<MESSAGE>): Promise<void> {
-  if (entry.files.length === 0) return;
   const parts = await fileParts(entry.files);
   entry.files = [];
   entry.message = { ...entry.message, parts: [...entry.message.parts, ...parts] };

@@ -25,6 +25,8 @@ export class Sends<MESSAGE extends UIMessage> {
   readonly #createId: () => string;
   /** Whether messages wait for an answer that is being written. */
   readonly #canQueue: boolean;
+  /** The number of calls that wait for the history. What is sent after them waits for them. */
+  #held = 0;
   /** Whether the next message waits for the end of a stream that the client knows and this conversation does not. */
   #awaitsEnd = false;
 
@@ -43,6 +45,20 @@ export class Sends<MESSAGE extends UIMessage> {
     if (!this.#turns.isBusy) this.#state.clearError();
   }
 
+  /** Whether calls wait that were made before. */
+  get isHeld(): boolean {
+    return this.#held > 0;
+  }
+
+  /** Keeps what is sent behind a call that waits. Returns a function that ends this once the call has acted. */
+  hold(): () => void {
+    this.#held++;
+    return () => {
+      this.#held--;
+      queueMicrotask(() => this.advance());
+    };
+  }
+
   /** Called when a stream of the session has ended. */
   handleComplete(): void {
     this.#awaitsEnd = false;
@@ -50,7 +66,7 @@ export class Sends<MESSAGE extends UIMessage> {
 
   /** Goes on with the last answer if all is decided that it waits for, and else sends the next message. */
   advance(): void {
-    if (this.#turns.isBusy || this.#turns.isPaused || this.#awaitsEnd) return;
+    if (this.#turns.isBusy || this.#turns.isPaused || this.#awaitsEnd || this.isHeld) return;
     const { calls, list, outbox } = this.#state;
     const decisions = calls.decisionsOn(list.last);
     if (decisions) return void this.#continue(decisions);
@@ -99,19 +115,17 @@ export class Sends<MESSAGE extends UIMessage> {
     // A base backend reads the message alone.
     const request: StreamRequest = { message, trigger: "regenerate", replaces: list.nameOf(target.id), messageId: this.#createId() };
     const cut = list.cut(question + 1);
-    const [turn, given] = await this.#turns.begin({ messageId: request.messageId }, () => this.#streams.startStream(this.#state.sessionId, request));
-    const outcome = given as StreamOutcome;
+    const [turn, outcome] = await this.#turns.begin({ messageId: request.messageId }, () => this.#start(request));
     if (!wasTaken(turn, outcome)) this.#restore(turn, cut, outcome, () => this.regenerate(target));
     await this.#end(turn, outcome);
     return outcome;
   }
 
   async #continue(decisions: Pick<StreamRequest, "toolOutputs" | "approvals">): Promise<StreamOutcome> {
-    const { calls, list, sessionId } = this.#state;
+    const { calls, list } = this.#state;
     const continues = list.last && calls.apply(list.last);
     const request: StreamRequest = { message: "", trigger: "continue", messageId: this.#createId(), ...decisions };
-    const [turn, given] = await this.#turns.begin({ messageId: request.messageId, continues }, () => this.#streams.startStream(sessionId, request));
-    const outcome = given as StreamOutcome;
+    const [turn, outcome] = await this.#turns.begin({ messageId: request.messageId, continues }, () => this.#start(request));
     const isSettled = outcome.error?.code === "TOOL_CALL_SETTLED" || outcome.error?.code === "TOOL_CALL_NOT_FOUND";
     if (wasTaken(turn, outcome) || isSettled) calls.clear(decisions);
     else this.#refuse(outcome, () => this.#continue(decisions));
@@ -130,44 +144,52 @@ export class Sends<MESSAGE extends UIMessage> {
     const cut = place < 0 ? undefined : list.cut(place);
     list.put(entry.message);
     list.rename(entry.key, entry.messageId);
-    const [turn, given] = await this.#turns.begin({ messageId: entry.messageId, question: entry }, (turn) => this.#post(entry, turn));
-    const outcome = given as StreamOutcome;
+    const [turn, outcome] = await this.#turns.begin({ messageId: entry.messageId, question: entry }, (turn) => this.#post(entry, turn));
     // The client may take the end of another answer for that of this one.
     const isTaken = wasTaken(turn, outcome) && (turn.isTaken || !(await this.#turns.isMissing(turn)));
-    const waits = !isTaken && this.#putBack(entry, turn, cut, outcome) === "queued";
-    await this.#end(turn, outcome);
-    if (waits) return;
+    const state = isTaken ? undefined : this.#putBack(entry, turn, cut, outcome);
+    await (state === "stuck" ? this.#turns.end(turn, outcome, { kind: "send", key: entry.key }) : this.#end(turn, outcome));
+    if (state === "queued") return;
     entry.resolve?.(outcome);
     entry.resolve = undefined;
   }
 
   /** Sends a message. Its files are read before. */
   async #post(entry: Entry<MESSAGE>, turn: Turn<MESSAGE>): Promise<StreamOutcome> {
-    const { list, sessionId } = this.#state;
+    const { list } = this.#state;
     if (entry.files.length > 0) {
       await readFiles(entry);
       list.put(entry.message);
       this.#state.changed();
     }
     if (turn.isCancelled) return { kind: "stopped" };
-    return this.#streams.startStream(sessionId, submission(entry, (key) => list.nameOf(key)));
+    return this.#start(submission(entry, (key) => list.nameOf(key)));
   }
 
-  /** The backend does not have a message: it waits for its turn again, or for the person. */
-  #putBack(entry: Entry<MESSAGE>, turn: Turn<MESSAGE>, cut: Cut<MESSAGE> | undefined, outcome: StreamOutcome): MessageDelivery {
+  #start(request: StreamRequest): Promise<StreamOutcome> {
+    return this.#streams.startStream(this.#state.sessionId, request);
+  }
+
+  /**
+   * The backend does not have a message: it waits for its turn again, or for the person. It is `stuck` if the backend refuses it
+   * once more because of a task whose end has been seen.
+   */
+  #putBack(entry: Entry<MESSAGE>, turn: Turn<MESSAGE>, cut: Cut<MESSAGE> | undefined, outcome: StreamOutcome): MessageDelivery | "stuck" {
     const { list, outbox } = this.#state;
     list.remove(entry.key);
     if (cut) this.#restoreList(turn, cut);
-    const waits = this.#canQueue && isRefusedForNow(outcome);
+    const isStuck = outcome.joined === true && outcome.taskId !== undefined && outcome.taskId === entry.refusedBy;
+    entry.refusedBy = isStuck ? undefined : outcome.taskId;
+    const waits = this.#canQueue && isRefusedForNow(outcome) && !isStuck;
     entry.delivery = waits ? "queued" : "unsent";
     if (outcome.error?.code === "MESSAGE_NOT_FOUND") entry.replaces = undefined;
     if (outcome.kind === "stopped" || SPENT_ID.includes(outcome.error?.code ?? "")) entry.messageId = this.#createId();
     outbox.add(entry);
     if (waits) this.#awaitsEnd = !outcome.joined && this.#state.isStreaming;
-    else this.#fail(outcome, { kind: "send", key: entry.key });
+    else if (!isStuck) this.#fail(outcome, { kind: "send", key: entry.key });
     // A request whose answer was lost may have arrived all the same. What is to be replaced may be gone.
-    if (outcome.joined || outcome.error?.status === 404 || (!waits && outcome.kind !== "superseded" && outcome.error?.status === undefined)) this.#look();
-    return entry.delivery;
+    if ((outcome.joined && !isStuck) || outcome.error?.status === 404 || (!waits && outcome.kind !== "superseded" && outcome.error?.status === undefined)) this.#look();
+    return isStuck ? "stuck" : entry.delivery;
   }
 
   #restore(turn: Turn<MESSAGE>, cut: Cut<MESSAGE>, outcome: StreamOutcome, again: () => Promise<StreamOutcome>): void {

@@ -9,7 +9,7 @@ import { createTurn, hasBegun, isBusy } from "./turn.js";
 import { toRejoinError } from "../errors.js";
 import type { Events } from "../events.js";
 import type { History } from "../list/history.js";
-import type { State } from "../state.js";
+import type { Failure, State } from "../state.js";
 import type { Turn, TurnInit } from "./turn.js";
 import type { ChatStreams, SentTurn, StreamOutcome, StreamSnapshot, UIMessage } from "../../types/index.js";
 
@@ -27,6 +27,8 @@ export class Turns<MESSAGE extends UIMessage> {
   isPaused = false;
   /** The key of the last answer whose end this page has seen. */
   #finished: string | undefined;
+  /** The last task that was reported as finished. */
+  #reported: string | undefined;
   /** The message that the last turn has continued: a stream that is joined again continues it, too. */
   #base: { key: string; message: MESSAGE } | undefined;
   /** The snapshot of the stream when the last turn ended, or when the conversation began. */
@@ -63,7 +65,10 @@ export class Turns<MESSAGE extends UIMessage> {
    * Runs a turn of this conversation. `run` makes the call of the client. Resolves with the outcome of that call; the caller
    * then ends the turn.
    */
-  async begin(init: Partial<Turn<MESSAGE>>, run: (turn: Turn<MESSAGE>) => Promise<StreamOutcome | null>): Promise<[Turn<MESSAGE>, StreamOutcome | null]> {
+  async begin<OUTCOME extends StreamOutcome | null>(
+    init: Partial<Turn<MESSAGE>>,
+    run: (turn: Turn<MESSAGE>) => Promise<OUTCOME>,
+  ): Promise<[Turn<MESSAGE>, OUTCOME | StreamOutcome]> {
     const turn = this.#open({ ...init, origin: "own" });
     try {
       return [turn, await run(turn)];
@@ -79,17 +84,30 @@ export class Turns<MESSAGE extends UIMessage> {
     return turn;
   }
 
-  /** Joins the task that runs, and resolves with its outcome, or with null if there is none. */
-  async join(init: Partial<Turn<MESSAGE>>): Promise<StreamOutcome | null> {
-    if (this.isBusy) return this.#streams.resumeSession(this.#state.sessionId);
-    const [turn, outcome] = await this.begin({ ...init, isTaken: true }, () => this.#streams.resumeSession(this.#state.sessionId));
+  /**
+   * Joins the task that runs, and resolves with its outcome, or with null if there is none.
+   *
+   * @param known the task that the app knows of, where the backend does not say
+   */
+  async join(init: Partial<Turn<MESSAGE>>, known?: string): Promise<StreamOutcome | null> {
+    const { sessionId } = this.#state;
+    if (this.isBusy) return this.#streams.resumeSession(sessionId);
+    const run = async (): Promise<StreamOutcome | null> => {
+      const outcome = await this.#streams.resumeSession(sessionId);
+      return outcome || known === undefined ? outcome : this.#streams.reconnectToTask(sessionId, known);
+    };
+    const [turn, outcome] = await this.begin({ ...init, isTaken: true }, run);
     if (outcome) await this.end(turn, outcome);
     else this.#close(turn);
     return outcome;
   }
 
-  /** Ends a turn. Resolves when the list shows all of its answer. What waits begins then. */
-  async end(turn: Turn<MESSAGE>, outcome: StreamOutcome): Promise<void> {
+  /**
+   * Ends a turn. Resolves when the list shows all of its answer. What waits begins then.
+   *
+   * @param failed what `retry` does, unless the outcome says it
+   */
+  async end(turn: Turn<MESSAGE>, outcome: StreamOutcome, failed?: Failure): Promise<void> {
     if (this.#state.turn !== turn) return;
     this.#show(turn, this.#snapshot());
     const isMissing = outcome.kind === "finished" && (!turn.answer || !turn.isWhole || outcome.truncated === true);
@@ -97,7 +115,7 @@ export class Turns<MESSAGE extends UIMessage> {
     this.#close(turn);
     this.isPaused ||= outcome.kind !== "finished";
     if (outcome.kind === "finished") this.#finished = turn.answer?.key;
-    this.#report(turn, outcome);
+    this.#report(turn, outcome, failed);
     if (outcome.operation) return void this.#goOn(turn);
     this.#advance();
   }
@@ -128,14 +146,17 @@ export class Turns<MESSAGE extends UIMessage> {
     this.#state.changed();
   }
 
-  #report({ isWhole }: Turn<MESSAGE>, outcome: StreamOutcome): void {
+  #report({ isWhole }: Turn<MESSAGE>, outcome: StreamOutcome, failed?: Failure): void {
     const { kind, error } = outcome;
     if (this.#isDisposed || kind === "superseded") return;
     if (kind === "failed" || kind === "expired") {
       const failure = error ?? toRejoinError("The backend no longer knows the answer.", "TASK_EXPIRED");
-      if (!this.#state.failure) this.#state.fail(failure, { kind: isWhole || kind === "expired" ? "answer" : "lost" });
+      if (!this.#state.failure) this.#state.fail(failure, failed ?? { kind: isWhole || kind === "expired" ? "answer" : "lost" });
       this.#events.emit("error", failure);
     }
+    // A backend may name a task as the running one after its end.
+    if (kind === "finished" && outcome.taskId !== undefined && outcome.taskId === this.#reported) return;
+    if (kind === "finished") this.#reported = outcome.taskId;
     this.#events.emit("finish", outcome);
   }
 

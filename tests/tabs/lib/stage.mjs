@@ -38,11 +38,20 @@ export class Stage {
   }
 
   /** One more tab that shows a session; `query` is read by page.js. */
-  async tab(session, query = {}) {
+  tab(session, query = {}) {
+    return this.#open(this.address(session, query));
+  }
+
+  /** One more tab, with the whole conversation of a session (see chat.js). */
+  chat(session) {
+    return this.#open(`${this.base}/chat.html?${new URLSearchParams({ session })}`);
+  }
+
+  async #open(address) {
     await this.driver.switchTo().newWindow("tab");
     const tab = new Tab(this.driver, await this.driver.getWindowHandle());
     this.tabs.push(tab);
-    await tab.visit(this.address(session, query));
+    await tab.visit(address);
     return tab;
   }
 

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe } from "node:test";
 import { FaultProxy } from "../../e2e/proxy.mjs";
 import { openSite } from "./site.mjs";
 import { Stage } from "./stage.mjs";
+import { chat } from "../scenarios/chat.mjs";
 import { lacking } from "../scenarios/lacking.mjs";
 import { life } from "../scenarios/life.mjs";
 import { messages } from "../scenarios/messages.mjs";
@@ -60,6 +61,6 @@ export function suite(means) {
     /** How many streams the server was asked for in this scene. */
     set.opened = async () => (await site.streams()).total - opened;
 
-    for (const scenarios of [sharing, owner, life, lacking, messages]) scenarios(set, means);
+    for (const scenarios of [sharing, owner, life, lacking, messages, chat]) scenarios(set, means);
   });
 }

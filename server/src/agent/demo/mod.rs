@@ -1,5 +1,6 @@
-//! The demo agent: the same message gets the same answer. Directives in the message drive it, for tests and for people
-//! who want to see a stream behave in a certain way (SERVER.md, "The demo agent").
+//! The demo agent: the same message gets the same answer. Directives drive it, for tests and for people who want to see a
+//! stream behave in a certain way (SERVER.md, "The demo agent"). They stand in the message's text, or behind it in
+//! `metadata.directives`, so that a page can show a plain sentence.
 
 mod content;
 mod directives;
@@ -20,7 +21,8 @@ pub struct Demo;
 #[async_trait]
 impl Agent for Demo {
     async fn answer(&self, turn: Turn, out: Emitter) -> Result<Ending, Gone> {
-        let script = Script::of(&turn.asked.content);
+        let behind = turn.asked.metadata.as_ref().and_then(|metadata| metadata["directives"].as_str());
+        let script = Script::of(&turn.asked.content, behind);
         Speaker::new(out, &script, &turn).perform(&script).await
     }
 }

@@ -48,14 +48,29 @@ pub struct Tool {
 }
 
 impl Script {
-    /// The same message gives the same script.
-    pub fn of(message: &str) -> Self {
-        let directives = Directives::of(message);
-        if directives == Directives::default() { Self::conversation(message) } else { Self::directed(directives) }
+    /// The same message gives the same script. `behind` are directives that are not in its text.
+    pub fn of(message: &str, behind: Option<&str>) -> Self {
+        behind.map_or_else(|| Self::of_text(message), |directives| Self::of_sentence(message, directives))
     }
 
-    fn directed(directives: Directives) -> Self {
+    fn of_text(message: &str) -> Self {
+        let directives = Directives::of(message);
+        if directives == Directives::default() {
+            return Self::conversation(message);
+        }
         let text = directives.text();
+        Self::directed(directives, text)
+    }
+
+    /// A person's sentence, whose answer is prose unless the directives behind it ask for another text.
+    fn of_sentence(message: &str, behind: &str) -> Self {
+        let directives = Directives::of(behind);
+        let is_prose = directives.tokens.is_none() && !directives.unicode;
+        let text = if is_prose { words(&answer_to(message)) } else { directives.text() };
+        Self::directed(directives, text)
+    }
+
+    fn directed(directives: Directives, text: Vec<String>) -> Self {
         let input = |name: &String| json!({ "tool": name, "query": "as the message asked" }).to_string();
         Self {
             blocks: directives.blocks.unwrap_or(1).clamp(1, text.len().max(1)),
@@ -113,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_message_without_directives_is_quoted_at_length() {
-        let script = Script::of("What is a lantern?");
+        let script = Script::of_text("What is a lantern?");
         let text = script.text.concat();
         assert!(text.contains("“What is a lantern?”"));
         assert!((200..600).contains(&script.text.len()));
@@ -122,26 +137,35 @@ mod tests {
 
     #[test]
     fn directives_stand_anywhere_and_say_all_there_is() {
-        let script = Script::of("please /tokens 3 now /rate 0 and /tool weather /tool news");
+        let script = Script::of_text("please /tokens 3 now /rate 0 and /tool weather /tool news");
         assert_eq!(script.text, ["harbour-0 ", "lantern-1 ", "meadow-2 "]);
         assert_eq!((script.rate, script.tools.len(), script.blocks), (0, 2, 1));
         assert_eq!(script.reasoning, None);
     }
 
     #[test]
+    fn directives_behind_a_sentence_shape_an_answer_in_prose() {
+        let script = Script::of("When is it?", Some("/client-tool clock /rate 90"));
+        assert_eq!((script.client_tools.len(), script.rate), (1, 90));
+        assert!(script.text.concat().contains("“When is it?”"));
+        assert_eq!(Script::of("Briefly.", Some("/tokens 3")).text.len(), 3);
+        assert_eq!(Script::of("Briefly. /tokens 4", None).text.len(), 4);
+    }
+
+    #[test]
     fn blocks_share_the_text_evenly_and_none_is_empty() {
-        let script = Script::of("/tokens 10 /blocks 4");
+        let script = Script::of_text("/tokens 10 /blocks 4");
         let lengths: Vec<usize> = script.passages().iter().map(|block| block.len()).collect();
         assert_eq!(lengths, [2, 3, 2, 3]);
-        assert_eq!(Script::of("/tokens 2 /blocks 5").passages().len(), 2);
-        assert!(Script::of("/tokens 0 /blocks 5").passages().is_empty());
+        assert_eq!(Script::of_text("/tokens 2 /blocks 5").passages().len(), 2);
+        assert!(Script::of_text("/tokens 0 /blocks 5").passages().is_empty());
     }
 
     #[test]
     fn a_tool_alone_has_no_text_and_a_shape_alone_has_some() {
-        assert!(Script::of("/tool weather").text.is_empty());
-        assert!(Script::of("/operation deploy").text.is_empty());
-        assert_eq!(Script::of("/legacy").text.len(), DEFAULT_TOKENS);
-        assert_eq!(Script::of("/error BOOM").error.as_deref(), Some("BOOM"));
+        assert!(Script::of_text("/tool weather").text.is_empty());
+        assert!(Script::of_text("/operation deploy").text.is_empty());
+        assert_eq!(Script::of_text("/legacy").text.len(), DEFAULT_TOKENS);
+        assert_eq!(Script::of_text("/error BOOM").error.as_deref(), Some("BOOM"));
     }
 }

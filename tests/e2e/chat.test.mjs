@@ -89,3 +89,51 @@ test("a second tab that is idle shows the question that the other tab asked", ()
     await page.settled(2);
     await second.page.close();
   }));
+
+test("what is suggested is asked as a sentence, and its directives show nowhere", () =>
+  set.scene(undefined, async ({ page }) => {
+    await page.suggest("A tool of this page");
+    await page.page.click('[data-testid="client-tool"] button');
+    await page.page.waitForSelector('[data-testid="regenerate"]');
+    assert.deepEqual(await page.questions(), ["What time is it where I am?"]);
+    await page.page.waitForFunction(() => document.querySelector("h1").textContent === "What time is it where I am?");
+    assert.equal(await page.page.textContent('[data-testid="session"][aria-current="page"] .session-title'), "What time is it where I am?");
+  }));
+
+test("files show before they are sent, and can be taken back", () =>
+  set.scene(undefined, async ({ page }) => {
+    const file = (name, mimeType) => ({ name, mimeType, buffer: Buffer.from("x") });
+    await page.page.setInputFiles('[data-testid="attach"]', [file("dot.png", "image/png"), file("notes.txt", "text/plain")]);
+    await page.page.waitForSelector('[data-testid="attached"] img[src^="blob:"]', { state: "attached" });
+    await page.page.click('[aria-label="Remove dot.png"]');
+    await page.send("Read this. /tokens 5 /rate 0");
+    await page.settled();
+    assert.equal(await page.page.textContent('[data-testid="question"] ul'), "notes.txt");
+  }));
+
+test("an edited question keeps its files", () =>
+  set.scene(undefined, async ({ page }) => {
+    await page.page.setInputFiles('[data-testid="attach"]', { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+    await page.send("First. /tokens 5 /rate 0");
+    await page.settled();
+    await page.press("edit");
+    await page.send("Second. /tokens 6 /rate 0");
+    await page.page.waitForFunction(() => /Second\./.test(document.querySelector('[data-testid="question"]').textContent));
+    await page.settled();
+    assert.match(await page.page.textContent('[data-testid="question"]'), /^notes\.txtSecond\./);
+  }));
+
+test("a message that the server refuses says so, keeps its text, and goes out when it is tried again", () =>
+  set.scene(undefined, async (scene) => {
+    const { page } = scene;
+    await page.send("First. /tokens 5 /rate 0");
+    await page.settled();
+    scene.proxy.plan = ({ path }) => (/\/stream$/.test(path) ? { kind: "answer", status: 400, headers: { "content-type": "application/json" }, body: '{"detail":{"code":"INVALID_REQUEST","message":"no"}}' } : undefined);
+    await page.send("Second. /tokens 5 /rate 0");
+    await page.page.waitForSelector('[data-testid="question"][data-delivery="unsent"]');
+    assert.match(await page.page.textContent('[data-delivery="unsent"]'), /Second\..*Not sent/);
+    scene.proxy.plan = () => undefined;
+    await page.click("send-again");
+    await page.settled(2);
+    assert.equal((await stored(scene)).length, 4);
+  }));

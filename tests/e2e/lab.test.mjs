@@ -112,7 +112,23 @@ describe("a fault of the lab leaves the answer whole", { concurrency: 4 }, () =>
     }));
 });
 
-describe("beside a plain reader", { concurrency: 3 }, () => {
+test("what breaks the connection is folded away until it is called, and stays as it was", async () => {
+  const context = await set.browser.newContext();
+  const one = new ChatPage(await context.newPage(), set.server.url);
+  await one.visit();
+  const panel = one.page.locator('[data-testid="fault-cut"]');
+  assert.equal(await panel.isVisible(), false);
+  await one.click("open-lab");
+  await panel.waitFor();
+  await one.page.reload();
+  await panel.waitFor();
+  await one.click("close-lab");
+  await panel.waitFor({ state: "hidden" });
+  assert.deepEqual(one.problems, []);
+  await context.close();
+});
+
+describe("beside another reader", { concurrency: 3 }, () => {
   test("both are true where nothing fails", () =>
     set.scene(undefined, async ({ page }) => {
       await page.press("compare");
@@ -143,6 +159,20 @@ describe("beside a plain reader", { concurrency: 3 }, () => {
       await page.verdict("own", "true");
       await page.verdict("peer", "doubled");
       assert.ok(proxy.count("GET", REJOIN) >= 1);
+      await shapes(page, "cut", "peer").first().waitFor();
+    }));
+
+  test("useChat with its own transport takes an end of file for the end", () =>
+    set.scene(held, async ({ page }) => {
+      await page.press("compare");
+      await page.press("peer-useChat");
+      await page.send(LONG);
+      await page.grown(100);
+      await peerGrown(page);
+      await page.press("fault-end");
+      await page.page.waitForSelector('[data-testid="peer-claim"][data-claim="complete"]');
+      await page.verdict("own", "true");
+      await page.verdict("peer", "lost");
       await shapes(page, "cut", "peer").first().waitFor();
     }));
 

@@ -13,7 +13,7 @@ const PIECES = [
 ];
 
 async function loadSplitter() {
-  const entry = join(import.meta.dirname, "../../www/src/blocks.ts");
+  const entry = join(import.meta.dirname, "../../www/src/app/parts/blocks.ts");
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false });
   return (await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`)).BlockSplitter;
 }

@@ -16,7 +16,6 @@ mkdirSync(folder, { recursive: true });
 const DESKTOP = { viewport: { width: 1440, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const DARK = { colorScheme: "dark" };
-const RICH = "Which streams survive a cut? /reasoning /tool search /tokens 400 /rate 60";
 
 const server = await startServer("--heartbeat-ms", "1000");
 const proxy = await new FaultProxy(server.url).up();
@@ -76,26 +75,26 @@ async function cutInTheMiddle(page) {
 }
 
 async function offline(page) {
-  await page.send(RICH);
+  await page.suggest("Thought and tools");
   await page.shown("text-rendered");
   await page.press("fault-offline");
   await page.status("reconnecting");
 }
 
 async function failed(page) {
-  await page.send("Break, please. /tokens 60 /rate 0 /error MODEL_OVERLOADED");
+  await page.suggest("Something goes wrong");
   await page.failureCode();
 }
 
 async function opened(page) {
-  await page.send(RICH.replace("/rate 60", "/rate 0"));
+  await page.suggest("Thought and tools");
   await page.status("completed");
   for (const name of ["reasoning", "tool-call"]) await page.page.click(`[data-testid="${name}"] summary`);
   await page.page.$eval('[data-testid="messages"]', (box) => box.scrollTo(0, 0));
 }
 
 async function background(page) {
-  await page.send("Make the report. /operation nightly_report /tokens 60");
+  await page.suggest("A job in the background");
   await page.page.waitForSelector('[data-testid="tool-call"][data-state="operation"]');
 }
 
@@ -104,8 +103,28 @@ async function replayed(page) {
   await page.page.waitForSelector('[data-testid="replay-result"][data-state="done"]');
 }
 
+/** A queue behind an answer, a picture and a file. */
+async function queued(page) {
+  await page.page.setInputFiles('[data-testid="attach"]', [
+    { name: "harbour.svg", mimeType: "image/svg+xml", buffer: Buffer.from(HARBOUR) },
+    { name: "notes.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4") },
+  ]);
+  await page.send("What do you see in this picture?");
+  await page.grown(500, "text-rendered");
+  await page.send("And what comes next?");
+  await page.page.waitForSelector('[data-delivery="queued"]');
+}
+
+const HARBOUR =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><rect width="320" height="200" fill="#9fd3e6"/><circle cx="250" cy="50" r="24" fill="#ffd97a"/><path d="M0 140h320v60H0z" fill="#2f7f8f"/><path d="M90 140h120l-24 28h-72z" fill="#7a3b2e"/><path d="M150 40v96h-60zM158 60v76h44z" fill="#fff"/></svg>';
+
+async function approval(page) {
+  await page.suggest("Needs your word");
+  await page.page.waitForSelector('[data-testid="approval"]');
+}
+
 async function lab(page) {
-  await page.send("Slowly. /tokens 120 /rate 60");
+  await page.send("Slowly, please.");
   await page.grown(300, "text-rendered");
   await page.press("fault-forgetful");
   await page.press("fault-garbage");
@@ -113,7 +132,6 @@ async function lab(page) {
   await page.press("fault-cut");
   await page.reconnected();
   await page.status("completed");
-  await page.click("timeline-toggle");
   await page.click("open-lab");
   await page.page.waitForFunction(() => document.querySelector('[data-testid="fault-cut"]').getBoundingClientRect().right <= innerWidth);
 }
@@ -125,6 +143,9 @@ await picture("offline-dark", { ...DESKTOP, ...DARK }, offline);
 await picture("failed", DESKTOP, failed);
 await picture("opened", DESKTOP, opened);
 await picture("opened-dark", { ...DESKTOP, ...DARK }, opened);
+await picture("queued", DESKTOP, queued);
+await picture("approval-dark", { ...DESKTOP, ...DARK }, approval);
+await picture("phone-queued-dark", { ...PHONE, ...DARK }, queued);
 await picture("background", DESKTOP, background);
 await picture("replayed", DESKTOP, replayed);
 await picture("phone", PHONE, opened);

@@ -1,10 +1,12 @@
 // Puts the chat on the page.
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./App";
-import { Chat } from "./chat";
-import { ChatContext } from "./hooks/useChat";
+import { Chats } from "./app/chats";
+import { ChatsContext } from "./app/context";
+import { LabContext } from "./lab/context";
+import { Lab } from "./lab/lab";
 import { readOptions } from "./options";
+import { Page } from "./Page";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/layout.css";
@@ -21,11 +23,15 @@ import "./styles/turns.css";
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no #root");
 
-const chat = new Chat(readOptions(new URL(location.href)));
+const { baseUrl, view } = readOptions(new URL(location.href));
+const lab = new Lab(baseUrl);
+const chats = new Chats(lab.streams, lab.api(), { view, isHidden: (id) => lab.peer.owns(id) });
 createRoot(root).render(
   <StrictMode>
-    <ChatContext value={chat}>
-      <App />
-    </ChatContext>
+    <LabContext value={lab}>
+      <ChatsContext value={chats}>
+        <Page />
+      </ChatsContext>
+    </LabContext>
   </StrictMode>,
 );

@@ -28,12 +28,16 @@ export class ChatPage {
     });
   }
 
-  /** A page of its own, in a context (storage, cookies) of its own unless one is given; `look` is the context's options. */
+  /**
+   * A page of its own, in a context (storage, cookies) of its own unless one is given; `look` is the context's options. What
+   * breaks the connection is open beside the chat, where there is room.
+   */
   static async open(browser, url, { context, look, prepare, ...where } = {}) {
     const given = context ?? (await browser.newContext(look));
     const one = new ChatPage(await given.newPage(), url);
     await prepare?.(one.page);
     await one.visit(where);
+    if ((one.page.viewportSize()?.width ?? 0) >= 1180) await one.openLab();
     return one;
   }
 
@@ -41,6 +45,16 @@ export class ChatPage {
     const query = new URLSearchParams({ view, ...(base === undefined ? {} : { base }) });
     await this.page.goto(`${this.url}/?${query}${chat ? `#/chat/${chat}` : ""}`);
     await this.shown("message-input", "failure");
+  }
+
+  /** Asks what the page suggests. */
+  async suggest(title) {
+    await this.page.click(`.suggestions button:has-text("${title}")`);
+  }
+
+  /** Opens the panel that breaks connections. The focus stays where it is. */
+  async openLab() {
+    if ((await this.page.getAttribute(at("open-lab"), "aria-expanded")) === "false") await this.press("open-lab");
   }
 
   async shown(...names) {

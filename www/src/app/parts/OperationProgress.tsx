@@ -1,0 +1,16 @@
+// A job that runs in the background: nobody knows how far it is, so the bar says that it goes on and the clock for how long.
+import { useState } from "react";
+import { useNow } from "../../hooks/useNow";
+
+export function OperationProgress() {
+  const [since] = useState(Date.now);
+  const now = useNow(1000);
+  return (
+    <div className="operation" data-testid="operation">
+      <progress aria-label="Runs in the background" />
+      <span className="operation-clock" aria-hidden="true">
+        watched for {Math.max(0, Math.floor((now - since) / 1000))} s
+      </span>
+    </div>
+  );
+}

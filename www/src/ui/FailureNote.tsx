@@ -1,0 +1,17 @@
+// Something went wrong: one sentence, the code, and what can be done about it.
+import type { ReactNode } from "react";
+import { friendly, type Coded } from "./errors";
+import { WarningIcon } from "./icons";
+
+export function FailureNote({ error, children }: { error: Coded; children?: ReactNode }) {
+  return (
+    <div className="failure" role="alert" data-testid="failure">
+      <WarningIcon />
+      <div className="failure-text">
+        <p>{friendly(error)}</p>
+        <code data-testid="failure-code">{error.code}</code>
+      </div>
+      {children}
+    </div>
+  );
+}

@@ -193,7 +193,7 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
     return outcome;
   }
 
-  readonly stop = (): Promise<void> => (this.#sends.isHeld ? this.#inOrder(() => this.#stop()) : this.#stop());
+  readonly stop = (): Promise<void> => (this.#sends.held > 0 ? this.#inOrder(() => this.#stop()) : this.#stop());
 
   async #stop(): Promise<void> {
     const { turn } = this.#state;
@@ -250,7 +250,7 @@ class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
   async #inOrder<T>(call: () => Promise<T>): Promise<T> {
     this.#checkOpen();
     void this.#begin();
-    if (this.#history.hasBegun && !this.#sends.isHeld) return call();
+    if (this.#history.hasBegun && this.#sends.held === 0) return call();
     const release = this.#sends.hold();
     try {
       await this.#begin();

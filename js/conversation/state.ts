@@ -5,7 +5,7 @@ import { isEqual, keepList } from "./list/identity.js";
 import { MessageList } from "./list/list.js";
 import { Outbox } from "./turns/outbox.js";
 import { guard } from "../types/report.js";
-import type { Loaded } from "./list/list.js";
+import type { Loaded, Watch } from "./list/list.js";
 import type { Turn } from "./turns/turn.js";
 import type { RejoinError } from "../types/errors.js";
 import type { Merge } from "../types/merge-key.js";
@@ -85,17 +85,11 @@ export class State<MESSAGE extends UIMessage> {
     this.changed();
   }
 
-  /** The keys of the messages of the running turn. */
-  turnKeys(): string[] {
-    const { question, answer } = this.turn ?? {};
-    return [question?.key, answer?.key].filter((key) => key !== undefined);
-  }
-
   /** Merges a history. Messages that the backend turns out to have are no longer to be sent. */
-  absorb(loaded: Loaded<MESSAGE>, touched: ReadonlySet<string>, merge: Merge): void {
+  absorb(loaded: Loaded<MESSAGE>, watch: Watch, merge: Merge): void {
     const { turn } = this;
     for (const { id } of loaded.messages) this.outbox.take(this.list.keyOf(id));
-    this.list.absorb(loaded, touched, merge, (key) => turn?.question?.key !== key || turn.isTaken);
+    this.list.absorb(loaded, watch, merge, (key) => turn?.question?.key !== key || turn.isTaken);
     const { answer } = turn ?? {};
     const base = answer?.base && this.list.find(answer.key);
     if (answer && base && turn?.source) {

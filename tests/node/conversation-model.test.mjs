@@ -1,13 +1,17 @@
 // Random runs of two pages on one chat, against a model: each message is shown once and in order, nothing that was typed is lost,
-// and what is called unsent is. `REJOIN_SEED=17` prints the steps of one run, `SEEDS=1000` makes more of them.
+// and what is called unsent is. The pages are two devices, or two tabs of a browser. `REJOIN_SEED=17` prints the steps of one run,
+// `SEEDS=1000` makes more of them.
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { chat, closeAll, texts } from "./lib/chat.mjs";
 import { ChatBackend } from "./lib/chat-backend.mjs";
 import { until } from "./lib/backend.mjs";
+import { withTabs } from "./lib/tabs.mjs";
 
 const SEEDS = Number(process.env.SEEDS ?? 40);
+/** How often a page showed what another tab's connection brought. */
+let shared = 0;
 const only = process.env.REJOIN_SEED;
 const STEPS = 40;
 
@@ -36,18 +40,17 @@ class Storage extends Map {
 
 /** One page of the run, and what its person has typed. */
 class Page {
-  storage = new Storage();
   typed = new Set();
   #number = 0;
 
-  constructor(world, name) {
-    Object.assign(this, { world, name });
+  constructor(world, name, storage, crossTab) {
+    Object.assign(this, { world, name, storage, crossTab });
     this.open();
   }
 
   open() {
     const options = { generateId: () => `${this.name}-${++this.#number}` };
-    Object.assign(this, chat(options, { backend: this.world.backend, storage: this.storage, retry: { initialDelayMs: 1, maxDelayMs: 2, maxRetries: 2 } }));
+    Object.assign(this, chat(options, { backend: this.world.backend, storage: this.storage, crossTab: this.crossTab, retry: { initialDelayMs: 1, maxDelayMs: 2, maxRetries: 2 } }));
     this.conversation.subscribe(() => this.check());
     this.call(() => this.conversation.resume());
   }
@@ -71,7 +74,8 @@ class Page {
   }
 
   #check() {
-    const { messages, delivery } = this.snapshot;
+    const { messages, delivery, role, status } = this.snapshot;
+    if (role === "follower" && status === "streaming") shared++;
     const ids = messages.map(({ id }) => id);
     assert.equal(new Set(ids).size, ids.length, `a message is shown twice: ${ids}`);
     for (const key of Object.keys(delivery)) assert.ok(ids.includes(key), `${key} is not in the list`);
@@ -95,9 +99,10 @@ class World {
   #calls = 0;
   #words = 0;
 
-  constructor(seed) {
+  constructor(seed, { crossTab }) {
     this.draw = random(seed);
-    this.pages = [new Page(this, "p"), new Page(this, "q")];
+    const shared = new Storage();
+    this.pages = ["p", "q"].map((name) => new Page(this, name, crossTab ? shared : new Storage(), crossTab));
   }
 
   pick(list) {
@@ -265,8 +270,8 @@ function watchEdits(world, page) {
   watch();
 }
 
-async function run(seed) {
-  const world = new World(seed);
+async function run(seed, pages) {
+  const world = new World(seed, pages);
   watchReplaced(world);
   try {
     for (let step = 0; step < STEPS; step++) await world.step();
@@ -284,7 +289,14 @@ async function run(seed) {
   }
 }
 
-test("whatever happens in which order, each message is shown once, in order, and nothing typed is lost", async () => {
-  const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, place) => place + 1) : [Number(only)];
-  for (const seed of seeds) await run(seed);
+const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, place) => place + 1) : [Number(only)];
+
+test("whatever two devices do in which order, each message is shown once, in order, and nothing typed is lost", async () => {
+  for (const seed of seeds) await run(seed, { crossTab: false });
 });
+
+test("whatever two tabs do in which order, each message is shown once, in order, and nothing typed is lost", () =>
+  withTabs(async () => {
+    for (const seed of seeds) await run(seed, { crossTab: true });
+    if (only === undefined) assert.ok(shared > 0, "no tab followed another one");
+  }));

@@ -69,16 +69,16 @@ export class History<MESSAGE extends UIMessage> {
 
   async #load(): Promise<Loaded<MESSAGE>> {
     const number = ++this.#lastStarted;
-    const touched = this.#state.list.watch(this.#state.turnKeys());
+    const watch = this.#state.list.watch();
     try {
       const loaded = await this.#fetch();
       // A history that was asked for earlier is older than the one that is shown.
       if (number < this.#lastMerged || this.#aborter.signal.aborted) return loaded;
       this.#lastMerged = number;
-      this.#state.absorb(loaded, touched, await this.#merge());
+      this.#state.absorb(loaded, watch, await this.#merge());
       return loaded;
     } finally {
-      this.#state.list.unwatch(touched);
+      this.#state.list.unwatch(watch);
     }
   }
 

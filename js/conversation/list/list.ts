@@ -16,6 +16,14 @@ export interface Loaded<MESSAGE> {
   hasIds: boolean;
 }
 
+/** What happens to the list while a history is on its way. */
+export interface Watch {
+  /** The keys of the messages that turns have touched: the history may not have them yet. */
+  readonly touched: Set<string>;
+  /** The keys of the messages that were replaced: the history may have them still. */
+  readonly removed: Set<string>;
+}
+
 /** A part of the list that was cut off, to be put back if the backend refuses what should replace it. */
 export interface Cut<MESSAGE> {
   readonly kept: number;
@@ -26,10 +34,10 @@ export class MessageList<MESSAGE extends UIMessage> {
   #messages: readonly MESSAGE[];
   /** The keys of messages that the backend names otherwise, by the backend's id. */
   readonly #keys = new Map<string, string>();
-  /** The keys of messages that were replaced. A history that was read before must not bring them back. */
-  readonly #removed = new Set<string>();
-  /** For each load under way, the keys of the messages that turns have touched since it began. */
-  readonly #touched = new Set<Set<string>>();
+  /** What the running turn touches and replaces. A load begins with this. */
+  readonly #turn: Watch = { touched: new Set(), removed: new Set() };
+  /** The loads that are under way, and the running turn. */
+  readonly #watches = new Set([this.#turn]);
 
   constructor(messages: readonly MESSAGE[]) {
     this.#messages = messages;
@@ -96,31 +104,38 @@ export class MessageList<MESSAGE extends UIMessage> {
   /** Cuts off all messages from a place on. */
   cut(kept: number): Cut<MESSAGE> {
     const messages = this.#messages.slice(kept);
-    for (const { id } of messages) this.#removed.add(id);
+    for (const { removed } of this.#watches) for (const { id } of messages) removed.add(id);
     this.set(this.#messages.slice(0, kept));
     return { kept, messages };
   }
 
   /** Puts a part back in place of what came after it. */
   restore({ kept, messages }: Cut<MESSAGE>): void {
-    for (const { id } of messages) this.#removed.delete(id);
+    for (const { removed } of this.#watches) for (const { id } of messages) removed.delete(id);
     this.set([...this.#messages.slice(0, kept), ...messages]);
+  }
+
+  /** Called when a turn has ended. A history that is asked for from now on knows what it has changed. */
+  settle(): void {
+    this.#turn.touched.clear();
+    this.#turn.removed.clear();
   }
 
   /** Marks a message as touched by a turn: a history that is on its way may not have it yet. */
   touch(key: string): void {
-    for (const keys of this.#touched) keys.add(key);
+    for (const { touched } of this.#watches) touched.add(key);
   }
 
-  /** Called when a load begins, with the keys of the running turn. Returns the set that `absorb` takes. */
-  watch(keys: Iterable<string>): Set<string> {
-    const touched = new Set(keys);
-    this.#touched.add(touched);
-    return touched;
+  /** Called when a load begins. Returns what `absorb` takes. */
+  watch(): Watch {
+    const { touched, removed } = this.#turn;
+    const watch = { touched: new Set(touched), removed: new Set(removed) };
+    this.#watches.add(watch);
+    return watch;
   }
 
-  unwatch(touched: Set<string>): void {
-    this.#touched.delete(touched);
+  unwatch(watch: Watch): void {
+    this.#watches.delete(watch);
   }
 
   /**
@@ -128,8 +143,8 @@ export class MessageList<MESSAGE extends UIMessage> {
    *
    * @param isTaken whether the backend is known to have a message
    */
-  absorb(loaded: Loaded<MESSAGE>, touched: ReadonlySet<string>, merge: Merge, isTaken: (key: string) => boolean): void {
-    const server = loaded.messages.map((message) => this.#named(message)).filter(({ id }) => !this.#removed.has(id));
+  absorb(loaded: Loaded<MESSAGE>, { touched, removed }: Watch, merge: Merge, isTaken: (key: string) => boolean): void {
+    const server = loaded.messages.map((message) => this.#named(message)).filter(({ id }) => !removed.has(id));
     const local = this.#messages;
     const merged = merge(server, local, loaded.activeStream ? { activeStream: loaded.activeStream } : {}) as MESSAGE[];
     const known = new Set(server.map(({ id }) => id));

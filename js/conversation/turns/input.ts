@@ -20,18 +20,15 @@ export interface Draft {
  */
 export function draftOf(input: string | ConversationInput): Draft {
   const given = typeof input === "string" ? { text: input } : input;
-  if (typeof given !== "object" || given === null) throw invalid("input should be a string or an object.");
-  for (const [name, type] of TYPES) {
-    const value = given[name] ?? undefined;
-    if (value !== undefined && typeof value !== type) throw invalid(`input.${name} should be of type ${type}, not ${typeof value}.`);
-  }
-  const { text, parts, files, metadata, context, body } = given;
+  const { text, parts, files, metadata, context, body } = given ?? {};
+  // What else has the wrong type is refused by the client.
+  if (typeof (text ?? "") !== "string" || !Array.isArray(parts ?? [])) throw invalid("text should be a string and parts an array.");
   const draft: Draft = {
     parts: [...(text ? [{ type: "text" as const, text }] : []), ...(parts ?? [])],
     files: Array.from(files ?? []),
     extras: { ...(context && { context }), ...(body && { body }) },
   };
-  if (draft.parts.length === 0 && draft.files.length === 0) throw invalid("There is nothing to send: give a text, parts or files.");
+  if (draft.parts.length === 0 && draft.files.length === 0) throw invalid("There is nothing to send: no text, parts or files.");
   if (metadata !== undefined) draft.metadata = metadata;
   return draft;
 }
@@ -74,9 +71,6 @@ function base64(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; at += SLICE) binary += String.fromCharCode(...bytes.subarray(at, at + SLICE));
   return btoa(binary);
 }
-
-/** The types of the members of an input, where they are given. */
-const TYPES = [["text", "string"], ["parts", "object"], ["files", "object"], ["context", "object"], ["body", "object"]] as const;
 
 function invalid(sentence: string): RejoinError {
   return new RejoinError("INVALID_ARGUMENT", sentence);

@@ -26,7 +26,7 @@ export class Sends<MESSAGE extends UIMessage> {
   /** Whether messages wait for an answer that is being written. */
   readonly #canQueue: boolean;
   /** The number of calls that wait for the history. What is sent after them waits for them. */
-  #held = 0;
+  held = 0;
   /** Whether the next message waits for the end of a stream that the client knows and this conversation does not. */
   #awaitsEnd = false;
 
@@ -45,16 +45,11 @@ export class Sends<MESSAGE extends UIMessage> {
     if (!this.#turns.isBusy) this.#state.clearError();
   }
 
-  /** Whether calls wait that were made before. */
-  get isHeld(): boolean {
-    return this.#held > 0;
-  }
-
   /** Keeps what is sent behind a call that waits. Returns a function that ends this once the call has acted. */
   hold(): () => void {
-    this.#held++;
+    this.held++;
     return () => {
-      this.#held--;
+      this.held--;
       queueMicrotask(() => this.advance());
     };
   }
@@ -66,7 +61,7 @@ export class Sends<MESSAGE extends UIMessage> {
 
   /** Goes on with the last answer if all is decided that it waits for, and else sends the next message. */
   advance(): void {
-    if (this.#turns.isBusy || this.#turns.isPaused || this.#awaitsEnd || this.isHeld) return;
+    if (this.#turns.isBusy || this.#turns.isPaused || this.#awaitsEnd || this.held > 0) return;
     const { calls, list, outbox } = this.#state;
     const decisions = calls.decisionsOn(list.last);
     if (decisions) return void this.#continue(decisions);

@@ -21,9 +21,11 @@ export interface Turn<MESSAGE extends UIMessage> {
   /** Whether an operation goes on with the message, in a task that names it otherwise (PROTOCOL §7). */
   isOperation?: boolean;
   /** The answer, once its stream has begun. */
-  answer?: Answer<MESSAGE>;
+  answer?: Answer<MESSAGE> | undefined;
   /** What the stream has given of the answer. */
   source?: UIMessage;
+  /** The task that has given it. */
+  task?: string | undefined;
   /** Whether the backend has the question. */
   isTaken: boolean;
   /** Whether the history was asked for the question. */

@@ -142,6 +142,7 @@ export class Turns<MESSAGE extends UIMessage> {
   #close(turn: Turn<MESSAGE>): void {
     if (this.#state.turn !== turn) return;
     this.#state.turn = undefined;
+    this.#state.list.settle();
     this.#seen = this.#snapshot();
     this.#state.changed();
   }
@@ -233,7 +234,12 @@ export class Turns<MESSAGE extends UIMessage> {
   #show(turn: Turn<MESSAGE>, snapshot: StreamSnapshot): void {
     if (!hasBegun(turn, snapshot)) return;
     turn.isTaken ||= turn.messageId === undefined;
-    if (snapshot.message && snapshot.message !== turn.before.message) turn.source = snapshot.message;
+    const { message, taskId } = snapshot;
+    if (message && message !== turn.before.message) {
+      if (turn.source && turn.source.id !== message.id && turn.task !== taskId) this.#leaveAnswer(turn);
+      turn.source = message;
+      turn.task = taskId;
+    }
     if (turn.needsHistory) void this.#identify(turn);
     if (turn.question && !turn.isTaken && !turn.isLookedUp) void this.#lookUp(turn);
     if (turn.isHidden || !turn.source) return;
@@ -241,6 +247,12 @@ export class Turns<MESSAGE extends UIMessage> {
     this.#state.list.rename(turn.answer.key, turn.source.id);
     // A stream that runs while the backend has not taken the question answers another one.
     this.#state.list.put(turn.answer.show(turn.source), turn.isTaken ? undefined : turn.question?.key);
+  }
+
+  /** The stream of an own turn has shown another message's answer until now, which the history knows. */
+  #leaveAnswer(turn: Turn<MESSAGE>): void {
+    turn.answer = undefined;
+    void this.#history.load().catch(() => {});
   }
 
   #createAnswer(turn: Turn<MESSAGE>, source: UIMessage): Answer<MESSAGE> {

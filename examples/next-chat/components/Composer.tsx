@@ -1,13 +1,13 @@
 "use client";
 import type { FormEvent } from "react";
 
-/** Where a message is written. With `onStop` an answer is on its way, and stopping it is what can be done. */
+/** Where a message is written. With `onStop` an answer is being written: it can be stopped, and a message waits for its end. */
 export function Composer({ onSend, onStop }: { onSend: (text: string) => void; onStop?: () => void }) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
     const text = String(new FormData(form).get("text")).trim();
-    if (!text || onStop) return;
+    if (!text) return;
     form.reset();
     onSend(text);
   }
@@ -15,13 +15,12 @@ export function Composer({ onSend, onStop }: { onSend: (text: string) => void; o
   return (
     <form onSubmit={submit}>
       <input name="text" aria-label="Message" placeholder="Ask something" autoComplete="off" autoFocus />
-      {onStop ? (
+      {onStop && (
         <button type="button" onClick={onStop}>
           Stop
         </button>
-      ) : (
-        <button>Send</button>
       )}
+      <button>Send</button>
     </form>
   );
 }

@@ -1,12 +1,30 @@
 import { memo } from "react";
-import type { UIMessage, UIMessagePart } from "rejoin";
+import type { MessageDelivery, UIMessage, UIMessagePart } from "rejoin";
 
-export function Message({ message }: { message: UIMessage }) {
+interface Props {
+  message: UIMessage;
+  /** How far the message has come, if the backend does not have it yet. */
+  delivery?: MessageDelivery;
+  onRetry: (messageId: string) => void;
+  onRemove: (messageId: string) => void;
+}
+
+export function Message({ message, delivery, onRetry, onRemove }: Props) {
   return (
-    <li className={message.role}>
+    <li className={message.role} data-delivery={delivery}>
       {message.parts.map((part, nth) => (
         <Part key={nth} part={part} />
       ))}
+      {delivery === "queued" && (
+        <p className="delivery">
+          Waits for the answer. <button onClick={() => onRemove(message.id)}>Remove</button>
+        </p>
+      )}
+      {delivery === "unsent" && (
+        <p className="delivery">
+          Not sent. <button onClick={() => onRetry(message.id)}>Try again</button> <button onClick={() => onRemove(message.id)}>Remove</button>
+        </p>
+      )}
     </li>
   );
 }

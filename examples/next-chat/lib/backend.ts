@@ -1,5 +1,6 @@
 // The backend's JSON endpoints, as server components ask them. Everything that streams is left to `rejoin`.
 import { notFound } from "next/navigation";
+import { toUIMessages, type UIMessage } from "rejoin";
 
 /** Where `rejoin-server`, or any backend of the same protocol, listens. */
 export const BACKEND = process.env.REJOIN_URL ?? "http://127.0.0.1:8787";
@@ -9,23 +10,14 @@ export interface SessionSummary {
   title: string | null;
 }
 
-/** A message as the backend stores it. */
-export interface StoredMessage {
-  id: string;
-  role: "user" | "assistant" | "tool";
-  content: string;
-  tool_calls?: { id: string; function: { name: string; arguments: string } }[];
-  tool_call_id?: string;
-}
-
 /** The newest sessions first. */
 export async function listSessions(): Promise<SessionSummary[]> {
   return (await ask<{ sessions: SessionSummary[] }>("/sessions")).sessions;
 }
 
 /** The messages of a session, without the answer that is being written: the page gets that from its stream. */
-export async function loadMessages(sessionId: string): Promise<StoredMessage[]> {
-  return (await ask<{ messages: StoredMessage[] }>(`/sessions/${encodeURIComponent(sessionId)}`)).messages;
+export async function loadMessages(sessionId: string): Promise<UIMessage[]> {
+  return toUIMessages((await ask<{ messages: unknown[] }>(`/sessions/${encodeURIComponent(sessionId)}`)).messages);
 }
 
 async function ask<T>(path: string): Promise<T> {

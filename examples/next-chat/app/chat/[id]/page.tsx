@@ -1,8 +1,7 @@
 import { Chat } from "@/components/Chat";
 import { loadMessages } from "@/lib/backend";
-import { toUIMessages } from "@/lib/history";
 
 export default async function Page({ params }: { params: Promise<{ id: string }> }) {
   const { id } = await params;
-  return <Chat key={id} sessionId={id} history={toUIMessages(await loadMessages(id))} />;
+  return <Chat key={id} sessionId={id} history={await loadMessages(id)} />;
 }

@@ -99,6 +99,7 @@ async function background(page) {
 }
 
 async function replayed(page) {
+  await page.click("open-lab");
   await page.press("replay");
   await page.page.waitForSelector('[data-testid="replay-result"][data-state="done"]');
 }

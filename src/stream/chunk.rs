@@ -114,6 +114,14 @@ pub enum Signal<'a> {
     Other,
 }
 
+impl Signal<'_> {
+    /// Whether it ends the task.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Finish { .. } | Self::Abort { .. } | Self::Error { .. })
+    }
+}
+
 /// Reads the data of one event. `[DONE]` is not data in this sense: look for it first.
 ///
 /// # Errors

@@ -138,6 +138,72 @@ fn a_log_that_begins_in_the_middle_gives_what_is_left_and_says_so_at_its_end() {
     assert_eq!((outcome.kind, outcome.truncated), (OutcomeKind::Finished, true));
 }
 
+const REPLAYED: u32 = 1 << 9;
+
+/// Whether any of the rows that wait is flagged as replayed.
+fn is_any_replayed(harness: &mut Harness) -> bool {
+    let batch = harness.deliver().unwrap();
+    batch.descriptors().iter().any(|word| word & REPLAYED != 0) || batch.text().contains("\"replayed\":true")
+}
+
+#[test]
+fn what_a_log_still_has_that_is_not_the_one_that_was_read_is_not_known_by_its_number() {
+    let (mut harness, _) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    ["one ", "two ", "three "].into_iter().for_each(|text| harness.delta("", text));
+    harness.deliver();
+    harness.cut();
+    harness.open(None);
+    harness.event("", r#"{"type":"text-end","id":"b"}"#);
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"c"}"#);
+    harness.event("", r#"{"type":"text-delta","id":"c","delta":"new "}"#);
+    assert!(!is_any_replayed(&mut harness));
+}
+
+#[test]
+fn a_page_that_was_reloaded_does_not_take_what_a_cut_log_has_for_what_was_saved() {
+    let (mut first, _) = Harness::started(None);
+    first.preamble("t1", ["", ""]);
+    ["one ", "two ", "three "].into_iter().for_each(|text| first.delta("", text));
+    first.deliver();
+    first.pass(300);
+    let mut second = Harness::default();
+    second.stored(first.saved.last().map(String::as_str));
+    second.resume();
+    second.open(None);
+    second.delta("", "new ");
+    second.event("", &output("c1", "1"));
+    let batch = second.deliver().unwrap();
+    assert!(batch.descriptors().iter().all(|word| word & REPLAYED == 0), "nobody knows how much is gone");
+}
+
+#[test]
+fn a_cut_log_that_ends_before_what_was_followed_of_it_is_read_anew() {
+    let config = rejoin::client::io::Config { tab: Some("a".into()), ..Default::default() };
+    let mut harness = Harness::new(config);
+    let call = harness.rejoin("t1", None);
+    let frame = r#"{"type":"text-delta","id":"b","delta":"one two three four fi"}"#;
+    let state = serde_json::json!({
+        "v": 2, "from": "b", "session": "s", "epoch": 1, "kind": "state", "to": "a", "asked": harness.now,
+        "stream": "b-1", "number": 1, "task": "t1", "frames": {"text": frame, "ends": [frame.len()], "ids": "+9\n"},
+        "place": {"last": "0-0", "unnumbered": 9, "hash": "7"}, "shown": {"status": "streaming", "patience": 3_000},
+    });
+    harness.receive(&state.to_string());
+    harness.deliver();
+    harness.input(Input::Locked { session: S });
+    harness.open(None);
+    harness.delta("", "four ");
+    harness.event("", r#"{"type":"finish"}"#);
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.delta("", "four ");
+    harness.finish("");
+    let outcome = harness.outcome(call).unwrap();
+    assert_eq!((outcome.kind, outcome.truncated), (OutcomeKind::Finished, true));
+}
+
 #[test]
 fn an_answer_that_names_no_beginning_of_its_blocks_is_whole_behind_its_start() {
     let (mut harness, call) = Harness::started(None);

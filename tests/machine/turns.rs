@@ -179,6 +179,7 @@ fn a_message_whose_task_was_stopped_in_another_tab_is_stopped() {
 #[test]
 fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() {
     let (mut harness, _) = Harness::started(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
     harness.delta("", "one ");
     harness.deliver();
     harness.detach();
@@ -189,6 +190,7 @@ fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() 
     harness.answer(200, &session(&[("user", "hi")], Some("t1")));
     harness.pass_until_asked();
     harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
     harness.delta("", "one ");
     let batch = harness.deliver().unwrap();
     assert_eq!(batch.descriptors().first(), RESET);

@@ -26,8 +26,10 @@ pub struct Answer {
     /// The task that its `stream_start` named.
     pub named: Option<String>,
     pub has_ended: bool,
-    /// It begins in the middle, as the log did.
-    pub is_cut: bool,
+    /// The first piece of it.
+    first: Option<Mark>,
+    /// It comes from the session's history.
+    pub is_stored: bool,
 }
 
 impl Answer {
@@ -164,11 +166,13 @@ impl Listener {
         }
         let last = self.answers.last_mut().ok_or("text without an answer")?;
         last.text.push_str(text);
+        last.is_stored |= age.is_lenient;
         for token in &tokens {
             last.check_next(*token, server)?;
             last.tokens.push(*token);
         }
         let marks: Vec<Mark> = tokens.iter().filter_map(|token| server.mark_of(*token)).collect();
+        self.note_beginning(marks.first().copied());
         self.check_age(marks.last().copied(), age, server, given)?;
         given.extend(marks);
         if age.is_lenient {
@@ -213,23 +217,31 @@ impl Listener {
         }
     }
 
+    fn note_beginning(&mut self, mark: Option<Mark>) {
+        if let Some(last) = self.answers.last_mut() {
+            last.first = last.first.or(mark);
+        }
+    }
+
     /// Fresh once, and replayed only what was given before.
     fn check_age(&mut self, mark: Option<Mark>, age: Age, server: &Server, given: &mut Given) -> Step {
         let Some(mark) = mark else { return Ok(()) };
         let is_known = !given.insert(mark);
+        self.note_beginning(Some(mark));
+        let cut = self.last().map_or(Cut::None, |last| last.cut(server));
         if self.ages == Ages::Ignored {
             return Ok(());
         }
         if age.is_replayed {
             self.replayed += 1;
-            let is_right = is_known || age.is_lenient;
+            let is_right = is_known || age.is_lenient || matches!(cut, Cut::Unseen | Cut::BetweenParts);
             return if is_right { Ok(()) } else { Err(format!("{mark:?} is flagged as replayed and is new")) };
         }
         let is_saved = self.saved.is_some_and(|saved| saved.task == mark.task && mark.frame < saved.frames);
         if is_saved && self.ages == Ages::Judged && server.quirks.log_limit.is_none() {
             return Err(format!("{mark:?} was delivered before the reload and is not flagged"));
         }
-        if self.fresh.insert(mark) { Ok(()) } else { Err(format!("{mark:?} is fresh twice")) }
+        if self.fresh.insert(mark) || cut != Cut::None { Ok(()) } else { Err(format!("{mark:?} is fresh twice")) }
     }
 }
 
@@ -243,19 +255,43 @@ struct Age {
     is_lenient: bool,
 }
 
-/// A start that the client makes where the stream has none is no frame of a log.
+/// A start that the client makes where the stream has none is no frame of a log. Where a log is cut, any may be one.
 fn mark_of_start(task: &str, server: &Server) -> Option<Mark> {
-    let at = server.find(task)?;
+    let at = server.find(task).filter(|_| server.quirks.log_limit.is_none())?;
     let is_in_log = server.tasks[at].frames.first().is_some_and(|(_, frame)| frame.contains("\"taskId\":\"task"));
     is_in_log.then_some(Mark { task: at, frame: 0 })
 }
 
+/// Where an answer begins, as the log of a base backend may that keeps its newest entries only. Nobody says how many are
+/// gone, so that nothing of it is known to have been given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Its log has all entries.
+    None,
+    /// Entries may be gone that give nothing.
+    Unseen,
+    /// In the middle of a part: it is seen not to be whole.
+    InPart,
+    /// With another part than the first: it looks whole.
+    BetweenParts,
+}
+
 impl Answer {
+    /// Where it begins.
+    pub fn cut(&self, server: &Server) -> Cut {
+        let first = self.first.filter(|first| !self.is_stored && server.may_lose_entries(first.task));
+        match first {
+            None => Cut::None,
+            Some(first) if server.is_beginning(first) => Cut::Unseen,
+            Some(first) if server.is_in_part(first) => Cut::InPart,
+            Some(_) => Cut::BetweenParts,
+        }
+    }
+
     /// A token follows the one before it; the first of an operation may follow the last of the chat.
     fn check_next(&mut self, token: Token, server: &Server) -> Step {
         let Some(last) = self.tokens.last() else {
             let is_cut_log = server.quirks.log_limit.is_some();
-            self.is_cut = token.place > 0;
             return if token.place == 0 || is_cut_log {
                 Ok(())
             } else {
@@ -272,12 +308,14 @@ impl Answer {
     pub fn is_whole(&self, task: usize, server: &Server) -> bool {
         if server.quirks.is_alike {
             let turn = server.turn_text(task);
-            let is_left = server.quirks.log_limit.is_some() && turn.ends_with(&self.text);
-            return self.text == turn || self.text == server.tasks[task].whole_text() || is_left;
+            let whole = server.tasks[task].whole_text();
+            let is_left = server.may_lose_entries(task) && (turn.ends_with(&self.text) || whole.ends_with(&self.text));
+            return self.text == turn || self.text == whole || is_left;
         }
         let count = server.tasks[task].tokens.len();
         let own = self.tokens.iter().filter(|token| token.task == task);
         let (own_count, newest) = own.fold((0, None), |(count, _), token| (count + 1, Some(token.place)));
-        newest == count.checked_sub(1) && (own_count == count || self.is_cut)
+        newest == count.checked_sub(1)
+            && (own_count == count || matches!(self.cut(server), Cut::InPart | Cut::BetweenParts))
     }
 }

@@ -10,10 +10,6 @@ use crate::oracle::Ages;
 /// Dimensions that the machine does not stand yet, and why. They are drawn for every seed and left out unless
 /// `REJOIN_HARSH=1`, or names them: `REJOIN_HARSH=Proxy,ShortLog`.
 pub const NOT_YET: &[(Switch, &str)] = &[
-    (
-        Switch::ShortLog,
-        "a replay that begins mid-part is counted as if it were whole: new rows are flagged as replayed",
-    ),
     (Switch::NamelessAges, "a turn without a name may be any other one: it is reset, and nothing of it is flagged"),
     (Switch::Proxy, "a task that a proxy does not find, while the session runs another one, is called expired"),
 ];

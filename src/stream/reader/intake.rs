@@ -35,7 +35,13 @@ impl Sink for Intake<'_> {
         }
         match self.reader.admit(id, event.data) {
             Step::News => self.take_news(id, &text(event.data)),
-            Step::Known => self.metrics.duplicates += 1,
+            Step::Known => {
+                self.metrics.duplicates += 1;
+                // A log that ends before what was received of it is another one, be it only that its beginning is gone.
+                if id.is_none() && chunk::decode(&text(event.data)).is_ok_and(|chunk| chunk.signal().is_end()) {
+                    self.found.verdict = Verdict::Broken;
+                }
+            }
             Step::Differs => self.found.verdict = Verdict::Broken,
         }
     }

@@ -385,7 +385,7 @@ impl Reader {
         self.start_over(metrics);
         self.cursor = EventId::MAX;
         for chunk in frames.iter().filter_map(|frame| chunk::decode(frame).ok()) {
-            let is_end = matches!(chunk.signal(), Signal::Finish { .. } | Signal::Abort { .. } | Signal::Error { .. });
+            let is_end = chunk.signal().is_end();
             self.has_start |= matches!(chunk.signal(), Signal::Start { task: Some(task), .. } if !task.is_empty());
             self.has_ended |= is_end;
             let age = if is_end { Age::Fresh } else { age };
@@ -394,9 +394,10 @@ impl Reader {
         }
     }
 
-    /// Forgets what was received: the task is read again from its beginning, and listeners are reset.
+    /// Forgets what was received: the task is read again from its beginning, and listeners are reset. A log that is not the
+    /// one that was read has its events without ids elsewhere: none of them is known by its number.
     pub fn start_over(&mut self, metrics: &mut Metrics) {
-        self.mark = self.mark.max(self.delivered);
+        self.mark = Position { unnumbered: 0, ..self.mark.max(self.delivered) };
         self.delivered = Position::default();
         self.in_flight = None;
         self.cursor = EventId::ZERO;
@@ -535,7 +536,11 @@ impl Reader {
             Signal::Delta { block } if self.blocks.is_orphan(block) => {
                 if coverage == Coverage::Whole {
                     // There is no more of it than this: it has begun here. Behind a `start` its backend names no beginnings.
-                    self.is_truncated |= !self.begins_whole;
+                    if !self.begins_whole {
+                        self.is_truncated = true;
+                        // Nobody knows how many events are gone, and so which of these were delivered before.
+                        self.mark.unnumbered = 0;
+                    }
                     self.blocks.begin(block);
                 }
                 coverage != Coverage::Whole

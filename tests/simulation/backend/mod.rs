@@ -112,6 +112,24 @@ impl Server {
         self.tasks[task].named.values().map(move |frame| Mark { task, frame: *frame })
     }
 
+    /// Whether a task's log is longer than what is kept.
+    pub fn may_lose_entries(&self, task: usize) -> bool {
+        self.quirks.log_limit.is_some_and(|limit| self.tasks[task].frames.len() > limit)
+    }
+
+    /// Whether nothing that can be given comes before it in its task's log.
+    pub fn is_beginning(&self, mark: Mark) -> bool {
+        let Task { tokens, named, .. } = &self.tasks[mark.task];
+        tokens.iter().chain(named.values()).all(|frame| *frame >= mark.frame)
+    }
+
+    /// Whether it goes on with a text whose beginning is before it.
+    pub fn is_in_part(&self, mark: Mark) -> bool {
+        let task = &self.tasks[mark.task];
+        let before = mark.frame.checked_sub(1).map_or("", |before| task.frames[before].1.as_str());
+        task.tokens.contains(&mark.frame) && !before.contains("\"text-start\"")
+    }
+
     /// The tokens that a text is made of; `None` where it is no text of this session.
     pub fn read_tokens(&self, text: &str) -> Option<Vec<Token>> {
         let pieces = text.split_terminator(' ');
@@ -212,9 +230,13 @@ impl Server {
 
     /// The text of a task, and of the operation that it left behind.
     pub fn turn_text(&self, task: usize) -> String {
-        let is_its = |other: &&Task| matches!(other.cause, Cause::Operation { of } if of == task);
-        let operation = self.tasks.iter().find(is_its).map_or("", Task::kept_text);
+        let operation = self.operation_of(task).map_or("", Task::kept_text);
         [self.tasks[task].whole_text(), operation].concat()
+    }
+
+    /// The operation that a task left behind.
+    pub fn operation_of(&self, task: usize) -> Option<&Task> {
+        self.tasks.iter().find(|other| matches!(other.cause, Cause::Operation { of } if of == task))
     }
 
     fn write_operation_start(&self, task: &mut Task, number: usize, time: u64) {

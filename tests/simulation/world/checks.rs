@@ -4,8 +4,9 @@ use rejoin::client::io::{Millis, Origin, Outcome, OutcomeKind};
 
 use super::tabs::TabLife;
 use super::{Lane, Step, World};
+use crate::backend::Server;
 use crate::backend::task::is_silent;
-use crate::oracle::Ages;
+use crate::oracle::{Ages, Answer, Cut};
 use crate::page::{Page, Promise, SESSIONS};
 use crate::plan::{Backend, Deed, Fault, Naming, Switch};
 
@@ -124,6 +125,10 @@ impl World {
         let has_failed = task.cancelled || task.failed;
         if has_failed && !task.gone && Switch::HistoryVerdict.is_on() {
             return Err("finished, but the task was cancelled or interrupted".into());
+        }
+        if !self.plan.quirks.is_alike {
+            check_truncated(last, outcome, server)?;
+            check_operation(at, last, outcome, server)?;
         }
         let of = task.message().map(|message| message.message_id.as_str());
         let text = task.message().map(|message| message.message.as_str());
@@ -262,4 +267,21 @@ impl World {
             self.seen.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };
         }
     }
+}
+
+/// An answer whose beginning is seen to be gone is called truncated, and no whole one is.
+fn check_truncated(answer: &Answer, outcome: &Outcome, server: &Server) -> Step {
+    match (answer.cut(server), outcome.truncated) {
+        (Cut::InPart, false) => Err("an answer without its beginning passes for whole".into()),
+        (Cut::None, true) => Err("a whole answer is called truncated".into()),
+        _ => Ok(()),
+    }
+}
+
+/// The operation that a chat left behind is named, and no other one. What a session has stored does not tell of it.
+fn check_operation(chat: usize, answer: &Answer, outcome: &Outcome, server: &Server) -> Step {
+    let left = server.operation_of(chat).map(|operation| operation.id.as_str());
+    let named = outcome.operation.as_ref().map(|operation| operation.task.as_str());
+    let is_untold = named.is_none() && answer.is_stored;
+    if named == left || is_untold { Ok(()) } else { Err(format!("it left {left:?}, and {named:?} is named")) }
 }

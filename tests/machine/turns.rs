@@ -197,6 +197,28 @@ fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() 
     assert!(batch.text().contains("\"replayed\":true"), "it is the same turn");
 }
 
+#[test]
+fn what_runs_answers_no_message_that_was_there_when_nothing_ran() {
+    let (mut harness, _) = Harness::started(None);
+    harness.bytes(b": \n\n");
+    harness.cut();
+    harness.answer(200, &session(&[("user", "hi")], None));
+    harness.detach();
+    harness.next(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.delta("", "two ");
+    harness.deliver();
+    harness.detach();
+    harness.resume();
+    harness.pass(1_000);
+    harness.answer(200, &session(&[("user", "hi"), ("user", "next")], Some("t2")));
+    harness.pass_until_asked();
+    harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.delta("", "two ");
+    assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"), "it is the turn that the page let go");
+}
+
 // ---- what the history has ----
 
 #[test]

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use crate::backend::{Mark, Server, Token};
-use crate::plan::Switch;
+use crate::plan::{Naming, Switch};
 use crate::rows::Row;
 
 /// Pieces of a session's answers that any page of the browser was ever given.
@@ -60,8 +60,20 @@ pub struct Listener {
     pub replayed: u32,
     /// What the last reset voided.
     voided: Option<Answer>,
+    unsure: Option<Unsure>,
+    /// Turns of which nothing tells that they were given before, because a stream has no name.
+    pub unknown_turns: u32,
     owes_verdict: bool,
     ages: Ages,
+}
+
+/// A voided answer, which may be given again.
+#[derive(Debug)]
+struct Unsure {
+    task: usize,
+    /// Its stream said so.
+    was_named: bool,
+    is_counted: bool,
 }
 
 /// Against what the ages of rows are judged.
@@ -125,6 +137,8 @@ impl Listener {
         } else {
             self.owes_verdict = true;
         }
+        let was_named = last.named.is_some();
+        self.unsure = last.first.map(|first| Unsure { task: first.task, was_named, is_counted: false });
         self.voided = Some(last);
         self.answers.push(Answer::default());
         self.begins = false;
@@ -241,7 +255,24 @@ impl Listener {
         if is_saved && self.ages == Ages::Judged && server.quirks.log_limit.is_none() {
             return Err(format!("{mark:?} was delivered before the reload and is not flagged"));
         }
-        if self.fresh.insert(mark) || cut != Cut::None { Ok(()) } else { Err(format!("{mark:?} is fresh twice")) }
+        if self.fresh.insert(mark) || cut != Cut::None || self.is_unknown(mark.task, server) {
+            Ok(())
+        } else {
+            Err(format!("{mark:?} is fresh twice"))
+        }
+    }
+
+    /// Whether an answer was just voided and is given again, one of the two by a stream without a name: nothing tells that
+    /// they are the same, and a turn that may be another one is as good as new.
+    fn is_unknown(&mut self, task: usize, server: &Server) -> bool {
+        let is_named = self.last().is_some_and(|last| last.named.is_some());
+        let is_nameless = server.quirks.naming == Naming::Nameless;
+        let Some(unsure) = self.unsure.as_mut().filter(|unsure| is_nameless && unsure.task == task) else {
+            return false;
+        };
+        let is_unknown = !(unsure.was_named && is_named);
+        self.unknown_turns += u32::from(is_unknown && !std::mem::replace(&mut unsure.is_counted, true));
+        is_unknown
     }
 }
 

@@ -9,10 +9,8 @@ use crate::oracle::Ages;
 
 /// Dimensions that the machine does not stand yet, and why. They are drawn for every seed and left out unless
 /// `REJOIN_HARSH=1`, or names them: `REJOIN_HARSH=Proxy,ShortLog`.
-pub const NOT_YET: &[(Switch, &str)] = &[
-    (Switch::NamelessAges, "a turn without a name may be any other one: it is reset, and nothing of it is flagged"),
-    (Switch::Proxy, "a task that a proxy does not find, while the session runs another one, is called expired"),
-];
+pub const NOT_YET: &[(Switch, &str)] =
+    &[(Switch::Proxy, "a task that a proxy does not find, while the session runs another one, is called expired")];
 
 /// A dimension of the simulation that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,9 @@ pub struct Seen {
     /// Streams on backends that name their tasks, and how many of them were reset without need.
     pub named_streams: u64,
     pub needless_resets: u64,
+    /// Streams on backends that do not name their tasks, and in how many of them an answer was given as new again.
+    pub nameless_streams: u64,
+    pub unknown_turns: u64,
 }
 
 impl Seen {
@@ -40,11 +43,18 @@ impl Seen {
         self.refused_storage += other.refused_storage;
         self.named_streams += other.named_streams;
         self.needless_resets += other.needless_resets;
+        self.nameless_streams += other.nameless_streams;
+        self.unknown_turns += other.unknown_turns;
     }
 
     /// In percent of the streams of backends that name their tasks.
     pub fn share_of_needless_resets(&self) -> f64 {
         self.needless_resets as f64 * 100.0 / self.named_streams.max(1) as f64
+    }
+
+    /// In percent of the streams of backends that do not name their tasks.
+    pub fn share_of_unknown_turns(&self) -> f64 {
+        self.unknown_turns as f64 * 100.0 / self.nameless_streams.max(1) as f64
     }
 
     pub fn assert_that_everything_happened(&self) {
@@ -64,5 +74,7 @@ impl Seen {
         assert!(counts.iter().all(|count| *count > 0), "{self:?}");
         let share = self.share_of_needless_resets();
         assert!(share < 1.0, "{share} % of all streams of backends that name their tasks were reset without need");
+        let share = self.share_of_unknown_turns();
+        assert!(share < 0.2, "in {share} % of all streams without a name an answer was given as new again");
     }
 }

@@ -80,7 +80,7 @@ impl Session {
 
     /// The turn that runs, with the names that a tab handed over which began it.
     fn running_turn(&mut self, task: &str, view: &SessionView) -> Turn {
-        let mut turn = Turn::running(task, view);
+        let mut turn = self.ledger.known_roll().running(task, view);
         let Some(mut handed_over) = self.handed_over.take() else { return turn };
         if let Location::At(ordinal) = handed_over.locate(view, Arrival::Certain) {
             handed_over.name_ordinal(ordinal);
@@ -145,7 +145,8 @@ impl Session {
                 }
             }
             Location::Absent if !has_arrived && cx.may_repost() => {
-                self.goal.other = self.running(view, cx).map(|active| Turn::running(&active.task_id, view));
+                self.goal.other =
+                    self.running(view, cx).map(|active| self.ledger.known_roll().running(&active.task_id, view));
                 self.ask(Ask::Send, cx);
             }
             Location::Absent if !has_arrived => self.fail(no_trace, cx),
@@ -177,7 +178,7 @@ impl Session {
         match self.running(view, cx) {
             Some(active) if is_newest && !self.is_anothers(&active.task_id) => {
                 let turn = Turn::of_task(&active.task_id);
-                let is_sure = Turn::running(&active.task_id, view).ordinal() == Some(ordinal);
+                let is_sure = self.ledger.known_roll().running(&active.task_id, view).ordinal() == Some(ordinal);
                 self.goal.guess = (!is_sure).then(|| turn.clone());
                 self.join_sent(&turn, cx);
             }
@@ -243,7 +244,7 @@ impl Session {
                 self.try_again(Ask::Join, cause, 0, cx);
             }
             Some(running) if self.goal.purpose == Purpose::Resume && !self.ledger.reader().has_rows() => {
-                self.join(Turn::running(&running, view), cx);
+                self.join(self.ledger.known_roll().running(&running, view), cx);
             }
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
             None if !view.has_named_answer(ours)

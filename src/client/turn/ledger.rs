@@ -226,7 +226,7 @@ impl Ledger {
     pub fn forget_places(&mut self) {
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
         delivered.chain(&mut self.held).for_each(Turn::forget_ordinal);
-        self.roll.forget();
+        self.roll.forget_places();
     }
 
     /// The session was looked at: turns whose place was not known learn it.
@@ -234,7 +234,7 @@ impl Ledger {
         let has_arrived = self.gave == Gave::Rows || self.turn.task().is_some();
         let present = Some(&mut self.turn).filter(|_| has_arrived);
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
-        let running = view.active.as_ref().map(|active| Turn::running(&active.task_id, view));
+        let running = view.active.as_ref().map(|active| self.roll.running(&active.task_id, view));
         for turn in present.into_iter().chain(&mut self.held).chain(&mut self.announced).chain(delivered) {
             find(turn, view);
             if let Some(running) = running.as_ref().filter(|running| turn.is_same(running)) {

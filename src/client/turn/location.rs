@@ -35,13 +35,42 @@ pub enum Location {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Roll {
     known: Option<u64>,
+    /// So many were there when nothing ran: no task answers one of them any more.
+    settled: u64,
     changes: u32,
 }
 
 impl Roll {
     /// The session was looked at.
     pub fn look(&mut self, view: &SessionView) {
-        self.known = Some(count(&view.questions()));
+        let count = count(&view.questions());
+        self.known = Some(count);
+        if view.active.is_none() {
+            self.settled = count;
+        }
+    }
+
+    /// Messages are removed.
+    pub fn forget_places(&mut self) {
+        self.forget();
+        self.settled = 0;
+    }
+
+    /// The turn that a session's running task answers. Its ordinal is known where a single user message can be meant.
+    #[must_use]
+    pub fn running(self, task: &str, view: &SessionView) -> Turn {
+        let mut turn = Turn::of_task(task);
+        let questions = view.questions();
+        let named = questions.iter().position(|stored| stored.task == Some(task));
+        let newest = questions.len().checked_sub(1);
+        let is_single = |newest: &usize| {
+            let waiting = questions.iter().enumerate().filter(|(_, stored)| !stored.is_answered);
+            waiting.skip_while(|(at, _)| (*at as u64) < self.settled).all(|(at, _)| at == *newest)
+        };
+        if let Some(at) = named.or_else(|| newest.filter(is_single)) {
+            turn.name_ordinal(at as u64);
+        }
+        turn
     }
 
     /// The app looked at the session. That counts where no message came since it asked, at `mark`.
@@ -106,23 +135,6 @@ impl Turn {
             _ => Location::Unclear,
         }
     }
-
-    /// The turn that a session's running task answers. Its ordinal is known where a single user message can be meant.
-    #[must_use]
-    pub fn running(task: &str, view: &SessionView) -> Self {
-        let mut turn = Self::of_task(task);
-        let questions = view.questions();
-        let named = questions.iter().position(|stored| stored.task == Some(task));
-        let newest = questions.len().checked_sub(1);
-        let is_single = |newest: &usize| {
-            let waiting = questions.iter().enumerate().filter(|(_, stored)| !stored.is_answered);
-            waiting.into_iter().all(|(at, _)| at == *newest)
-        };
-        if let Some(at) = named.or_else(|| newest.filter(is_single)) {
-            turn.name_ordinal(at as u64);
-        }
-        turn
-    }
 }
 
 impl Question {
@@ -166,4 +178,29 @@ impl Question {
 
 fn count(questions: &[StoredQuestion<'_>]) -> u64 {
     questions.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::answer::read_session;
+
+    fn view(questions: usize, running: Option<&str>) -> SessionView {
+        let messages = vec![serde_json::json!({"role": "user", "content": "hi"}); questions];
+        let active = running.map(|task| serde_json::json!({"task_id": task}));
+        let body = serde_json::json!({"messages": messages, "active_stream": active});
+        read_session(serde_json::from_value(body).ok().as_ref()).unwrap()
+    }
+
+    #[test]
+    fn places_are_settled_until_messages_are_removed() {
+        let mut roll = Roll::default();
+        let two = view(2, Some("t1"));
+        roll.look(&view(1, None));
+        assert_eq!(roll.running("t1", &two).ordinal(), Some(1));
+        roll.forget();
+        assert_eq!(roll.running("t1", &two).ordinal(), Some(1), "more may have come, and none went");
+        roll.forget_places();
+        assert_eq!(roll.running("t1", &two).ordinal(), None);
+    }
 }

@@ -264,6 +264,7 @@ impl World {
         let is_named = self.plan.quirks.naming != Naming::Nameless;
         for view in &self.tab.page.views {
             self.seen.replayed += u64::from(view.listener.replayed);
+            self.seen.unknown_turns += u64::from(view.listener.unknown_turns);
             self.seen.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };
         }
     }

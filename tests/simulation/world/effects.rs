@@ -65,7 +65,9 @@ impl World {
             Effect::Resolve { calls, outcome } => return self.resolve(&calls, outcome),
             Effect::Turn { .. } | Effect::Ended { .. } => {}
             Effect::Began { .. } => {
-                self.seen.named_streams += u64::from(self.plan.quirks.naming != Naming::Nameless);
+                let is_named = self.plan.quirks.naming != Naming::Nameless;
+                self.seen.named_streams += u64::from(is_named);
+                self.seen.nameless_streams += u64::from(!is_named);
                 let view = self.view();
                 view.last_request = None;
                 view.silenced = false;

@@ -314,7 +314,7 @@ fn a_message_that_was_let_go_does_not_take_the_record_of_the_stream_that_followe
 fn a_task_that_was_asked_for_by_name_does_not_give_way_to_another() {
     let mut harness = Harness::default();
     let call = harness.rejoin("t0", None);
-    harness.answer(404, "");
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
     harness.pass(1_000);
     harness.answer(200, &running("t1"));
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
@@ -343,7 +343,7 @@ fn a_resumed_task_of_which_something_was_told_does_not_give_way_to_another() {
     harness.open(None);
     harness.preamble("t0", ["1-0", "1-1"]);
     harness.cut();
-    harness.answer(404, "");
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
     harness.pass(1_000);
     harness.answer(200, &running("t1"));
     harness.deliver();

@@ -194,7 +194,7 @@ impl Harness {
         }
         match status {
             Some(status) => self.answer(200, &format!(r#"{{"status":"{status}"}}"#)),
-            None => self.answer(404, ""),
+            None => self.answer(404, r#"{"detail":"Not Found"}"#),
         }
     }
 

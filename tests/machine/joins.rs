@@ -258,6 +258,83 @@ fn a_status_that_cannot_be_asked_for_at_once_is_asked_for_again() {
 }
 
 #[test]
+fn what_a_proxy_says_of_a_task_is_no_verdict() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "<html>");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.pass_until_asked();
+    harness.answer(404, "<html>");
+    harness.pass_until_asked();
+    harness.answer_status(Some("failed"));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Failed);
+}
+
+#[test]
+fn a_backend_whose_errors_are_no_json_is_asked_for_a_status_a_few_times_only() {
+    let (mut harness, call) = Harness::streaming();
+    harness.cut();
+    harness.answer(404, "Not Found");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    for _ in 0..3 {
+        harness.pass_until_asked();
+        harness.answer(404, "Not Found");
+    }
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+}
+
+#[test]
+fn a_task_that_a_proxy_does_not_find_while_another_one_runs_is_asked_for_at_the_backend() {
+    let another = running("t2");
+    let ends =
+        [(200, r#"{"status":"completed"}"#, None), (404, r#"{"detail":"Not Found"}"#, Some(OutcomeKind::Expired))];
+    for (status, body, kind) in ends {
+        let (mut harness, call) = Harness::streaming();
+        harness.cut();
+        harness.answer(404, "<html>");
+        harness.pass_until_asked();
+        harness.answer(200, &another);
+        harness.pass_until_asked();
+        assert!(matches!(harness.last().request, Request::Task { .. }));
+        harness.answer(status, body);
+        harness.pass_until_asked();
+        match kind {
+            None => assert_eq!(harness.joined().unwrap().0, "t1", "it is there"),
+            Some(kind) => {
+                harness.answer(200, &another);
+                assert_eq!(harness.kind(call), kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_which_some_was_given_is_replayed_by_the_history_though_its_log_was_another() {
+    let (mut harness, call) = Harness::started(None);
+    harness.preamble("t1", ["", ""]);
+    harness.delta("", "one ");
+    harness.deliver();
+    harness.cut();
+    harness.open(None);
+    harness.delta("", "two ");
+    harness.deliver();
+    harness.pass_until_asked();
+    harness.answer(404, "");
+    harness.pass_until_asked();
+    let messages = r#"{"role":"user","content":"hi"},{"role":"assistant","content":"one two"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer_status(None);
+    assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+}
+
+#[test]
 fn an_answer_that_the_history_gave_is_replayed_when_its_log_is_given_after_all() {
     let (mut harness, _) = Harness::streaming();
     harness.cut();

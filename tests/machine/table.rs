@@ -220,14 +220,14 @@ fn a_saved_task_that_is_lost_gives_way_to_the_one_that_runs() {
 fn a_task_that_was_watched_does_not_give_way_to_the_next_one() {
     let other = |messages: &str| format!(r#"{{"messages":[{messages}],"active_stream":{{"task_id":"t9"}}}}"#);
     let (mut harness, call) = rejoining();
-    harness.answer(404, "");
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
     harness.pass(1_000);
     harness.answer(200, &other(r#"{"role":"user"},{"role":"assistant","content":"another's"},{"role":"user"}"#));
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
 
     let (mut harness, call) = rejoining();
-    harness.answer(404, "");
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
     harness.pass(1_000);
     let ours = r#"{"role":"user"},{"role":"assistant","task_id":"t1","content":"one two"},{"role":"user"}"#;
     harness.answer(200, &other(ours));

@@ -3,8 +3,7 @@
 //!
 //! One seed is one run. `REJOIN_SEEDS=100000 cargo test --release --test simulation` runs longer, from `REJOIN_FIRST_SEED`
 //! on; `REJOIN_SEED=17` runs one seed and prints its trace. A seed that fails is shrunk first: faults and deeds are left out
-//! one by one as long as the failure stays. `REJOIN_HARSH=1` adds the dimensions of `plan::NOT_YET`; `REJOIN_SURVEY=1` goes on
-//! after a failure and prints one line for each.
+//! one by one as long as the failure stays. `REJOIN_SURVEY=1` goes on after a failure and prints one line for each.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 

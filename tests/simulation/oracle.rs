@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use crate::backend::{Mark, Server, Token};
-use crate::plan::{Naming, Switch};
+use crate::plan::Naming;
 use crate::rows::Row;
 
 /// Pieces of a session's answers that any page of the browser was ever given.
@@ -64,7 +64,6 @@ pub struct Listener {
     /// Turns of which nothing tells that they were given before, because a stream has no name.
     pub unknown_turns: u32,
     owes_verdict: bool,
-    ages: Ages,
 }
 
 /// A voided answer, which may be given again.
@@ -76,22 +75,10 @@ struct Unsure {
     is_counted: bool,
 }
 
-/// Against what the ages of rows are judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ages {
-    /// Against what the page, others, and pages before it were given.
-    #[default]
-    Judged,
-    /// Not against what pages before it were given.
-    OfThePage,
-    /// They are not.
-    Ignored,
-}
-
 impl Listener {
     /// Of a page that found this saved.
-    pub fn of(saved: Option<Saved>, ages: Ages) -> Self {
-        Self { saved, ages, ..Self::default() }
+    pub fn of(saved: Option<Saved>) -> Self {
+        Self { saved, ..Self::default() }
     }
 
     /// Takes a row; a complaint is a broken guarantee.
@@ -223,12 +210,7 @@ impl Listener {
         } else {
             before.iter().any(is_of)
         };
-        let is_excused = age.is_lenient && !Switch::OtherAnswer.is_on();
-        if is_doubled && !is_excused {
-            Err(format!("the answer of task {} is given twice", first.task))
-        } else {
-            Ok(())
-        }
+        if is_doubled { Err(format!("the answer of task {} is given twice", first.task)) } else { Ok(()) }
     }
 
     fn note_beginning(&mut self, mark: Option<Mark>) {
@@ -243,16 +225,13 @@ impl Listener {
         let is_known = !given.insert(mark);
         self.note_beginning(Some(mark));
         let cut = self.last().map_or(Cut::None, |last| last.cut(server));
-        if self.ages == Ages::Ignored {
-            return Ok(());
-        }
         if age.is_replayed {
             self.replayed += 1;
             let is_right = is_known || age.is_lenient || matches!(cut, Cut::Unseen | Cut::BetweenParts);
             return if is_right { Ok(()) } else { Err(format!("{mark:?} is flagged as replayed and is new")) };
         }
         let is_saved = self.saved.is_some_and(|saved| saved.task == mark.task && mark.frame < saved.frames);
-        if is_saved && self.ages == Ages::Judged && server.quirks.log_limit.is_none() {
+        if is_saved && server.quirks.log_limit.is_none() {
             return Err(format!("{mark:?} was delivered before the reload and is not flagged"));
         }
         if self.fresh.insert(mark) || cut != Cut::None || self.is_unknown(mark.task, server) {

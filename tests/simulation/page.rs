@@ -6,7 +6,7 @@ use rejoin::client::Client;
 use rejoin::client::io::{Attempt, Config};
 use rejoin::client::session::Snapshot;
 
-use crate::oracle::{Ages, Listener, Saved};
+use crate::oracle::{Listener, Saved};
 
 /// The sessions that a browser may have open.
 pub const SESSIONS: [&str; 2] = ["s", "/ü"];
@@ -55,8 +55,8 @@ pub struct View {
 }
 
 impl Page {
-    pub fn new(config: Config, now: u64, offset: i64, saved: &[Option<Saved>], ages: Ages) -> Self {
-        let listener = |saved: &Option<Saved>| Listener::of(*saved, ages);
+    pub fn new(config: Config, now: u64, offset: i64, saved: &[Option<Saved>]) -> Self {
+        let listener = |saved: &Option<Saved>| Listener::of(*saved);
         let views = saved.iter().map(|saved| View { listener: listener(saved), ..View::default() }).collect();
         let client = Client::new(config, now);
         Self { client, offset, memory: BTreeMap::new(), pending: BTreeMap::new(), views }

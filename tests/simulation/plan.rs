@@ -1,81 +1,7 @@
 //! What a seed decides: the backend and its quirks, the browser's clock and storage, what people do and when, what the network
 //! does to each request.
 
-use std::sync::OnceLock;
-
 use rejoin::client::retry::Jitter;
-
-use crate::oracle::Ages;
-
-/// Dimensions that the machine does not stand yet, and why. They are drawn for every seed and left out unless
-/// `REJOIN_HARSH=1`, or names them: `REJOIN_HARSH=Proxy,ShortLog`.
-pub const NOT_YET: &[(Switch, &str)] =
-    &[(Switch::Proxy, "a task that a proxy does not find, while the session runs another one, is called expired")];
-
-/// A dimension of the simulation that may be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switch {
-    /// Several tabs on a backend whose streams do not name their task.
-    NamelessTabs,
-    /// Where tabs share streams, ages are judged against what was saved, and on backends without event ids at all.
-    SharedAges,
-    /// Ages and saved positions are judged on backends whose streams have no name.
-    NamelessAges,
-    /// The history of a task whose record is gone gives no answer that was given before.
-    OtherAnswer,
-    /// Messages of different turns may have equal texts on a backend that does not keep their ids.
-    EqualTexts,
-    /// A base backend runs two tasks of a session at once where its streams have no name, or tabs share them.
-    TwoTasks,
-    /// A message that is answered 409, after a try whose fate is unknown, does not finish with another's answer.
-    Conflict,
-    /// A message that was answered is never called lost, also where nothing tells it from an equal one.
-    Unclear,
-    /// What the history shows of a task that was cancelled or interrupted is not `finished`.
-    HistoryVerdict,
-    /// Messages of a session without ids and dates.
-    Dateless,
-    /// The wall clock of the browser is wrong, and the server's dates are compared with it.
-    WrongClock,
-    /// The browser's clock is coarse.
-    CoarseClock,
-    /// The wall clock is set back or forward while pages live.
-    SetClock,
-    /// The computer sleeps.
-    Sleep,
-    /// Reading and writing fail now and then.
-    Storage,
-    /// Removing fails, too: records of tasks that are over come back.
-    StaleRecords,
-    /// A lock is taken away without another tab's taking it.
-    LostLocks,
-    /// The backend restarts.
-    Restart,
-    /// `start` names its task, then a second one names none.
-    TwoStarts,
-    /// The log keeps its newest entries only and tells nobody.
-    ShortLog,
-    /// A tool's operation goes on in a task of its own.
-    Operations,
-    /// `finish` is written before the task is marked completed.
-    LateMark,
-    /// The answer in progress is stored while it is written.
-    Progress,
-    /// A proxy answers instead of the backend, in HTML.
-    Proxy,
-    /// Tokens of all answers look alike.
-    Alike,
-}
-
-impl Switch {
-    /// Whether this dimension takes part in this process.
-    pub fn is_on(self) -> bool {
-        static HARSH: OnceLock<String> = OnceLock::new();
-        let harsh = HARSH.get_or_init(|| std::env::var("REJOIN_HARSH").unwrap_or_default());
-        let is_named = harsh == "1" || harsh.split(',').any(|name| name == format!("{self:?}"));
-        is_named || NOT_YET.iter().all(|(switch, _)| *switch != self)
-    }
-}
 
 /// The backend of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +65,7 @@ impl Quirks {
         is_alike: false,
     };
 
-    fn draw(backend: Backend, tabs: usize, dice: &mut Jitter) -> Self {
+    fn draw(backend: Backend, dice: &mut Jitter) -> Self {
         let profile = dice.below(2);
         let mut quirks = Self {
             naming: [Naming::Named, Naming::Nameless, Naming::TwoStarts][profile as usize],
@@ -151,27 +77,15 @@ impl Quirks {
             progress: [Progress::Hidden, Progress::ShownUnlessLast, Progress::Shown][dice.below(2) as usize],
             is_alike: dice.below(3) == 0,
         };
-        quirks.is_alike &= Switch::Alike.is_on();
         if backend == Backend::Ours {
             return Self { is_alike: quirks.is_alike, ..Self::TIDY };
         }
         let is_copilot = quirks.naming == Naming::TwoStarts;
-        if quirks.naming == Naming::Nameless && tabs > 1 && !Switch::NamelessTabs.is_on() {
-            quirks.naming = Naming::Named;
-        }
-        if is_copilot && !Switch::TwoStarts.is_on() {
-            quirks.naming = Naming::Named;
-        }
         quirks.refuses_second_message &= !is_copilot;
-        let is_entangled = quirks.naming == Naming::Nameless || tabs > 1;
-        quirks.refuses_second_message |= is_entangled && !Switch::TwoTasks.is_on();
-        quirks.has_dates |= !Switch::Dateless.is_on();
-        quirks.log_limit = quirks.log_limit.filter(|_| is_copilot && Switch::ShortLog.is_on());
-        quirks.has_operations &= is_copilot && Switch::Operations.is_on();
-        if !is_copilot || !Switch::LateMark.is_on() {
+        quirks.log_limit = quirks.log_limit.filter(|_| is_copilot);
+        quirks.has_operations &= is_copilot;
+        if !is_copilot {
             quirks.late_mark = 0;
-        }
-        if !is_copilot || !Switch::Progress.is_on() {
             quirks.progress = Progress::Hidden;
         }
         quirks
@@ -292,35 +206,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Against what the ages of rows are judged.
-    pub fn ages(&self) -> Ages {
-        match self.backend {
-            _ if self.quirks.naming == Naming::Nameless && !Switch::NamelessAges.is_on() => Ages::Ignored,
-            _ if self.tabs == 1 || Switch::SharedAges.is_on() => Ages::Judged,
-            Backend::Ours => Ages::OfThePage,
-            Backend::Base => Ages::Ignored,
-        }
-    }
-
-    /// Whether some messages have equal texts.
-    pub fn has_equal_texts(&self) -> bool {
-        self.backend == Backend::Ours || Switch::EqualTexts.is_on()
-    }
-
     pub fn new(seed: u64) -> Self {
         let mut dice = Jitter(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0xABCD);
         let backend = if dice.below(2) == 0 { Backend::Ours } else { Backend::Base };
         let tabs = [1, 1, 2, 3][dice.below(3) as usize];
         let losses = [0, 0, 30][dice.below(2) as usize];
         let sessions = [1, 1, 1, 2][dice.below(3) as usize];
-        let quirks = Quirks::draw(backend, tabs, &mut dice);
+        let quirks = Quirks::draw(backend, &mut dice);
         let storage_losses = [0, 0, 0, 4, 20][dice.below(4) as usize];
         let offset = [0, 0, 0, 70_000, -70_000, 86_400_000][dice.below(5) as usize];
         let grain = [1, 1, 1, 16, 100][dice.below(4) as usize];
-        let clock = WallClock {
-            offset: if Switch::WrongClock.is_on() { offset } else { 0 },
-            grain: if Switch::CoarseClock.is_on() { grain } else { 1 },
-        };
+        let clock = WallClock { offset, grain };
         let shows_date = dice.below(1) == 0;
         let deeds = draw_deeds(tabs, sessions, &mut dice);
         let trouble = dice.below(12);
@@ -331,7 +227,7 @@ impl Plan {
             quirks,
             tabs,
             losses,
-            storage_losses: if Switch::Storage.is_on() { storage_losses } else { 0 },
+            storage_losses,
             clock,
             shows_date,
             sessions,
@@ -407,22 +303,10 @@ fn draw_deeds(tabs: usize, sessions: usize, dice: &mut Jitter) -> Vec<PlannedDee
         let session = dice.below(sessions as u64 - 1) as usize;
         let drawn = if tabs > 1 && dice.below(2) == 0 { tab_deed(dice) } else { deed(dice) };
         let at = dice.below(span);
-        if is_on(&drawn) {
-            deeds.push(PlannedDeed { at, tab, session, deed: drawn });
-        }
+        deeds.push(PlannedDeed { at, tab, session, deed: drawn });
     }
     deeds.sort_by_key(|planned| planned.at);
     deeds
-}
-
-fn is_on(deed: &Deed) -> bool {
-    match deed {
-        Deed::Restart(_) => Switch::Restart.is_on(),
-        Deed::LoseLock => Switch::LostLocks.is_on(),
-        Deed::Sleep(_) => Switch::Sleep.is_on(),
-        Deed::SetClock(_) => Switch::SetClock.is_on(),
-        _ => true,
-    }
 }
 
 fn deed(dice: &mut Jitter) -> Deed {
@@ -454,7 +338,7 @@ fn tab_deed(dice: &mut Jitter) -> Deed {
         2 => Deed::Close,
         3..=4 => Deed::Crash,
         5 => Deed::Freeze,
-        6 if Switch::LostLocks.is_on() => Deed::LoseLock,
+        6 => Deed::LoseLock,
         _ => Deed::Thaw,
     }
 }
@@ -475,9 +359,8 @@ fn fault(dice: &mut Jitter) -> Fault {
         18 => Fault::Status([500, 502, 503, 408, 425][dice.below(4) as usize]),
         19 => Fault::Busy(429, dice.below(8)),
         20 => Fault::Busy(503, dice.below(3)),
-        21 if Switch::Proxy.is_on() => Fault::Proxy(proxy_status(dice)),
-        22 if Switch::Proxy.is_on() => Fault::ProxyBehind(proxy_status(dice)),
-        21..=22 => Fault::None,
+        21 => Fault::Proxy(proxy_status(dice)),
+        22 => Fault::ProxyBehind(proxy_status(dice)),
         _ => Fault::Status(401),
     }
 }

@@ -103,7 +103,12 @@ impl Session {
                 self.announce(cx);
                 self.try_again(Ask::Join, error, 0, cx);
             }
-            404 | 410 => self.open_look(Look::Lost, cx),
+            404 | 410 => {
+                if is_hearsay(body) {
+                    self.goal.evidence = Evidence::Hearsay;
+                }
+                self.open_look(Look::Lost, cx);
+            }
             200..=299 => self.fail(not_a_stream(head), cx),
             _ => self.fail(error, cx),
         }
@@ -111,7 +116,11 @@ impl Session {
 
     fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
+        if head.status == 404 && is_hearsay(body) && matches!(self.goal.evidence, Evidence::Stored(_)) {
+            return self.try_again(Ask::Verify, read_error(head, body), 0, cx);
+        }
         let evidence = std::mem::replace(&mut self.goal.evidence, Evidence::None);
+        let is_there = matches!(evidence, Evidence::Hearsay);
         if let Evidence::Stored(frames) = evidence
             && status != Some(TaskStatus::Running)
         {
@@ -119,9 +128,9 @@ impl Session {
             return self.give_stored(frames, kind, cx);
         }
         match (status, head.status) {
-            (Some(TaskStatus::Running), _) => {
+            (Some(status), _) if is_there || status == TaskStatus::Running => {
                 let cause =
-                    local_error("STREAM_CUT", "The task runs but its stream gave nothing.", Recovery::Retryable);
+                    local_error("STREAM_CUT", "The task is there, but its stream gave nothing.", Recovery::Retryable);
                 self.try_again(Ask::Join, cause, 0, cx);
             }
             (Some(status), _) => {
@@ -135,6 +144,11 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether an error may be a proxy's: the backend's are JSON.
+pub(super) fn is_hearsay(body: Option<&Body>) -> bool {
+    body.is_none_or(|body| body.detail.is_none())
 }
 
 fn not_a_stream(head: &Head<'_>) -> StreamError {

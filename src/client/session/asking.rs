@@ -93,7 +93,9 @@ impl Session {
 
     pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
-        let budget = if self.task().is_some() && !is_sent { Budget::Task } else { Budget::Send };
+        // Some backends say so of every task.
+        let is_unknown = ask == Ask::Verify && cause.status == Some(404);
+        let budget = if self.task().is_some() && !is_sent && !is_unknown { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
             // To send it again might send it twice.
             Next::Exhausted if matches!(self.goal.evidence, Evidence::Stored(_)) => self.give_up_verdict(cx),

@@ -1,6 +1,7 @@
 //! What a look at the session shows: a task to resume, a message whose answer was lost, a task whose record is gone.
 
 use super::Session;
+use super::answers::is_hearsay;
 use super::state::{Ask, Evidence, Fate, Look, Purpose, Record, Sending};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
@@ -48,7 +49,7 @@ impl Session {
     /// A server may make its sessions with their first message. But only the backend's own JSON says that there is no
     /// session: a proxy's 404 is no proof that a message never arrived, nor that an answer is gone.
     fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
-        let is_backends = body.is_some_and(|body| body.detail.is_some());
+        let is_backends = !is_hearsay(body);
         match look {
             Look::Resume => self.nothing_to_resume(cx),
             Look::Lost if is_backends => self.expire(cx),
@@ -246,6 +247,10 @@ impl Session {
             Some(running) if self.goal.purpose == Purpose::Resume && !self.ledger.reader().has_rows() => {
                 self.join(self.ledger.known_roll().running(&running, view), cx);
             }
+            // The backend is asked itself before what it still has is given up.
+            Some(_) if !view.has_named_answer(ours) && matches!(self.goal.evidence, Evidence::Hearsay) => {
+                self.ask(Ask::Verify, cx);
+            }
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
             None if !view.has_named_answer(ours)
                 && !question.is_some_and(|at| view.has_answer(ours, Some(at), part)) =>
@@ -290,7 +295,7 @@ impl Session {
         }
         let frames = view.answer_frames(self.task(), question, self.part());
         match self.goal.evidence {
-            Evidence::None if self.task().is_some() => {
+            Evidence::None | Evidence::Hearsay if self.task().is_some() => {
                 self.goal.evidence = Evidence::Stored(frames);
                 self.ask(Ask::Verify, cx);
             }

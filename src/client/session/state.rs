@@ -111,6 +111,8 @@ pub(super) enum Evidence {
     /// Nothing.
     #[default]
     None,
+    /// Only something that is not the backend says that it is not there.
+    Hearsay,
     /// The backend does not know how it ended.
     NoStatus,
     /// The history has its answer, as the frames of a stream without their end; its status is asked for.

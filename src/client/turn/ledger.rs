@@ -43,6 +43,8 @@ pub struct Ledger {
     recording: Recording,
     /// Whether listeners were given rows of the present turn.
     gave: Gave,
+    /// The same, also where they are void by now.
+    ever_gave: Gave,
     /// The turn before the present one whose rows listeners hold.
     held: Option<Turn>,
     /// Whether a `stream_start` was among them, and their end.
@@ -127,6 +129,7 @@ impl Ledger {
         self.turn = self.recall(turn);
         self.start = start;
         self.gave = Gave::Nothing;
+        self.ever_gave = Gave::Nothing;
         self.renew(Reader::default());
         if start == Start::Joined {
             self.settle(record);
@@ -365,7 +368,8 @@ impl Ledger {
         let has_part = |turn: &Turn| turn.shares_question(&self.turn);
         let is_in_parts = self.delivered.iter().any(|(turn, _)| has_part(turn));
         let holds_part = self.gave == Gave::Nothing && self.held.as_ref().is_some_and(has_part);
-        let is_known = self.gave == Gave::Rows || self.reader.saved_position() > Position::default() || is_in_parts;
+        let is_known =
+            self.ever_gave == Gave::Rows || self.reader.saved_position() > Position::default() || is_in_parts;
         if holds_part {
             self.void_held();
         }
@@ -397,6 +401,7 @@ impl Ledger {
         }
         if self.reader.has_given() {
             self.gave = Gave::Rows;
+            self.ever_gave = Gave::Rows;
         }
         Some(batch)
     }

@@ -6,9 +6,9 @@ use super::tabs::TabLife;
 use super::{Lane, Step, World};
 use crate::backend::Server;
 use crate::backend::task::is_silent;
-use crate::oracle::{Ages, Answer, Cut};
+use crate::oracle::{Answer, Cut};
 use crate::page::{Page, Promise, SESSIONS};
-use crate::plan::{Backend, Deed, Fault, Naming, Switch};
+use crate::plan::{Backend, Deed, Fault, Naming};
 
 const LEAST_GAP: Millis = 250;
 /// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
@@ -70,7 +70,7 @@ impl World {
         }
         // Where the log is cut or texts tell nothing, a count cannot be compared.
         let quirks = &self.plan.quirks;
-        let is_vague = quirks.log_limit.is_some() || quirks.is_alike || self.plan.ages() == Ages::Ignored;
+        let is_vague = quirks.log_limit.is_some() || quirks.is_alike;
         let Some(saved) = self.saved_in(self.session, text).filter(|_| !is_vague) else { return Ok(()) };
         let lane = &self.lanes[self.session];
         let task = &lane.server.tasks[saved.task];
@@ -123,7 +123,7 @@ impl World {
         let at = at.ok_or_else(|| format!("finished with half an answer: {:?}", last.text))?;
         let task = &server.tasks[at];
         let has_failed = task.cancelled || task.failed;
-        if has_failed && !task.gone && Switch::HistoryVerdict.is_on() {
+        if has_failed && !task.gone {
             return Err("finished, but the task was cancelled or interrupted".into());
         }
         if !self.plan.quirks.is_alike {
@@ -136,7 +136,7 @@ impl World {
             Promise::Start(message_id) if outcome.origin == Origin::Own => {
                 // Nothing tells two messages of one text apart for a page that never saw which ones there were before.
                 let is_untold = text.is_some() && view.unlooked.get(message_id).map(String::as_str) == text;
-                let is_unjudged = self.plan.quirks.is_alike || !Switch::Conflict.is_on();
+                let is_unjudged = self.plan.quirks.is_alike;
                 let is_own = of == Some(message_id) || self.is_turn_of(at, message_id);
                 if is_own || is_untold || is_unjudged || self.is_unseen(message_id) {
                     Ok(())
@@ -148,11 +148,11 @@ impl World {
         }
     }
 
-    /// Whether the task of a message vanished before a page saw anything of it that tells it from others, on a backend that
-    /// runs two tasks at once and does not name them: nothing tells that what goes on is not that task.
+    /// Whether the task of a message vanished before a page was given anything of it, on a backend that runs two tasks at
+    /// once and does not say whose they are: nothing tells that what goes on is not that task.
     fn is_unseen(&self, message_id: &str) -> bool {
         let Lane { server, given, .. } = &self.lanes[self.session];
-        let is_indistinct = server.quirks.naming == Naming::Nameless && !server.quirks.refuses_second_message;
+        let is_indistinct = server.backend == Backend::Base && !server.quirks.refuses_second_message;
         let own = server.task_of(message_id).filter(|own| server.tasks[*own].lost_at.is_some());
         is_indistinct && own.is_some_and(|own| given.iter().all(|mark| mark.task != own))
     }
@@ -175,8 +175,7 @@ impl World {
             "UNAUTHORIZED" | "TASK_RUNNING" => Ok(()),
             "INTERRUPTED" | "TASK_FAILED" if server.tasks.iter().any(|task| task.failed) => Ok(()),
             "MESSAGE_LOST"
-                if Switch::Unclear.is_on()
-                    && !self.lanes[self.session].was_stopped
+                if !self.lanes[self.session].was_stopped
                     && sent.is_some_and(|at| server.tasks[at].lost_at.is_none()) =>
             {
                 Err("a message is called lost that was answered".into())

@@ -5,7 +5,7 @@ use rejoin::client::io::{LockMode, Millis};
 use super::{Event, Step, World, config};
 use crate::oracle::Saved;
 use crate::page::{Page, SESSIONS, View};
-use crate::plan::{Backend, Deed, Plan, Switch};
+use crate::plan::{Backend, Deed, Plan};
 
 /// One tab of the browser.
 pub struct Tab {
@@ -33,7 +33,7 @@ pub struct Lock {
 impl Tab {
     pub fn new(plan: &Plan, salt: u64, now: Millis, wall: i64, saved: &[Option<Saved>], life: TabLife) -> Self {
         let clock = clock(now, wall, plan.clock.grain);
-        let page = Page::new(config(plan, salt), clock, wall, saved, plan.ages());
+        let page = Page::new(config(plan, salt), clock, wall, saved);
         Self { page, life, frozen: Vec::new(), away: false }
     }
 
@@ -213,7 +213,7 @@ impl World {
     pub(super) fn remove(&mut self, key: &str) {
         self.doubt_saved(key, None);
         self.tab.page.memory.remove(key);
-        if Switch::StaleRecords.is_on() && self.storage_fails() {
+        if self.storage_fails() {
             return self.note(|| format!("   {key} cannot be removed"));
         }
         self.tell_storage(key);

@@ -281,8 +281,9 @@ fn a_backend_whose_errors_are_no_json_is_asked_for_a_status_a_few_times_only() {
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
     harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
-    for _ in 0..3 {
+    for _ in 0..4 {
         harness.pass_until_asked();
+        assert!(harness.is_pending(call));
         harness.answer(404, "Not Found");
     }
     harness.deliver();

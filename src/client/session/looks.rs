@@ -297,6 +297,8 @@ impl Session {
         match self.goal.evidence {
             Evidence::None | Evidence::Hearsay if self.task().is_some() => {
                 self.goal.evidence = Evidence::Stored(frames);
+                // What failed before is over: the session was answered.
+                self.backoff.progressed();
                 self.ask(Ask::Verify, cx);
             }
             _ => self.give_stored(frames, OutcomeKind::Finished, cx),

@@ -18,6 +18,11 @@ pub fn running(task: &str) -> String {
     format!(r#"{{"messages":[],"active_stream":{{"task_id":"{task}"}}}}"#)
 }
 
+/// A session with these messages, as JSON, in which nothing runs.
+pub fn session(messages: &str) -> String {
+    format!(r#"{{"messages":[{messages}],"active_stream":null}}"#)
+}
+
 /// A request that the client has made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {

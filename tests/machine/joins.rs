@@ -3,7 +3,7 @@
 use rejoin::client::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
 use rejoin::stream::cursor::EventId;
 
-use crate::harness::{Harness, S, running};
+use crate::harness::{Harness, S, running, session};
 
 #[test]
 fn a_cut_stream_is_rejoined_from_its_cursor() {
@@ -166,7 +166,7 @@ fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
         harness.pass_until_asked();
         assert!(harness.is_look());
         let messages = r#"{"role":"user"},{"role":"assistant","id":"a1","content":"one two three"}"#;
-        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.answer(200, &session(messages));
         harness.answer_status(None);
         harness.text.clear();
         harness.deliver();
@@ -187,7 +187,7 @@ fn whoever_sent_the_message_of_a_lost_record_is_told_its_answer_and_no_later_one
         harness.answer(404, "");
         harness.pass_until_asked();
         let messages = format!(r#"{{"role":"user","id":"m1","content":"hi"}},{answer}{later}"#);
-        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.answer(200, &session(&messages));
         if kind == OutcomeKind::Finished {
             harness.answer_status(None);
         }
@@ -211,7 +211,7 @@ fn how_a_task_ended_whose_answer_only_the_session_has_is_what_the_server_says_of
         harness.answer(404, "");
         harness.pass_until_asked();
         let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+        harness.answer(200, &session(messages));
         assert!(harness.is_pending(call));
         harness.answer_status(status);
         harness.text.clear();
@@ -229,7 +229,7 @@ fn a_status_that_cannot_be_asked_for_does_not_keep_an_answer_back_for_ever() {
     harness.answer(404, "");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     while harness.client.take_batch(S).is_none() {
         harness.pass_until_asked();
         harness.fail();
@@ -246,7 +246,7 @@ fn a_status_that_cannot_be_asked_for_at_once_is_asked_for_again() {
     harness.answer(404, "");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     for _ in 0..10 {
         harness.pass_until_asked();
         harness.answer(503, "");
@@ -264,7 +264,7 @@ fn what_a_proxy_says_of_a_task_is_no_verdict() {
     harness.answer(404, "<html>");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.pass_until_asked();
     harness.answer(404, "<html>");
     harness.pass_until_asked();
@@ -280,7 +280,7 @@ fn a_backend_whose_errors_are_no_json_is_asked_for_a_status_a_few_times_only() {
     harness.answer(404, "Not Found");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     for _ in 0..4 {
         harness.pass_until_asked();
         assert!(harness.is_pending(call));
@@ -329,7 +329,7 @@ fn an_answer_of_which_some_was_given_is_replayed_by_the_history_though_its_log_w
     harness.answer(404, "");
     harness.pass_until_asked();
     let messages = r#"{"role":"user","content":"hi"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.answer_status(None);
     assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
@@ -342,7 +342,7 @@ fn an_answer_that_the_history_gave_is_replayed_when_its_log_is_given_after_all()
     harness.answer(404, "");
     harness.pass_until_asked();
     let messages = r#"{"role":"user"},{"role":"assistant","content":"one two"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.answer_status(None);
     harness.deliver();
     harness.rejoin("t1", None);

@@ -4,14 +4,10 @@ use rejoin::client::io::{
     Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest, Status, Why,
 };
 
-use crate::harness::{Harness, S, running};
+use crate::harness::{Harness, S, running, session};
 
 const BUSY: &str = r#"{"detail":{"code":"TASK_RUNNING","message":"busy","task_id":"t9"}}"#;
 const EMPTY: &str = r#"{"id":"s","messages":[],"active_stream":null}"#;
-
-fn session(messages: &str) -> String {
-    format!(r#"{{"messages":[{messages}],"active_stream":null}}"#)
-}
 
 #[test]
 fn a_message_is_posted_with_its_id() {
@@ -65,7 +61,7 @@ fn a_message_that_was_answered_meanwhile_is_finished_with_its_text() {
     harness.fail();
     harness.pass_until_asked();
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","id":"a1","content":"hello"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Finished);
     assert!(harness.text.contains("hello"));

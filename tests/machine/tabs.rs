@@ -2,7 +2,7 @@
 
 use rejoin::client::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Status};
 
-use crate::harness::{Harness, S};
+use crate::harness::{Harness, S, session};
 
 /// A tab that shares its streams, by the name "a".
 fn tab() -> Harness {
@@ -321,7 +321,7 @@ fn an_answer_that_was_told_in_part_is_not_looked_for_when_another_tabs_stream_th
     let told = harness.text.clone();
     follow_an_unnamed_stream_to_its_end(&mut harness);
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","content":"hello"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.deliver();
     assert_eq!(harness.text, told);
 }
@@ -331,7 +331,7 @@ fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_t
     let (mut harness, call) = sender_without_answer();
     harness.pass_until_asked();
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","task_id":"t1","content":"hello"}"#;
-    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":null}}"#));
+    harness.answer(200, &session(messages));
     harness.answer_status(None);
     harness.deliver();
     assert_eq!(harness.outcome(call).unwrap().task.as_deref(), Some("t1"));

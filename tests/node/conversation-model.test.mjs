@@ -1,32 +1,22 @@
 // Random runs of two pages on one chat, against a model: each message is shown once and in order, nothing that was typed is lost,
-// and what is called unsent is. The pages are two devices, or two tabs of a browser. `REJOIN_SEED=17` prints the steps of one run,
-// `SEEDS=1000` makes more of them.
+// and what is called unsent is. The pages are two devices, or two tabs of a browser. A seed is always the same run, because time is
+// the run's own. A seed that fails prints its shortest program. `REJOIN_SEED=17` prints the steps of one run, `SEEDS=1000` makes
+// more of them, `FIRST_SEED=5000` begins there.
 
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { test } from "node:test";
+import { init } from "../../dist/index.js";
 import { chat, closeAll, texts } from "./lib/chat.mjs";
 import { ChatBackend } from "./lib/chat-backend.mjs";
-import { until } from "./lib/backend.mjs";
 import { withTabs } from "./lib/tabs.mjs";
+import { inTime, random } from "./lib/virtual.mjs";
 
 const SEEDS = Number(process.env.SEEDS ?? 40);
-/** How often a page showed what another tab's connection brought. */
-let shared = 0;
+const FIRST = Number(process.env.FIRST_SEED ?? 1);
 const only = process.env.REJOIN_SEED;
 const STEPS = 40;
 
-afterEach(closeAll);
-
-/** Numbers from 0 up to 1 (mulberry32). */
-function random(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+await init();
 
 class Storage extends Map {
   getItem = (key) => this.get(key) ?? null;
@@ -75,7 +65,7 @@ class Page {
 
   #check() {
     const { messages, delivery, role, status } = this.snapshot;
-    if (role === "follower" && status === "streaming") shared++;
+    this.world.isShared ||= role === "follower" && status === "streaming";
     const ids = messages.map(({ id }) => id);
     assert.equal(new Set(ids).size, ids.length, `a message is shown twice: ${ids}`);
     for (const key of Object.keys(delivery)) assert.ok(ids.includes(key), `${key} is not in the list`);
@@ -94,19 +84,24 @@ class Page {
 
 class World {
   backend = new ChatBackend();
-  steps = [];
+  /** What the run did and what was seen of it, to compare it with another run. */
+  trace = [];
+  /** Whether a page showed what another tab's connection brought. */
+  isShared = false;
   #texts = 0;
   #calls = 0;
   #words = 0;
+  #choice = 0;
 
-  constructor(seed, { crossTab }) {
-    this.draw = random(seed);
+  constructor(time, { crossTab }) {
+    this.time = time;
     const shared = new Storage();
     this.pages = ["p", "q"].map((name) => new Page(this, name, crossTab ? shared : new Storage(), crossTab));
   }
 
+  /** Picks by the number that the step was given. */
   pick(list) {
-    return list[Math.floor(this.draw() * list.length)];
+    return list[Math.floor(this.#choice * list.length)];
   }
 
   text() {
@@ -114,13 +109,18 @@ class World {
   }
 
   /** Does one thing, and lets the pages react to it. */
-  async step() {
-    const page = this.pick(this.pages);
-    const [name, act] = this.pick(DEEDS);
-    this.steps.push(`${page.name} ${name}`);
-    act(this, page);
-    if (only !== undefined) console.log(this.steps.at(-1), JSON.stringify(page.snapshot.delivery), texts(page.snapshot), page.snapshot.status);
-    for (let turn = Math.floor(this.draw() * 6); turn > 0; turn--) await new Promise(setImmediate);
+  async step({ page: place, deed, choice, turns }) {
+    const page = this.pages[place];
+    this.#choice = choice;
+    deed.act(this, page);
+    this.#note(`${page.name} ${deed.name}`, page);
+    for (let turn = 0; turn < turns; turn++) await this.time.pass(1);
+  }
+
+  #note(what, { snapshot }) {
+    const seen = [what, JSON.stringify(snapshot.delivery), JSON.stringify(texts(snapshot)), snapshot.status, this.backend.requests.length].join(" ");
+    if (only !== undefined) console.log(seen);
+    this.trace.push(seen);
   }
 
   /** Writes a word that comes nowhere else. */
@@ -158,7 +158,7 @@ class World {
   async #answered(page, key) {
     let isOver = false;
     page.conversation.retry(key).catch(() => {}).finally(() => void (isOver = true));
-    await until(() => {
+    await this.time.until(() => {
       if (this.backend.task()) this.backend.finish();
       answerCall(page);
       // A failure of another call makes the queue wait again.
@@ -169,7 +169,7 @@ class World {
 
   /** Answers what runs until the page rests. */
   async #rest(page) {
-    await until(() => {
+    await this.time.until(() => {
       if (this.backend.task()) this.backend.finish();
       return !page.snapshot.isRunning && page.snapshot.status !== "loading" && !Object.values(page.snapshot.delivery).includes("sending");
     }, () => `the page does not rest: ${JSON.stringify(page.snapshot)}`);
@@ -183,30 +183,30 @@ function lastCall(page) {
 
 /** What may happen. Deeds that come often are listed more than once. */
 const DEEDS = [
-  ["send", (world, page) => type(page, world.text(), (text) => page.conversation.send(text))],
-  ["send", (world, page) => type(page, world.text(), (text) => page.conversation.send(text))],
-  ["send", (world, page) => type(page, world.text(), (text) => page.conversation.send(text))],
-  ["edit", (world, page) => edit(world, page)],
-  ["regenerate", (_, page) => page.call(() => page.conversation.regenerate())],
-  ["retry", (_, page) => page.call(() => page.conversation.retry())],
-  ["stop", (_, page) => page.call(() => page.conversation.stop())],
-  ["refresh", (_, page) => page.call(() => page.conversation.refresh())],
-  ["resume", (_, page) => page.call(() => page.conversation.resume())],
-  ["reload", (_, page) => page.reload()],
-  ["tool output", (_, page) => answerCall(page)],
-  ["remove", (world, page) => removeWaiting(world, page)],
-  ["the request is lost", ({ backend }) => backend.faults.push("lose")],
-  ["the answer is lost", ({ backend }) => backend.faults.push("lose-answer")],
-  ["the request is refused", ({ backend }) => backend.faults.push("refuse")],
-  ["cut", ({ backend }) => backend.cut()],
-  ["word", (world) => world.say()],
-  ["word", (world) => world.say()],
-  ["word", (world) => world.say()],
-  ["word", (world) => world.say()],
-  ["call", (world) => world.backend.task()?.write({ type: "tool-input-available", toolCallId: world.nextCall(), toolName: "look", input: {} })],
-  ["finish", ({ backend }) => backend.task() && backend.finish()],
-  ["finish", ({ backend }) => backend.task() && backend.finish()],
-  ["fail", ({ backend }) => backend.task() && backend.fail()],
+  { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
+  { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
+  { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
+  { name: "edit", act: (world, page) => edit(world, page) },
+  { name: "regenerate", act: (_, page) => page.call(() => page.conversation.regenerate()) },
+  { name: "retry", act: (_, page) => page.call(() => page.conversation.retry()) },
+  { name: "stop", act: (_, page) => page.call(() => page.conversation.stop()) },
+  { name: "refresh", act: (_, page) => page.call(() => page.conversation.refresh()) },
+  { name: "resume", act: (_, page) => page.call(() => page.conversation.resume()) },
+  { name: "reload", act: (_, page) => page.reload() },
+  { name: "tool output", act: (_, page) => answerCall(page) },
+  { name: "remove", act: (world, page) => removeWaiting(world, page) },
+  { name: "the request is lost", act: ({ backend }) => backend.faults.push("lose") },
+  { name: "the answer is lost", act: ({ backend }) => backend.faults.push("lose-answer") },
+  { name: "the request is refused", act: ({ backend }) => backend.faults.push("refuse") },
+  { name: "cut", act: ({ backend }) => backend.cut() },
+  { name: "word", act: (world) => world.say() },
+  { name: "word", act: (world) => world.say() },
+  { name: "word", act: (world) => world.say() },
+  { name: "word", act: (world) => world.say() },
+  { name: "call", act: (world) => world.backend.task()?.write({ type: "tool-input-available", toolCallId: world.nextCall(), toolName: "look", input: {} }) },
+  { name: "finish", act: ({ backend }) => backend.task() && backend.finish() },
+  { name: "finish", act: ({ backend }) => backend.task() && backend.finish() },
+  { name: "fail", act: ({ backend }) => backend.task() && backend.fail() },
 ];
 
 function type(page, text, send) {
@@ -270,11 +270,23 @@ function watchEdits(world, page) {
   watch();
 }
 
-async function run(seed, pages) {
-  const world = new World(seed, pages);
+/** The steps of a seed. They are drawn before the run, so that it can be made without some of them. */
+function programOf(seed) {
+  const draw = random(seed);
+  const below = (count) => Math.floor(draw() * count);
+  return Array.from({ length: STEPS }, () => ({ page: below(2), deed: DEEDS[below(DEEDS.length)], choice: draw(), turns: below(6) }));
+}
+
+/** Runs a program. Resolves with the world that it leaves, with the error if something does not hold. */
+function run(program, seed, pages) {
+  const runIn = (time) => inWorld(new World(time, pages), program);
+  return inTime(seed, (time) => (pages.crossTab ? withTabs(() => runIn(time)) : runIn(time)));
+}
+
+async function inWorld(world, program) {
   watchReplaced(world);
   try {
-    for (let step = 0; step < STEPS; step++) await world.step();
+    for (const step of program) await world.step(step);
     await world.settle();
     if (world.failure) throw world.failure;
     checkTyped(world);
@@ -283,20 +295,56 @@ async function run(seed, pages) {
       assert.deepEqual(texts(page.snapshot), world.backend.texts(), page.name);
     }
   } catch (error) {
-    throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
+    world.error = error;
   } finally {
     closeAll();
   }
+  return world;
 }
 
-const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, place) => place + 1) : [Number(only)];
+/** Leaves out steps, more of them at once first, as long as the program fails. */
+async function shortest(program, seed, pages) {
+  let shown = program;
+  for (let size = shown.length / 2; size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < shown.length; ) {
+      const shorter = shown.toSpliced(at, size);
+      if ((await run(shorter, seed, pages)).error) shown = shorter;
+      else at += size;
+    }
+  }
+  return shown;
+}
 
-test("whatever two devices do in which order, each message is shown once, in order, and nothing typed is lost", async () => {
-  for (const seed of seeds) await run(seed, { crossTab: false });
+/** Runs seeds. Returns whether a tab has followed another one in any of them. */
+async function runSeeds(pages) {
+  let isShared = false;
+  for (const seed of seeds) {
+    const world = await run(programOf(seed), seed, pages);
+    if (world.error) await explain(seed, pages);
+    isShared ||= world.isShared;
+  }
+  return isShared;
+}
+
+async function explain(seed, pages) {
+  const program = await shortest(programOf(seed), seed, pages);
+  const { trace, error } = await run(program, seed, pages);
+  throw new Error(`seed ${seed}: ${error.message}\n${trace.join("\n")}`, { cause: error });
+}
+
+const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, place) => FIRST + place) : [Number(only)];
+
+test("a seed is one run", async () => {
+  for (const pages of [{ crossTab: false }, { crossTab: true }]) {
+    const [one, other] = [await run(programOf(3), 3, pages), await run(programOf(3), 3, pages)];
+    assert.deepEqual(one.trace, other.trace);
+    assert.deepEqual(one.backend.requests, other.backend.requests);
+  }
 });
 
-test("whatever two tabs do in which order, each message is shown once, in order, and nothing typed is lost", () =>
-  withTabs(async () => {
-    for (const seed of seeds) await run(seed, { crossTab: true });
-    if (only === undefined) assert.ok(shared > 0, "no tab followed another one");
-  }));
+test("whatever two devices do in which order, each message is shown once, in order, and nothing typed is lost", () => runSeeds({ crossTab: false }));
+
+test("whatever two tabs do in which order, each message is shown once, in order, and nothing typed is lost", async () => {
+  const isShared = await runSeeds({ crossTab: true });
+  if (only === undefined) assert.ok(isShared, "no tab followed another one");
+});

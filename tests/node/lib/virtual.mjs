@@ -1,0 +1,83 @@
+// A process in which one run is like the next: timers, clocks and random numbers are the run's own, and time passes by its word.
+
+const REAL = { setTimeout, clearTimeout, setImmediate, random: Math.random, date: Date.now, performance: performance.now.bind(performance) };
+/** The wall clock when a run begins. */
+const EPOCH = 1_750_000_000_000;
+
+/** Numbers from 0 up to 1 (mulberry32). */
+export function random(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** The time of a run. */
+export class Time {
+  #now = 0;
+  #last = 0;
+  #timers = new Map();
+
+  get now() {
+    return this.#now;
+  }
+
+  add(call, delay = 0, ...given) {
+    const id = ++this.#last;
+    this.#timers.set(id, { at: this.#now + Math.max(1, Number(delay) || 0), id, call: () => call(...given) });
+    return id;
+  }
+
+  remove(id) {
+    this.#timers.delete(id);
+  }
+
+  /** Lets a task of the event loop pass, with all microtasks behind it, and then some ms of this time. */
+  async pass(ms) {
+    await new Promise((done) => REAL.setImmediate(done));
+    const end = this.#now + ms;
+    for (let due = this.#next(end); due; due = this.#next(end)) {
+      this.#now = due.at;
+      this.#timers.delete(due.id);
+      due.call();
+      await new Promise((done) => REAL.setImmediate(done));
+    }
+    this.#now = end;
+  }
+
+  /** The timer that is due first, by `end`. */
+  #next(end) {
+    const due = [...this.#timers.values()].filter(({ at }) => at <= end);
+    return due.sort((one, other) => one.at - other.at || one.id - other.id)[0];
+  }
+
+  /** Passes turn by turn until something is so. */
+  async until(isSo, what) {
+    for (let turn = 0; turn < 4_000; turn++) {
+      if (isSo()) return;
+      await this.pass(2);
+    }
+    throw new Error(what());
+  }
+}
+
+/** Runs something in a time of its own, whose random numbers come from a seed. */
+export async function inTime(seed, run) {
+  const time = new Time();
+  globalThis.setTimeout = (...given) => time.add(...given);
+  globalThis.clearTimeout = (id) => time.remove(id);
+  Math.random = random(seed);
+  Date.now = () => EPOCH + time.now;
+  performance.now = () => time.now;
+  try {
+    return await run(time);
+  } finally {
+    Object.assign(globalThis, { setTimeout: REAL.setTimeout, clearTimeout: REAL.clearTimeout });
+    Math.random = REAL.random;
+    Date.now = REAL.date;
+    performance.now = REAL.performance;
+  }
+}

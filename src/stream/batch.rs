@@ -1,8 +1,9 @@
-//! The columns in which chunks cross to JavaScript: `u32` descriptors and one text (ARCHITECTURE, "The hot path").
+//! The columns in which chunks cross to JavaScript: `u32` descriptors and two texts (ARCHITECTURE, "The hot path").
 //!
-//! Two texts are decoded once over there, what chunks say and the names of deltas, and cut into slices, whose lengths are
-//! counted here in UTF-16 code units. Rows and slices stand in the same order, so no offset is written, only
-//! lengths. The texts of a block's deltas lie side by side, so that a run of them is one slice. `js/chunks/batch.ts` reads what this writes:
+//! JavaScript decodes the two texts once: one holds the contents of chunks, the other the names (ids of blocks, calls and
+//! events). It cuts both into slices. A descriptor gives the length of each slice in UTF-16 code units. Slices lie in the order
+//! of their rows, so no offsets are stored. The texts of a block's deltas are adjacent, so a run of deltas is one slice.
+//! `js/chunks/batch.ts` reads this format:
 //!
 //! | first word | words that follow | text |
 //! |---|---|---|
@@ -18,45 +19,45 @@ use crate::stream::chunk::{
 };
 use crate::stream::cursor::EventId;
 
-/// When a delivery is due.
+/// When the shell has to deliver the rows that wait.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// By the app's delivery rule.
+    /// At the next frame, timer or read, as the app's delivery option says.
     Frame,
-    /// In the next task: a replay is over, and nothing more comes that could be shown with it.
+    /// In the next task: a replay has ended, and no further row could be shown with these.
     Soon,
-    /// As soon as this call has returned: the buffer is full, or it is all of an answer.
+    /// As soon as this call has returned: the buffer is full, or the rows are the whole answer.
     Now,
 }
 
-/// What a row is: the lowest bits of its first word.
+/// The kind of a row: the lowest bits of its first word.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// A delta.
+    /// One piece of text, reasoning or tool input.
     Delta = 0,
     /// A JSON array of chunks.
     Json = 1,
-    /// A frame that is no chunk.
+    /// A frame that is no chunk, reported through `onMalformed`.
     Malformed = 2,
-    /// The mark that everything before is void.
+    /// A reset: listeners drop everything that they received before it.
     Reset = 3,
-    /// A call of a tool, or its result.
+    /// The whole input or the whole output of a tool call.
     Tool = 4,
 }
 
-/// What a delta is of: bits of the first word of its row.
+/// What a delta belongs to: bits of the first word of its row.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeltaSort {
-    /// Text without a block, of the legacy dialect.
+    /// Text without a block, as the legacy dialect sends it.
     Legacy = 0x00,
     /// Text of a block.
     Text = 0x10,
-    /// Reasoning.
+    /// Reasoning of a block.
     Reasoning = 0x20,
-    /// The input of a tool's call.
+    /// The input of a tool call.
     ToolInput = 0x30,
 }
 
@@ -64,41 +65,41 @@ pub enum DeltaSort {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// It is not JSON.
+    /// The data is not JSON.
     NotJson = 0x00,
-    /// It has no `type` that is a string.
+    /// The data has no `type` that is a string.
     NoType = 0x10,
 }
 
-/// How the first word of a row is cut.
+/// The bit fields of a row's first word.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowBits {
-    /// Where the length of the event id stands, which is at most 41.
+    /// The shift of the event id's length in code units. An id has at most 41.
     IdShift = 16,
-    /// The bits of the [`RowKind`].
+    /// Mask of the [`RowKind`].
     Kind = 0x00f,
-    /// The bits of the [`DeltaSort`] or the [`Defect`].
+    /// Mask of the [`DeltaSort`] or the [`Defect`].
     Sort = 0x0f0,
-    /// The chunk lies at or before the cursor that was saved.
+    /// Set where the chunk lies at or before the saved cursor.
     Replayed = 0x200,
 }
 
-/// Flags of a delta's row.
+/// Flags in the first word of a delta's row.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeltaFlag {
-    /// The block is another than that of the delta before.
+    /// The block differs from that of the delta before, so its name follows.
     NewBlock = 0x400,
 }
 
-/// Flags of a tool's row.
+/// Flags in the first word of a tool's row.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolFlag {
-    /// It is a result and no call.
+    /// The row is the output of the call, not its input.
     Output = 0x010,
-    /// The tool is named.
+    /// The tool's name follows.
     Named = 0x400,
 }
 
@@ -124,58 +125,58 @@ const NAMED: u32 = ToolFlag::Named as u32;
 const NOT_JSON: u32 = Defect::NotJson as u32;
 const NO_TYPE: u32 = Defect::NoType as u32;
 
-/// The first has the name 1.
+/// The name of no pattern: patterns are counted from 1.
 const NO_PATTERN: PatternName = 0;
 
-/// The fewest bytes of a stream that bring one word.
+/// The smallest number of stream bytes that can add one descriptor word.
 const SHORTEST: usize = 16;
 
-/// A text buffer above this is given back, in bytes.
+/// A text buffer with more capacity than this, in bytes, is freed when the batch is cleared.
 const KEPT_CAPACITY: usize = 1024 * 1024;
 
-/// Rows on their way to JavaScript, in the order in which they are delivered.
+/// The rows that wait for delivery to JavaScript, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     descriptors: Column<u32>,
-    /// UTF-8.
+    /// The contents of the rows, in UTF-8.
     text: Column<u8>,
-    /// Blocks and event ids; UTF-8.
+    /// The ids of blocks, calls and events, in UTF-8.
     names: Column<u8>,
     last: Last,
-    /// Code units of what is no delta.
+    /// Length of all rows but deltas, in UTF-16 code units.
     others: u32,
     /// The block of the last delta.
     block: String,
-    /// What the last delta was read by, if by a pattern.
+    /// The pattern that read the last delta, or [`NO_PATTERN`].
     pattern: PatternName,
-    /// What is written before it goes into the text; kept for its buffer.
+    /// Scratch space for a chunk that is rewritten; kept to reuse its buffer.
     written: String,
-    /// What is added to a chunk; kept for its buffer.
+    /// Scratch space for the members that are added to a chunk; kept to reuse its buffer.
     surplus: String,
 }
 
-/// What the last row is.
+/// The kind of the last row, which decides whether the next chunk can join it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Last {
     #[default]
     Other,
-    /// A JSON array, which takes one more chunk.
+    /// A JSON array that can take one more chunk.
     Array,
 }
 
-/// Whether a chunk lies at or before the cursor that was saved before a reload.
+/// Whether a chunk lies at or before the cursor that an earlier page saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Age {
-    /// It does not.
+    /// The chunk lies after the cursor.
     #[default]
     Fresh,
-    /// It does: `replayed: true`.
+    /// The chunk lies at or before the cursor: it is delivered with `replayed: true`.
     Replayed,
 }
 
 impl Batch {
-    /// Adds a chunk, with the id of its event. Gives whether it made a row: a chunk that says nothing by itself
-    /// (`text-start`) is not delivered.
+    /// Adds a chunk and the id of its event. Returns whether this added a row: a `text-start`, for example, is not delivered by
+    /// itself.
     pub fn push(&mut self, chunk: &Chunk<'_>, id: Option<EventId>, age: Age) -> bool {
         match chunk {
             Chunk::Delta(delta) => {
@@ -200,31 +201,31 @@ impl Batch {
         self.others += self.push_str(data);
     }
 
-    /// Adds the mark that everything before is void.
+    /// Adds a reset.
     pub fn push_reset(&mut self) {
         self.row(RESET);
     }
 
-    /// What it holds, in bytes.
+    /// Returns the size of the waiting contents and names in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.text.slice().len() + self.names.slice().len() + size_of_val(self.descriptors.slice())
     }
 
-    /// Bytes that it holds on to, buffers that are kept included.
+    /// Returns the allocated memory in bytes, unused capacity included.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let columns = self.text.footprint() + self.names.footprint() + self.descriptors.footprint();
         columns + self.written.capacity() + self.block.capacity() + self.surplus.capacity()
     }
 
-    /// Whether it holds no row.
+    /// Returns whether no row waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.descriptors.slice().is_empty()
     }
 
-    /// Ready for other rows; keeps its buffers.
+    /// Removes all rows and keeps the buffers, except large ones.
     pub fn clear(&mut self) {
         self.others = 0;
         self.descriptors.clear(KEPT_CAPACITY / size_of::<u32>());
@@ -235,45 +236,45 @@ impl Batch {
         self.last = Last::Other;
     }
 
-    /// How long what it holds beside deltas is, in UTF-16 code units.
+    /// Returns the length of all rows but deltas in UTF-16 code units.
     #[must_use]
     pub fn others(&self) -> u32 {
         self.others
     }
 
-    /// The rows.
+    /// Returns the descriptors of the rows.
     #[must_use]
     pub fn descriptors(&self) -> &[u32] {
         self.descriptors.slice()
     }
 
-    /// The text that they cut.
+    /// Returns the text that holds the contents of the rows.
     #[must_use]
     pub fn text(&self) -> &str {
         str::from_utf8(self.text.slice()).unwrap_or_default()
     }
 
-    /// The same, not looked at.
+    /// Returns the bytes of [`Batch::text`], without a check that they are UTF-8.
     #[must_use]
     pub fn bytes_of_text(&self) -> &[u8] {
         self.text.slice()
     }
 
-    /// The blocks and ids of deltas, one behind the other: UTF-8.
+    /// Returns the ids of blocks, calls and events in UTF-8.
     #[must_use]
     pub fn names(&self) -> &[u8] {
         self.names.slice()
     }
 
-    /// Makes room for what so many bytes of a stream may bring, so that no row of them has to.
+    /// Reserves what `bytes` of a stream can add at most, so that adding a row does not have to check.
     pub(crate) fn reserve(&mut self, bytes: usize) {
-        // Slices are put sixteen bytes at a time.
+        // The reserve covers copies of sixteen bytes at once.
         self.descriptors.reserve(bytes / SHORTEST);
         self.text.reserve(bytes + 16);
         self.names.reserve(bytes / 3 + 16);
     }
 
-    /// The hot path: a delta whose event has this id, as it is written; none where it is empty.
+    /// Adds a delta that a pattern has read, with the text of its event id (empty for none). This is the hot path.
     #[inline(always)]
     pub(crate) fn push_repeat(&mut self, delta: &Repeat<'_>, id: Start<'_>, age: Age) {
         match delta.text {
@@ -306,7 +307,7 @@ impl Batch {
         self.push_string(&delta.text);
     }
 
-    /// The beginning of a row, with the block where it is another.
+    /// Writes the first word of a delta's row, and the block if it has changed.
     fn push_named(&mut self, stream: &Stream<'_>, id: &[u8], age: Age) {
         let block = stream.block().filter(|block| !block.is(&self.block));
         self.pattern = NO_PATTERN;
@@ -359,7 +360,7 @@ impl Batch {
         true
     }
 
-    /// Begins a JSON array, or takes the end off the one that the last row is.
+    /// Begins a JSON array, or reopens the array of the last row.
     fn open_array(&mut self) {
         if self.last == Last::Array {
             self.text.pop();
@@ -390,7 +391,7 @@ impl Batch {
         }
     }
 
-    /// Gives how long it is.
+    /// Appends text and returns its length in UTF-16 code units.
     fn push_str(&mut self, text: &str) -> u32 {
         let units = utf16_len(text);
         self.text.extend(text.as_bytes());
@@ -399,7 +400,7 @@ impl Batch {
     }
 }
 
-/// What the client adds to a chunk, as JSON members.
+/// Writes the members that the client adds to a chunk, as JSON.
 fn write_surplus(out: &mut String, object: &Object<'_>, id: Option<EventId>, age: Age) {
     if let Some(id) = id {
         out.push_str(",\"eventId\":\"");
@@ -431,7 +432,7 @@ fn flags(id: usize, age: Age) -> u32 {
     age | (id as u32) << ID
 }
 
-/// A character is one code unit for its first byte, and one more where it takes four bytes.
+/// A character counts one unit for its first byte, and one more if it has four bytes.
 pub(crate) fn utf16_len(text: &str) -> u32 {
     if text.is_ascii() {
         return text.len() as u32;

@@ -1,11 +1,10 @@
-//! Chunks: what one event's data says, in either dialect of PROTOCOL §3.
+//! Chunks: the JSON of one event, in either dialect of PROTOCOL §3.
 //!
-//! [`decode`] tries the shallow scanner first, which takes only what it is sure of: objects of few members, as nearly every
-//! event is one. Everything else is decoded exactly. Whatever the scanner takes, the exact way decodes to the
-//! same chunk.
+//! [`decode`] tries the shallow scanner first. The scanner accepts only objects of few members that it is sure of, as nearly
+//! every event holds one. The exact decoder takes everything else. For all that the scanner accepts, both give the same chunk.
 //!
-//! A chunk is never turned into values here: it stays JSON text, cut into members, until `JSON.parse` reads it once in
-//! JavaScript. So every value is what JSON.parse gives: key order, `__proto__`, lone surrogates, numbers, any depth.
+//! Rust never builds the values of a chunk: it stays JSON text, cut into members, until `JSON.parse` reads it once in JavaScript.
+//! So every value is what `JSON.parse` gives: key order, `__proto__`, lone surrogates, numbers, any depth.
 
 mod exact;
 mod object;
@@ -27,36 +26,36 @@ pub use writer::{ChunkWriter, quoted};
 use std::borrow::Cow;
 use vocabulary::Role;
 
-/// Why a frame is no chunk. It is skipped, counted and reported; the stream goes on.
+/// Why a frame is no chunk. Such a frame is skipped, counted and reported, and the stream goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// `JSON.parse` would throw.
+    /// `JSON.parse` would throw for the data.
     NotJson,
-    /// JSON, but no object with a string `type`.
+    /// The data is JSON, but no object with a string `type`.
     NoType,
 }
 
 /// One chunk, borrowed from the data of its event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chunk<'a> {
-    /// A piece of text and nothing else: the hot path.
+    /// A piece of text and nothing else. Nearly all chunks of an answer are deltas.
     Delta(Delta<'a>),
-    /// A tool's whole input or output and nothing else.
+    /// The whole input or output of a tool call and nothing else.
     Tool(Tool<'a>),
-    /// Any other.
+    /// Any other chunk.
     Object(Object<'a>),
 }
 
-/// A piece of text in its simplest form: no member beside these, all text well-formed.
+/// A piece of text in its simplest form: the chunk has no other members, and all text is well-formed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delta<'a> {
-    /// Of what.
+    /// What the text belongs to.
     pub stream: Stream<'a>,
-    /// What is to be appended.
+    /// The text to append.
     pub text: JsonString<'a>,
 }
 
-/// What a piece of text belongs to.
+/// What a piece of text belongs to: the type of its chunk, and its block or tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stream<'a> {
     /// `text_chunk{content}`.
@@ -69,27 +68,27 @@ pub enum Stream<'a> {
     ToolInput(JsonString<'a>),
 }
 
-/// What a chunk means to the machine that follows a task. Text with a lone surrogate shows U+FFFD here.
+/// What a chunk means to the machine that follows a task. In these texts a lone surrogate becomes U+FFFD.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal<'a> {
-    /// `start`.
+    /// `start`: an answer begins.
     Start {
-        /// `taskId`; not given, empty or no text: none.
+        /// `taskId`; `None` if it is missing, empty or no string.
         task: Option<Cow<'a, str>>,
         /// `messageId`.
         message: Option<Cow<'a, str>>,
     },
-    /// `text-start`, `reasoning-start`, `tool-input-start`.
+    /// `text-start`, `reasoning-start` or `tool-input-start`: a block begins.
     BlockStart {
         /// `id` or `toolCallId`.
         block: Cow<'a, str>,
     },
-    /// `text-delta`, `reasoning-delta`, `tool-input-delta`.
+    /// `text-delta`, `reasoning-delta` or `tool-input-delta`.
     Delta {
         /// `id` or `toolCallId`.
         block: Cow<'a, str>,
     },
-    /// `finish`, `stream_end`: ends the task.
+    /// `finish` or `stream_end`: ends the task.
     Finish {
         /// `finishReason`.
         reason: Option<Cow<'a, str>>,
@@ -105,27 +104,27 @@ pub enum Signal<'a> {
         code: Option<Cow<'a, str>>,
         /// `errorText`, `message` or `content`.
         message: Option<Cow<'a, str>>,
-        /// `details` as JSON text.
+        /// `details`, as JSON text.
         details: Option<&'a str>,
     },
-    /// A type that PROTOCOL §3 does not know.
+    /// A type that PROTOCOL §3 does not list.
     Unknown,
-    /// Any other.
+    /// Any other chunk, which means nothing to the machine.
     Other,
 }
 
 impl Signal<'_> {
-    /// Whether it ends the task.
+    /// Returns whether the chunk ends the task.
     #[must_use]
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Finish { .. } | Self::Abort { .. } | Self::Error { .. })
     }
 }
 
-/// Reads the data of one event. `[DONE]` is not data in this sense: look for it first.
+/// Decodes the data of one event. The caller has to recognise `[DONE]` before, which is no chunk.
 ///
 /// # Errors
-/// [`Malformed`] where it is no chunk at all.
+/// Returns [`Malformed`] if the data is no chunk.
 pub fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
     match scan::scan(data) {
         Some(chunk) => Ok(chunk),
@@ -133,16 +132,16 @@ pub fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
     }
 }
 
-/// As [`decode`], without the scanner: what the scanner is held against.
+/// Decodes as [`decode`] does, without the scanner. Tests compare the two.
 ///
 /// # Errors
-/// [`Malformed`] where it is no chunk at all.
+/// Returns [`Malformed`] if the data is no chunk.
 pub fn decode_exact(data: &str) -> Result<Chunk<'_>, Malformed> {
     exact::decode(data)
 }
 
 impl<'a> Chunk<'a> {
-    /// What it means to the machine.
+    /// Returns what the chunk means to the machine.
     #[must_use]
     pub fn signal(&self) -> Signal<'a> {
         match self {
@@ -154,13 +153,13 @@ impl<'a> Chunk<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// What a delta of it means to the machine.
+    /// Returns what a delta of this stream means to the machine.
     #[must_use]
     pub fn signal(&self) -> Signal<'a> {
         self.block().map_or(Signal::Other, |block| Signal::Delta { block: block.text() })
     }
 
-    /// The id of the block or tool call; the legacy dialect has none.
+    /// Returns the id of the block or tool call. The legacy dialect has none.
     #[must_use]
     pub fn block(&self) -> Option<&JsonString<'a>> {
         match self {

@@ -1,4 +1,4 @@
-//! Event ids: their grammar, their order, and what an id means for a reader that stands at a cursor (PROTOCOL §1, §2).
+//! Event ids: their grammar, their order, and whether a reader at a cursor has an event already (PROTOCOL §1, §2).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ const USUAL: usize = 15;
 
 /// The id of an entry in a task's log, `<ms>-<seq>`, compared as two unsigned 64-bit integers and never as text.
 ///
-/// A cursor is the id of the last entry that a reader has; [`EventId::ZERO`] stands before every entry.
+/// A cursor is the id of the last entry that a reader has. [`EventId::ZERO`] precedes every entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
     /// Milliseconds since the Unix epoch, by the clock of the store.
@@ -20,26 +20,26 @@ pub struct EventId {
     pub seq: u64,
 }
 
-/// The text is no `ms-seq`, `ms` or `0` in unsigned 64-bit integers (`INVALID_CURSOR` on the wire).
+/// The text is not `ms-seq`, `ms` or `0` in unsigned 64-bit integers (`INVALID_CURSOR` in the protocol).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidCursor;
 
-/// What an incoming id means for a reader.
+/// Whether a reader has an incoming event already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// Beyond the cursor: deliver it and move on.
+    /// The event lies beyond the cursor: the reader delivers it and moves on.
     New,
-    /// At or before the cursor: the reader has it.
+    /// The event lies at or before the cursor: the reader has it.
     Seen,
 }
 
 impl EventId {
-    /// Before every entry of every log: a replay from here is whole.
+    /// Precedes every entry of every log: a replay from here is whole.
     pub const ZERO: Self = Self { ms: 0, seq: 0 };
-    /// After every entry of every log.
+    /// Follows every entry of every log.
     pub const MAX: Self = Self { ms: u64::MAX, seq: u64::MAX };
 
-    /// Whether `incoming` is news to a reader that stands here.
+    /// Returns whether a reader at this cursor has the event `incoming` already.
     #[must_use]
     #[inline(always)]
     pub fn classify(self, incoming: Self) -> Arrival {
@@ -49,10 +49,10 @@ impl EventId {
 }
 
 impl EventId {
-    /// Reads an id as it stands in a stream.
+    /// Reads an id as it appears in a stream.
     ///
     /// # Errors
-    /// [`InvalidCursor`] where it is none.
+    /// Returns [`InvalidCursor`] if the text is no id.
     pub fn read(text: &[u8]) -> Result<Self, InvalidCursor> {
         let dash = text.iter().position(|byte| *byte == b'-');
         let (ms, seq) = match dash.and_then(|dash| text.split_at_checked(dash)) {
@@ -63,8 +63,8 @@ impl EventId {
         Ok(Self { ms: integer(ms)?, seq: integer(seq)? })
     }
 
-    /// Reads an id at the beginning of `text` that stands there as [`EventId::write`] writes it. Gives its length too.
-    /// `None` says nothing about the text: [`EventId::read`] decides.
+    /// Reads an id at the beginning of `text` in exactly the form that [`EventId::write`] writes. Returns the id and its length
+    /// in bytes. After `None` the caller has to try [`EventId::read`], which accepts every form.
     #[must_use]
     #[inline(always)]
     pub fn scan(text: &[u8]) -> Option<(Self, usize)> {
@@ -77,7 +77,8 @@ impl EventId {
         Some((Self { ms, seq }, dash + 1 + end))
     }
 
-    /// As nearly all are from 2001 to 2286: thirteen digits, a dash, one digit and the end of the line.
+    /// Reads an id with the shape of nearly all ids from 2001 to 2286: thirteen digits, a dash, one digit and the end of the
+    /// line.
     #[inline(always)]
     fn scan_usual(text: &[u8]) -> Option<Self> {
         let (first, last) = (word(text, 0)?, word(text, 8)?);
@@ -89,14 +90,14 @@ impl EventId {
         Some(Self { ms, seq: u64::from(seq - b'0') })
     }
 
-    /// Appends the id as it stands in a stream.
+    /// Appends the id as it appears in a stream.
     pub fn write(self, out: &mut String) {
         decimal::write(out, self.ms);
         out.push('-');
         decimal::write(out, self.seq);
     }
 
-    /// The id as it stands in a stream.
+    /// Returns the id as it appears in a stream.
     #[must_use]
     pub fn text(self) -> String {
         let mut text = String::new();
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_scanned_is_what_would_be_written() {
+    fn an_id_is_scanned_in_the_form_that_is_written() {
         for text in [
             "0-0",
             "1700000000000-42",
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_otherwise_is_not_scanned() {
+    fn an_id_in_another_form_is_not_scanned() {
         for text in [
             "",
             "1",

@@ -1,30 +1,30 @@
-//! The one error shape of the package (API.md, `RejoinError`).
+//! The error type of the package (API.md, `RejoinError`).
 
-/// The one error shape of the package (`RejoinError`).
+/// An error as JavaScript sees it (API.md, `RejoinError`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamError {
-    /// Stable, upper case.
+    /// A stable code in upper case.
     pub code: String,
     /// One sentence for a person.
     pub message: String,
-    /// HTTP status, where there was one.
+    /// The HTTP status, if a response caused the error.
     pub status: Option<u16>,
-    /// Whether trying again may help.
+    /// Whether the same call may succeed later.
     pub recovery: Recovery,
-    /// `details` as JSON text.
+    /// `details`, as JSON text.
     pub details: Option<String>,
 }
 
 /// Whether the same call may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// It may.
+    /// A later try may succeed.
     Retryable,
-    /// It will not.
+    /// A later try will fail as well.
     Permanent,
 }
 
-/// An error that no server sent.
+/// Makes an error that has no HTTP response.
 #[must_use]
 pub fn local_error(code: &str, message: &str, recovery: Recovery) -> StreamError {
     StreamError { code: code.to_owned(), message: message.to_owned(), status: None, recovery, details: None }

@@ -3,23 +3,23 @@
 /// Counters of a session's streams (API.md, `StreamMetrics`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// Bytes of stream bodies.
+    /// Bytes of response bodies that were streams.
     pub bytes: u64,
-    /// Events that were framed.
+    /// Events that were parsed.
     pub events: u64,
-    /// Chunks that were handed out.
+    /// Chunks that were made into rows.
     pub chunks: u64,
-    /// Events that were known already.
+    /// Events that were received before and dropped.
     pub duplicates: u64,
     /// Frames that are no chunk.
     pub malformed: u64,
-    /// Chunks of an unknown type.
+    /// Chunks of a type that PROTOCOL §3 does not list.
     pub unknown: u64,
-    /// Streams opened again.
+    /// Times that a stream was opened again.
     pub reconnects: u64,
-    /// Times that a stream started over.
+    /// Times that the client dropped an answer and began it again.
     pub resets: u64,
-    /// Saved records that were dropped: corrupt, of another version or session, or out of date.
+    /// Saved records that were dropped: corrupt, of another version or session, or expired.
     pub dropped_records: u64,
 }
 

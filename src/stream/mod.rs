@@ -1,7 +1,7 @@
 //! From the bytes of an event stream to the rows that listeners receive (PROTOCOL §2 to §4).
 //!
-//! [`sse`] finds events, [`chunk`] reads their JSON, [`reader`] drops what was received before, and [`batch`] holds the
-//! rows that wait for delivery. Nothing here knows of requests, tabs or storage.
+//! [`sse`] finds events, [`chunk`] decodes their JSON, [`reader`] drops what was received before, and [`batch`] holds the rows
+//! that wait for delivery. This module knows nothing of requests, tabs or storage.
 
 pub mod batch;
 pub(crate) mod bytes;

@@ -1,17 +1,17 @@
-//! Percent-encoding of ids, for paths and storage keys.
+//! Percent-encoding of ids, for URL paths and storage keys.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// All but the unreserved characters of RFC 3986 §2.3.
+/// All characters but the unreserved ones of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Encodes all but the unreserved characters.
+/// Encodes all characters but the unreserved ones.
 #[must_use]
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).collect()
 }
 
-/// Decodes what [`encode`] wrote; `None` for any other text.
+/// Decodes a text that [`encode`] wrote. Returns `None` for any other text.
 #[must_use]
 pub fn decode(text: &str) -> Option<String> {
     let decoded = percent_decode_str(text).decode_utf8().ok()?.into_owned();

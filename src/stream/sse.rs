@@ -1,4 +1,4 @@
-//! Event streams (WHATWG HTML, "Server-sent events"): reading them and writing them. Both ends use this one module.
+//! Event streams (WHATWG HTML, "Server-sent events"): a parser and an encoder, which the client and the server share.
 
 pub mod encoder;
 pub mod parser;

@@ -1,9 +1,9 @@
-//! Unsigned integers as decimal text. Not by `Display` and `FromStr`, whose machinery costs more, in time and in bytes of
-//! WebAssembly, than the rest of what is done with a number.
+//! Unsigned integers as decimal text. `Display` and `FromStr` are not used here: their machinery costs more time and more bytes
+//! of WebAssembly than everything else that is done with a number.
 
 use crate::stream::bytes::short::word;
 
-/// Appends a number.
+/// Appends a number in decimal.
 pub fn write(out: &mut String, number: u64) {
     const EIGHT_DIGITS: u64 = 100_000_000;
     if number < 10 {
@@ -21,7 +21,7 @@ pub fn write(out: &mut String, number: u64) {
     out.push_str(ascii.get(zeros..).and_then(|ascii| str::from_utf8(ascii).ok()).unwrap_or_default());
 }
 
-/// The text of a number.
+/// Returns a number in decimal.
 #[must_use]
 pub fn text(number: u64) -> String {
     let mut text = String::new();
@@ -29,10 +29,10 @@ pub fn text(number: u64) -> String {
     text
 }
 
-/// Reads digits and nothing else: no sign, no space. `None` for no digits at all, and for numbers beyond 64 bits.
+/// Reads a text of digits only: no sign, no space. Returns `None` for an empty text and for numbers above 64 bits.
 #[must_use]
 pub fn read(digits: &[u8]) -> Option<u64> {
-    /// That many digits always fit.
+    /// A number of this many digits always fits in 64 bits.
     const SAFE: usize = 19;
     let (safe, rest) = digits.split_at_checked(SAFE).unwrap_or((digits, &[]));
     let mut number = 0_u64;
@@ -45,8 +45,8 @@ pub fn read(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then_some(number)
 }
 
-/// Reads the number that `text` begins with, and gives how long it is. `None` where there is none, where it has a leading
-/// zero, or more than 15 digits, and at the very end of what can be read, where fewer than eight bytes are left.
+/// Reads the number at the beginning of `text`. Returns the number and its length in bytes. Returns `None` if there is no number,
+/// if it has a leading zero or more than 15 digits, or if fewer than eight bytes are left to read.
 #[must_use]
 #[inline(always)]
 pub fn scan(text: &[u8]) -> Option<(u64, usize)> {
@@ -65,36 +65,38 @@ pub fn scan(text: &[u8]) -> Option<(u64, usize)> {
     (is_canonical && length < 16).then_some((number, length))
 }
 
-/// The number that eight digits say, the first in the lowest byte; `None` where one of them is none.
+/// Converts eight ASCII digits, the first in the lowest byte, to a number. Returns `None` if a byte is no digit.
 #[must_use]
 #[inline(always)]
 pub fn eight(ascii: u64) -> Option<u64> {
     let digits = ascii ^ ZEROS;
-    // Above nine, six more carry into the high half. Where that carries on into the next byte, this one is none already.
+    // For a digit above nine, adding six carries into the high half of its byte. If that carries into the next byte, this byte is
+    // no digit already.
     let others = (digits | digits.wrapping_add(SIXES)) & HIGH;
     if others == 0 { Some(joined(digits)) } else { None }
 }
 
 const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 const SIXES: u64 = 0x0606_0606_0606_0606;
-/// The digit zero in each byte.
+/// The ASCII digit zero in each byte.
 pub const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
-/// What the digits say that a word begins with, and how many there are.
+/// Returns the number that the leading digits of a word form, and how many digits there are.
 #[inline(always)]
 fn up_to_eight(ascii: u64) -> (u64, usize) {
-    // Above nine, six more carry into the high half of the byte, and never out of it: no byte that matters is above 0x7F.
+    // For a digit above nine, adding six carries into the high half of its byte. It cannot carry further, because no byte that
+    // matters is above 0x7F.
     let digits = ascii ^ ZEROS;
     let others = (digits | (digits & !HIGH).wrapping_add(SIXES)) & HIGH;
     let length = others.trailing_zeros() as usize / 8;
-    // The digits become the last ones of eight, behind zeros.
+    // Shifts the digits to the end and fills the front with zeros.
     let aligned = if length == 0 { 0 } else { digits << (64 - 8 * length) };
     (joined(aligned), length)
 }
 
-/// The number that eight digits say, of which each is a byte.
+/// Combines eight digits, one in each byte, into one number.
 #[inline(always)]
 fn joined(digits: u64) -> u64 {
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
@@ -107,8 +109,8 @@ fn digit(byte: u8) -> Option<u64> {
     (value < 10).then_some(u64::from(value))
 }
 
-/// The decimal digits of a number below 100 000 000, one in each byte, the first in the lowest: halves, then pairs, then
-/// digits are parted side by side. The multiplications divide by 100 and 10, exactly for numbers of that size.
+/// Splits a number below 100 000 000 into eight decimal digits, one in each byte, the first in the lowest. It splits halves, then
+/// pairs, then digits, each in parallel. The multiplications stand in for divisions by 100 and 10, and are exact in this range.
 fn eight_digits(number: u64) -> u64 {
     let halves = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((halves * 10_486) >> 20) & 0x0000_007F_0000_007F;

@@ -1,6 +1,6 @@
-//! JSON text that is checked once, exactly as `JSON.parse` would, and then sliced where it is needed.
+//! JSON text that is checked once, exactly as `JSON.parse` checks it, and then sliced where it is needed.
 //!
-//! A chunk's values stay text on their way through: JavaScript parses the payloads that it hands to listeners.
+//! The values of a chunk stay text on their way through Rust. JavaScript parses only the payloads that it gives to listeners.
 
 mod lexer;
 mod string;
@@ -8,12 +8,12 @@ mod string;
 pub use lexer::{Escapes, Lexer, specials};
 pub use string::JsonString;
 
-/// One checked value, as it stands in its text.
+/// The text of one JSON value whose grammar was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// Checks a text that is one value, with white space around it or not. Any depth; numbers of any size.
+    /// Checks a text that holds one value, with or without white space around it. Accepts any depth, and numbers of any size.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let mut lexer = Lexer::new(text);
@@ -22,13 +22,13 @@ impl<'a> Json<'a> {
         Some(Self(value))
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.0
     }
 
-    /// The members of an object, in order, duplicates too; none of anything else.
+    /// Returns the members of an object in order, duplicates included. Any other value has none.
     pub fn members(self) -> impl Iterator<Item = (JsonString<'a>, Self)> {
         let mut parts = Parts::of(self.0, '{');
         std::iter::from_fn(move || {
@@ -38,7 +38,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The parts of an array or an object, one after the other.
+/// An iterator over the parts of an array or an object.
 struct Parts<'a> {
     lexer: Lexer<'a>,
     is_over: bool,
@@ -51,7 +51,7 @@ impl<'a> Parts<'a> {
         Self { is_over: lexer.is_empty(), lexer }
     }
 
-    /// Where the next part begins.
+    /// Moves to the beginning of the next part.
     fn next(&mut self) -> Option<&mut Lexer<'a>> {
         if self.is_over {
             return None;

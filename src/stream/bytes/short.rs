@@ -1,28 +1,28 @@
-//! Comparing and copying a few bytes. The package is compiled for size, where what the standard library has for this
-//! becomes calls, each of which costs more than the work; what is here stays where it is used.
+//! Comparisons and copies of a few bytes. The package is compiled for size. There the functions of the standard library become
+//! calls, each of which costs more than the work itself. The functions of this file are inlined instead.
 
-/// The first bytes of some that go on: what lies behind them may be read, and is not meant.
+/// The first bytes of a longer slice. Code may read the bytes behind them, to copy in whole words, but must ignore their values.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
-    /// These and what follows them.
+    /// The bytes, and those that follow them.
     pub bytes: &'a [u8],
-    /// How many are meant.
+    /// How many of `bytes` belong to the value.
     pub length: usize,
 }
 
 impl<'a> Start<'a> {
-    /// Nothing.
+    /// An empty value.
     pub const NONE: Self = Self { bytes: &[], length: 0 };
 
-    /// What is meant.
+    /// Returns the bytes without those that follow.
     #[must_use]
     pub fn slice(self) -> &'a [u8] {
         self.bytes.get(..self.length).unwrap_or(self.bytes)
     }
 }
 
-/// Values that are put one behind the other. What lies behind them is filled with anything, so that room has to be made
-/// for many at once only.
+/// A growing list of values. Its unused capacity is initialised memory, so that a caller can reserve once and then write many
+/// values without a check each.
 #[derive(Clone, Debug, Default)]
 pub struct Column<T> {
     buffer: Vec<T>,
@@ -30,7 +30,7 @@ pub struct Column<T> {
 }
 
 impl<T: Copy + Default> Column<T> {
-    /// Makes room for so many more.
+    /// Reserves space for `more` values.
     pub fn reserve(&mut self, more: usize) {
         let needed = self.length + more;
         if needed > self.buffer.len() {
@@ -42,7 +42,7 @@ impl<T: Copy + Default> Column<T> {
         }
     }
 
-    /// Adds one, for which there is room as a rule.
+    /// Adds a value. Callers have usually reserved the space for it.
     #[inline(always)]
     pub fn put(&mut self, value: T) {
         match self.buffer.get_mut(self.length) {
@@ -54,13 +54,13 @@ impl<T: Copy + Default> Column<T> {
         }
     }
 
-    /// Adds one.
+    /// Adds a value.
     #[inline(never)]
     pub fn push(&mut self, value: T) {
         self.extend(&[value]);
     }
 
-    /// Adds some.
+    /// Adds several values.
     pub fn extend(&mut self, values: &[T]) {
         self.reserve(values.len());
         let end = self.length + values.len();
@@ -70,23 +70,23 @@ impl<T: Copy + Default> Column<T> {
         }
     }
 
-    /// Takes the last one off.
+    /// Removes the last value.
     pub fn pop(&mut self) {
         self.length = self.length.saturating_sub(1);
     }
 
-    /// They.
+    /// Returns the values.
     #[must_use]
     pub fn slice(&self) -> &[T] {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
-    /// They, to be changed.
+    /// Returns the values for changes.
     pub fn slice_mut(&mut self) -> &mut [T] {
         self.buffer.get_mut(..self.length).unwrap_or_default()
     }
 
-    /// Forgets them, and gives back room for more than `kept`.
+    /// Removes all values, and frees the memory if it holds more than `kept` of them.
     pub fn clear(&mut self, kept: usize) {
         self.length = 0;
         if self.buffer.len() > kept {
@@ -95,7 +95,7 @@ impl<T: Copy + Default> Column<T> {
         }
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.buffer.capacity() * size_of::<T>()
@@ -103,7 +103,7 @@ impl<T: Copy + Default> Column<T> {
 }
 
 impl Column<u8> {
-    /// Adds what is meant: sixteen bytes at once where so many can be read and there is room for them.
+    /// Appends a short value. It copies sixteen bytes at once if as many can be read and written.
     #[inline(always)]
     pub fn put_start(&mut self, start: Start<'_>) {
         if let (Some(sixteen), Some(room)) = (start.bytes.first_chunk::<16>(), self.buffer.get_mut(self.length..))
@@ -118,7 +118,8 @@ impl Column<u8> {
     }
 }
 
-/// Bytes that others are compared with again and again: eight at a time, the last of them under a mask.
+/// Bytes that are compared with the beginning of others many times. They are compared eight at a time, the last ones under a
+/// mask.
 #[derive(Clone, Debug)]
 pub struct Prefix {
     words: Vec<u64>,
@@ -128,7 +129,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// These bytes.
+    /// Makes a prefix of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let (whole, rest) = bytes.as_chunks();
@@ -137,7 +138,7 @@ impl Prefix {
         Self { words: whole.iter().map(|eight| u64::from_le_bytes(*eight)).collect(), last, mask, length: bytes.len() }
     }
 
-    /// Whether it is these bytes.
+    /// Returns whether `bytes` are equal to the prefix.
     #[must_use]
     pub fn is(&self, bytes: &[u8]) -> bool {
         let (whole, rest) = bytes.as_chunks();
@@ -146,14 +147,15 @@ impl Prefix {
             && last_of(rest) == self.last
     }
 
-    /// How many they are.
+    /// Returns the length in bytes.
     #[must_use]
     #[inline(always)]
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// What follows it in `bytes`. `None` also where so few follow that eight at a time cannot be read.
+    /// Returns what follows the prefix in `bytes`. Returns `None` if they do not begin with it, or if they end so soon that eight
+    /// bytes cannot be read at a time.
     #[must_use]
     #[inline(always)]
     pub fn strip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
@@ -169,19 +171,19 @@ impl Prefix {
         bytes.get(self.length..)
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }
 }
 
-/// Fewer than eight bytes, the first in the lowest byte.
+/// Loads fewer than eight bytes into a word, the first in the lowest byte.
 fn last_of(rest: &[u8]) -> u64 {
     rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
 }
 
-/// Fewer than eight bytes that are known before the program runs: to compare with them takes a few instructions.
+/// Fewer than eight bytes that are known at compile time. A comparison takes a few instructions.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     bytes: u64,
@@ -190,7 +192,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// These bytes. For a `const`: where this runs with the program it is a loop, a sixth more for each delta.
+    /// Makes a mark of these bytes. Use it in a `const`: at run time this loop adds a sixth to the cost of a delta.
     #[must_use]
     pub const fn of(bytes: &[u8]) -> Self {
         let mut word = 0;
@@ -202,7 +204,8 @@ impl Mark {
         Self { bytes: word, mask: !(u64::MAX << (8 * bytes.len())), length: bytes.len() }
     }
 
-    /// What follows it in `bytes`. `None` also where fewer than eight can be read.
+    /// Returns what follows the mark in `bytes`. Returns `None` if they do not begin with it, or if fewer than eight bytes can be
+    /// read.
     #[must_use]
     #[inline(always)]
     pub fn strip(self, bytes: &[u8]) -> Option<&[u8]> {
@@ -210,7 +213,7 @@ impl Mark {
     }
 }
 
-/// The eight bytes from a place on, the first in the lowest byte.
+/// Loads eight bytes from an offset, the first in the lowest byte.
 #[must_use]
 #[inline(always)]
 pub fn word(bytes: &[u8], at: usize) -> Option<u64> {
@@ -223,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_meant_is_appended_however_much_follows() {
+    fn only_the_bytes_of_the_value_are_appended() {
         let bytes: Vec<u8> = (0..40).collect();
         for length in 0..=20 {
             for end in length..=40 {
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_is_told_from_what_is_like_it() {
+    fn a_prefix_is_stripped_only_from_bytes_that_begin_with_it() {
         const DATA: Mark = Mark::of(b"data: ");
         assert_eq!(DATA.strip(b"data: 12345"), Some(&b"12345"[..]));
         for other in ["dat1: 12345", "data:12345", "Data: 1234", "data: 1"] {

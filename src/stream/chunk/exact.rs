@@ -1,4 +1,4 @@
-//! Decodes what `JSON.parse` would accept and nothing else. Values are checked and not built.
+//! The exact decoder: accepts what `JSON.parse` accepts and nothing else. It checks values and does not build them.
 
 use super::object::{Member, Object};
 use super::{Chunk, Delta, Malformed, Stream};
@@ -19,7 +19,7 @@ pub(super) fn decode(data: &str) -> Result<Chunk<'_>, Malformed> {
     Ok(Chunk::Object(Object::new(data, members, word)))
 }
 
-/// A piece of text with nothing beside it.
+/// Returns the delta if the chunk has no member beside its text.
 fn delta<'a>(kind: JsonString<'a>, members: &[Member<'a>]) -> Option<Delta<'a>> {
     let text = |name| find(members, name).and_then(JsonString::of_value).filter(JsonString::is_well_formed);
     match (kind.plain()?, members.len()) {

@@ -1,4 +1,4 @@
-//! A chunk as an object of JSON text: its members uncut, and how they are delivered.
+//! A chunk as a list of members in JSON text, and how it is written for JavaScript.
 
 use super::exact;
 use super::vocabulary::{self, Form, Renamed, Word};
@@ -8,9 +8,9 @@ use std::borrow::Cow;
 /// A chunk with any members.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object<'a> {
-    /// The whole text.
+    /// The whole JSON text of the chunk.
     source: &'a str,
-    /// In order, duplicates too: JSON.parse deals with those in what is written.
+    /// The members in order, duplicates included: `JSON.parse` resolves duplicates in the written text.
     members: Vec<Member<'a>>,
     pub(super) word: Option<&'static Word>,
 }
@@ -18,7 +18,7 @@ pub struct Object<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Member<'a> {
     pub name: JsonString<'a>,
-    /// JSON text.
+    /// The value as JSON text.
     pub value: &'a str,
 }
 
@@ -27,42 +27,43 @@ impl<'a> Object<'a> {
         Self { source, members, word }
     }
 
-    /// The JSON text of a member.
+    /// Returns the value of a member as JSON text.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a str> {
         exact::find(&self.members, name)
     }
 
-    /// The text of a member that is a string.
+    /// Returns the text of a member that is a string.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         Some(JsonString::of_value(self.value(name)?)?.text())
     }
 
-    /// The task that a `start` names.
+    /// Returns the task that a `start` names.
     pub(super) fn task(&self) -> Option<Cow<'a, str>> {
         self.text("taskId").filter(|task| !task.is_empty())
     }
 
-    /// The block that a `text-start` opens.
+    /// Returns the block that a `text-start` begins.
     #[must_use]
     pub fn opened_text(&self) -> Option<Cow<'a, str>> {
         self.word.filter(|word| word.wire == "text-start").and_then(|_| self.text("id"))
     }
 
-    /// The block that a `text-delta` or `text-end` is of.
+    /// Returns the block that a `text-delta` or `text-end` belongs to.
     #[must_use]
     pub fn continued_text(&self) -> Option<Cow<'a, str>> {
         self.word.filter(|word| matches!(word.wire, "text-delta" | "text-end")).and_then(|_| self.text("id"))
     }
 
-    /// Whether it is delivered by itself.
+    /// Returns whether listeners receive the chunk.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
         !matches!(self.delivery(), Delivery::None)
     }
 
-    /// Appends it as it is delivered, as JSON text, with `surplus` as its last members: `,"name":value` each.
+    /// Appends the chunk as JSON in the form that listeners receive. `surplus` holds members that the client adds, each as
+    /// `,"name":value`.
     pub fn write(&self, out: &mut String, surplus: &str) {
         match self.delivery() {
             Delivery::None => {}
@@ -71,7 +72,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether PROTOCOL §3 does not know its type.
+    /// Returns whether PROTOCOL §3 does not list the type.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         self.word.is_none()
@@ -90,7 +91,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// "An `error` with `message` or `content` is legacy and passes unchanged"; so does one without any text.
+    /// Returns whether this is an `error` of the legacy dialect: "An `error` with `message` or `content` is legacy and passes
+    /// unchanged", and so does one without any text.
     fn is_legacy_error(&self) -> bool {
         self.has("message") || self.has("content") || !self.has("errorText")
     }
@@ -129,7 +131,7 @@ impl<'a> Object<'a> {
             out.push_str(known.written);
             return out.push_str(member.value);
         }
-        // A member that is renamed to this name has precedence; so has a default over null.
+        // A member that is renamed to this name takes precedence. A default takes precedence over null.
         let displaced = renamed.members.iter().any(|entry| is(entry.name) && self.value(entry.wire).is_some());
         let defaulted = member.value == "null" && renamed.defaults.iter().any(|(name, _)| is(name));
         if !displaced && !defaulted {
@@ -145,7 +147,7 @@ enum Delivery {
     Renamed(Renamed),
 }
 
-/// `name` as it stands between quotes.
+/// Writes a member whose name is given as it appears between quotes in JSON.
 fn write_member(out: &mut String, name: &str, value: &str) {
     out.push_str(",\"");
     out.push_str(name);

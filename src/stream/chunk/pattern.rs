@@ -1,31 +1,31 @@
-//! What stands around the text of deltas: those of one block differ in their text alone.
+//! Patterns of deltas: the data of a block's deltas differs only in its text.
 //!
-//! A [`Pattern`] is learned from a delta that was decoded. Data that begins with the same bytes, goes on with the inside of
-//! a JSON string and ends right behind it has the same members, so it says the same but for its text: nothing of it is
-//! decoded again. `None` says nothing about the data.
+//! A [`Pattern`] is learned from a decoded delta. Data that begins with the same bytes, goes on with the inside of a JSON string
+//! and ends directly behind that string has the same members, so only its text has to be read. If no pattern matches, the caller
+//! decodes the data.
 
 use super::{Delta, Stream};
 use crate::stream::bytes::json::{JsonString, specials};
 use crate::stream::bytes::short::{Prefix, Start, word};
 
-/// Patterns longer than this, in bytes, are not learned.
+/// Longer patterns, in bytes, are not learned.
 const LONGEST: usize = 512;
-/// So many are known at a time: blocks and tool calls may take turns.
+/// The number of patterns that are kept: several blocks and tool calls may alternate.
 const MOST: usize = 4;
-/// What ends the data of a delta.
+/// The end of a delta's data.
 const END: &[u8] = b"\"}";
 
-/// What stands before the text of a delta, and what it says.
+/// The data of a delta before its text, and its decoded meaning.
 #[derive(Clone, Debug)]
 struct Pattern {
     before: Prefix,
     sort: Sort,
-    /// The block, as it stands between quotes.
+    /// The name of the block as it appears between quotes.
     block: String,
     name: PatternName,
 }
 
-/// Tells patterns apart: deltas that were read by the same one are of the same block.
+/// The number of a pattern. Deltas that the same pattern has read belong to the same block.
 pub type PatternName = u32;
 
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +39,18 @@ enum Sort {
 /// A delta that was read by a pattern.
 #[derive(Debug)]
 pub struct Repeat<'a> {
-    /// What it belongs to.
+    /// What the text belongs to.
     pub stream: Stream<'a>,
-    /// What is to be appended.
+    /// The text to append.
     pub text: Text<'a>,
-    /// Bytes of its data.
+    /// The length of the data in bytes.
     pub length: usize,
-    /// What it was read by.
+    /// The pattern that read the delta.
     pub pattern: PatternName,
 }
 
 impl Repeat<'_> {
-    /// Makes the data of one that was read by the same pattern say the text of both.
+    /// Appends the text of this delta to the data of an earlier delta of the same pattern, so that the two become one.
     pub fn lengthen(&self, data: &mut String) {
         data.truncate(data.len().saturating_sub(END.len()));
         data.push_str(match self.text {
@@ -64,9 +64,9 @@ impl Repeat<'_> {
 /// The text of a delta.
 #[derive(Clone, Copy, Debug)]
 pub enum Text<'a> {
-    /// ASCII that says what it shows, which is nearly always so, and need not be looked at again.
+    /// ASCII without escapes, which nearly all deltas are: it needs no second check.
     Ascii(Start<'a>),
-    /// Any other.
+    /// Any other text.
     Json(JsonString<'a>),
 }
 
@@ -74,19 +74,20 @@ pub enum Text<'a> {
 #[derive(Debug, Default)]
 pub struct Patterns {
     known: Vec<Pattern>,
-    /// The one that matched last.
+    /// Index of the pattern that matched last.
     latest: usize,
-    /// The one that is replaced next.
+    /// Index of the pattern that the next one replaces.
     oldest: usize,
-    /// So many were learned.
+    /// The number of patterns that were learned so far.
     learned: PatternName,
 }
 
 impl Patterns {
-    /// Learns from a delta that was decoded from `data`.
+    /// Learns the pattern of a delta that was decoded from `data`.
     pub fn learn(&mut self, delta: &Delta<'_>, data: &str) {
         let Some(before) = before(delta, data) else { return };
-        // Known, but too near the end of a read to be read by: as nearly every delta is that comes alone.
+        // The pattern is known, but this delta was too near the end of the read for it. That happens to nearly every delta that
+        // arrives alone.
         if let Some(known) = self.known.iter().position(|pattern| pattern.before.is(before)) {
             self.latest = known;
             return;
@@ -101,13 +102,14 @@ impl Patterns {
         self.oldest = (self.oldest + 1) % MOST;
     }
 
-    /// Whether none was learned.
+    /// Returns whether no pattern was learned.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
 
-    /// The delta that `bytes` begin with.
+    /// Reads the delta at the beginning of `bytes`. Returns `None` if no pattern matches, which does not mean that the data is no
+    /// delta.
     #[inline(always)]
     pub fn read<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Repeat<'a>> {
         if self.known.get(self.latest)?.before.strip(bytes).is_none() {
@@ -126,7 +128,7 @@ impl Patterns {
         Some(())
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let held = self.known.iter().map(|pattern| pattern.before.footprint() + pattern.block.capacity());
@@ -157,10 +159,10 @@ impl Pattern {
     }
 }
 
-/// What stands before the text, where that is the last member and it is short enough to be learned.
+/// Returns the data before the text, if the text is the last member and the pattern is short enough.
 fn before<'a>(delta: &Delta<'_>, data: &'a str) -> Option<&'a [u8]> {
     let (JsonString::Plain(text) | JsonString::Escaped(text)) = delta.text;
-    // By their place: another member may say the same.
+    // Compares addresses, because another member may have the same text.
     let is_last = data.as_bytes().as_ptr_range().end.addr() == text.as_bytes().as_ptr_range().end.addr() + END.len();
     let before = data.as_bytes().strip_suffix(END)?.strip_suffix(text.as_bytes())?;
     (is_last && before.len() <= LONGEST).then_some(before)
@@ -173,7 +175,7 @@ fn plain<'a>(string: &JsonString<'a>) -> Option<&'a str> {
     }
 }
 
-/// The inside of a JSON string that ends the data, and its length.
+/// Reads the rest of a JSON string that ends the data. Returns it and its length in bytes.
 #[inline(always)]
 fn text(bytes: &[u8]) -> Option<(Text<'_>, usize)> {
     let Run { length, is_ascii } = run(bytes)?;
@@ -199,20 +201,20 @@ fn any_text(bytes: &[u8]) -> Option<(Text<'_>, usize)> {
     Some((Text::Json(JsonString::of(inner)), at))
 }
 
-/// The length of an escape of two characters; a code unit in hexadecimal is left to the exact way.
+/// Returns the length of an escape of two characters. `\u` escapes are left to the exact decoder.
 fn escape(bytes: &[u8]) -> Option<usize> {
     matches!(bytes.get(1)?, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't').then_some(2)
 }
 
-/// Plain text up to a quote, a backslash or a control character.
+/// A run of plain text up to a quote, a backslash or a control character.
 #[derive(Debug, PartialEq)]
 struct Run {
     length: usize,
     is_ascii: bool,
 }
 
-/// It looks at eight bytes at once and gives up where fewer are left: behind a text more than that follow, but at the end
-/// of a read.
+/// Finds the end of a run, eight bytes at a time. Returns `None` if fewer than eight are left, which is so only near the end of a
+/// read.
 #[inline(always)]
 fn run(bytes: &[u8]) -> Option<Run> {
     let mut length = 0;
@@ -246,7 +248,7 @@ mod tests {
         patterns
     }
 
-    /// What is read of data must be what the exact way decodes.
+    /// Checks that the pattern's reading of the data equals that of the exact decoder.
     fn check(patterns: &mut Patterns, data: &str) -> bool {
         let bytes = [data, "\n\nid: 1-0\n"].concat();
         let Some(Repeat { stream, text, length, .. }) = patterns.read(bytes.as_bytes()) else { return false };
@@ -296,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_told_by_its_place_and_not_by_what_it_says() {
+    fn the_text_is_found_by_its_position_and_not_by_its_value() {
         let mut patterns = learned(r#"{"type":"text-delta","delta":"x","id":"x"}"#);
         assert!(patterns.is_empty());
         assert!(!check(&mut patterns, r#"{"type":"text-delta","delta":"x","id":"y"}"#));
@@ -352,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told_apart_at_every_place() {
+    fn every_byte_is_compared_at_every_position() {
         for byte in 0..=u8::MAX {
             let ends_run = byte < 0x20 || byte == b'"' || byte == b'\\';
             for place in 0..16 {

@@ -1,14 +1,14 @@
-//! The shallow scanner: an object of few members whose names have no escapes. It cuts in one pass, where the exact way
+//! The shallow scanner decodes an object of few members whose names have no escapes. It cuts in one pass, where the exact decoder
 //! checks first and cuts then.
 //!
-//! It answers only where it is sure. `None` says nothing about the text: the exact way decides. Whatever it takes must
-//! decode to the same chunk there; a differential fuzz target and the tests of this module hold the two together.
+//! It answers only where it is sure. `None` means that the exact decoder has to decide. What it accepts must decode to the same
+//! chunk there. A differential fuzz target and the tests of this module check that.
 
 use super::object::{Member, Object};
 use super::{Chunk, Delta, Stream, tool, vocabulary};
 use crate::stream::bytes::json::{Escapes, JsonString, Lexer};
 
-/// Most members of a chunk that is taken.
+/// A chunk with more members is left to the exact decoder.
 const MOST: usize = 8;
 
 pub(super) fn scan(data: &str) -> Option<Chunk<'_>> {
@@ -16,7 +16,7 @@ pub(super) fn scan(data: &str) -> Option<Chunk<'_>> {
         return Some(Chunk::Tool(tool));
     }
     let mut scanner = Scanner { lexer: Lexer::new(data) };
-    // Filled in place: it is too large to be handed about in the hot path.
+    // Filled in place: it is too large to be moved in the hot path.
     let mut members = Members::none();
     scanner.object(&mut members)?;
     scanner.lexer.end()?;
@@ -26,7 +26,7 @@ pub(super) fn scan(data: &str) -> Option<Chunk<'_>> {
 struct Members<'a> {
     all: [Member<'a>; MOST],
     count: usize,
-    /// One bit for each role that was met.
+    /// One bit for each role that was found.
     met: u8,
     /// The last value of each role.
     kind: Value<'a>,
@@ -34,7 +34,7 @@ struct Members<'a> {
     text: Value<'a>,
 }
 
-/// The JSON text of a value, and whether it has escapes.
+/// A value as JSON text, and whether it has escapes.
 #[derive(Clone, Copy)]
 struct Value<'a> {
     json: &'a str,
@@ -44,7 +44,7 @@ struct Value<'a> {
 impl<'a> Value<'a> {
     const NONE: Self = Self { json: "", escapes: Escapes::None };
 
-    /// What a string says. That it has no escapes is known already, and not looked for again.
+    /// Returns the string, if the value is one. Its escapes are known already, so it is not searched again.
     #[inline(always)]
     fn string(self) -> Option<JsonString<'a>> {
         let inner = self.json.strip_prefix('"')?.strip_suffix('"')?;
@@ -68,8 +68,8 @@ const CALL: u8 = 1 << 3;
 const INPUT: u8 = 1 << 4;
 const CONTENT: u8 = 1 << 5;
 
-/// The role of the name that these bytes begin with, up to its closing quote, and how long that is. Written out, because
-/// six comparisons by call cost more than all else that is done with a name.
+/// Returns the role of the name at the beginning of `bytes`, and the length of the name up to its closing quote. The comparisons
+/// are written out, because six calls would cost more than all other work on a name.
 fn role(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
         [b't', b'y', b'p', b'e', b'"', ..] => Some((TYPE, 5)),
@@ -114,7 +114,7 @@ impl<'a> Members<'a> {
         Some(Chunk::Object(Object::new(data, members.to_vec(), vocabulary::word(kind))))
     }
 
-    /// The count excludes duplicates and members of other names.
+    /// The count excludes duplicates and members with other names.
     fn delta(&self, kind: &str) -> Option<Delta<'a>> {
         const BLOCK: u8 = TYPE | ID | DELTA;
         const TOOL: u8 = TYPE | CALL | INPUT;

@@ -1,24 +1,24 @@
-//! A tool's whole input or output in its usual form. Agents say nothing more often, deltas aside, so it is cut into what
-//! JavaScript needs, instead of written again as JSON: there only the payload is parsed.
+//! The whole input or output of a tool call in its usual form. After deltas these are the most frequent chunks, so they are cut
+//! into parts instead of being rewritten as JSON. JavaScript then parses only the payload.
 
 use super::object::Member;
 use crate::stream::bytes::json::{JsonString, Lexer};
 use ToolStep::{Input, Output};
 
-/// A tool's input or output with no member beside these, in this order, and no escapes in the first two.
+/// A tool's input or output that has exactly these members, in this order, with no escapes in the first two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool<'a> {
-    /// Which of both.
+    /// Whether this is the input or the output.
     pub step: ToolStep,
     /// `toolCallId`.
     pub call: &'a str,
-    /// `toolName`; an output may come without.
+    /// `toolName`, which an output may leave out.
     pub name: Option<&'a str>,
-    /// `input` or `output`: JSON text.
+    /// `input` or `output`, as JSON text.
     pub payload: &'a str,
 }
 
-/// How far a tool's call is.
+/// The step of a tool call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolStep {
     /// `tool-input-available{toolCallId, toolName, input}`.
@@ -27,7 +27,7 @@ pub enum ToolStep {
     Output,
 }
 
-/// What the scanner is sure of: no white space before the payload.
+/// Cuts a chunk in the form that needs no check of its members: no white space before the payload.
 pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
     let mut lexer = Lexer::new(data);
     lexer.takes(br#"{"type":"tool-"#).then_some(())?;
@@ -48,7 +48,7 @@ pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
     Some(Tool { step, call, name, payload })
 }
 
-/// The same of an object that was cut already.
+/// Cuts a chunk whose members are known already.
 pub(super) fn of<'a>(kind: &str, members: &[Member<'a>]) -> Option<Tool<'a>> {
     let (step, payload) = match kind {
         "tool-input-available" => (Input, "input"),
@@ -66,7 +66,7 @@ pub(super) fn of<'a>(kind: &str, members: &[Member<'a>]) -> Option<Tool<'a>> {
     (last.name == JsonString::Plain(payload)).then_some(Tool { step, call, name, payload: last.value })
 }
 
-/// What a member of this name says, both without escapes.
+/// Returns the text of the member if it has this name and neither has escapes.
 fn text_of<'a>(member: &Member<'a>, name: &str) -> Option<&'a str> {
     if member.name == JsonString::Plain(name) { JsonString::of_value(member.value)?.plain() } else { None }
 }

@@ -1,6 +1,6 @@
-//! The types of PROTOCOL §3 as data: what each becomes in JavaScript, and what it means to the machine.
+//! The chunk types of PROTOCOL §3 as data: the form in which each is delivered, and its meaning to the machine.
 
-/// One type of the wire.
+/// A chunk type as it appears in the stream.
 #[derive(Debug, PartialEq)]
 pub(super) struct Word {
     pub wire: &'static str,
@@ -8,28 +8,28 @@ pub(super) struct Word {
     pub role: Role,
 }
 
-/// How it is delivered.
+/// How a chunk type is delivered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Form {
-    /// As it came.
+    /// Unchanged.
     AsIs,
-    /// Not by itself.
+    /// Not delivered by itself.
     Silent,
     /// Under another type.
     Renamed(Renamed),
-    /// `stream_start` where it names a task; else as it came, where it has anything to say.
+    /// As `stream_start` if it names a task. Otherwise unchanged if it has other members, else not at all.
     Start,
-    /// Renamed, unless its text stands under a name of the legacy dialect.
+    /// As the renamed form, unless its text has a name of the legacy dialect.
     Error,
 }
 
-/// Members keep their order, and those not named here are kept.
+/// A renamed chunk. Its members keep their order, and members that are not listed are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Renamed {
-    /// The beginning of the object with its type, as it is written.
+    /// The beginning of the delivered object, up to its type.
     pub head: &'static str,
     pub members: &'static [Member],
-    /// Delivered name and JSON of a member that is missing or null.
+    /// Names and JSON values of the members that are added where they are missing or null.
     pub defaults: &'static [(&'static str, &'static str)],
 }
 
@@ -38,17 +38,17 @@ pub(super) struct Renamed {
 pub(super) struct Member {
     pub wire: &'static str,
     pub name: &'static str,
-    /// What is written before its value: a few long pieces cost less than many short ones.
+    /// The JSON that is written before its value. A few long pieces cost less than many short ones.
     pub written: &'static str,
 }
 
-/// What it means to the machine.
+/// The meaning of a chunk type to the machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Role {
     Start,
-    /// The member that names the block.
+    /// A block begins. Holds the name of the member with the block's id.
     BlockStart(&'static str),
-    /// The member that names the block.
+    /// A block goes on. Holds the name of the member with the block's id.
     Delta(&'static str),
     Finish,
     Abort,
@@ -56,12 +56,12 @@ pub(super) enum Role {
     Other,
 }
 
-/// The word for a type; `None`: unknown.
+/// Returns the entry of a type, or `None` for an unknown type.
 pub(super) fn word(wire: &str) -> Option<&'static Word> {
     VOCABULARY.iter().find(|word| word.wire == wire).or_else(|| wire.starts_with("data-").then_some(&DATA))
 }
 
-/// `renamed!("type", { wire => name }, defaults)`.
+/// `renamed!("type", { wire => name }, defaults)` makes a [`Form::Renamed`].
 macro_rules! renamed {
     ($to:literal, { $($wire:literal => $name:literal),* }, $defaults:expr $(,)?) => {
         Renamed {
@@ -79,13 +79,13 @@ const fn carried(wire: &'static str) -> Word {
     Word { wire, form: Form::AsIs, role: Role::Other }
 }
 
-/// `data-<name>`.
+/// The entry of all `data-<name>` types.
 static DATA: Word = carried("data-");
 
 static VOCABULARY: &[Word] = &[
-    // First, because the legacy dialect says it most.
+    // This entry comes first because it is the most frequent type of the legacy dialect.
     carried("text_chunk"),
-    // The AI SDK's UI message stream, majors 5 to 7.
+    // The types of the AI SDK's UI message stream, majors 5 to 7.
     Word { wire: "start", form: Form::Start, role: Role::Start },
     Word { wire: "text-start", form: Form::Silent, role: Role::BlockStart("id") },
     Word {
@@ -146,10 +146,10 @@ static VOCABULARY: &[Word] = &[
     carried("steering-message"),
     Word { wire: "finish", form: Form::Renamed(renamed!("stream_end", {}, &[])), role: Role::Finish },
     Word { wire: "abort", form: Form::AsIs, role: Role::Abort },
-    // Both dialects.
+    // A type that both dialects have.
     Word { wire: "error", form: Form::Error, role: Role::Error },
     carried("usage"),
-    // The legacy dialect.
+    // The other types of the legacy dialect.
     carried("text_ended"),
     carried("tool_call"),
     carried("tool_call_start"),

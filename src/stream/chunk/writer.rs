@@ -1,5 +1,4 @@
-//! Writes chunks of the AI SDK dialect (PROTOCOL §3) as JSON text: for answers that come from a session's history, and
-//! for deltas that are merged.
+//! Writes chunks of the AI SDK dialect (PROTOCOL §3) as JSON text, for answers that are rebuilt from a session's history.
 
 use crate::stream::bytes::json::Json;
 
@@ -10,20 +9,20 @@ pub struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    /// A chunk of this type.
+    /// Begins a chunk of this type.
     #[must_use]
     pub fn new(chunk_type: &str) -> Self {
         Self { out: "{".to_owned() }.text("type", chunk_type)
     }
 
-    /// A member that is a string.
+    /// Adds a member that is a string.
     #[must_use]
     pub fn text(self, name: &str, text: &str) -> Self {
         self.raw(name, &quoted(text))
     }
 
-    /// A member whose value came as JSON text (tool arguments and results do): the value where it parses, the text
-    /// itself where it does not, `null` where there is none.
+    /// Adds a member whose value came as JSON text, as tool arguments and results do. If the text does not parse, the value is
+    /// the text as a string. If it is missing, the value is `null`.
     #[must_use]
     pub fn json(self, name: &str, text: Option<&str>) -> Self {
         match text {
@@ -43,7 +42,7 @@ impl ChunkWriter {
         self
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub fn end(mut self) -> String {
         self.out.push('}');
@@ -51,7 +50,7 @@ impl ChunkWriter {
     }
 }
 
-/// A JSON string. Writing one into memory cannot fail.
+/// Returns a text as a JSON string.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()

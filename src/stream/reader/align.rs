@@ -1,21 +1,21 @@
-//! Telling a replay from news where events have no ids (PROTOCOL, base backends): by position and a running hash.
+//! Recognises a replay in a stream whose events have no ids (PROTOCOL §7, base backends), by position and a running hash.
 //!
-//! A rejoin then starts from the beginning again. The frames that were delivered before are recognised by their place
-//! and by the hash of everything up to it, never by equal content: "ha" twice is two chunks. Checkpoints of the running
-//! hash show a replay that differs soon after it begins to, in bounded memory.
+//! Such a stream is rejoined from its beginning. The frames that were delivered before are recognised by their position and by
+//! the hash of everything up to it, never by equal content: "ha" twice is two chunks. Checkpoints of the running hash find a
+//! replay that differs soon after the difference, in bounded memory.
 
-/// Checkpoints kept; when there are more, every second one goes.
+/// The number of checkpoints that are kept. When there are more, every second one is dropped.
 const MOST_CHECKPOINTS: usize = 4_096;
 
-/// A running record of the frames that were received.
+/// A record of the frames that were received: their number and a running hash.
 #[derive(Clone, Debug)]
 pub struct Trail {
     count: u64,
     hash: u64,
-    /// Frames that were taken over from another record; only the hash after all of them is known.
+    /// Frames that were taken over from another record. Only the hash after all of them is known.
     base: u64,
     base_hash: u64,
-    /// The hash after every `stride` frames since.
+    /// The hash after every `stride` frames since `base`.
     checkpoints: Vec<u64>,
     stride: u64,
 }
@@ -26,55 +26,55 @@ impl Default for Trail {
     }
 }
 
-/// How far a replay has come along a trail.
+/// How far a replay has advanced along a trail.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Replay {
     count: u64,
     hash: u64,
 }
 
-/// What a frame of a replay is.
+/// Whether a frame of a replay was received before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Received before.
+    /// The frame was received before.
     Known,
-    /// Beyond the trail.
-    News,
-    /// The replay is not the one that was received: start over.
+    /// The frame lies beyond the trail.
+    New,
+    /// The replay differs from what was received, so the reader has to start over.
     Differs,
 }
 
 impl Trail {
-    /// Goes on where another record stood.
+    /// Continues a record of `count` frames that another tab or page kept.
     #[must_use]
     pub fn resume(count: u64, hash: u64) -> Self {
         Self { count, hash, base: count, base_hash: hash, checkpoints: Vec::new(), stride: 1 }
     }
 
-    /// The running hash.
+    /// Returns the running hash.
     #[must_use]
     pub fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.checkpoints.capacity() * size_of::<u64>()
     }
 
-    /// Frames so far.
+    /// Returns the number of frames so far.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// So many frames were received that are not known one by one.
+    /// Counts frames that were received but whose hashes are not known one by one.
     pub fn skip(&mut self, frames: u64) {
         *self = Self::resume(self.count.saturating_add(frames), self.hash);
     }
 
-    /// A frame was received.
+    /// Adds a frame that was received.
     pub fn push(&mut self, frame: &[u8]) {
         self.hash = fold(self.hash, frame);
         self.count += 1;
@@ -107,10 +107,10 @@ impl Trail {
 }
 
 impl Replay {
-    /// Takes the next frame of a replay of `trail`. News is not pushed onto the trail by this.
+    /// Compares the next frame of a replay with `trail`. It does not add a new frame to the trail.
     pub fn step(&mut self, trail: &Trail, frame: &[u8]) -> Step {
         if self.count >= trail.count {
-            return Step::News;
+            return Step::New;
         }
         self.hash = fold(self.hash, frame);
         self.count += 1;
@@ -120,14 +120,14 @@ impl Replay {
         }
     }
 
-    /// The trail grew by the frame that was news: the replay has caught up with it.
+    /// Moves to the end of the trail, after a new frame was added to it.
     pub fn follow(&mut self, trail: &Trail) {
         self.count = trail.count;
         self.hash = trail.hash;
     }
 }
 
-/// Folds a frame into a running hash: eight bytes at a time, the length last, so that frames cannot run together.
+/// Folds a frame into a running hash, eight bytes at a time. The length comes last, so that two frames do not hash like one.
 fn fold(hash: u64, frame: &[u8]) -> u64 {
     let (words, rest) = frame.as_chunks();
     let mut hash = hash;
@@ -161,15 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_received_is_known_and_what_comes_after_it_is_news() {
+    fn frames_received_before_are_known_and_later_ones_are_new() {
         let steps = steps(&trail(&["a", "b"]), &["a", "b", "c"]);
-        assert_eq!(steps, [Step::Known, Step::Known, Step::News]);
+        assert_eq!(steps, [Step::Known, Step::Known, Step::New]);
     }
 
     #[test]
-    fn equal_frames_are_told_apart_by_their_place() {
+    fn equal_frames_are_distinguished_by_position() {
         let steps = steps(&trail(&["ha", "ha"]), &["ha", "ha", "ha"]);
-        assert_eq!(steps, [Step::Known, Step::Known, Step::News]);
+        assert_eq!(steps, [Step::Known, Step::Known, Step::New]);
     }
 
     #[test]
@@ -180,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_trail_makes_everything_news() {
-        assert_eq!(steps(&Trail::default(), &["a"]), [Step::News]);
+    fn every_frame_is_new_to_an_empty_trail() {
+        assert_eq!(steps(&Trail::default(), &["a"]), [Step::New]);
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
         for count in 0_u32..100_000 {
             assert_eq!(replay.step(&trail, &count.to_le_bytes()), Step::Known);
         }
-        assert_eq!(replay.step(&trail, b"beyond"), Step::News);
+        assert_eq!(replay.step(&trail, b"beyond"), Step::New);
         let mut other = Replay::default();
         let seen = (0_u32..100).position(|_| other.step(&trail, b"another") == Step::Differs);
         assert!(seen.is_some_and(|frames| frames < 64), "{seen:?}");
@@ -209,7 +209,7 @@ mod tests {
         resumed.push(b"c");
         resumed.push(b"d");
         assert_eq!((resumed.count(), resumed.hash()), (whole.count(), whole.hash()));
-        assert_eq!(steps(&resumed, &["a", "b", "c", "d", "e"])[2..], [Step::Known, Step::Known, Step::News]);
+        assert_eq!(steps(&resumed, &["a", "b", "c", "d", "e"])[2..], [Step::Known, Step::Known, Step::New]);
         assert_eq!(steps(&resumed, &["a", "x"])[1], Step::Differs);
         assert_eq!(steps(&resumed, &["a", "b", "x"])[2], Step::Differs);
     }

@@ -1,13 +1,13 @@
-//! The blocks of a stream that began, to notice that one goes on whose beginning is missing.
+//! The blocks that have begun in a stream, to notice a block that goes on though its beginning is missing.
 
-/// Ids of blocks that are remembered; a task with more of them is not watched for holes.
+/// The number of block ids that are remembered. A task with more blocks is not checked for missing parts.
 const MOST_BLOCKS: usize = 1_024;
 
-/// Ids of the blocks that began, and whether they are all known.
+/// The ids of the blocks that have begun.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     pub(super) known: Vec<String>,
-    /// Too many to remember.
+    /// There were more blocks than are remembered.
     pub(super) overflown: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Takes the events of one read for a reader: what is news becomes rows, what was received before is dropped.
+//! Feeds the events of one read to a reader: new events become rows, and those that were received before are dropped.
 
 use super::align::Step;
 use super::operation;
@@ -12,7 +12,7 @@ use crate::stream::metrics::Metrics;
 use crate::stream::sse::parser::{Event, Sink, Taken, text};
 use crate::stream::sse::whole::WholeEvent;
 
-/// Takes one read for a reader.
+/// Feeds one read to a reader.
 pub(super) struct Intake<'a> {
     pub(super) reader: &'a mut Reader,
     pub(super) metrics: &'a mut Metrics,
@@ -34,10 +34,10 @@ impl Sink for Intake<'_> {
             self.found.ids = IdsSeen::Yes;
         }
         match self.reader.admit(id, event.data) {
-            Step::News => self.take_news(id, &text(event.data)),
+            Step::New => self.take_new(id, &text(event.data)),
             Step::Known => {
                 self.metrics.duplicates += 1;
-                // A log that ends before what was received of it is another one, be it only that its beginning is gone.
+                // A log that ends before the events that were received is a different log, or one that lost its beginning.
                 if id.is_none() && chunk::decode(&text(event.data)).is_ok_and(|chunk| chunk.signal().is_end()) {
                     self.found.verdict = Verdict::Broken;
                 }
@@ -58,7 +58,7 @@ impl Sink for Intake<'_> {
         self.found.retry = Some(ms);
     }
 
-    // By itself: engines compile a loop badly that lies in the middle of a large function.
+    // A function of its own: engines compile a loop badly if it lies inside a large function.
     #[inline(never)]
     fn take_whole<'a>(&mut self, bytes: &'a [u8]) -> Taken<'a> {
         let mut taken = Taken::default();
@@ -89,16 +89,16 @@ impl Sink for Intake<'_> {
     }
 }
 
-/// An event like one before it but for its id and the text of its delta: the hot path.
+/// An event that differs from an earlier one only in its id and the text of its delta. This is the hot path.
 type Repeated<'a, 'p> = WholeEvent<'a, Repeat<'p>>;
 
 impl Intake<'_> {
-    /// Whether whole events may be taken; where facts wait for the first delta of a block, they go by the other way.
+    /// Returns whether the fast path may take whole events. While metadata of a block waits for its first delta, it may not.
     fn takes_whole(&self) -> bool {
         matches!(self.found.verdict, Verdict::Continue) && self.reader.openings.is_empty()
     }
 
-    /// As [`Sink::event`] for what is known to be a delta.
+    /// Takes an event as [`Sink::event`] does, where a pattern has shown that it is a delta.
     #[inline(always)]
     fn take_repeated(&mut self, event: &Repeated<'_, '_>) {
         self.metrics.events += 1;
@@ -110,7 +110,7 @@ impl Intake<'_> {
             None => self.reader.admit(None, event.data()),
         };
         match step {
-            Step::News => self.take_delta(event),
+            Step::New => self.take_delta(event),
             Step::Known => self.metrics.duplicates += 1,
             Step::Differs => self.found.verdict = Verdict::Broken,
         }
@@ -155,7 +155,7 @@ impl Intake<'_> {
         self.found.run = pattern;
     }
 
-    fn take_news(&mut self, id: Option<EventId>, data: &str) {
+    fn take_new(&mut self, id: Option<EventId>, data: &str) {
         self.found.news += 1;
         if self.reader.recording != Recording::Off {
             self.found.frames.push((Span::of(id), data.to_owned()));

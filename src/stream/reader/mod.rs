@@ -1,8 +1,8 @@
-//! What a stream has given so far, and what to make of the bytes that come: framing, deduplication, rows for delivery.
+//! The state of one task's stream, and what to do with the bytes that arrive: framing, deduplication, rows for delivery.
 //!
-//! A reader belongs to one task. It lives over any number of responses; each response begins with [`Reader::open`].
-//! Three positions matter: *received* (what is in the rows or beyond), *delivered* (what listeners have got), and the
-//! *mark*, up to which a page before this one, or this one before a reset, had delivered. Only what was delivered is saved.
+//! A reader belongs to one task and lives over any number of responses. Each response begins with [`Reader::open`]. It keeps
+//! three positions. *Received* is the last event that was read. *Delivered* is the last one that listeners have got. The *mark*
+//! is how far an earlier page had delivered, or this page before a reset. Only the delivered position is saved.
 
 mod align;
 mod blocks;
@@ -27,27 +27,27 @@ use crate::stream::reader::intake::Intake;
 use crate::stream::reader::opening::Openings;
 use crate::stream::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
 
-/// An event as it came, or several that were merged: the text of its [`Span`], and its data.
+/// An event, or several merged ones, as tabs pass them on: the text of its [`Span`], and its data.
 pub type Frame = (Option<String>, String);
 
-/// Rows beyond this are delivered without waiting for a frame.
+/// The size of waiting rows, in bytes, above which they are delivered without waiting for a frame.
 const FULL: usize = 1024 * 1024;
-/// The heartbeats that a server may announce, in milliseconds.
+/// The range to which an announced heartbeat is clamped, in milliseconds.
 const HEARTBEATS: std::ops::RangeInclusive<Millis> = 10..=300_000;
 
-/// A place in a task's log: after the event `last`, and after that many events without an id that follow it.
+/// A position in a task's log: `unnumbered` events without an id behind the event `last`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The last event with an id.
+    /// The last event that has an id.
     pub last: EventId,
-    /// Events without an id since then.
+    /// The number of events without an id since `last`.
     pub unnumbered: u64,
 }
 
-/// How a task's stream said that the task ended (PROTOCOL §2).
+/// How a task ended, as its stream says (PROTOCOL §2).
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// `finish`, `stream_end`.
+    /// `finish` or `stream_end`.
     Finish {
         /// `finishReason`.
         reason: Option<String>,
@@ -58,86 +58,86 @@ pub enum End {
     Error(StreamError),
 }
 
-/// What one read gave, beside rows.
+/// The result of one read, besides the rows.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Events that were not known before.
+    /// The number of events that were not received before.
     pub news: u32,
-    /// The task that `start` named.
+    /// The task that a `start` named.
     pub task: Option<String>,
-    /// The cadence that the server announced, in milliseconds.
+    /// The heartbeat interval that the server announced, in milliseconds.
     pub heartbeat: Option<Millis>,
-    /// The pause before a reconnection that the server asked for, in milliseconds.
+    /// The delay before a reconnection that the server asked for, in milliseconds.
     pub retry: Option<Millis>,
-    /// Whether an event carried an id.
+    /// Whether an event had an id.
     pub ids: IdsSeen,
-    /// What to do now.
+    /// What the session has to do now.
     pub verdict: Verdict,
-    /// The news as it came, where the reader records.
+    /// The new events, if the reader records them for other tabs.
     pub frames: Vec<(Span, String)>,
-    /// By what the last of them was read, which takes in the deltas that are read by the same.
+    /// The pattern that read the last frame. More deltas of this pattern can be merged into it.
     run: Option<PatternName>,
 }
 
-/// Whether a reader hands out the frames that it admits, for other tabs.
+/// Whether a reader records new events for other tabs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recording {
-    /// It does not, and they cost nothing.
+    /// It records nothing, at no cost.
     #[default]
     Off,
-    /// Adjacent deltas of a block as one under the last id, which costs little more than their text.
+    /// It merges adjacent deltas of a block into one frame with the last id. This costs little more than their text.
     Runs,
-    /// Each as it came.
+    /// It records each event as it came.
     Events,
 }
 
-/// Whether a backend numbers its events.
+/// Whether a backend gives its events ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdsSeen {
-    /// Not so far.
+    /// No event has had one so far.
     #[default]
     No,
-    /// It does.
+    /// At least one event had one.
     Yes,
 }
 
-/// What the bytes mean for the stream.
+/// What the bytes of a read mean for the session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Verdict {
-    /// Read on.
+    /// The stream goes on.
     #[default]
     Continue,
-    /// `[DONE]`: this response is over, the task may not be.
+    /// `[DONE]`: this response is over, but the task may go on.
     ResponseDone,
-    /// The task ended.
+    /// The task has ended.
     TaskEnded(End),
-    /// Entries are missing or differ from those received: start over.
+    /// Events are missing, or differ from those received before: the session has to start over.
     Broken,
-    /// An event exceeds the limit.
+    /// An event exceeds the size limit.
     TooLarge,
 }
 
-/// From where on the present response gives the task.
+/// Which part of the task's log the current response covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coverage {
-    /// From the beginning.
+    /// All of it.
     Whole,
-    /// From a cursor on, and no event has come yet.
+    /// What follows a cursor; no event has arrived yet.
     TailUnseen,
-    /// From a cursor on.
+    /// What follows a cursor.
     Tail,
 }
 
-/// Where an event without an id belongs.
+/// Where an event without an id lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// After the cursor.
+    /// Behind the cursor.
     AtCursor,
-    /// After an event that was seen before the cursor.
+    /// Behind an event that was received before the cursor.
     Behind,
 }
 
-/// What a stream has given so far.
+/// The state of one task's stream.
 #[derive(Debug)]
 pub struct Reader {
     parser: Parser,
@@ -153,23 +153,23 @@ pub struct Reader {
     delivered: Position,
     in_flight: Option<Position>,
     batch: Batch,
-    /// Rows made since the task's stream began or started over.
+    /// The number of rows that were made since the stream began or started over.
     rows: u64,
-    /// Rows were taken since then: listeners hold them.
+    /// Whether listeners got any of those rows.
     has_given: bool,
-    /// The stream started over and listeners do not know it yet.
+    /// Whether the stream started over and listeners have not received the reset yet.
     owes_reset: bool,
-    /// The task whose `stream_start` goes before the first row, where the stream does not begin with one.
+    /// The task whose `stream_start` is put before the first row if the stream has none.
     opening: Option<String>,
-    /// A `stream_start` was made of it.
+    /// Whether a `stream_start` is among the rows.
     has_start: bool,
-    /// The answer was read from its beginning and goes on with a part whose beginning is missing.
+    /// Whether the log was read from its beginning but begins in the middle of a part.
     is_truncated: bool,
-    /// A `start` came, so that what follows it is there from its beginning.
+    /// Whether a `start` came, so that what follows it is complete.
     begins_whole: bool,
-    /// The operation that was started last and has not given its result.
+    /// The last operation that was started and has no result yet.
     operation: Option<Operation>,
-    /// The task's end was read.
+    /// Whether the end of the task was read.
     has_ended: bool,
     recording: Recording,
 }
@@ -205,7 +205,7 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A reader of a task that stands after `after`; events up to `mark` are flagged as replayed.
+    /// Returns a reader that continues a task after `after`. Events up to `mark` are flagged as replayed.
     #[must_use]
     pub fn new(after: EventId, mark: Position) -> Self {
         let delivered = Position { last: after, unnumbered: 0 };
@@ -213,18 +213,18 @@ impl Reader {
         Self { cursor: after, mark, delivered, blocks, ..Self::default() }
     }
 
-    /// Whether frames are handed out from now on.
+    /// Sets whether new events are recorded from now on.
     pub fn set_recording(&mut self, recording: Recording) {
         self.recording = recording;
     }
 
-    /// The running hash of the events without ids since the cursor.
+    /// Returns the running hash of the events without ids since the cursor.
     #[must_use]
     pub fn trail_hash(&self) -> u64 {
         self.trail.hash()
     }
 
-    /// Takes frames that another tab received. They go on exactly where this reader stands.
+    /// Takes frames that another tab received. They must follow directly what this reader has received.
     pub fn feed_frames(&mut self, frames: &[Frame], metrics: &mut Metrics) -> Findings {
         let mut found = Findings::default();
         self.place = Place::AtCursor;
@@ -242,91 +242,91 @@ impl Reader {
         found
     }
 
-    /// Frames that were merged stand for more events than there were frames.
+    /// Moves to a position that another tab reported, because merged frames contain more events than there were frames.
     pub fn move_to(&mut self, position: Position, hash: u64) {
         self.cursor = position.last;
         self.trail = Trail::resume(position.unnumbered, hash);
         self.replay.follow(&self.trail);
     }
 
-    /// Ask for what comes after this.
+    /// Returns the cursor from which the rest of the stream has to be requested.
     #[must_use]
     pub fn cursor(&self) -> EventId {
         self.cursor
     }
 
-    /// Whether nothing was received yet, so that the whole task is asked for.
+    /// Returns whether nothing was received yet, so that the whole task has to be requested.
     #[must_use]
     pub fn is_cold(&self) -> bool {
         self.cursor == EventId::ZERO && self.trail.count() == 0
     }
 
-    /// Whether the beginning of the answer is missing from the log that was read.
+    /// Returns whether the log lacks the beginning of the answer.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.is_truncated
     }
 
-    /// Whether the task's end was read.
+    /// Returns whether the end of the task was read.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Whether a `stream_start` is among the rows that were made.
+    /// Returns whether a `stream_start` is among the rows.
     #[must_use]
     pub fn has_start(&self) -> bool {
         self.has_start
     }
 
-    /// The operation that was started last and has not given its result.
+    /// Returns the last operation that was started and has no result yet.
     #[must_use]
     pub fn operation(&self) -> Option<&Operation> {
         self.operation.as_ref()
     }
 
-    /// What is read from its beginning is the answer of this task: listeners get its `stream_start`, also where the stream has none.
+    /// Sets the task whose answer begins now. Listeners get its `stream_start` even if the stream has none.
     pub fn expect(&mut self, task: Option<&str>) {
         self.opening = task.filter(|_| self.is_cold() && self.rows == 0).map(str::to_owned);
     }
 
-    /// Whether nothing was ever received, here or by a page before this one as far as is known.
+    /// Returns whether nothing was ever received, neither by this page nor, as far as is known, by an earlier one.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         self.is_cold() && self.saved_position() == Position::default()
     }
 
-    /// What is safe to save: delivered by this page, or by one before it.
+    /// Returns the position to save: what this page, or an earlier one, has delivered.
     #[must_use]
     pub fn saved_position(&self) -> Position {
         self.delivered.max(self.mark)
     }
 
-    /// Whether listeners have got anything, or are about to.
+    /// Returns whether listeners have got rows or are about to.
     #[must_use]
     pub fn has_rows(&self) -> bool {
         self.rows > 0
     }
 
-    /// Whether rows were taken since the answer began or started over.
+    /// Returns whether listeners have got rows since the answer began or started over.
     #[must_use]
     pub fn has_given(&self) -> bool {
         self.has_given
     }
 
-    /// Whether a reset waits that listeners were not given yet.
+    /// Returns whether listeners still have to get a reset.
     #[must_use]
     pub fn owes_reset(&self) -> bool {
         self.owes_reset
     }
 
-    /// What listeners hold is void; a reset goes before the first row.
+    /// Requests a reset before the next row, because the answer that listeners hold is no longer valid.
     pub fn owe_reset(&mut self) {
         self.owes_reset = true;
         self.batch.push_reset();
     }
 
-    /// The task that the `start` among these frames names.
+    /// Returns the task that a `start` among the frames names.
     #[must_use]
     pub fn named_task(frames: &[Frame]) -> Option<String> {
         let chunks = frames.iter().filter_map(|(_, data)| chunk::decode(data).ok());
@@ -336,19 +336,19 @@ impl Reader {
         })
     }
 
-    /// Whether everything received has been delivered.
+    /// Returns whether listeners have got everything that was received.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.batch.is_empty() && self.in_flight.is_none()
     }
 
-    /// How many bytes of rows wait.
+    /// Returns the size of the waiting rows in bytes.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.batch.bytes()
     }
 
-    /// Whether rows wait, and how urgently.
+    /// Returns how urgent the delivery of the waiting rows is, or `None` if no row waits.
     #[must_use]
     pub fn pending(&self) -> Option<Urgency> {
         match self.batch.bytes() {
@@ -358,7 +358,7 @@ impl Reader {
         }
     }
 
-    /// A response begins. It gives the task after the present cursor.
+    /// Begins a response that continues the task after the current cursor.
     pub fn open(&mut self) {
         self.parser.reset();
         self.replay = Replay::default();
@@ -366,7 +366,7 @@ impl Reader {
         self.coverage = if self.cursor == EventId::ZERO { Coverage::Whole } else { Coverage::TailUnseen };
     }
 
-    /// Takes bytes of the present response.
+    /// Takes bytes of the current response.
     pub fn feed(&mut self, bytes: &[u8], metrics: &mut Metrics) -> Findings {
         let mut found = Findings::default();
         metrics.bytes += bytes.len() as u64;
@@ -379,8 +379,8 @@ impl Reader {
         found
     }
 
-    /// Puts frames in as if they had been received, all of this age but the end, which is fresh. For an answer that only
-    /// the session's history still has. That is all of it: what any log gives of it afterwards was delivered before.
+    /// Takes the frames of an answer that only the session's history still has, all with the given age except the end, which is
+    /// fresh. They are the whole answer, so events that a log repeats later count as delivered.
     pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);
         self.cursor = EventId::MAX;
@@ -394,8 +394,8 @@ impl Reader {
         }
     }
 
-    /// Forgets what was received: the task is read again from its beginning, and listeners are reset. A log that is not the
-    /// one that was read has its events without ids elsewhere: none of them is known by its number.
+    /// Drops what was received: the task is read again from its beginning, and listeners get a reset. Events without ids are not
+    /// recognised by their number afterwards, because another log has them elsewhere.
     pub fn start_over(&mut self, metrics: &mut Metrics) {
         self.mark = Position { unnumbered: 0, ..self.mark.max(self.delivered) };
         self.delivered = Position::default();
@@ -421,7 +421,7 @@ impl Reader {
         self.open();
     }
 
-    /// Gives the rows that wait; they count as delivered when [`Reader::confirm`] says so.
+    /// Takes the waiting rows. They count as delivered after [`Reader::confirm`].
     pub fn take(&mut self) -> Option<Batch> {
         if self.batch.is_empty() {
             return None;
@@ -432,7 +432,7 @@ impl Reader {
         Some(std::mem::take(&mut self.batch))
     }
 
-    /// What was taken last has reached every listener. Gives whether the saved position moved.
+    /// Confirms that the rows taken last have reached every listener. Returns whether the saved position moved.
     pub fn confirm(&mut self) -> Moved {
         let Some(position) = self.in_flight.take() else { return Moved::No };
         let before = self.saved_position();
@@ -440,13 +440,13 @@ impl Reader {
         if self.saved_position() > before { Moved::Yes } else { Moved::No }
     }
 
-    /// Drops what was not delivered.
+    /// Drops the rows that were not delivered.
     pub fn discard(&mut self) {
         self.batch.clear();
         self.in_flight = None;
     }
 
-    /// Takes back the buffers of a batch.
+    /// Takes the buffers of a batch back for reuse.
     pub fn recycle(&mut self, mut batch: Batch) {
         if self.batch.is_empty() {
             batch.clear();
@@ -454,20 +454,20 @@ impl Reader {
         }
     }
 
-    /// What is in the rows or beyond.
+    /// Returns the position of the last event that was received.
     #[must_use]
     pub fn received(&self) -> Position {
         Position { last: self.cursor, unnumbered: self.trail.count() }
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let blocks = self.blocks.footprint() + self.openings.footprint() + self.patterns.footprint();
         self.parser.footprint() + self.trail.footprint() + blocks + self.batch.footprint()
     }
 
-    /// Of what was received last.
+    /// Returns the age of the event that was received last.
     #[inline(always)]
     fn age(&self) -> Age {
         let Position { last, unnumbered } = self.mark;
@@ -485,7 +485,7 @@ impl Reader {
         }
     }
 
-    /// Whether an event is news, and if so moves the received position behind it.
+    /// Decides whether an event is new, and moves the received position behind it if so.
     fn admit(&mut self, id: Option<EventId>, data: &[u8]) -> Step {
         match id {
             Some(id) => self.admit_numbered(id),
@@ -506,19 +506,20 @@ impl Reader {
         }
         self.replay = Replay::default();
         self.place = Place::AtCursor;
-        Step::News
+        Step::New
     }
 
     fn admit_unnumbered(&mut self, data: &[u8]) -> Step {
         let step = self.replay.step(&self.trail, data);
-        if step == Step::News {
+        if step == Step::New {
             self.trail.push(data);
             self.replay.follow(&self.trail);
         }
         step
     }
 
-    /// A tail that begins with `start`, or goes on with a block that nobody began, is not the tail of what we have.
+    /// Returns whether events are missing before this one: a response to a cursor begins with `start`, or goes on with a block
+    /// that never began.
     fn is_hole(&mut self, signal: &Signal<'_>) -> bool {
         let coverage = self.coverage;
         if coverage == Coverage::TailUnseen {
@@ -535,10 +536,11 @@ impl Reader {
             }
             Signal::Delta { block } if self.blocks.is_orphan(block) => {
                 if coverage == Coverage::Whole {
-                    // There is no more of it than this: it has begun here. Behind a `start` its backend names no beginnings.
+                    // The log has no more than this, so the block counts as begun here. After a `start`, its backend sends no
+                    // beginnings of blocks.
                     if !self.begins_whole {
                         self.is_truncated = true;
-                        // Nobody knows how many events are gone, and so which of these were delivered before.
+                        // It is unknown how many events are missing, so it is also unknown which of these were delivered before.
                         self.mark.unnumbered = 0;
                     }
                     self.blocks.begin(block);
@@ -549,7 +551,7 @@ impl Reader {
         }
     }
 
-    /// Gives the `stream_start` that the stream itself does not begin with.
+    /// Adds a `stream_start` if the stream does not begin with one.
     fn push_opening(&mut self, signal: Option<&Signal<'_>>, metrics: &mut Metrics) {
         if matches!(signal, Some(Signal::BlockStart { .. })) {
             return;
@@ -567,11 +569,11 @@ impl Reader {
     }
 }
 
-/// Whether something moved.
+/// Whether the saved position moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// It did.
+    /// It moved.
     Yes,
-    /// It did not.
+    /// It did not move.
     No,
 }

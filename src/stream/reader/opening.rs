@@ -1,15 +1,15 @@
-//! What a `text-start` says beside the name of its block. It is not delivered by itself (PROTOCOL §3), so the provider's
-//! facts go with the first chunk of the block that is.
+//! The provider metadata of a `text-start`. Listeners do not receive that chunk (PROTOCOL §3), so its metadata is added to the
+//! next chunk of the block.
 
 use crate::stream::chunk::{Chunk, Stream};
 use std::borrow::{Cow, ToOwned};
 
-/// Blocks whose facts wait; of more, the oldest are forgotten.
+/// The number of blocks whose metadata waits. Beyond it the oldest is dropped.
 const MOST: usize = 32;
-/// Facts longer than this, in bytes, are not kept.
+/// Longer metadata, in bytes, is dropped.
 const LONGEST: usize = 16 * 1024;
 
-/// Facts that wait for their block's next chunk.
+/// The metadata that waits for the next chunk of its block.
 #[derive(Debug, Default)]
 pub struct Openings {
     waiting: Vec<Opening>,
@@ -19,14 +19,14 @@ pub struct Openings {
 struct Opening {
     block: String,
     /// `providerMetadata` as JSON text.
-    facts: String,
+    metadata: String,
 }
 
 impl Openings {
-    /// Takes the next chunk, which came as `data`. Gives its data with the facts, where some waited for it.
+    /// Takes the next chunk, whose data is `data`. Returns its data with the metadata that waited for it, if there is any.
     pub fn carry(&mut self, chunk: &Chunk<'_>, data: &str) -> Option<String> {
-        if let Some((block, facts)) = opening(chunk) {
-            self.remember(block, facts);
+        if let Some((block, metadata)) = opening(chunk) {
+            self.remember(block, metadata);
             return None;
         }
         if self.waiting.is_empty() {
@@ -34,44 +34,44 @@ impl Openings {
         }
         let (block, own) = text_block(chunk)?;
         let place = self.waiting.iter().position(|opening| opening.block == block)?;
-        let facts = self.waiting.remove(place).facts;
-        // As the AI SDK has it: facts of the chunk itself replace those of the block.
-        own.is_none().then(|| with_facts(data, &facts))?
+        let metadata = self.waiting.remove(place).metadata;
+        // As in the AI SDK, metadata of the chunk itself replaces that of the block.
+        own.is_none().then(|| with_facts(data, &metadata))?
     }
 
-    /// Whether no facts wait.
+    /// Returns whether no metadata waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        let held = self.waiting.iter().map(|opening| opening.block.capacity() + opening.facts.capacity());
+        let held = self.waiting.iter().map(|opening| opening.block.capacity() + opening.metadata.capacity());
         self.waiting.capacity() * size_of::<Opening>() + held.sum::<usize>()
     }
 
-    fn remember(&mut self, block: Cow<'_, str>, facts: &str) {
+    fn remember(&mut self, block: Cow<'_, str>, metadata: &str) {
         self.waiting.retain(|opening| opening.block != block);
-        if facts.len() > LONGEST || block.len() > LONGEST {
+        if metadata.len() > LONGEST || block.len() > LONGEST {
             return;
         }
         if self.waiting.len() == MOST {
             self.waiting.remove(0);
         }
-        self.waiting.push(Opening { block: block.into_owned(), facts: facts.to_owned() });
+        self.waiting.push(Opening { block: block.into_owned(), metadata: metadata.to_owned() });
     }
 }
 
-/// The block and the facts of a `text-start` that has some.
+/// Returns the block and the metadata of a `text-start` that has metadata.
 fn opening<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, &'a str)> {
     let Chunk::Object(object) = chunk else { return None };
     let block = object.opened_text()?;
-    object.value("providerMetadata").filter(|facts| *facts != "null").map(|facts| (block, facts))
+    object.value("providerMetadata").filter(|metadata| *metadata != "null").map(|metadata| (block, metadata))
 }
 
-/// The text block of a delta or an end, and the facts that it has itself.
+/// Returns the text block of a delta or an end, and the metadata that the chunk itself has.
 fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> {
     match chunk {
         Chunk::Delta(delta) => match &delta.stream {
@@ -80,15 +80,15 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
         },
         Chunk::Tool(_) => None,
         Chunk::Object(object) => {
-            Some((object.continued_text()?, object.value("providerMetadata").filter(|facts| *facts != "null")))
+            Some((object.continued_text()?, object.value("providerMetadata").filter(|metadata| *metadata != "null")))
         }
     }
 }
 
-/// As the last member, so that it counts where there is a null under this name.
-fn with_facts(data: &str, facts: &str) -> Option<String> {
+/// Adds the metadata as the last member, so that it takes precedence over a null of the same name.
+fn with_facts(data: &str, metadata: &str) -> Option<String> {
     let members = data.get(..data.rfind('}')?)?;
-    Some([members, ",\"providerMetadata\":", facts, "}"].concat())
+    Some([members, ",\"providerMetadata\":", metadata, "}"].concat())
 }
 
 #[cfg(test)]
@@ -98,28 +98,28 @@ mod tests {
 
     const START: &str = r#"{"type":"text-start","id":"0","providerMetadata":{"a":{"b":1}}}"#;
 
-    /// What each frame becomes.
+    /// Returns the data that each frame becomes.
     fn carried(frames: &[&str]) -> Vec<Option<String>> {
         let mut openings = Openings::default();
         frames.iter().map(|data| openings.carry(&decode(data).unwrap(), data)).collect()
     }
 
     #[test]
-    fn the_facts_of_a_block_go_with_its_first_delta_and_no_other() {
+    fn the_metadata_of_a_block_is_added_to_its_first_delta_only() {
         let delta = r#"{"type":"text-delta","id":"0","delta":"x"}"#;
         let with = r#"{"type":"text-delta","id":"0","delta":"x","providerMetadata":{"a":{"b":1}}}"#;
         assert_eq!(carried(&[START, delta, delta]), [None, Some(with.to_owned()), None]);
     }
 
     #[test]
-    fn a_block_without_text_has_them_at_its_end() {
+    fn the_metadata_of_a_block_without_text_is_added_to_its_end() {
         let end = r#"{"type":"text-end","id":"0"}"#;
         let with = r#"{"type":"text-end","id":"0","providerMetadata":{"a":{"b":1}}}"#;
         assert_eq!(carried(&[START, end]), [None, Some(with.to_owned())]);
     }
 
     #[test]
-    fn facts_of_the_chunk_itself_replace_them() {
+    fn metadata_of_the_chunk_itself_replaces_that_of_the_block() {
         let own = r#"{"type":"text-delta","id":"0","delta":"x","providerMetadata":{}}"#;
         let none = r#"{"type":"text-delta","id":"0","delta":"x","providerMetadata":null}"#;
         assert_eq!(carried(&[START, own]), [None, None]);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn other_blocks_and_other_kinds_of_text_leave_them_alone() {
+    fn chunks_of_other_blocks_and_kinds_get_no_metadata() {
         let others = [
             r#"{"type":"text-delta","id":"1","delta":"x"}"#,
             r#"{"type":"reasoning-delta","id":"0","delta":"x"}"#,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_holds_is_bounded() {
+    fn the_metadata_that_waits_is_bounded() {
         let mut openings = Openings::default();
         for id in 0..1_000 {
             let data = format!(r#"{{"type":"text-start","id":"{id}","providerMetadata":{{"a":{{}}}}}}"#);

@@ -1,28 +1,28 @@
-//! An operation that a tool started and that outlives its turn (PROTOCOL §5, §7): named by the tool's output, until the
-//! call's real output comes.
+//! An operation that a tool started and that outlives the turn (PROTOCOL §5, §7). The tool's output names it, and it is pending
+//! until the call's real output arrives.
 
 use std::borrow::Cow;
 
 use crate::stream::bytes::json::{Json, JsonString};
 use crate::stream::chunk::{Chunk, Tool, ToolStep};
 
-/// An output that starts an operation is shorter than this, in bytes.
+/// An output of this length or more, in bytes, is not searched for an operation.
 const LONGEST: usize = 4_096;
 
-/// An operation under way.
+/// An operation that has no result yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operation {
-    /// The call that started it.
+    /// The tool call that started it.
     pub call: String,
-    /// Its id.
+    /// The operation's id.
     pub operation: String,
-    /// The task in which it runs.
+    /// The task that runs it.
     pub task: String,
-    /// Its tool.
+    /// The tool's name.
     pub tool: String,
 }
 
-/// The call and the output that a chunk gives, as JSON text.
+/// Returns the call and the output of a chunk, as JSON text, if the chunk is an output.
 pub(super) fn output<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, &'a str)> {
     match chunk {
         Chunk::Tool(Tool { step: ToolStep::Output, call, payload, .. }) => Some((Cow::Borrowed(call), payload)),
@@ -35,7 +35,7 @@ pub(super) fn output<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, &'a str)> {
     }
 }
 
-/// Takes an output of a call: it starts an operation, or is the result of the one that the call started.
+/// Records the operation that an output starts, or clears the pending one if this is the output of its call.
 pub(super) fn take(pending: &mut Option<Operation>, call: &str, output: &str) {
     match started(call, output) {
         Some(operation) => *pending = Some(operation),
@@ -43,7 +43,7 @@ pub(super) fn take(pending: &mut Option<Operation>, call: &str, output: &str) {
     }
 }
 
-/// Reads `operation_started`, which base backends send as JSON text in a string.
+/// Reads an output of type `operation_started`. Base backends send it as JSON text in a string.
 fn started(call: &str, output: &str) -> Option<Operation> {
     if output.len() > LONGEST || !output.contains("operation_started") {
         return None;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_real_output_of_its_call_ends_it_and_that_of_another_does_not() {
+    fn only_the_real_output_of_its_own_call_ends_it() {
         let (start, other, real) = (frame("c", STARTED), frame("d", "{}"), frame("c", r#"{"done":true}"#));
         assert!(after(&[start.clone(), other]).is_some());
         assert_eq!(after(&[start, real]), None);

@@ -1,26 +1,26 @@
-//! How many events of a task's log a frame stands for, as other tabs are told. Where events have no ids, only their number
-//! says where a frame lies, and adjacent deltas become one frame.
+//! The number of events that a frame covers. Tabs send it to each other: adjacent deltas are merged into one frame, and where
+//! events have no ids only their number gives the position of a frame.
 
 use crate::stream::bytes::decimal;
 use crate::stream::cursor::EventId;
 
-/// The events that a frame stands for.
+/// The events that a frame covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// All up to the event of this id.
+    /// All events up to the one with this id.
     Numbered(EventId),
-    /// So many events without ids.
+    /// This number of events without ids.
     Unnumbered(u64),
 }
 
 impl Span {
-    /// Of one event.
+    /// Returns the span of one event.
     #[must_use]
     pub fn of(id: Option<EventId>) -> Self {
         id.map_or(Self::Unnumbered(1), Self::Numbered)
     }
 
-    /// Of two frames that become one; `None` where they cannot.
+    /// Returns the span of two merged frames, or `None` if they cannot be merged.
     #[must_use]
     pub fn join(self, next: Self) -> Option<Self> {
         match (self, next) {
@@ -30,7 +30,7 @@ impl Span {
         }
     }
 
-    /// As it stands in a frame: an event id, `+` and a number of events, or nothing for one event.
+    /// Returns the text in a frame: an event id, `+` and a number of events, or nothing for one event without an id.
     #[must_use]
     pub fn text(self) -> Option<String> {
         match self {
@@ -40,7 +40,7 @@ impl Span {
         }
     }
 
-    /// Reads what [`text`](Self::text) wrote. What is neither is one event without an id.
+    /// Reads what [`text`](Self::text) wrote. Any other text counts as one event without an id.
     #[must_use]
     pub fn read(text: Option<&str>) -> Self {
         let Some(text) = text else { return Self::Unnumbered(1) };

@@ -1,13 +1,13 @@
-//! Writes an event stream (PROTOCOL §2): whole events and comments appended to a buffer that the caller keeps.
+//! Writes an event stream (PROTOCOL §2): appends whole events and comments to the caller's buffer.
 
 use crate::stream::cursor::EventId;
 
-/// The last bytes of every HTTP response that reached the end of its task. Ends a response and nothing else.
+/// The last bytes of a response that reached the end of its task. They end the response and nothing else.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// Appends one event: its id where it has one, then one `data:` line per line of `data`.
+/// Appends one event: its id if it has one, then one `data:` line for each line of `data`.
 ///
-/// A CR or CRLF inside `data` arrives as LF: the format has no way to write them.
+/// A CR or CRLF in `data` arrives as LF, because the format cannot carry them.
 pub fn event(out: &mut Vec<u8>, id: Option<EventId>, data: &str) {
     if let Some(id) = id {
         lines(out, b"id: ", &id.text());
@@ -16,7 +16,7 @@ pub fn event(out: &mut Vec<u8>, id: Option<EventId>, data: &str) {
     out.push(b'\n');
 }
 
-/// Appends one comment, closed by a blank line so that readers which wait for one see it at once.
+/// Appends one comment and a blank line, so that readers that wait for a blank line see it at once.
 pub fn comment(out: &mut Vec<u8>, text: &str) {
     lines(out, b": ", text);
     out.push(b'\n');

@@ -1,113 +1,113 @@
-//! Reads an event stream from bytes as they come (WHATWG HTML, "Interpreting an event stream"; PROTOCOL §4).
+//! Reads an event stream from bytes as they arrive (WHATWG HTML, "Interpreting an event stream"; PROTOCOL §4).
 //!
 //! # How to change this safely
-//! - What the parser reports depends on the bytes alone, never on how they are cut into reads. Every case in the tests
-//!   runs whole, byte by byte and at every split; the fuzz target holds it against a reference that is written from the
-//!   standard, one code point at a time.
-//! - A line that lies in one read is never copied, and neither is the data of an event whose only data line lies there
-//!   together with its blank line. A line over several reads is collected in `line`; only ever the *first* line of a
-//!   read has such a beginning, which is why the data held by reference (`held`) never meets a collected line.
+//! - The events depend on the bytes alone, never on how they are split into reads. Every case in the tests runs whole, byte by
+//!   byte and at every split. The fuzz target compares the parser with a reference that follows the standard, one code point at a
+//!   time.
+//! - A line that lies in one read is never copied. Neither is the data of an event whose only data line lies in the same read as
+//!   its blank line. A line over several reads is collected in `line`. Only the *first* line of a read can continue a collected
+//!   one, so the data that is held by reference (`held`) never meets a collected line.
 //! - Each byte is searched for a line end once and copied at most twice, so a long line in tiny reads costs O(n).
-//! - Nothing is stored before it was counted: `count` and `room` come before every `extend_from_slice`.
-//! - Text is handed out as bytes. All delimiters are ASCII and no UTF-8 sequence, valid or broken, continues over an
-//!   ASCII byte, so turning each field into text with U+FFFD gives what a decoder over the whole stream gives.
+//! - Everything is counted before it is stored: `count` and `room` come before every `extend_from_slice`.
+//! - Text is passed on as bytes. All delimiters are ASCII, and no UTF-8 sequence, valid or broken, continues over an ASCII byte.
+//!   So decoding each field with U+FFFD gives what a decoder over the whole stream gives.
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-/// Largest event that is accepted unless the caller says otherwise, in bytes of its lines.
+/// The default limit of an event's size, in bytes of its lines.
 pub const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Most bytes of a comment or an unknown field that are kept; they do not count towards the limit of an event, and
-/// must not grow a buffer either.
+/// The bytes of a comment or an unknown field that are kept. They do not count towards the limit of an event, so they need one of
+/// their own.
 const IGNORABLE_LIMIT: usize = 64 * 1024;
 
-/// Longest reconnection time that is reported, in ms: a browser's timer fires at once for anything above.
+/// The longest reconnection time that is reported, in milliseconds: a browser's timer fires at once for anything above.
 const RETRY_LIMIT: u64 = 0x7fff_ffff;
 
-/// Buffers above this are given back after the event that needed them.
+/// Buffers with more capacity than this, in bytes, are freed after the event that needed them.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
-/// `event:`, `retry:`. After that many bytes of a line it is known whether it counts.
+/// The length of `event:` and `retry:`. After as many bytes of a line it is known whether the line counts.
 const LONGEST_NAME: usize = 6;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// An event grew beyond the limit. The parser takes nothing more until [`Parser::reset`].
+/// An event exceeded the limit. The parser takes nothing more until [`Parser::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// One event, borrowed from the read it came in or from the parser.
+/// One event, borrowed from the read it arrived in or from the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// The last `event` field of the block; empty means `message`.
+    /// The last `event` field of the block. Empty means `message`.
     pub kind: &'a [u8],
-    /// The `data` lines, joined by LF. Any bytes; see [`text`].
+    /// The `data` lines, joined by LF. They may be any bytes; see [`text`].
     pub data: &'a [u8],
-    /// The last id in force, given by this block or an earlier one; empty where there is none.
+    /// The last event id: from this block or an earlier one. Empty if there is none.
     pub id: &'a [u8],
-    /// The id that stands in this very block.
+    /// The id that this block itself contains.
     pub own_id: Option<&'a [u8]>,
 }
 
-/// Bytes of a field as text: what is not UTF-8 becomes U+FFFD, as a streaming decoder over the stream gives it.
+/// Decodes a field. Bytes that are not UTF-8 become U+FFFD, as a streaming decoder over the whole stream gives it.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // The check alone is several times faster than the lossy conversion, and nearly always enough.
+    // Nearly all text is valid, and this check is several times faster than the lossy conversion.
     str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-/// Hears what the parser finds, in the order of the stream.
+/// Receives what the parser finds, in the order of the stream.
 pub trait Sink {
-    /// A block with data reached its blank line.
+    /// Called at the blank line that ends a block with data.
     fn event(&mut self, event: Event<'_>);
-    /// A block with an id reached its blank line, with data or without; comes before its event. Empty: reset.
+    /// Called at the blank line that ends a block with an id, before its event if it has data. An empty id resets the last one.
     fn id(&mut self, _id: &[u8]) {}
-    /// The server asks for this reconnection time in milliseconds, at most 2³¹ − 1.
+    /// Called for a reconnection time that the server asks for, in milliseconds, at most 2³¹ − 1.
     fn retry(&mut self, _ms: u64) {}
-    /// A comment without its colon and one leading space; its first 64 KiB.
+    /// Called for a comment. Passes at most 64 KiB, without the colon and one leading space.
     fn comment(&mut self, _text: &[u8]) {}
-    /// A field that the standard does not know, and the line it stands on; its first 64 KiB.
+    /// Called for a field that the standard does not define, with its whole line. Passes at most 64 KiB.
     fn unknown_field(&mut self, _name: &[u8], _value: &[u8], _line: &[u8]) {}
-    /// A `retry` field that is not digits only.
+    /// Called for a `retry` field that is not digits only.
     fn invalid_retry(&mut self, _value: &[u8], _line: &[u8]) {}
-    /// A block begins: `bytes` go on to the end of the read, or to the limit of an event. A sink may take whole events
-    /// off their beginning by itself, where it is faster at what it knows; it does with them what it would have done with
-    /// [`Sink::event`]. What it leaves is parsed.
+    /// Called where a block begins. `bytes` extend to the end of the read, or to the size limit of an event. A sink may consume
+    /// whole events from their beginning where it has a faster way, and must treat them as [`Sink::event`] would. The parser
+    /// reads the rest.
     fn take_whole<'a>(&mut self, _bytes: &'a [u8]) -> Taken<'a> {
         Taken::default()
     }
 }
 
-/// What a sink took by itself.
+/// What a sink consumed by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken<'a> {
-    /// Bytes, up to and with a blank line.
+    /// The number of bytes, up to and including a blank line.
     pub length: usize,
-    /// The last id among them.
+    /// The last event id in these bytes.
     pub id: Option<&'a [u8]>,
 }
 
-/// A parser of one stream. Feed it reads, say when the stream ended, reset it before the next.
+/// A parser of one event stream. Pass reads to `feed`, call `end` at the end of the stream and `reset` before the next one.
 #[derive(Debug)]
 pub struct Parser {
     limit: usize,
     stage: Stage,
-    /// What earlier reads gave of the line that is not ended yet.
+    /// The beginning of the current line, if it came with earlier reads.
     line: Vec<u8>,
     block: Block,
-    /// The standard's last event ID buffer: it outlives blocks.
+    /// The standard's last event ID buffer, which outlives blocks.
     id: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// That many bytes of a byte order mark were seen.
+    /// At the start of the stream: this many bytes of a byte order mark were read.
     Opening(usize),
     Open,
-    /// The last read ended with a CR, whose line is ended already: an LF that comes next belongs to it.
+    /// The last read ended with a CR, which has ended its line. An LF that comes next belongs to it.
     AfterReturn,
     Overflown,
 }
@@ -115,7 +115,7 @@ enum Stage {
 /// The block that is being read.
 #[derive(Debug, Default)]
 struct Block {
-    /// Bytes of its lines so far that count towards the limit.
+    /// The bytes of its lines so far that count towards the limit.
     size: usize,
     kind: Vec<u8>,
     data: Vec<u8>,
@@ -130,16 +130,16 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// A parser that accepts events of up to `limit` bytes of lines, field names included, line ends not.
+    /// Returns a parser that accepts events of up to `limit` bytes of lines, with field names and without line ends.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { limit, stage: Stage::Opening(0), line: Vec::new(), block: Block::default(), id: Vec::new() }
     }
 
-    /// Takes the next bytes of the stream, cut anywhere.
+    /// Parses the next bytes of the stream, which may be split anywhere.
     ///
     /// # Errors
-    /// [`TooLarge`] as soon as an event exceeds the limit, and for every later call until [`Parser::reset`].
+    /// Returns [`TooLarge`] as soon as an event exceeds the limit, and for every later call until [`Parser::reset`].
     pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), TooLarge> {
         if self.is_overflown() {
             return Err(TooLarge);
@@ -152,31 +152,31 @@ impl Parser {
         fed
     }
 
-    /// Whether an event was too large and nothing more is taken.
+    /// Returns whether an event was too large, so that the parser takes nothing more.
     #[must_use]
     pub fn is_overflown(&self) -> bool {
         self.stage == Stage::Overflown
     }
 
-    /// Bytes that it holds on to between reads.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.line.capacity() + self.block.data.capacity() + self.block.kind.capacity() + self.id.capacity()
     }
 
-    /// The stream ended: "once the end of the file is reached, any pending data must be discarded".
+    /// Ends the stream: "once the end of the file is reached, any pending data must be discarded".
     pub fn end(&mut self) {
         self.line.clear();
         self.block.clear();
     }
 
-    /// Ready for another stream; the last id is forgotten too.
+    /// Prepares the parser for another stream, and forgets the last event id.
     pub fn reset(&mut self) {
         *self = Self::new(self.limit);
     }
 
-    /// As [`Parser::reset`], but first takes an unfinished line as if it had ended. That tells the sink of a comment,
-    /// a `retry` or an unknown field; an unfinished block is still no event.
+    /// Resets like [`Parser::reset`], but first parses an unfinished line as if it had ended. The sink gets a comment, a `retry`
+    /// or an unknown field this way. An unfinished block is still no event.
     pub fn reset_consuming(&mut self, sink: &mut impl Sink) {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
@@ -185,7 +185,7 @@ impl Parser {
         self.reset();
     }
 
-    /// Leaves out what the previous read decided about the first bytes of this one.
+    /// Skips the first bytes of a read that belong to the previous one.
     fn opened<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
         match self.stage {
             _ if bytes.is_empty() => Ok(bytes),
@@ -198,7 +198,7 @@ impl Parser {
         }
     }
 
-    /// "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", also when it comes in parts.
+    /// "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", also if it is split over reads.
     fn skip_bom<'a>(&mut self, seen: usize, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
         let (begun, missing) = BOM.split_at_checked(seen).unwrap_or((BOM, &[]));
         let matching = missing.iter().zip(bytes).take_while(|(expected, byte)| expected == byte).count();
@@ -233,7 +233,7 @@ impl Parser {
         self.extend_line(rest)
     }
 
-    /// Lets the sink take what it can, and gives what it leaves.
+    /// Lets the sink consume whole events. Returns the bytes that are left.
     #[inline(always)]
     fn offer<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         let Taken { length, id } = sink.take_whole(beginning(bytes, self.limit));
@@ -243,7 +243,7 @@ impl Parser {
         bytes.get(length..).unwrap_or_default()
     }
 
-    /// Ends the line that earlier reads began, and gives what follows it.
+    /// Ends the line that earlier reads began. Returns the bytes that follow it.
     fn finish_line<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> Result<&'a [u8], TooLarge> {
         if self.line.is_empty() {
             return Ok(bytes);
@@ -264,10 +264,10 @@ impl Parser {
         taken.map(|()| tail)
     }
 
-    /// The next line and what follows it. A CR that ends the read ends its line at once, so that an event is not held
-    /// back until the server sends something more.
+    /// Splits off the next line. A CR at the end of the read ends its line at once, so that an event does not wait for more
+    /// bytes.
     fn split_line<'a>(&mut self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        // Most blank lines follow a line of data directly; the search is not worth its set-up there.
+        // A blank line usually follows a line of data directly, where the search would cost more than this check.
         if let Some((b'\n', tail)) = bytes.split_first() {
             return Some((&[], tail));
         }
@@ -283,7 +283,7 @@ impl Parser {
         Some((line, tail.strip_prefix(b"\n").unwrap_or(tail)))
     }
 
-    /// Collects a part of a line that is not ended yet.
+    /// Collects a part of a line that has not ended yet.
     fn extend_line(&mut self, part: &[u8]) -> Result<(), TooLarge> {
         let (name, rest) = part.split_at(part.len().min(LONGEST_NAME.saturating_sub(self.line.len())));
         self.line.extend_from_slice(name);
@@ -343,7 +343,7 @@ impl Parser {
         }
     }
 
-    /// The first data line of a block is only held: the blank line mostly follows in the same read.
+    /// Holds the first data line of a block by reference, because the blank line usually follows in the same read.
     fn take_data<'a>(&mut self, value: &'a [u8], held: &mut Option<&'a [u8]>) {
         if held.is_none() && !self.block.has_data {
             *held = Some(value);
@@ -369,7 +369,7 @@ impl Parser {
 }
 
 impl Block {
-    /// Whether no line of it came that counts.
+    /// Returns whether the block has no line yet that counts.
     fn is_new(&self) -> bool {
         self.size == 0
     }
@@ -391,7 +391,7 @@ impl Block {
     }
 }
 
-/// A line without its end.
+/// A line without its line end.
 enum Line<'a> {
     Blank,
     Comment(&'a [u8]),
@@ -433,7 +433,7 @@ impl<'a> Line<'a> {
         Self::Unknown { name, value, line }
     }
 
-    /// Whether a line that begins so counts towards the limit, as far as it can be told yet.
+    /// Returns whether a line with this beginning counts towards the limit, as far as the beginning shows it.
     fn counts(begun: &[u8]) -> bool {
         let mut parts = beginning(begun, LONGEST_NAME).split(|byte| *byte == b':');
         let name = parts.next().unwrap_or_default();

@@ -1,25 +1,25 @@
-//! The fast path of the parser: an event in the form in which nearly all are written, framed at once.
+//! The fast path of the parser: reads an event in the form of nearly all events at once.
 //!
-//! That form is `id: <ms>-<seq>`, `data: <one line>` and a blank line, with LF for line ends; the id may be missing. What
-//! stands otherwise is left to the parser, which frames every form.
+//! That form is `id: <ms>-<seq>`, `data: <one line>` and a blank line, with LF as line end. The id may be missing. The parser
+//! reads events in every other form.
 
 use crate::stream::bytes::short::{Mark, Start};
 use crate::stream::cursor::EventId;
 
-/// An event that lies whole in what was read.
+/// An event that lies in one read.
 pub(crate) struct WholeEvent<'a, T> {
-    /// The id, and how it stands there.
+    /// The event's id, as a number and as text.
     pub id: Option<(EventId, Start<'a>)>,
-    /// What its data says.
+    /// The result of reading its data.
     pub content: T,
-    /// Bytes of all of it, the blank line included.
+    /// The length of the whole event in bytes, with the blank line.
     pub length: usize,
     data: &'a [u8],
 }
 
 impl<'a, T> WholeEvent<'a, T> {
-    /// Reads the event at the beginning of `bytes`. `read` takes what follows `data: ` and gives the length of the data,
-    /// in bytes, and what it says. `None` says nothing about the bytes.
+    /// Reads the event at the beginning of `bytes`. The function `read` gets what follows `data: `, and returns the length of the
+    /// data in bytes and its content. Returns `None` if the bytes are in another form, or no complete event.
     #[inline(always)]
     pub fn read(bytes: &'a [u8], read: impl FnOnce(&'a [u8]) -> Option<(usize, T)>) -> Option<Self> {
         const ID: Mark = Mark::of(b"id: ");
@@ -38,7 +38,7 @@ impl<'a, T> WholeEvent<'a, T> {
         Some(Self { id, content, length: bytes.len() - after.len(), data })
     }
 
-    /// Its data.
+    /// Returns the event's data.
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
@@ -48,7 +48,7 @@ impl<'a, T> WholeEvent<'a, T> {
 mod tests {
     use super::*;
 
-    /// The id, the data and the length of the event at the beginning of a text.
+    /// Returns the id, the data and the length of the event at the beginning of a text.
     fn read(text: &str) -> Option<(Option<EventId>, &[u8], usize)> {
         let line = |data: &[u8]| Some((data.iter().position(|byte| *byte == b'\n')?, ()));
         let event = WholeEvent::read(text.as_bytes(), line)?;

@@ -1,8 +1,8 @@
-//! Reads JSON text token by token; everything else about JSON here stands on it.
+//! Reads JSON text token by token. All other JSON code of the package is built on this lexer.
 
 use super::string::JsonString;
 
-/// A place in a text.
+/// A position in a JSON text.
 #[derive(Clone, Copy, Debug)]
 pub struct Lexer<'a> {
     data: &'a str,
@@ -10,52 +10,52 @@ pub struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    /// The beginning of a text.
+    /// Returns the position at the beginning of a text.
     #[must_use]
     pub fn new(data: &'a str) -> Self {
         Self { data, at: 0 }
     }
 
-    /// How far it is, in bytes.
+    /// Returns the position in bytes.
     #[must_use]
     #[inline(always)]
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// Whether nothing was read yet.
+    /// Returns whether nothing was read yet.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.at == 0
     }
 
-    /// Whether nothing but white space is left.
+    /// Returns whether only white space is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rest().iter().all(|byte| is_space(*byte))
     }
 
-    /// The bytes that are left.
+    /// Returns the bytes that are left.
     #[must_use]
     #[inline(always)]
     pub fn rest(&self) -> &'a [u8] {
         self.data.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// What was read since `start`.
+    /// Returns the text that was read since `start`.
     #[must_use]
     #[inline(always)]
     pub fn since(&self, start: usize) -> Option<&'a str> {
         self.data.get(start..self.at)
     }
 
-    /// Goes on by that many bytes.
+    /// Moves forward by that many bytes.
     #[inline(always)]
     pub fn skip(&mut self, bytes: usize) {
         self.at += bytes;
     }
 
-    /// The next byte that is no white space.
+    /// Reads the next byte that is no white space.
     #[inline(always)]
     pub fn token(&mut self) -> Option<u8> {
         loop {
@@ -67,18 +67,18 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next token, which has to be this one.
+    /// Reads the next token and fails if it is another one.
     #[inline(always)]
     pub fn expect(&mut self, token: u8) -> Option<()> {
         (self.token()? == token).then_some(())
     }
 
-    /// Nothing follows any more.
+    /// Fails unless only white space is left.
     pub fn end(&mut self) -> Option<()> {
         self.token().is_none().then_some(())
     }
 
-    /// A name of an object and its colon.
+    /// Reads the name of a member and its colon.
     pub fn name(&mut self) -> Option<JsonString<'a>> {
         self.expect(b'"')?;
         let name = self.text()?;
@@ -86,7 +86,7 @@ impl<'a> Lexer<'a> {
         Some(name)
     }
 
-    /// A string, after its opening quote, as it stands between its quotes.
+    /// Reads the rest of a string after its opening quote. The result keeps its escapes.
     pub fn text(&mut self) -> Option<JsonString<'a>> {
         let start = self.at;
         let escapes = self.string()?;
@@ -97,13 +97,13 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// A whole value of any depth.
+    /// Reads a whole value of any depth.
     pub fn value(&mut self) -> Option<&'a str> {
         let first = self.token()?;
         self.value_after(first)
     }
 
-    /// A whole value of any depth, after its first byte. Depth costs no stack.
+    /// Reads the rest of a value after its first byte. Nested values cost no stack.
     pub fn value_after(&mut self, first: u8) -> Option<&'a str> {
         let mut open = Open::default();
         let start = self.at - 1;
@@ -131,7 +131,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After a value: out of what it ends, up to the next value. Gives whether there is one.
+    /// Closes everything that ends after a value and moves to the next value. Returns whether there is one.
     fn leave(&mut self, open: &mut Open) -> Option<bool> {
         while let Some(last) = open.last() {
             match (self.token()?, last) {
@@ -144,7 +144,7 @@ impl<'a> Lexer<'a> {
         Some(false)
     }
 
-    /// Takes this token, if it is the next one.
+    /// Reads this token if it is the next one. Returns whether it was.
     fn closes(&mut self, closing: u8) -> bool {
         let mut ahead = *self;
         let closes = ahead.token() == Some(closing);
@@ -154,7 +154,7 @@ impl<'a> Lexer<'a> {
         closes
     }
 
-    /// A string, number or literal, after its first byte.
+    /// Reads the rest of a string, number or literal after its first byte.
     fn scalar(&mut self, first: u8) -> Option<()> {
         match first {
             b'"' => self.string().map(drop),
@@ -170,7 +170,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After its first digit.
+    /// Reads the rest of a number after its first byte.
     fn number(&mut self, first: u8) -> Option<()> {
         match first {
             b'0' => {}
@@ -187,33 +187,33 @@ impl<'a> Lexer<'a> {
         Some(())
     }
 
-    /// Digits; `None` where there is none.
+    /// Reads one or more digits.
     pub fn digits(&mut self) -> Option<()> {
         let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.at += count;
         (count > 0).then_some(())
     }
 
-    /// Takes the next byte, if it is one of these.
+    /// Reads the next byte if it is one of these. Returns whether it was.
     fn takes_any(&mut self, bytes: &[u8]) -> bool {
         let takes = self.rest().first().is_some_and(|byte| bytes.contains(byte));
         self.at += usize::from(takes);
         takes
     }
 
-    /// Takes these letters, if they follow.
+    /// Reads these letters if they come next. Returns whether they did.
     pub fn takes(&mut self, letters: &[u8]) -> bool {
         let takes = self.rest().starts_with(letters);
         self.at += if takes { letters.len() } else { 0 };
         takes
     }
 
-    /// The letters that follow.
+    /// Reads these letters and fails if others come next.
     pub fn literal(&mut self, letters: &[u8]) -> Option<()> {
         self.takes(letters).then_some(())
     }
 
-    /// A string, after its opening quote.
+    /// Reads the rest of a string after its opening quote. Returns whether it has escapes.
     pub fn string(&mut self) -> Option<Escapes> {
         let mut escapes = Escapes::None;
         loop {
@@ -246,7 +246,7 @@ impl<'a> Lexer<'a> {
 const ARRAY: u64 = 0;
 const OBJECT: u64 = 1;
 
-/// The arrays and objects that are open: one bit each, of which the innermost 64 need no memory.
+/// The stack of open arrays and objects: one bit each. The innermost 64 need no allocation.
 #[derive(Default)]
 struct Open {
     innermost: u64,
@@ -276,12 +276,12 @@ impl Open {
     }
 }
 
-/// Whether a string has escapes.
+/// Whether a string contains escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escapes {
-    /// It says what it shows.
+    /// The string is what its text shows.
     None,
-    /// It has.
+    /// The string contains at least one escape.
     Some,
 }
 
@@ -289,7 +289,7 @@ pub enum Escapes {
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
-/// How many bytes of a string come before its end, an escape, or what must not stand in a string.
+/// Returns how many bytes precede the end of the string, an escape, or a byte that a JSON string must not contain.
 #[inline(always)]
 fn plain_len(bytes: &[u8]) -> usize {
     let mut plain = 0;
@@ -310,8 +310,8 @@ fn is_special(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
-/// Eight bytes at once: the lowest bit that is set is the top bit of the first special byte. A borrow makes bits above
-/// it unreliable, never those below.
+/// Checks eight bytes at once. The lowest bit that is set is the top bit of the first special byte. A borrow can make higher bits
+/// wrong, never lower ones.
 #[must_use]
 #[inline(always)]
 pub fn specials(word: u64) -> u64 {

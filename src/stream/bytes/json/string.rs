@@ -1,37 +1,37 @@
-//! JSON strings that stay as they stand in the text until someone needs what they say.
+//! JSON strings that keep their escapes until someone needs their value.
 
 use std::borrow::Cow;
 
-/// A valid JSON string, without its quotes.
+/// The text of a valid JSON string, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonString<'a> {
-    /// Says what it shows.
+    /// Text without escapes: its value is the text itself.
     Plain(&'a str),
-    /// Has escapes.
+    /// Text with escapes, which have to be decoded for the value.
     Escaped(&'a str),
 }
 
 enum Piece<'a> {
     Text(&'a str),
     Char(char),
-    /// Half a surrogate pair: text for JavaScript, none for Rust.
+    /// Half a surrogate pair: valid in a JavaScript string, not in a Rust one.
     LoneSurrogate,
 }
 
 impl<'a> JsonString<'a> {
-    /// From what stands between the quotes.
+    /// Makes a string from the text between its quotes.
     #[must_use]
     pub fn of(inner: &'a str) -> Self {
         if memchr::memchr(b'\\', inner.as_bytes()).is_some() { Self::Escaped(inner) } else { Self::Plain(inner) }
     }
 
-    /// From JSON text; `None` where that is another value.
+    /// Makes a string from JSON text. Returns `None` if that is another value.
     #[must_use]
     pub fn of_value(json: &'a str) -> Option<Self> {
         Some(Self::of(json.strip_prefix('"')?.strip_suffix('"')?))
     }
 
-    /// What it says, where it says what it shows.
+    /// Returns the value if the string has no escapes.
     #[must_use]
     pub fn plain(self) -> Option<&'a str> {
         match self {
@@ -40,7 +40,7 @@ impl<'a> JsonString<'a> {
         }
     }
 
-    /// What it says; a lone surrogate becomes U+FFFD.
+    /// Returns the value. A lone surrogate becomes U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {
         match *self {
@@ -53,7 +53,7 @@ impl<'a> JsonString<'a> {
         }
     }
 
-    /// Appends what it says; a lone surrogate becomes U+FFFD.
+    /// Appends the value. A lone surrogate becomes U+FFFD.
     pub fn push_to(&self, out: &mut String) {
         match *self {
             Self::Plain(text) => out.push_str(text),
@@ -65,7 +65,7 @@ impl<'a> JsonString<'a> {
         }
     }
 
-    /// Whether every surrogate stands in a pair.
+    /// Returns whether every surrogate is part of a pair.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
         match *self {
@@ -74,7 +74,7 @@ impl<'a> JsonString<'a> {
         }
     }
 
-    /// Whether it says `text`.
+    /// Returns whether the value is `text`.
     #[must_use]
     pub fn is(&self, text: &str) -> bool {
         match *self {
@@ -84,7 +84,7 @@ impl<'a> JsonString<'a> {
     }
 }
 
-/// Text and escapes in turn, of a string whose grammar was checked.
+/// An iterator over the plain parts and the escapes of a checked string.
 struct Pieces<'a>(&'a str);
 
 impl<'a> Iterator for Pieces<'a> {
@@ -131,7 +131,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// The low half that follows a high half directly.
+/// Combines a high surrogate with the low one that follows it directly.
 fn pair(high: u32, rest: &str) -> Option<(char, &str)> {
     let (low, rest) = code_unit(rest.strip_prefix("\\u")?)?;
     if !(0xD800..0xDC00).contains(&high) || !(0xDC00..0xE000).contains(&low) {

@@ -1,7 +1,7 @@
-//! `createChatStreams`: the calls of `js/streams/client.ts` on one side, the [`Driver`] on the other.
+//! `createChatStreams`: connects the calls of `js/streams/client.ts` with the [`Driver`].
 //!
-//! Requests, tasks and metrics cross as objects. Rows cross as the columns of a batch, in two calls per delivery
-//! (ARCHITECTURE, "The hot path"): `takeDue` and `delivered`.
+//! Requests, tasks and metrics cross as objects. Rows cross as the columns of a batch, in two calls per delivery (ARCHITECTURE,
+//! "The hot path"): `takeDue` and `delivered`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,17 +21,17 @@ use crate::persist::ActiveTask;
 use crate::stream::batch::Batch;
 use crate::stream::cursor::EventId;
 
-/// One client. Every method takes `&self`: JavaScript may call one from within another.
+/// One client. Every method takes `&self`, because JavaScript may call one method from within another.
 #[wasm_bindgen]
 pub struct Engine {
     driver: Rc<Driver>,
-    /// The rows that were taken last: JavaScript looks at them.
+    /// The rows that were taken last. JavaScript reads their memory.
     batch: RefCell<Batch>,
     due: Cell<Due>,
 }
 
-/// Where the rows that are due lie in the memory, until the next call: the descriptors in words, the text and the names
-/// in bytes. `js/loader/memory.ts` reads it word by word.
+/// Where the rows to deliver lie in the WebAssembly memory until the next call: the address and length of the descriptors in
+/// words, of the contents and the names in bytes. `js/loader/memory.ts` reads it as 32-bit words.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 struct Due {
@@ -41,9 +41,9 @@ struct Due {
     text_length: u32,
     names: u32,
     names_length: u32,
-    /// How much of the text is no delta, in UTF-16 code units.
+    /// The length of all rows but deltas, in UTF-16 code units.
     others: u32,
-    /// Bytes of rows that were not taken.
+    /// The size of the rows that wait and were not taken, in bytes.
     waiting: u32,
 }
 
@@ -80,27 +80,27 @@ struct MetricsRecord {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Makes a client of the app's options.
+    /// Makes a client with the app's options.
     ///
     /// # Errors
-    /// An option is of another type than API.md says.
+    /// Fails if an option has another type than API.md says.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue, face: Face) -> Result<Self, JsValue> {
         let driver = Driver::new(&Options::read(options)?, face);
         Ok(Self { driver, batch: RefCell::default(), due: Cell::default() })
     }
 
-    /// From now on the face is called, beginning with what happened while the client was made.
+    /// Starts to call the face. It first gets what happened while the client was made.
     pub fn begin(&self) {
         self.driver.begin();
     }
 
-    /// The calls that waited for this client are made. Until now the storage was read once per key.
+    /// Ends the start-up, after the calls that waited for this client. During the start-up each storage key is read only once.
     pub fn run(&self) {
         self.driver.run();
     }
 
-    /// Takes bytes of a body; answers whether more of it is wanted.
+    /// Takes bytes of a response's body. Returns whether the client wants more of it.
     pub fn take(&self, attempt: Attempt, bytes: &[u8]) -> bool {
         self.driver.is_open(attempt) && {
             self.driver.handle(Input::Bytes { attempt, bytes });
@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// `startStream`; `request` has the texts of a [`SendRequest`] (`SendRecord` in js/streams/request.ts).
+    /// `startStream`. `request` has the texts of a [`SendRequest`] (`SendRecord` in js/streams/request.ts).
     pub fn start(&self, session: &str, call: Call, author: Author, trigger: Trigger, request: &JsValue) {
         let get = |name| text(request, name);
         let request = SendRequest {
@@ -125,7 +125,7 @@ impl Engine {
         self.driver.handle(Input::Start { session, call, request });
     }
 
-    /// `reconnectToTask`; `false` where `after` is no cursor, and then nothing was done.
+    /// `reconnectToTask`. Returns `false`, and does nothing, if `after` is no cursor.
     pub fn rejoin(&self, session: &str, call: Call, task: &str, after: Option<String>) -> bool {
         let after = after.map(|text| text.parse::<EventId>()).transpose();
         let Ok(after) = after else { return false };
@@ -140,7 +140,7 @@ impl Engine {
         self.driver.handle(Input::Resume { session, call });
     }
 
-    /// `loadSession`: the text of the session, or an `ErrorRecord`. `signal` aborts it.
+    /// `loadSession`: resolves with the session as JSON text, or rejects with an `ErrorRecord`. `signal` aborts the request.
     pub fn load(&self, session: String, signal: JsValue) -> Promise {
         let driver = self.driver.clone();
         future_to_promise(async move { fetch::load(driver, session, signal).await.map_err(face::error_value) })
@@ -152,7 +152,7 @@ impl Engine {
         self.driver.handle(Input::Stop { session, call });
     }
 
-    /// The app shows a session: it hears of streams that other tabs begin.
+    /// The app shows a session, so it is to get the streams that other tabs begin.
     pub fn watch(&self, session: &str) {
         self.driver.handle(Input::Watch { session });
     }
@@ -162,7 +162,7 @@ impl Engine {
         self.driver.handle(Input::Detach { session });
     }
 
-    /// `forget`, where nobody listens to the session.
+    /// `forget`. The caller makes sure that the session has no listeners.
     pub fn forget(&self, session: &str) {
         self.driver.handle(Input::Forget { session });
     }
@@ -172,8 +172,8 @@ impl Engine {
         self.driver.close();
     }
 
-    /// Takes the rows of a session that are due, unless at least `flood` bytes of them wait. Answers with the address of
-    /// a [`Due`]. Notices that are due with them go to the face before this returns.
+    /// Takes the rows of a session that are to be delivered, unless at least `flood` bytes of them wait. Returns the address of a
+    /// [`Due`]. The face gets notices that belong to them before this returns.
     #[wasm_bindgen(js_name = takeDue)]
     pub fn take_due(&self, session: &str, flood: f64) -> *const u32 {
         let waiting = u32::try_from(self.driver.with(|client| client.waiting(session))).unwrap_or(u32::MAX);
@@ -188,13 +188,13 @@ impl Engine {
         self.due.as_ptr().cast()
     }
 
-    /// The rows that `takeDue` gave have reached every listener.
+    /// Confirms that every listener has got the rows of the last `takeDue`.
     pub fn delivered(&self, session: &str) {
         self.driver.with(|client| client.recycle(session, self.batch.take()));
         self.driver.handle(Input::Delivered { session });
     }
 
-    /// Counters, of one session or of all.
+    /// `getMetrics` of one session, or of all.
     pub fn metrics(&self, session: Option<String>) -> JsValue {
         let metrics = self.driver.with(|client| client.metrics(session.as_deref()));
         serde_wasm_bindgen::to_value(&MetricsRecord::from(metrics)).unwrap_or_default()
@@ -214,7 +214,7 @@ impl Engine {
         serde_wasm_bindgen::to_value(&tasks).unwrap_or_default()
     }
 
-    /// `setActiveTask`; `false` where the task is none.
+    /// `setActiveTask`. Returns `false` if `task` is not a valid task.
     #[wasm_bindgen(js_name = setActiveTask)]
     pub fn set_active_task(&self, task: JsValue) -> bool {
         let task = serde_wasm_bindgen::from_value::<TaskRecord>(task).ok().and_then(TaskRecord::task);
@@ -230,7 +230,7 @@ impl Engine {
         self.driver.apply(|client, _| client.clear_active_task(session));
     }
 
-    /// `updateTaskLastMessageId`; `false` where `id` is no cursor.
+    /// `updateTaskLastMessageId`. Returns `false` if `id` is no cursor.
     #[wasm_bindgen(js_name = updateCursor)]
     pub fn update_cursor(&self, session: &str, id: &str) -> bool {
         let Ok(id) = id.parse() else { return false };

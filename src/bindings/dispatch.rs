@@ -1,10 +1,11 @@
-//! `createStreamEventDispatcher`: one crossing per batch, three words in per chunk, three words out per call to make.
+//! `createStreamEventDispatcher`: one call per batch. A chunk crosses as three words, and a handler call that results as three
+//! words.
 
 use wasm_bindgen::prelude::*;
 
 use crate::compat::dispatch::{Action, Dispatcher, Handler, Item, Kind, Weight};
 
-/// Flags in the first word of a chunk, beside its [`Kind`].
+/// Flags in the first word of a chunk, besides its [`Kind`].
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkFlag {
@@ -12,18 +13,18 @@ pub enum ChunkFlag {
     Interim = 0x100,
 }
 
-/// Flags in the first word of a call, beside its [`Handler`].
+/// Flags in the first word of a handler call, besides its [`Handler`].
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallFlag {
-    /// JavaScript is to make the chunk.
+    /// JavaScript has to make the chunk that the handler gets.
     Made = 0x100,
 }
 
 const INTERIM: u32 = ChunkFlag::Interim as u32;
 const MADE: u32 = CallFlag::Made as u32;
 
-/// The [`Kind`] of a type, by its number.
+/// Returns the number of the [`Kind`] of a chunk type.
 #[wasm_bindgen(js_name = kindOfType)]
 pub fn kind_of_type(chunk_type: &str) -> u8 {
     Kind::of(chunk_type) as u8
@@ -39,13 +40,14 @@ pub struct DispatchRules {
 
 #[wasm_bindgen]
 impl DispatchRules {
-    /// A fresh one.
+    /// Returns the rules in their initial state.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes chunks: kind and flags, name, name of the operation's task or 0. Gives calls: handler and flags, place of the chunk, name.
+    /// Takes chunks as kind and flags, name, and the name of the operation's task or 0. Returns handler calls as handler and
+    /// flags, index of the chunk, and name.
     pub fn take(&mut self, chunks: &[u32]) -> Vec<u32> {
         let mut calls = Vec::with_capacity(chunks.len());
         for (place, [head, name, operation]) in (0..).zip(chunks.as_chunks().0) {
@@ -55,7 +57,7 @@ impl DispatchRules {
         calls
     }
 
-    /// Forgets names that are not needed; gives the old numbers of those that are left, which are 1, 2, … now.
+    /// Drops names that are not needed. Returns the old numbers of the others, which are renumbered 1, 2, … in this order.
     pub fn compact(&mut self) -> Vec<u32> {
         self.dispatcher.compact()
     }

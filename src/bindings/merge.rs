@@ -1,4 +1,4 @@
-//! `mergeMessages`: numbers in, places out. The texts stay in JavaScript, which answers the few questions about them.
+//! `mergeMessages`: JavaScript passes numbers and gets indices. It keeps the texts and answers the few questions about them.
 
 use wasm_bindgen::prelude::*;
 
@@ -28,10 +28,10 @@ impl Texts for Table<'_> {
     }
 }
 
-/// Merges two lists of messages, each as role, response, text or 0, files or 0, number of keys, keys. Gives the places of
-/// what is shown: those in the local list are counted on from the server's length. `continued`: where
-/// an answer is being written, the places in the server's list of what it continues. `lengths`: of the texts, in UTF-16
-/// code units.
+/// Merges two lists of messages. A message is its role, response, text or 0, files or 0, the number of its keys, and the keys.
+/// Returns the indices of the messages to show; the indices of local messages begin at the length of the server's list.
+/// `continued` is set while an answer is written: it holds the indices of the server's messages that the answer continues.
+/// `lengths` holds the lengths of the texts in UTF-16 code units.
 #[wasm_bindgen(js_name = mergeLists)]
 pub fn merge_lists(
     server: &[u32],
@@ -72,19 +72,19 @@ fn role(code: u32) -> Role {
     roles.into_iter().find(|role| *role as u32 == code).unwrap_or(Role::Other)
 }
 
-/// The [`Response`] that a message holds, in one number.
+/// The tool [`Response`] in a message, as one number.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It holds none.
+    /// The message contains no response.
     None = 0,
-    /// It is one that another takes the place of.
+    /// The message is a response that a later one replaces.
     PendingMessage = 1,
-    /// It is one that stays.
+    /// The message is a final response.
     FinalMessage = 2,
-    /// Its parts are, and another takes the place of one.
+    /// Parts of the message are responses, and a later one replaces at least one of them.
     PendingPart = 3,
-    /// Its parts are, and they stay.
+    /// Parts of the message are final responses.
     FinalPart = 4,
 }
 

@@ -1,4 +1,4 @@
-//! What crosses between JavaScript and Rust: conversions, no decisions. One module per thing of API.md.
+//! Converts values between JavaScript and Rust, and decides nothing. There is one module for each export of API.md.
 
 pub mod client;
 pub mod dispatch;

@@ -1,33 +1,34 @@
-//! `createParser`: bytes in; out comes what was found, as rows of numbers and one text that JavaScript cuts by lengths.
+//! `createParser`: takes bytes and returns what they contain, as rows of numbers and one text that JavaScript cuts by lengths.
 //!
-//! [`ParserRow`] says which words and texts a row has.
+//! [`ParserRow`] lists the numbers and texts of each row.
 
 use wasm_bindgen::prelude::*;
 
 use crate::stream::batch::utf16_len;
 use crate::stream::sse::parser::{DEFAULT_LIMIT, Event, Parser, Sink};
 
-/// What a row is: its first word.
+/// The kind of a row: its first word.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParserRow {
-    /// Units of event and data follow; the text is these.
+    /// An event. Two words follow: the lengths of its type and its data, which are its texts. All lengths are in UTF-16 code
+    /// units.
     Event = 0,
-    /// Units of the id follow; the text is the id.
+    /// An event id. The length of the id follows, which is its text.
     Id = 1,
-    /// Milliseconds follow.
+    /// A reconnection time. The milliseconds follow.
     Retry = 2,
-    /// Units of the comment follow; the text is the comment.
+    /// A comment. The length of the comment follows, which is its text.
     Comment = 3,
-    /// Units of name, value and line follow; the text is these.
+    /// An unknown field. Three words follow: the lengths of its name, its value and its line, which are its texts.
     UnknownField = 4,
-    /// Units of value and line follow; the text is these.
+    /// An invalid `retry` field. Two words follow: the lengths of its value and its line, which are its texts.
     InvalidRetry = 5,
-    /// An event is larger than the limit.
+    /// An event that exceeds the size limit.
     TooLarge = 6,
 }
 
-/// An event stream parser, and what it found since it was last asked.
+/// An event stream parser, and what it has found since the last call.
 #[wasm_bindgen]
 pub struct EventStream {
     parser: Parser,
@@ -43,20 +44,20 @@ struct Found {
 
 #[wasm_bindgen]
 impl EventStream {
-    /// Accepts events of up to `limit` bytes, or up to [`DEFAULT_LIMIT`].
+    /// Returns a parser of events of up to `limit` bytes, or [`DEFAULT_LIMIT`].
     #[wasm_bindgen(constructor)]
     pub fn new(limit: Option<u32>) -> Self {
         let limit = limit.map_or(DEFAULT_LIMIT, |limit| limit as usize);
         Self { parser: Parser::new(limit), found: Found::default(), limit }
     }
 
-    /// The most bytes of an event that it accepts.
+    /// Returns the size limit of an event in bytes.
     #[wasm_bindgen(getter)]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Takes bytes, gives rows; the text of them is to be fetched next.
+    /// Parses bytes. Returns rows, whose text the caller has to fetch next.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u32> {
         if self.parser.feed(bytes, &mut self.found).is_err() {
             self.found.rows.push(ParserRow::TooLarge as u32);
@@ -64,23 +65,23 @@ impl EventStream {
         std::mem::take(&mut self.found.rows)
     }
 
-    /// As `feed`, for text.
+    /// Parses text like `feed`.
     #[wasm_bindgen(js_name = feedText)]
     pub fn feed_text(&mut self, text: &str) -> Vec<u32> {
         self.feed(text.as_bytes())
     }
 
-    /// The text of the rows that were given last.
+    /// Returns the text of the last rows.
     pub fn text(&mut self) -> String {
         std::mem::take(&mut self.found.text)
     }
 
-    /// Ready for another stream.
+    /// Prepares the parser for another stream.
     pub fn reset(&mut self) {
         self.parser.reset();
     }
 
-    /// As `reset`, but an unfinished line counts as ended first. Gives rows.
+    /// Resets like `reset`, but first ends an unfinished line. Returns rows.
     #[wasm_bindgen(js_name = resetConsuming)]
     pub fn reset_consuming(&mut self) -> Vec<u32> {
         self.parser.reset_consuming(&mut self.found);

@@ -13,17 +13,18 @@ use crate::client::io::Millis;
 
 #[wasm_bindgen]
 extern "C" {
-    // Looked up at each call: a test may replace it.
+    // Looked up at each call, because a test may replace it.
     #[wasm_bindgen(js_namespace = performance, js_name = now, catch)]
     fn performance_now() -> Result<f64, JsValue>;
 }
 
-/// Where a [`Clock`] reads the time; a test brings its own.
+/// The clocks that a [`Clock`] reads. Tests bring their own.
 pub trait Source {
-    /// Milliseconds since the Unix epoch; the user may set it at any moment.
+    /// Returns milliseconds since the Unix epoch. The user may set this clock at any moment.
     fn wall(&self) -> f64;
 
-    /// Milliseconds since some moment, which nobody can set; `None` where the page has no such clock.
+    /// Returns milliseconds since an arbitrary moment, by a clock that nobody can set. Returns `None` if the page has no such
+    /// clock.
     fn steady(&self) -> Option<f64>;
 }
 
@@ -48,12 +49,12 @@ pub struct Clock<S = Browser> {
     last: Cell<Reading>,
 }
 
-/// What a look at the clocks gave.
+/// The last reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     wall: f64,
     steady: f64,
-    /// The most that the wall clock was ever ahead of the steady one.
+    /// The most that the wall clock was ever ahead of the steady clock, in milliseconds.
     lead: f64,
     now: f64,
 }
@@ -65,17 +66,17 @@ impl Default for Reading {
 }
 
 impl<S: Source> Clock<S> {
-    /// A clock that begins at the wall clock's time.
+    /// Returns a clock that starts at the time of the wall clock.
     pub fn new(source: S) -> Self {
         Self { source, last: Cell::default() }
     }
 
-    /// The time now, in whole milliseconds.
+    /// Returns the time in whole milliseconds.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
     pub fn now(&self) -> Millis {
         let last = self.last.get();
         let wall = self.source.wall();
-        // Without a steady clock, the wall clock's steps forward stand in for one.
+        // Without a steady clock, only the forward steps of the wall clock count.
         let steady = self.source.steady().unwrap_or(last.steady + (wall - last.wall).max(0.0));
         let lead = last.lead.max(wall - steady);
         let now = last.now.max(steady + lead);

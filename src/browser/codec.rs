@@ -1,5 +1,5 @@
-//! Records, tab messages and bodies between the values of JavaScript and the structs of the core. The browser parses and
-//! writes the JSON; what it parsed may have any shape.
+//! Converts records, tab messages and bodies between JavaScript values and the structs of the core. The browser parses and writes
+//! the JSON. What it parses may have any shape.
 
 use js_sys::{Array, Date, JSON, Object};
 use serde::de::DeserializeOwned;
@@ -10,20 +10,20 @@ use crate::client::io::Millis;
 use crate::client::{Entry, Envelope, LegacyEntry, Stored};
 use crate::protocol::body::Body;
 
-/// A saved record as the text that the storage keeps; `None` where a number of it is too large for JavaScript.
+/// Returns a saved record as the text to store, or `None` if one of its numbers is too large for JavaScript.
 pub fn entry_text(entry: &Entry) -> Option<String> {
     let value = serde_wasm_bindgen::to_value(entry).ok()?;
     JSON::stringify(&value).ok()?.as_string()
 }
 
-/// What the storage keeps under the key of a record.
+/// Reads what the storage holds under the key of a record.
 pub fn stored(text: Option<&str>) -> Stored {
     let Some(text) = text else { return Stored::Nothing };
     JSON::parse(text).ok().and_then(read).map_or(Stored::Unreadable, Stored::Entry)
 }
 
-/// What the storage keeps under the key of the TypeScript layer: a map from session to task. Values that are no tasks
-/// are left out.
+/// Reads what the storage holds under the key of the TypeScript layer: a map from session to task. It leaves out values that are
+/// no tasks.
 pub fn stored_legacy(text: Option<&str>) -> Stored {
     let Some(text) = text else { return Stored::Nothing };
     let map = JSON::parse(text).ok().and_then(|map| map.dyn_into::<Object>().ok());
@@ -41,24 +41,24 @@ fn legacy_entry(member: JsValue) -> Option<LegacyEntry> {
     Some(entry)
 }
 
-/// A time that was written as milliseconds or as a date.
+/// Reads a time that is stored as milliseconds or as a date.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
 fn time(value: &JsValue) -> Option<Millis> {
     let ms = value.as_f64().or_else(|| value.as_string().map(|date| Date::parse(&date)))?;
     (!ms.is_nan()).then_some(ms as Millis)
 }
 
-/// A message to the other tabs as a value that the channel clones.
+/// Returns a message to other tabs as a value that the channel can clone.
 pub fn message(envelope: &Envelope) -> JsValue {
     serde_wasm_bindgen::to_value(envelope).unwrap_or_default()
 }
 
-/// A message of another tab, which may be anything.
+/// Reads a message of another tab, which may be any value.
 pub fn envelope(message: JsValue) -> Option<Envelope> {
     read(message)
 }
 
-/// The body of an answer; `None` where it is no JSON object.
+/// Parses the body of a response. Returns `None` if it is no JSON object.
 pub fn body(text: &str) -> Option<Body> {
     let value = JSON::parse(text).ok().filter(|value| value.is_object() && !Array::is_array(value))?;
     let details = property(&value, "detail").and_then(|detail| JSON::stringify(&detail).ok()?.as_string());

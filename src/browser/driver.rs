@@ -1,8 +1,7 @@
-//! Drives one [`Client`]: hands it what happens, carries out what it decides, and keeps its one timer armed.
+//! Drives one [`Client`]: passes inputs to it, carries out its effects and arms its timer.
 //!
-//! Nothing is borrowed while a JavaScript function runs, so that whatever it does, including calls of this very client,
-//! finds the client at rest. An input that comes while effects are carried out is handled at once, and its effects
-//! take their place behind those that wait.
+//! Nothing is borrowed while JavaScript runs, so JavaScript may call this client again from there. An input that arrives while
+//! effects are carried out is handled at once, and its effects are queued behind those that wait.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -23,53 +22,53 @@ use super::timer::Timer;
 use crate::client::io::{Attempt, Effect, Input, LockMode, Millis, Page, Request, Why};
 use crate::client::{ActiveTask, Client};
 
-/// One client and what it holds of the outside world. Dropping it lets go of that.
+/// One client with its connections to the outside world. Dropping it closes them.
 pub struct Driver {
     client: RefCell<Client>,
     clock: Clock,
     timer: Timer,
     storage: Storage,
     endpoint: Endpoint,
-    /// Gone once the client is closed: it leads to the client, which keeps this driver, a circle that no collector sees
-    /// through, because half of it is WebAssembly.
+    /// Removed when the client is closed. The face refers to the client, which owns this driver. That is a cycle that no garbage
+    /// collector can see, because half of it lies in WebAssembly.
     app: RefCell<Option<App>>,
     exchanges: RefCell<LiteMap<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
     page: RefCell<Option<PageEvents>>,
     tabs: RefCell<Option<Rc<Tabs>>>,
     stage: Cell<Stage>,
-    /// Keys that were read since the client was made, while that goes on.
+    /// The keys that were read while the client starts, so that each is read once.
     fresh: RefCell<Vec<String>>,
     is_draining: Cell<bool>,
     this: Weak<Self>,
 }
 
-/// What leads back to the app.
+/// The functions of the app, and the client that it sees.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The client in TypeScript.
     pub face: Face,
-    /// The app's `fetch`, if it gave one.
+    /// The app's `fetch`, if it passed one.
     pub fetch: Option<Function>,
-    /// The app's headers: a `HeadersInit`, a function that gives one or a promise of one, or nothing.
+    /// The app's `headers`: a `HeadersInit`, a function that returns one or a promise of one, or undefined.
     pub headers: JsValue,
-    /// The app's `prepareRequest`, if it gave one.
+    /// The app's `prepareRequest`, if it passed one.
     pub prepare: Option<Function>,
 }
 
-/// How far a client has come.
+/// The stages of a client's start-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It is being made: its notices wait.
+    /// The client is being made. Its notices wait for [`Driver::begin`].
     Making,
-    /// The calls that waited for it are made: what was read of the storage is fresh.
+    /// The calls that waited for the client are made. Each storage key is read only once until [`Driver::run`].
     Starting,
-    /// It runs.
+    /// The client runs.
     Running,
 }
 
 impl Driver {
-    /// Makes a client, and reads what the storage holds for it.
+    /// Makes a client and reads what the storage holds for it.
     pub fn new(options: &Options, face: Face) -> Rc<Self> {
         let clock = Clock::new(Browser);
         let client = Client::new(options.config(), clock.now());
@@ -95,7 +94,7 @@ impl Driver {
         driver
     }
 
-    /// From now on the face gets notices, and the page's events are heard, beginning with what is already so.
+    /// Sends notices to the face from now on, and listens to the events of the page, first to those that have happened already.
     pub fn begin(&self) {
         self.stage.set(Stage::Starting);
         let this = self.this.clone();
@@ -109,36 +108,36 @@ impl Driver {
         self.notify();
     }
 
-    /// The calls that waited for this client are made: the storage is read afresh from now on.
+    /// Ends the start-up, so that every call reads the storage again.
     pub fn run(&self) {
         self.stage.set(Stage::Running);
         self.fresh.take();
     }
 
-    /// Hands an input to the client, and carries out what it decides.
+    /// Passes an input to the client and carries out the effects.
     pub fn handle(&self, input: Input<'_>) {
         self.with(|client| client.handle(input, self.clock.now()));
         self.settle();
     }
 
-    /// Looks at or changes the client; what it decides is carried out afterwards.
+    /// Reads or changes the client and carries out the effects.
     pub fn apply<T>(&self, change: impl FnOnce(&mut Client, Millis) -> T) -> T {
         let answer = self.with(|client| change(client, self.clock.now()));
         self.settle();
         answer
     }
 
-    /// Looks at the client.
+    /// Reads the client. The closure must not cause effects.
     pub fn with<T>(&self, look: impl FnOnce(&mut Client) -> T) -> T {
         look(&mut self.client.borrow_mut())
     }
 
-    /// Hands in what the storage holds for a session: another tab, or the app, may have written.
+    /// Passes what the storage holds for a session to the client, because another tab or the app may have written it.
     pub fn restore(&self, session: &str) {
         self.restore_key(&self.with(|client| client.record_key(session)));
     }
 
-    /// The same for all saved sessions.
+    /// Passes what the storage holds for all saved sessions to the client.
     pub fn restore_all(&self) {
         let (prefix, legacy) = self.with(|client| (client.key_prefix().to_owned(), client.legacy_key().to_owned()));
         for key in self.storage.keys(&prefix) {
@@ -147,12 +146,12 @@ impl Driver {
         self.restore_key(&legacy);
     }
 
-    /// The saved task of a session, as the storage has it now. A look tells the client nothing and writes nothing.
+    /// Returns the saved task of a session as the storage holds it now. It passes nothing to the client and writes nothing.
     pub fn saved_task(&self, session: &str) -> Option<ActiveTask> {
         self.read_task(&self.with(|client| client.record_key(session)))
     }
 
-    /// The same for all saved sessions.
+    /// Returns the saved tasks of all sessions in the same way.
     pub fn saved_tasks(&self) -> Vec<ActiveTask> {
         let keys = self.storage.keys(&self.with(|client| client.key_prefix().to_owned()));
         keys.iter().filter_map(|key| self.read_task(key)).collect()
@@ -163,8 +162,8 @@ impl Driver {
         self.with(|client| client.stored_task(key, stored, self.clock.now()))
     }
 
-    /// Lets go of everything: streams, timer, listeners, locks. A message that is on its way is not called back; its
-    /// request gives itself up when it is answered and finds nobody waiting.
+    /// Closes everything: streams, timer, listeners, locks. A `POST` that is on its way is not aborted. Its request ends when it
+    /// is answered and finds that nobody waits for it.
     pub fn close(&self) {
         self.handle(Input::Close);
         drop(self.page.take());
@@ -174,7 +173,7 @@ impl Driver {
         drop(self.app.take());
     }
 
-    /// Ends a request with this input; `false` where it had ended already.
+    /// Ends a request with this input. Returns `false` if the request has ended already.
     pub fn end(&self, attempt: Attempt, input: Input<'_>) -> bool {
         let is_open = self.exchanges.borrow_mut().remove(&attempt).is_some();
         if is_open {
@@ -183,17 +182,17 @@ impl Driver {
         is_open
     }
 
-    /// Whether anybody waits for a request.
+    /// Returns whether the client waits for a request.
     pub fn is_open(&self, attempt: Attempt) -> bool {
         self.exchanges.borrow().contains_key(&attempt)
     }
 
-    /// Where requests go, and how.
+    /// Returns the URLs and credentials of the client's requests.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// What leads back to the app, until the client is closed.
+    /// Returns the functions of the app, or `None` after the client is closed.
     pub fn app(&self) -> Option<App> {
         self.app.borrow().clone()
     }
@@ -216,14 +215,12 @@ impl Driver {
         self.handle(Input::Stored { key, value: read(text.as_deref()) });
     }
 
-    // ---- the page ----
-
     fn handle_page_event(&self, event: PageEvent) {
         match event {
             PageEvent::Network(network) => self.handle(Input::Network(network)),
             PageEvent::Page(Page::Left) => {
                 self.handle(Input::Page(Page::Left));
-                // An open channel would keep the page out of the back-forward cache.
+                // A page with an open channel is not kept in the back-forward cache.
                 self.leave_tabs();
             }
             PageEvent::Page(Page::Returned) => {
@@ -236,7 +233,7 @@ impl Driver {
         }
     }
 
-    /// Nobody has told the page what other tabs wrote while it was away.
+    /// Passes what other tabs wrote while the page was away to the client, because the page got no events for that.
     fn catch_up(&self) {
         self.join_tabs();
         self.restore_known();
@@ -258,9 +255,7 @@ impl Driver {
         self.settle();
     }
 
-    // ---- other tabs ----
-
-    /// The channel is that of the storage keys: the tabs that share records share streams.
+    /// Joins a channel that is named after the storage keys: tabs that share records share streams.
     fn join_tabs(&self) {
         let Some(name) = self.with(|client| client.shares_tabs().then(|| client.key_prefix().to_owned())) else {
             return;
@@ -316,10 +311,8 @@ impl Driver {
         }
     }
 
-    // ---- effects ----
-
-    /// Drains the client's effects, then arms the timer, then notifies the face. Not entered twice: an input that comes
-    /// from within finds the loop below still running.
+    /// Carries out the client's effects, then arms the timer, then notifies the face. It does not run twice at a time: an input
+    /// that arrives meanwhile finds the loop below still running.
     fn settle(&self) {
         if self.is_draining.replace(true) {
             return;
@@ -377,7 +370,7 @@ impl Driver {
         self.notices.borrow_mut().push(notice);
     }
 
-    /// Sends the notices that wait to the face.
+    /// Sends the waiting notices to the face.
     fn notify(&self) {
         if self.stage.get() == Stage::Making || self.notices.borrow().is_empty() {
             return;

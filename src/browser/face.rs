@@ -1,6 +1,6 @@
-//! What the shell calls in TypeScript, and the notices that it sends there.
+//! The functions of TypeScript that the shell calls, and the notices that it sends there.
 //!
-//! None of the calls runs code of the app before the call into the WebAssembly has returned, and none of them throws.
+//! None of these functions throws, and none runs code of the app before the call into the WebAssembly has returned.
 
 use js_sys::{Array, Function, Promise};
 use serde::Serialize;
@@ -12,47 +12,48 @@ use crate::stream::batch::Urgency;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Made by `js/streams/client.ts` for each client.
+    /// The object that `js/streams/client.ts` makes for each client.
     #[wasm_bindgen(typescript_type = "Face")]
     #[derive(Clone, Debug)]
     pub type Face;
 
-    /// Takes an array of notices, in order.
+    /// Receives an array of notices, in order.
     #[wasm_bindgen(method)]
     pub fn notify(this: &Face, notices: JsValue);
 
-    /// Rows of a session wait. This is no notice, because it comes with every batch: this way it costs one string.
+    /// Announces that rows of a session wait. This is no notice, because it comes with every batch and costs only one string this
+    /// way.
     #[wasm_bindgen(method)]
     pub fn deliver(this: &Face, session: &str, urgency: Urgency);
 
-    /// Reads a body to its end and hands every part to `Engine.take` until that wants no more. TypeScript reads it,
-    /// because a future for each read is dearer. Rejects where the body breaks or gives something else than bytes.
+    /// Reads a body to its end and passes every part to `Engine.take` until that returns `false`. TypeScript does this, because a
+    /// future for each read costs more. The promise rejects if the body breaks or yields anything but bytes.
     #[wasm_bindgen(method, catch)]
     pub fn pump(this: &Face, attempt: u32, body: &JsValue) -> Result<Promise, JsValue>;
 
-    /// Gives a body as text, of which at most `most` bytes are read.
+    /// Reads a body as text, up to `most` bytes.
     #[wasm_bindgen(method, catch)]
     pub fn collect(this: &Face, body: &JsValue, most: f64) -> Result<Promise, JsValue>;
 
-    /// Calls a function of the app once this call into the WebAssembly has returned, so that it may call any method.
+    /// Calls a function of the app after this call into the WebAssembly has returned, so that the function may call any method.
     #[wasm_bindgen(method, catch, variadic)]
     pub fn call(this: &Face, function: &Function, given: &Array) -> Result<Promise, JsValue>;
 }
 
-/// What happened to a client, for its promises, snapshots and callbacks.
+/// An event of a client, for its promises, snapshots and callbacks.
 #[derive(Debug)]
 pub enum Notice {
-    /// A stream of a session begins.
+    /// A stream of this session began.
     Began(String),
-    /// The snapshot of a session changed.
+    /// The snapshot of this session has changed.
     Changed(String),
-    /// Calls of the app are done.
+    /// These calls of the app have settled, with this outcome.
     Resolve(Vec<Call>, Option<Outcome>),
-    /// A stream reached its outcome.
+    /// A stream of this session ended with this outcome.
     Ended(String, Outcome),
-    /// A backend took a message; what the app of the sending tab said of it.
+    /// A backend accepted a message of this session. The text is the description that the app of the sending tab gave of it.
     Turn(String, String, Sender),
-    /// The saved tasks changed, here or in another tab.
+    /// The saved tasks have changed, in this tab or in another.
     Tasks,
 }
 
@@ -117,7 +118,7 @@ export interface Face {
 //#endregion
 "#;
 
-/// The members of all notices: a flat struct costs a fifth of the code of an enum with data.
+/// The members of all notices. A flat struct costs a fifth of the code of an enum with data.
 #[derive(Debug, Default, Serialize)]
 struct NoticeRecord {
     kind: &'static str,
@@ -186,7 +187,7 @@ struct ErrorRecord {
     details: Option<String>,
 }
 
-/// Makes an array of notices; `snapshot` gives what a session shows now.
+/// Makes an array of notices. `snapshot` returns the current snapshot of a session.
 pub fn notices(notices: Vec<Notice>, snapshot: impl Fn(&str) -> Snapshot) -> JsValue {
     let records: Vec<_> = notices.into_iter().map(|notice| record(notice, &snapshot)).collect();
     serde_wasm_bindgen::to_value(&records).unwrap_or_default()
@@ -256,7 +257,7 @@ fn state(snapshot: Snapshot) -> StateRecord {
     }
 }
 
-/// An error as TypeScript makes a `RejoinError` of it.
+/// Returns an error as the record of which TypeScript makes a `RejoinError`.
 pub fn error_value(of: StreamError) -> JsValue {
     serde_wasm_bindgen::to_value(&error(of)).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! One HTTP request: the headers of the app, `fetch`, and the answer. TypeScript reads the body of a stream
-//! (`js/streams/pump.ts`); it is started and stopped here.
+//! One HTTP request: the app's headers, `fetch`, and the response. TypeScript reads the body of a stream (`js/streams/pump.ts`);
+//! Rust starts and stops it.
 
 use std::rc::{Rc, Weak};
 
@@ -22,17 +22,17 @@ extern "C" {
     fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 }
 
-/// The most of a body that is read where an event stream was asked for and something else came (an error, a login page).
+/// The limit, in bytes, of a body that is read although it is no event stream where one was requested (an error, a login page).
 const LONGEST_ANSWER: f64 = 65_536.0;
 
-/// Where requests go, and how.
+/// The URLs and credentials of the client's requests.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Where PROTOCOL §1 is mounted, without a slash at the end.
+    /// The base URL of PROTOCOL §1, without a slash at the end.
     pub base_url: String,
-    /// Where those of its endpoints are that answer JSON, in the same form.
+    /// The base URL of the endpoints that answer JSON, in the same form.
     pub json_base_url: String,
-    /// `credentials` of every request, as `fetch` names them.
+    /// The `credentials` of every request, as `fetch` names them.
     pub credentials: Option<String>,
 }
 
@@ -43,21 +43,21 @@ impl Endpoint {
     }
 }
 
-/// A request under way.
+/// A request that is under way.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     controller: Option<AbortController>,
 }
 
 thread_local! {
-    /// One reason for all aborts: a new one is made with the stack of where that was.
+    /// One reason for all aborts, because a new one would have to collect a stack trace each time.
     static ABORTED: JsValue = DomException::new_with_message_and_name("The request is not needed any more.", "AbortError")
         .map(Into::into)
         .unwrap_or_default();
 }
 
 impl Exchange {
-    /// Lets go of the connection, which runs abort listeners of the app.
+    /// Aborts the request. This runs abort listeners of the app.
     pub fn abort(&self) {
         if let Some(controller) = &self.controller {
             ABORTED.with(|reason| controller.abort_with_reason(reason));
@@ -65,13 +65,14 @@ impl Exchange {
     }
 }
 
-/// Starts a request. The driver learns how it goes under `attempt`, never from within this call.
+/// Starts a request. The driver gets its result under `attempt`, never from within this call.
 pub fn start(driver: &Rc<Driver>, attempt: Attempt, plan: Plan) -> Exchange {
     let exchange = Exchange { controller: AbortController::new().ok() };
     let call = Call { driver: Rc::downgrade(driver), attempt, exchange: exchange.clone() };
     spawn_local(async move {
         let Err(failure) = call.run(&plan).await else {
-            // Nobody waits for it any more: the connection is not kept for a body that nobody reads.
+            // The request was cancelled meanwhile, so its connection is closed instead of being kept for a body that nobody
+            // reads.
             return call.exchange.abort();
         };
         if !call.end(Input::Failed { attempt, failure }) {
@@ -81,14 +82,14 @@ pub fn start(driver: &Rc<Driver>, attempt: Attempt, plan: Plan) -> Exchange {
     exchange
 }
 
-/// A request, and what the app is told of it.
+/// A request, and what the app's functions get about it.
 #[derive(Debug)]
 pub struct Plan {
-    /// What to ask.
+    /// The request itself.
     pub request: Request,
-    /// What to ask headers for.
+    /// Why the app is asked for headers.
     pub why: Why,
-    /// The session that it is about.
+    /// The session of the request.
     pub session: Option<String>,
 }
 
@@ -125,7 +126,7 @@ impl Call {
         Ok(())
     }
 
-    /// Gives nothing where nobody waits any more before it is asked.
+    /// Asks for headers and sends the request. Returns `None` if the request was cancelled before it was sent.
     async fn ask(&self, plan: &Plan) -> Result<Option<JsValue>, Failure> {
         let Some(driver) = self.driver() else { return Ok(None) };
         let Some(app) = driver.app() else { return Ok(None) };
@@ -134,28 +135,28 @@ impl Call {
         drop(driver);
         let signal = self.exchange.controller.as_ref().map(AbortController::signal);
         let prepared = prepare(&app, plan, url, credentials, signal.as_ref()).await?;
-        // It was given up meanwhile.
+        // The request was cancelled while the app's functions ran.
         if self.driver().is_none() {
             return Ok(None);
         }
         fetch(&app, &prepared).await.map(Some)
     }
 
-    /// The driver, while it waits for this request.
+    /// Returns the driver as long as it waits for this request.
     fn driver(&self) -> Option<Rc<Driver>> {
         self.driver.upgrade().filter(|driver| driver.is_open(self.attempt))
     }
 
-    /// Ends the request with this input; `false` where nobody waits for it any more.
+    /// Ends the request with this input. Returns `false` if the driver no longer waits for it.
     fn end(&self, input: Input<'_>) -> bool {
         self.driver.upgrade().is_some_and(|driver| driver.end(self.attempt, input))
     }
 }
 
-/// Looks a session up for the app and gives the answer's text.
+/// Loads a session for the app and returns the text of the response.
 ///
 /// # Errors
-/// The request failed, or was answered by something else than 200.
+/// Fails if the request failed, or if its status is not 200.
 pub async fn load(driver: Rc<Driver>, session: String, signal: JsValue) -> Result<JsValue, StreamError> {
     let signal: Option<AbortSignal> = signal.is_object().then(|| signal.unchecked_into());
     let mark = driver.with(|client| client.mark(&session));
@@ -195,13 +196,13 @@ async fn look(
     Ok((Answer::of(&response), text))
 }
 
-/// A request as `fetch` takes it.
+/// The arguments of a call of `fetch`.
 struct Prepared {
     url: String,
     init: RequestInit,
 }
 
-/// Asks the app for headers, and then for whatever it changes in the whole.
+/// Asks the app's `headers` for headers, and then its `prepareRequest` for changes of the whole request.
 async fn prepare(
     app: &App,
     plan: &Plan,
@@ -229,7 +230,7 @@ async fn prepare(
     Ok(Prepared { url, init })
 }
 
-/// What `prepareRequest` of the app is given (API.md).
+/// Returns the argument of the app's `prepareRequest` (API.md).
 fn described(plan: &Plan, url: &str, init: &RequestInit) -> Object {
     let Plan { request, session, .. } = plan;
     let described = Object::new();
@@ -273,7 +274,7 @@ fn init(
     let init = RequestInit::new();
     init.set_method(request.method());
     init.set_headers(headers);
-    // What a cache holds of a stream or of a session is the past.
+    // A cached response of a stream or a session would be out of date.
     init.set_cache(RequestCache::NoStore);
     init.set_signal(signal);
     if let Some(body) = request.body() {
@@ -285,7 +286,7 @@ fn init(
     init
 }
 
-/// Ours first, so that the app's may replace them, and last those of this request.
+/// The client's headers come first, so that the app can replace them. Those of this request alone come last.
 async fn headers(app: &App, Plan { request, why, .. }: &Plan) -> Result<Headers, JsValue> {
     let headers = Headers::new()?;
     headers.set("accept", if request.expects_stream() { "text/event-stream" } else { "application/json" })?;
@@ -316,7 +317,7 @@ fn add_headers(headers: &Headers, given: &JsValue) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// The parts of a [`Head`], owned.
+/// The parts of a [`Head`] as owned values.
 struct Answer {
     status: u16,
     content_type: String,
@@ -360,8 +361,8 @@ fn parse_date(text: &str) -> Option<Millis> {
     Some(Date::parse(text)).filter(|ms| !ms.is_nan()).map(|ms| ms as Millis)
 }
 
-/// An app's `fetch` may give anything; what is not shaped like a response would throw later. The class does not count:
-/// test environments bring responses of another realm.
+/// Checks that a value has the members of a response. An app's `fetch` may return any value, and a wrong one would throw later.
+/// The class is not checked, because test environments have response classes of their own.
 fn is_response(given: &JsValue) -> bool {
     let has_headers = property(given, "headers").is_some_and(|headers| function(&headers, "get").is_some());
     has_headers && property(given, "status").is_some_and(|status| status.as_f64().is_some())
@@ -371,7 +372,8 @@ fn no_response() -> Failure {
     Failure::Network("The app's fetch gave something else than a Response.".into())
 }
 
-/// `fetch` rejects a bad URL with the same `TypeError` as a network that is down; only one of them is worth a retry.
+/// Checks a URL before the request. `fetch` rejects a bad URL with the same `TypeError` as a network failure, but only the latter
+/// is worth a retry.
 fn check(url: &str) -> Result<(), Failure> {
     let parsed = match base() {
         Some(base) => Url::new_with_base(url, &base),
@@ -392,7 +394,7 @@ fn base() -> Option<String> {
     }
 }
 
-/// What `headers` of the app are asked for (API.md).
+/// Returns the reason that the app's `headers` function gets (API.md).
 fn name(why: Why) -> &'static str {
     match why {
         Why::Send => "send",

@@ -1,5 +1,5 @@
-//! The options of `createChatStreams`, and the core's settings that they become: every number is clamped to what makes
-//! sense, whatever the app gave. `js/streams/arguments.ts` has told the app of wrong types already.
+//! The options of `createChatStreams`, and the settings of the core that they become. Every number is clamped to a sensible
+//! range. `js/streams/arguments.ts` has rejected wrong types already.
 
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -14,16 +14,16 @@ use crate::client::io::{Config, Millis, Repost};
 
 const DAY: f64 = 86_400_000.0;
 
-/// The app's options. Numbers are JavaScript's: they may have fractions or be infinite.
+/// The app's options. Numbers may have fractions or be infinite, as in JavaScript.
 #[derive(Debug)]
 pub struct Options {
     settings: Settings,
     retry: Settings,
-    /// The app's object, which also has functions and objects.
+    /// The app's object. Functions and other objects are read from it later.
     given: JsValue,
 }
 
-/// The members of `options` and of `options.retry`: one struct reads both, because a second one costs 2 kB.
+/// The members of `options` and of `options.retry`. One struct reads both, because a second one costs 2 kB.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
@@ -47,13 +47,13 @@ impl Options {
     /// Reads the app's object.
     ///
     /// # Errors
-    /// A setting is of another type than API.md says.
+    /// Fails if a setting has another type than API.md says.
     pub fn read(given: JsValue) -> Result<Self, serde_wasm_bindgen::Error> {
         let retry = object(&given, "retry").map(serde_wasm_bindgen::from_value).transpose()?.unwrap_or_default();
         Ok(Self { settings: serde_wasm_bindgen::from_value(given.clone())?, retry, given })
     }
 
-    /// The settings of the core.
+    /// Returns the settings of the core.
     pub fn config(&self) -> Config {
         let (settings, retry) = (&self.settings, &self.retry);
         let defaults = Config::default();
@@ -72,7 +72,7 @@ impl Options {
         }
     }
 
-    /// Where requests go, and how.
+    /// Returns the URLs and credentials of the client's requests.
     pub fn endpoint(&self) -> Endpoint {
         let base_url = self.settings.base_url.as_deref().unwrap_or("/api/chat");
         let json_base_url = self.settings.json_base_url.as_deref().unwrap_or(base_url);
@@ -83,7 +83,7 @@ impl Options {
         }
     }
 
-    /// The app's functions, with the client that presents this one to it.
+    /// Returns the app's functions together with the client that the app sees.
     pub fn app(&self, face: Face) -> App {
         App {
             face,
@@ -93,7 +93,7 @@ impl Options {
         }
     }
 
-    /// Where saved tasks are kept.
+    /// Returns the storage of saved tasks.
     pub fn backend(&self) -> Backend {
         match object(&self.given, "storage") {
             Some(storage) => Backend::Custom(storage.unchecked_into()),
@@ -110,11 +110,11 @@ impl Options {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]
 fn time(given: Option<f64>, low: f64, high: f64) -> Option<Millis> {
     let given = given.filter(|number| !number.is_nan())?;
-    // Not by `clamp`, whose panic prints floating point numbers, which costs 3 kB.
+    // This is not `clamp`, because its panic prints floating-point numbers, which costs 3 kB.
     Some(given.max(low).min(high) as Millis)
 }
 
-/// A name that no other tab has.
+/// Returns a name that no other tab has.
 fn random_name() -> String {
     let part =
         || String::from(js_sys::Number::from(js_sys::Math::random()).to_string_with_radix(36).unwrap_or_default());

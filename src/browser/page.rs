@@ -1,5 +1,5 @@
-//! The events of the page: visibility, network, back-forward cache, freezing, and writes of other tabs to the storage.
-//! Where there is no window (a server, a worker) there are none.
+//! The events of the page: visibility, network, back-forward cache, freezing, and writes of other tabs to the storage. Without a
+//! window, as in a server or a worker, there are no such events.
 
 use std::rc::Rc;
 
@@ -8,28 +8,28 @@ use wasm_bindgen::prelude::*;
 use super::reflect::{Listener, listening, object, property, text, window};
 use crate::client::io::{Network, Page};
 
-/// What happened.
+/// An event of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageEvent {
-    /// The network came or went.
+    /// The page went online or offline.
     Network(Network),
-    /// The page's life changed.
+    /// The page was hidden, shown, frozen, resumed or left.
     Page(Page),
-    /// Another tab wrote to the storage: under this key, or anywhere (`None`: the storage was cleared).
+    /// Another tab wrote to the storage under this key. `None` means that the whole storage was cleared.
     Stored(Option<String>),
 }
 
-/// Where the events go.
+/// The callback for the events.
 pub type OnPageEvent = Rc<dyn Fn(PageEvent)>;
 
-/// Listens until dropped.
+/// The event listeners of a client. They are removed when this is dropped.
 #[derive(Debug)]
 pub struct PageEvents {
     _listeners: Vec<Listener>,
 }
 
 impl PageEvents {
-    /// Starts to listen. `handle` also gets at once what is already so: a page that is hidden or offline.
+    /// Starts to listen. If the page is hidden or offline already, `handle` gets that at once.
     pub fn listen(handle: &OnPageEvent) -> Self {
         Self { _listeners: window().map(|window| listeners(&window, handle)).unwrap_or_default() }
     }
@@ -62,7 +62,7 @@ fn listeners(window: &JsValue, handle: &OnPageEvent) -> Vec<Listener> {
     listeners
 }
 
-/// A page that is shown for the first time returns from nowhere.
+/// The first `pageshow` of a page is no return from the back-forward cache.
 fn returned_from_cache(event: &JsValue) -> Option<PageEvent> {
     let is_persisted = property(event, "persisted").is_some_and(|persisted| persisted.is_truthy());
     is_persisted.then_some(PageEvent::Page(Page::Returned))

@@ -1,7 +1,7 @@
-//! Where saved tasks are kept: `localStorage`, a storage of the app, or memory.
+//! The storage of saved tasks: `localStorage`, a storage of the app, or memory.
 //!
-//! Nothing here fails towards its caller. A storage may throw on each of its methods, at first or later: what it does
-//! not take, or cannot give back, is kept in memory for as long as the page lives.
+//! These functions never fail. A storage may throw on each of its methods, at first or later. What it refuses to store or to
+//! return is kept in memory as long as the page lives.
 
 use litemap::LiteMap;
 use std::cell::RefCell;
@@ -14,8 +14,8 @@ use super::reflect::object;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A storage of the browser, or what the app gave as `storage` (API.md, `StorageLike`). Its methods may be code of
-    /// the app: they are called while nothing is borrowed, so they may call the client.
+    /// A storage of the browser, or the app's `storage` (API.md, `StorageLike`). Its methods may be code of the app. Nothing is
+    /// borrowed while they run, so they may call the client.
     #[derive(Clone, Debug)]
     pub type StorageLike;
     #[wasm_bindgen(method, structural, catch, js_name = getItem)]
@@ -30,32 +30,32 @@ extern "C" {
     fn length(this: &StorageLike) -> Result<JsValue, JsValue>;
 }
 
-/// So many keys of a storage are looked at, at most: its length may be any number.
+/// The number of keys that are read at most, because a storage may report any length.
 const MOST_KEYS: u32 = 1 << 16;
 
-/// Which storage the app asked for.
+/// The storage that the app has chosen.
 #[derive(Clone, Debug)]
 pub enum Backend {
-    /// The browser's, which all tabs share.
+    /// The `localStorage` of the browser, which all tabs share.
     Local,
-    /// None: what is saved ends with the page.
+    /// Memory: what is saved is lost with the page.
     Memory,
-    /// The app's own.
+    /// A storage of the app.
     Custom(StorageLike),
 }
 
-/// What this page did to a key.
+/// The last change that this page made to a key.
 #[derive(Clone, Debug)]
 enum Written {
-    /// The backend took this text, and is believed before this copy. The copy serves while the backend cannot be read.
+    /// The backend took this text. The text serves only while the backend cannot be read.
     Taken(String),
-    /// The backend refused this text, which wins over what the backend still holds.
+    /// The backend refused this text. The text replaces what the backend holds.
     Refused(String),
-    /// The backend refused to give the key up. What it holds counts as nothing until it is another text than this.
+    /// The backend refused to remove the key. What it holds counts as removed until it is another text than this.
     Removed(Option<String>),
 }
 
-/// Text by key.
+/// A map from keys to texts.
 #[derive(Debug)]
 pub struct Storage {
     backend: Backend,
@@ -63,12 +63,12 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Opens the storage; nothing is read yet.
+    /// Opens the storage. It reads nothing yet.
     pub fn new(backend: Backend) -> Self {
         Self { backend, written: RefCell::default() }
     }
 
-    /// The text under a key.
+    /// Returns the text of a key.
     pub fn read(&self, key: &str) -> Option<String> {
         let written = self.written.borrow().get(key).cloned();
         match (written, self.held(key)) {
@@ -79,14 +79,14 @@ impl Storage {
         }
     }
 
-    /// Keeps a text under a key.
+    /// Stores the text of a key.
     pub fn write(&self, key: &str, text: &str) {
         let is_taken = self.reach().is_some_and(|storage| storage.set_item(key, text).is_ok());
         let written = if is_taken { Written::Taken } else { Written::Refused };
         self.written.borrow_mut().insert(key.into(), written(text.into()));
     }
 
-    /// Forgets a key. One that the backend refuses to give up is empty from now on for this page.
+    /// Removes a key. If the backend refuses, the key counts as removed for this page.
     pub fn remove(&self, key: &str) {
         let is_removed = self.reach().is_none_or(|storage| storage.remove_item(key).is_ok());
         let removed = (!is_removed).then(|| Written::Removed(self.held(key).unwrap_or_default()));
@@ -97,7 +97,7 @@ impl Storage {
         };
     }
 
-    /// The keys that begin so.
+    /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let mut keys: Vec<String> = self.reach().iter().flat_map(enumerate).collect();
         for (key, written) in &*self.written.borrow() {
@@ -123,12 +123,12 @@ impl Storage {
     }
 }
 
-/// The backend is not there, or it threw.
+/// The backend is missing or threw an error.
 struct Unreadable;
 
-/// `localStorage` is looked up anew each time, because a user may forbid it at any moment: reading the property throws
-/// then. Only where that went well is gloo asked for it, which panics otherwise. An emulated window is none to gloo; its
-/// storage is used as it is.
+/// Returns `localStorage`. It is looked up each time, because a user may forbid it at any moment, and reading the property throws
+/// then. Only if that succeeds is gloo-storage asked for it, because gloo would panic otherwise. gloo does not recognise an
+/// emulated window, so the storage of such a window is used directly.
 fn local() -> Option<StorageLike> {
     let window = object(&js_sys::global(), "window")?;
     let storage = object(&window, "localStorage")?;

@@ -1,4 +1,4 @@
-//! Web Locks and the channel between the tabs of one browser. A page that lacks one of them keeps to itself.
+//! Web Locks, and the channel between the tabs of one browser. A page that lacks one of them shares nothing with other tabs.
 
 use litemap::LiteMap;
 use std::cell::{Cell, RefCell};
@@ -14,30 +14,30 @@ use crate::client::io::LockMode;
 
 #[wasm_bindgen]
 extern "C" {
-    /// `navigator.locks`, which web-sys has only as an unstable interface.
+    /// `navigator.locks`, which web-sys offers only as an unstable interface.
     #[derive(Clone, Debug)]
     type LockManager;
     #[wasm_bindgen(method, structural, catch)]
     fn request(this: &LockManager, name: &str, options: &Object, granted: &Function) -> Result<JsValue, JsValue>;
 }
 
-/// What happened.
+/// An event of the channel or the locks.
 #[derive(Debug)]
 pub enum TabEvent {
     /// Another tab posted a message.
     Message(JsValue),
-    /// A session's lock is held.
+    /// The browser granted the lock of this session.
     Locked(String),
-    /// A session's lock was taken away.
+    /// The lock of this session was taken away.
     LockLost(String),
-    /// The browser grants this page no locks: its storage is forbidden, or its document has no origin.
+    /// The browser grants no locks to this page, because its storage is forbidden or its document has no origin.
     Refused,
 }
 
-/// Where the events go.
+/// The callback for the events.
 pub type OnTabEvent = Rc<dyn Fn(TabEvent)>;
 
-/// The channel and the locks of one client. Dropping it gives everything back.
+/// The channel and the locks of one client. Dropping it closes the channel and releases the locks.
 #[derive(Debug)]
 pub struct Tabs {
     locks: LockManager,
@@ -46,7 +46,7 @@ pub struct Tabs {
     claims: Rc<Claims>,
 }
 
-/// The locks that are held or waited for, by session.
+/// The locks that are held or requested, by session.
 struct Claims {
     by_session: RefCell<LiteMap<String, Claim>>,
     counted: Cell<u32>,
@@ -55,14 +55,14 @@ struct Claims {
 
 #[derive(Debug)]
 struct Claim {
-    /// Tells this claim from an earlier one for the same session.
+    /// Distinguishes this claim from an earlier one for the same session.
     number: u32,
     stage: Stage,
-    /// A request that steals cannot be aborted (Web Locks §2.3).
+    /// Aborts the request. A request that steals the lock cannot be aborted (Web Locks §2.3).
     controller: Option<AbortController>,
-    /// Resolves the promise that holds the lock.
+    /// Resolves the promise that keeps the lock.
     release: Function,
-    /// What the browser calls when it grants the lock.
+    /// The callback for the grant, which has to live as long as the claim.
     _granted: Callback,
 }
 
@@ -72,7 +72,7 @@ enum Stage {
     Held,
 }
 
-/// Whether this page has locks and channels.
+/// Returns whether this page has locks and channels.
 pub fn are_supported() -> bool {
     window().is_some_and(|window| locks_of(&window).is_some() && function(&window, "BroadcastChannel").is_some())
 }
@@ -83,7 +83,7 @@ fn locks_of(window: &JsValue) -> Option<LockManager> {
 }
 
 impl Tabs {
-    /// Joins the channel `name`; `None` where the browser forbids it.
+    /// Joins the channel `name`. Returns `None` if the browser forbids it.
     pub fn join(name: &str, handle: OnTabEvent) -> Option<Self> {
         let locks = locks_of(&window()?)?;
         let channel = BroadcastChannel::new(name).ok()?;
@@ -103,7 +103,7 @@ impl Tabs {
         let _ = self.channel.post_message(message);
     }
 
-    /// Asks for a session's lock.
+    /// Requests a session's lock.
     pub fn lock(&self, session: &str, name: &str, mode: LockMode) {
         self.unlock(session);
         let number = self.claims.next_number();
@@ -120,13 +120,13 @@ impl Tabs {
         spawn_local(watch(self.claims.clone(), session.to_owned(), number, asked));
     }
 
-    /// Gives a session's lock back, or no longer waits for it.
+    /// Releases a session's lock, or cancels the request for it.
     pub fn unlock(&self, session: &str) {
         drop(self.claims.take(session));
     }
 
-    /// What the browser calls when it grants the lock, which is held until the promise that this gives is resolved. The
-    /// core learns of it afterwards, because it may give the lock back at once.
+    /// Makes the callback for the grant of a lock. The browser keeps the lock until the promise `held` is resolved. The core gets
+    /// the event later and not from within the callback, because it may release the lock at once.
     fn granted(&self, session: &str, number: u32, held: Promise) -> Callback {
         let (claims, session) = (self.claims.clone(), session.to_owned());
         Closure::new(move |_lock| {
@@ -144,7 +144,7 @@ impl Tabs {
     }
 }
 
-/// A request that ends while its claim still counts was taken away, or is never granted.
+/// Waits for the end of a lock request. If its claim still exists then, the lock was taken away or refused.
 async fn watch(claims: Rc<Claims>, session: String, number: u32, asked: Result<JsValue, JsValue>) {
     let is_refused = match asked {
         Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await.is_err(),
@@ -167,7 +167,7 @@ impl Claims {
         self.by_session.borrow().get(session).is_some_and(|claim| claim.number == number)
     }
 
-    /// Notes that a lock is granted; `false` where nobody waits for it any more.
+    /// Records that a lock is granted. Returns `false` if it was released meanwhile.
     fn hold(&self, session: &str, number: u32) -> bool {
         match self.by_session.borrow_mut().get_mut(session) {
             Some(claim) if claim.number == number => {
@@ -178,7 +178,7 @@ impl Claims {
         }
     }
 
-    /// Takes a claim out before it is dropped: dropping it runs abort listeners.
+    /// Removes a claim before it is dropped, because dropping it runs abort listeners.
     fn take(&self, session: &str) -> Option<Claim> {
         self.by_session.borrow_mut().remove(session)
     }

@@ -1,4 +1,4 @@
-//! The one timer of a client, for the one deadline of the core.
+//! The timer of a client, for the one deadline of the core.
 
 use std::cell::{Cell, RefCell};
 
@@ -6,11 +6,11 @@ use gloo_timers::callback::Timeout;
 
 use crate::client::io::Millis;
 
-/// `setTimeout` counts in 31 bits; a longer wait is taken in parts, and an early [`Input::Timeout`](crate::client::io::Input)
-/// is harmless.
+/// The longest delay of the timer in milliseconds. `setTimeout` counts in 31 bits, so a longer one is split, and an early
+/// [`Input::Timeout`](crate::client::io::Input) is harmless.
 const LONGEST: Millis = 1 << 30;
 
-/// Armed for at most one deadline; dropping it disarms it.
+/// A timer for at most one deadline. Dropping it disarms it.
 #[derive(Debug, Default)]
 pub struct Timer {
     deadline: Cell<Option<Millis>>,
@@ -18,8 +18,8 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Makes `ring` run at `deadline`. A deadline moves on with every read: the timer that is armed for an earlier one
-    /// stays, rings too early, and is armed anew only then.
+    /// Calls `ring` at `deadline`. Every read moves the deadline forward, so a timer that is armed for an earlier time is kept:
+    /// it fires too early and is armed again then.
     pub fn arm(&self, deadline: Option<Millis>, now: Millis, ring: impl FnOnce() + 'static) {
         let is_covered = match (self.deadline.get(), deadline) {
             (Some(armed), Some(deadline)) => armed <= deadline,
@@ -33,12 +33,12 @@ impl Timer {
         drop(before);
     }
 
-    /// To be called when it rang: it is armed for nothing any more.
+    /// Records that the timer has fired. `ring` has to call it.
     pub fn rang(&self) {
         self.deadline.set(None);
     }
 
-    /// Rings no more.
+    /// Stops the timer.
     pub fn disarm(&self) {
         self.deadline.set(None);
         drop(self.timeout.take());

@@ -1,4 +1,4 @@
-//! The storage keys: one entry for each session of each user of an app.
+//! The storage keys: one key for each session of each user of an app.
 
 use crate::stream::percent;
 
@@ -13,32 +13,32 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `storageKey` and `userKey` of the options.
+    /// Makes the keys from the options `storageKey` and `userKey`.
     #[must_use]
     pub fn new(storage_key: &str, user_key: &str) -> Self {
         let prefix = [storage_key, ":v", VERSION, ":", &percent::encode(user_key), ":"].concat();
         Self { legacy: storage_key.to_owned(), prefix }
     }
 
-    /// What every key of ours begins with.
+    /// Returns the prefix of all keys of this user.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Where the TypeScript layer kept one map of all sessions.
+    /// Returns the key under which the replaced TypeScript layer kept one map of all sessions.
     #[must_use]
     pub fn legacy(&self) -> &str {
         &self.legacy
     }
 
-    /// The key of a session's record.
+    /// Returns the key of a session's record.
     #[must_use]
     pub fn of(&self, session: &str) -> String {
         [&self.prefix, &*percent::encode(session)].concat()
     }
 
-    /// The session that a key of ours belongs to.
+    /// Returns the session of a key, or `None` if another app or user wrote it.
     #[must_use]
     pub fn session_of(&self, key: &str) -> Option<String> {
         percent::decode(key.strip_prefix(&self.prefix)?)

@@ -10,20 +10,20 @@ use crate::stream::cursor::EventId;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct LegacyEntry {
-    /// The key in the map. Whoever parsed the map sets it.
+    /// The session id: the key in the map. The code that parses the map sets it.
     #[serde(skip)]
     pub session: String,
     task_id: Option<String>,
     operation_id: Option<String>,
     tool_name: Option<String>,
     last_message_id: Option<String>,
-    /// `startedAt`, which was written as milliseconds or as a date. Whoever parsed the map sets it.
+    /// `startedAt` in milliseconds; the layer wrote a number or a date. The code that parses the map sets it.
     #[serde(skip)]
     pub started: Option<Millis>,
 }
 
 impl LegacyEntry {
-    /// The record that takes the entry's place; `None` where it names no task.
+    /// Returns the record that replaces the entry, or `None` if the entry names no task.
     #[must_use]
     pub fn into_record(self, now: Millis) -> Option<SavedTask> {
         let task = self.task_id.filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;

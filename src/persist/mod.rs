@@ -1,4 +1,4 @@
-//! What a browser remembers of a running task, so that a reload can come back to it (API.md, guarantee 4).
+//! The saved task: what a browser stores about a running task, so that a page can resume it after a reload (API.md, guarantee 4).
 
 mod keys;
 mod legacy;

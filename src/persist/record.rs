@@ -1,7 +1,7 @@
-//! The saved task of a session: what a browser must remember to come back to an answer (API.md, guarantee 4).
+//! The saved task of a session: what a page needs to resume an answer after a reload (API.md, guarantee 4).
 //!
-//! One storage entry per session, so that tabs that write at the same time never lose each other's tasks. An entry holds
-//! ids, counts and times, never content or credentials. Anything that is no valid record is no record: it is dropped.
+//! Each session has a storage entry of its own, so that tabs that write at the same time never lose each other's tasks. An entry
+//! holds ids, counts and times, never content or credentials. An entry that is not a valid record is dropped.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,11 @@ use super::legacy::LegacyEntry;
 use crate::stream::Millis;
 use crate::stream::cursor::EventId;
 
-/// The version this code writes. Records of another version are not read.
+/// The version of the records that this code writes. It reads no other version.
 pub(super) const VERSION: u32 = 1;
-/// Ids longer than this are nobody's.
+/// The length of the longest id that is accepted, in bytes.
 pub(super) const LONGEST_ID: usize = 1_024;
-/// Stops of earlier tasks that a record remembers.
+/// The number of stops of earlier tasks that a record keeps.
 const MOST_STOPS: usize = 16;
 
 /// A task that is or was running, as the app sees it (API.md, `ActiveTask`).
@@ -23,62 +23,62 @@ pub struct ActiveTask {
     pub task: String,
     /// Session id.
     pub session: String,
-    /// The long-running operation it waits for, or empty.
+    /// The operation that the task waits for, or empty.
     pub operation: String,
     /// The tool of that operation, or empty.
     pub tool: String,
     /// The last event that was delivered.
     pub last: EventId,
-    /// When it started, by this browser's clock.
+    /// When the task started, by this browser's clock.
     pub started: Millis,
 }
 
-/// A saved record: the task, and what the next page needs to know about this one.
+/// A saved record: a task and what the next page needs to know about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedTask {
-    /// The task. Its id is empty while only a stop of a task yet unknown is remembered.
+    /// The task. Its id is empty while the record only holds a stop for a task whose id is not known yet.
     pub active: ActiveTask,
-    /// The id of the user message that the task answers, where this browser sent it.
+    /// The id of the user message that the task answers, if this browser sent it.
     pub message: Option<String>,
-    /// The place of that message among the user messages of the session, from 0.
+    /// The ordinal of that message among the user messages of the session, counted from 0.
     pub ordinal: Option<u64>,
-    /// The ownership that wrote this; 0 where tabs don't share.
+    /// The epoch of the owner that wrote the record, or 0 if the tabs do not share streams.
     pub epoch: u64,
-    /// It comes from the TypeScript layer, which did not always remove the record of a task that ended.
+    /// Whether the record was imported from the TypeScript layer, which did not always remove the records of tasks that ended.
     pub is_imported: bool,
-    /// Events delivered since `active.last` that had no id (backends without ids).
+    /// The number of events without an id that were delivered after `active.last`.
     pub unnumbered: u64,
-    /// When this was written.
+    /// When the record was written.
     pub saved: Millis,
-    /// Set by `stopStream` until the server has acknowledged: nobody resumes this task.
+    /// When `stopStream` was called. Kept until the server acknowledges the stop; until then the task is not resumed.
     pub stopped: Option<Millis>,
-    /// Tasks of this session before, and when they were stopped, which the server never acknowledged. Oldest first. One that
-    /// was never found has no id.
+    /// Earlier tasks of this session, with the times of their stops, that the server never acknowledged. The oldest comes first.
+    /// The id is empty if the client never learned it.
     pub stops: Vec<(String, Millis)>,
 }
 
 impl SavedTask {
-    /// Whether its time is over: `ttl` after it was last saved.
+    /// Returns whether the record is older than `ttl`.
     #[must_use]
     pub fn is_expired(&self, now: Millis, ttl: Millis) -> bool {
         now.saturating_sub(self.saved) > ttl
     }
 
-    /// Whether the clock was set back since it was saved, by so much that it would not expire for long. Clocks that differ
-    /// a little do no harm.
+    /// Returns whether the record is dated so far in the future that it would not expire for long, because the clock was set
+    /// back. Small differences between clocks do not count.
     #[must_use]
     pub fn is_dated_ahead(&self, now: Millis, ttl: Millis) -> bool {
         self.saved.saturating_sub(now) > ttl
     }
 
-    /// Whether it names a task that may be joined.
+    /// Returns whether the record names a task that may be joined.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         self.stopped.is_none() && !self.active.task.is_empty()
     }
 
-    /// Whether the app stopped this task. A stop that came before the task was known means whatever runs; after the next
-    /// message, whatever runs beside the task of that one.
+    /// Returns whether the app stopped this task. A stop without a task id applies to any running task. After the next message,
+    /// it applies to any task but the one of that message.
     #[must_use]
     pub fn forbids(&self, task: &str) -> bool {
         let Self { active, stops, .. } = self;
@@ -87,7 +87,7 @@ impl SavedTask {
         is_last || stops.iter().any(|(stopped, _)| stopped == task || (stopped.is_empty() && is_another))
     }
 
-    /// Takes over what the record before this one remembers of stops, for as long as records are kept.
+    /// Takes over the stops of an earlier record, unless they have expired.
     pub fn inherit_stops(&mut self, before: &Self, now: Millis, ttl: Millis) {
         let mut stops = before.stops.clone();
         let is_found = self.stopped == before.stopped && before.active.task.is_empty();
@@ -100,7 +100,7 @@ impl SavedTask {
         self.stops = stops.split_off(surplus);
     }
 
-    /// What is left of the record when its task is over: stops of tasks that are known.
+    /// Returns what remains of the record when its task has ended: the stops of known tasks.
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
         let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
@@ -109,7 +109,7 @@ impl SavedTask {
         (!rest.stops.is_empty()).then_some(rest)
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let ActiveTask { task, session, operation, tool, .. } = &self.active;
@@ -117,7 +117,7 @@ impl SavedTask {
         size_of::<Self>() + size_of_val(self.stops.as_slice()) + ids.map(String::capacity).sum::<usize>()
     }
 
-    /// What goes to the storage.
+    /// Returns the form that is written to the storage.
     #[must_use]
     pub fn to_entry(&self) -> Entry {
         Entry {
@@ -139,7 +139,7 @@ impl SavedTask {
         }
     }
 
-    /// Reads what [`to_entry`](Self::to_entry) wrote for `session`; `None` for anything else.
+    /// Reads what [`to_entry`](Self::to_entry) wrote for `session`. Returns `None` for anything else.
     #[must_use]
     pub fn from_entry(entry: Entry, session: &str) -> Option<Self> {
         let is_valid = entry.v == VERSION
@@ -161,10 +161,10 @@ impl SavedTask {
     }
 }
 
-/// A record as it lies in the storage, as JSON.
+/// A record as it is stored, in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The version of this layout.
+    /// The version of the record.
     v: u32,
     task: String,
     session: String,
@@ -192,17 +192,17 @@ pub struct Entry {
     stops: Vec<(String, Millis)>,
 }
 
-/// What the storage holds under one of our keys.
+/// The content of the storage under one of the client's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Stored {
-    /// Nothing.
+    /// The key has no entry.
     Nothing,
     /// A record.
     Entry(Entry),
-    /// Something that is not a record.
+    /// The entry is no record.
     Unreadable,
-    /// The map of the TypeScript layer, which lies under a key of its own.
+    /// The map of the TypeScript layer, which has a key of its own.
     Legacy(Vec<LegacyEntry>),
 }
 

@@ -1,6 +1,6 @@
-//! What the bodies of plain answers say: errors, a session, a task's status (PROTOCOL §1).
+//! Reads the bodies of JSON answers: errors, sessions, the status of a task (PROTOCOL §1).
 //!
-//! Read leniently: a base backend may leave fields out or shape them otherwise, and that must not cost an answer.
+//! Reading is lenient, because a base backend may leave out fields or send other types. That must not lose an answer.
 
 use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
@@ -9,7 +9,7 @@ use crate::stream::bytes::decimal;
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
 
-/// Reads the error of an answer; one is made from the status where the body has none.
+/// Returns the error of an answer. If the body has none, it is made from the status.
 #[must_use]
 pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {
     let detail = body.and_then(|body| body.detail.as_ref());
@@ -24,7 +24,7 @@ pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {
     }
 }
 
-/// The task id that an error names (409, 410).
+/// Returns the task that an error names (409 and 410).
 #[must_use]
 pub fn read_error_task(body: Option<&Body>) -> Option<String> {
     body?.detail.as_ref()?.task_id.0.clone()
@@ -45,26 +45,26 @@ fn default_code(status: u16) -> String {
     }
 }
 
-/// 408, 425, 429 and 5xx pass (API.md, status table).
+/// Returns whether a later try may succeed: after 408, 425, 429 and 5xx it may (API.md, status table).
 #[must_use]
 pub fn recovery_of(status: u16) -> Recovery {
     if matches!(status, 408 | 425 | 429 | 500..) { Recovery::Retryable } else { Recovery::Permanent }
 }
 
-/// `status` of `GET /tasks/{id}`.
+/// The `status` of `GET /tasks/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStatus {
-    /// It goes on.
+    /// The task is running.
     Running,
-    /// It ended well.
+    /// The task has ended without an error.
     Completed,
-    /// It ended with an error.
+    /// The task has ended with an error.
     Failed,
-    /// It was cancelled.
+    /// The task was cancelled.
     Cancelled,
 }
 
-/// Reads a task's status; `None` when the body is no such answer.
+/// Returns the status of a task, or `None` if the body has none.
 #[must_use]
 pub fn read_task_status(body: Option<&Body>) -> Option<TaskStatus> {
     match body?.status.as_deref()? {
@@ -76,7 +76,7 @@ pub fn read_task_status(body: Option<&Body>) -> Option<TaskStatus> {
     }
 }
 
-/// What `GET /sessions/{id}` says that matters here.
+/// The part of `GET /sessions/{id}` that the core uses.
 #[derive(Debug, Default)]
 pub struct SessionView {
     /// The running task.
@@ -84,18 +84,18 @@ pub struct SessionView {
     messages: Vec<MessageBody>,
 }
 
-/// `active_stream` of a session.
+/// The `active_stream` of a session.
 #[derive(Clone, Debug, Default)]
 pub struct ActiveStream {
-    /// The running task.
+    /// The id of the running task.
     pub task_id: String,
-    /// The operation it waits for.
+    /// The operation that the task waits for.
     pub operation_id: Option<String>,
     /// The tool of that operation.
     pub tool_name: Option<String>,
 }
 
-/// Reads a session; `None` when the answer is no JSON object.
+/// Reads a session. Returns `None` if the answer is no JSON object.
 #[must_use]
 pub fn read_session(body: Option<&Body>) -> Option<SessionView> {
     let body = body?;
@@ -110,20 +110,20 @@ impl ActiveStream {
     }
 }
 
-/// A user message of a session, by its place.
+/// A user message of a session: its index in the list of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question(usize);
 
-/// What a session stores of a user message.
+/// A user message as the session stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredQuestion<'a> {
-    /// Its id; a base backend has none.
+    /// The id, which a base backend does not send.
     pub id: Option<&'a str>,
-    /// Its text, where it is one.
+    /// The text, if the content is a string.
     pub text: Option<&'a str>,
-    /// The task that answers it, where the backend says so.
+    /// The task that answers the message, if the backend names it.
     pub task: Option<&'a str>,
-    /// Whether an answer, or a part of one, follows it.
+    /// Whether at least a part of an answer follows the message.
     pub is_answered: bool,
 }
 
@@ -138,24 +138,24 @@ impl<'a> StoredQuestion<'a> {
     }
 }
 
-/// Which part of a turn's stored answer is asked for.
+/// The part of a turn's stored answer that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The whole answer.
     Whole,
-    /// What an operation wrote in a task of its own: its result, which is the turn's last one, and what follows.
+    /// The part that an operation wrote in a task of its own: its result, which is the last one of the turn, and what follows.
     Operation,
 }
 
 impl SessionView {
-    /// The user messages, oldest first.
+    /// Returns the user messages, the oldest first.
     #[must_use]
     pub fn questions(&self) -> Vec<StoredQuestion<'_>> {
         let places = self.messages.iter().enumerate().filter(|(_, message)| message.is("user"));
         places.map(|(at, message)| StoredQuestion::read(message, self.messages.get(at + 1))).collect()
     }
 
-    /// The user message of this ordinal.
+    /// Returns the user message with this ordinal, counted from 0.
     #[must_use]
     pub fn question(&self, ordinal: u64) -> Option<Question> {
         let ordinal = usize::try_from(ordinal).ok()?;
@@ -163,40 +163,40 @@ impl SessionView {
         places.nth(ordinal).map(|(at, _)| Question(at))
     }
 
-    /// The newest user message.
+    /// Returns the newest user message.
     #[must_use]
     pub fn newest(&self) -> Option<Question> {
         self.messages.iter().rposition(|message| message.is("user")).map(Question)
     }
 
-    /// The ordinal of the newest user message.
+    /// Returns the ordinal of the newest user message.
     #[must_use]
     pub fn newest_ordinal(&self) -> Option<u64> {
         let count = self.messages.iter().filter(|message| message.is("user")).count();
         (count as u64).checked_sub(1)
     }
 
-    /// Whether the session holds the answer of a task that nobody streams any more: an assistant message with this
+    /// Returns whether the session has the answer of a task that no backend streams any more: an assistant message with the
     /// task's id, or one after the user message (API.md, status table).
     #[must_use]
     pub fn has_answer(&self, task: Option<&str>, question: Option<Question>, part: Part) -> bool {
         self.answer(task, question, part).any(|message| message.is("assistant"))
     }
 
-    /// Whether the session holds an assistant message that names this very task.
+    /// Returns whether the session has an assistant message that names this task.
     #[must_use]
     pub fn has_named_answer(&self, task: Option<&str>) -> bool {
         let names_task = |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
         self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
     }
 
-    /// The task that the answer to a message names.
+    /// Returns the task that the answer to a message names.
     #[must_use]
     pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
         self.answer(None, question, Part::Whole).find_map(|message| message.task_id.0.clone())
     }
 
-    /// The stored answer as frames of the stream it came from, without its end, so that a listener gets it like any other.
+    /// Returns the stored answer as frames of a stream, without its end. Listeners get it like any other answer.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<String> {
         let mut frames = Vec::new();
@@ -274,7 +274,7 @@ impl ToolCallBody {
 mod tests {
     use super::*;
 
-    /// As the browser parses it.
+    /// Parses a body as the browser does.
     fn body(text: &str) -> Option<Body> {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
         let body: Body = serde_json::from_value(value.clone()).ok()?;
@@ -353,9 +353,9 @@ mod tests {
             r#"{"role":"user","id":"m1"},{"role":"assistant","content":"first"},{"role":"user","id":"m2"},
             {"role":"assistant","content":"second"}"#,
         );
-        let told = |ordinal| view.answer_frames(None, view.question(ordinal), Part::Whole).concat();
-        assert!(told(0).contains("first") && !told(0).contains("second"));
-        assert!(told(1).contains("second") && !told(1).contains("first"));
+        let shown = |ordinal| view.answer_frames(None, view.question(ordinal), Part::Whole).concat();
+        assert!(shown(0).contains("first") && !shown(0).contains("second"));
+        assert!(shown(1).contains("second") && !shown(1).contains("first"));
         assert_eq!((view.question(1), view.question(2)), (view.newest(), None));
     }
 
@@ -365,10 +365,10 @@ mod tests {
             r#"{"role":"user"},{"role":"assistant","content":"chat"},{"role":"tool","tool_call_id":"c","content":"1"},
             {"role":"assistant","content":"operation"},{"role":"user"},{"role":"tool"}"#,
         );
-        let told = |part| view.answer_frames(None, view.question(0), part).concat();
-        assert!(told(Part::Whole).contains("chat") && told(Part::Whole).contains("operation"));
-        assert!(!told(Part::Operation).contains("chat") && told(Part::Operation).contains("operation"));
-        assert!(told(Part::Operation).contains("tool-output-available"));
+        let shown = |part| view.answer_frames(None, view.question(0), part).concat();
+        assert!(shown(Part::Whole).contains("chat") && shown(Part::Whole).contains("operation"));
+        assert!(!shown(Part::Operation).contains("chat") && shown(Part::Operation).contains("operation"));
+        assert!(shown(Part::Operation).contains("tool-output-available"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The bodies of plain answers (PROTOCOL §1) as structs: what a client reads of a session, a task's status or an error.
+//! The bodies of JSON answers (PROTOCOL §1) as structs: the fields of a session, a task's status and an error that the client
+//! reads.
 //!
-//! The caller parses the JSON (in the browser with `Response.json()`), so that no JSON parser is part of the package.
+//! The caller parses the JSON, in the browser with `Response.json()`, so that the package contains no JSON parser.
 
 use std::fmt;
 
@@ -9,43 +10,43 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::lenient::{List, Record, Text};
 
-/// The members of all answers that the client reads. Each answer has some of them.
+/// The fields of all answers that the client reads. Each answer has some of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Body {
-    /// Of an error.
+    /// The description of an error.
     pub detail: Option<Detail>,
-    /// `detail` as JSON text, for `RejoinError.details`. Whoever parsed the body sets it.
+    /// `detail` as JSON text, for `RejoinError.details`. The code that parses the body sets it.
     #[serde(skip)]
     pub details: Option<String>,
-    /// Of a session: the running task.
+    /// The running task of a session.
     pub active_stream: Record<ActiveStreamBody>,
-    /// Of a session.
+    /// The messages of a session.
     pub messages: List<Record<MessageBody>>,
-    /// Of a task.
+    /// The status of a task.
     pub status: Text,
 }
 
-/// `detail` of an error: an object of ours, or the plain text of a base backend.
+/// The `detail` of an error: an object, or the plain text that a base backend sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Stable, upper case.
+    /// A stable code in upper case.
     pub code: Text,
-    /// One sentence.
+    /// One sentence for a person.
     pub message: Text,
-    /// The task that a 409 or 410 is about.
+    /// The task that a 409 or 410 names.
     pub task_id: Text,
 }
 
-/// `active_stream` of a session.
+/// The `active_stream` of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ActiveStreamBody {
-    /// The running task.
+    /// The id of the running task.
     pub task_id: Text,
-    /// The operation it waits for.
+    /// The operation that the task waits for.
     pub operation_id: Text,
-    /// The tool of that operation; `chat` or nothing for an answer.
+    /// The tool of that operation. It is `chat` or missing if the task writes an answer.
     pub tool_name: Text,
 }
 
@@ -55,37 +56,37 @@ pub struct ActiveStreamBody {
 pub struct MessageBody {
     /// `user`, `assistant` or `tool`.
     pub role: Text,
-    /// Its id; a base backend has none.
+    /// The message's id, which a base backend does not send.
     pub id: Text,
-    /// The task that wrote or answers it.
+    /// The task that wrote the message or answers it.
     pub task_id: Text,
-    /// Its text; JSON text for a tool's output.
+    /// The text, or the JSON text of a tool's output.
     pub content: Text,
-    /// The calls of an assistant message.
+    /// The tool calls of an assistant message.
     pub tool_calls: List<Record<ToolCallBody>>,
-    /// The call that a tool message answers.
+    /// The call whose output a tool message holds.
     pub tool_call_id: Text,
     /// The tool's name.
     pub name: Text,
 }
 
-/// One call of a tool.
+/// One tool call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ToolCallBody {
     /// Its id.
     pub id: Text,
-    /// What is called.
+    /// The tool and its arguments.
     pub function: Record<FunctionBody>,
 }
 
-/// What a call calls.
+/// The tool of a call and its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct FunctionBody {
     /// The tool's name.
     pub name: Text,
-    /// JSON text.
+    /// The arguments as JSON text.
     pub arguments: Text,
 }
 

@@ -1,36 +1,37 @@
-//! The head of an answer: status and the headers that the client reads.
+//! The head of a response: its status and the headers that the client reads.
 
 use crate::stream::Millis;
 use crate::stream::bytes::decimal;
 
-/// Status and headers of an answer.
+/// The status and the headers of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
     /// HTTP status.
     pub status: u16,
-    /// `content-type`, or empty.
+    /// `content-type`, or empty if it is missing.
     pub content_type: &'a str,
-    /// `x-task-id` (PROTOCOL §1, ours).
+    /// `x-task-id`, an extension of our server (PROTOCOL §1).
     pub task: Option<&'a str>,
     /// `retry-after`.
     pub retry_after: Option<RetryAfter>,
-    /// `date`; hidden from scripts across origins.
+    /// `date`. A browser hides it from scripts of another origin.
     pub date: Option<Millis>,
-    /// Whether this answer came from where it was asked.
+    /// Whether the requested URL itself answered.
     pub redirect: Redirect,
 }
 
-/// When to ask again, by the server's word.
+/// The `Retry-After` header of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// After so long, in ms.
+    /// The client may try again after this delay in milliseconds.
     Pause(Millis),
-    /// At this time of the server's clock.
+    /// The client may try again at this time of the server's clock.
     At(Millis),
 }
 
 impl RetryAfter {
-    /// Reads the header: seconds, or a date (RFC 9110 §10.2.3), which `parse_date` reads; the browser has a parser for it.
+    /// Reads the header: seconds, or a date (RFC 9110 §10.2.3). `parse_date` reads the date, because the browser has a parser for
+    /// it.
     pub fn read(text: &str, parse_date: impl FnOnce(&str) -> Option<Millis>) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -41,18 +42,19 @@ impl RetryAfter {
     }
 }
 
-/// Whether `fetch` followed a redirect to get an answer.
+/// Whether `fetch` followed a redirect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redirect {
-    /// Answered by the URL that was asked.
+    /// The requested URL answered.
     #[default]
     None,
-    /// Answered by another URL: often a login page.
+    /// Another URL answered, often a login page.
     Followed,
 }
 
 impl Head<'_> {
-    /// Whether the body is an event stream: status 200 and the media type, without its parameters (HTML §9.2.3).
+    /// Returns whether the body is an event stream: status 200 and this media type, without regard to its parameters (HTML
+    /// §9.2.3).
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
         if self.status != 200 {

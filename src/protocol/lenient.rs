@@ -1,20 +1,20 @@
-//! Reads what a backend sends without insisting on its shape: a value of another type counts as missing.
+//! Types that read a field without insisting on its type: a value of another type counts as missing.
 //!
-//! A base backend may number its messages, send `null` for a list, or put a text where ours has an object. None of that
-//! may cost an answer, so these types never fail. They read from a value that was parsed before: a deserializer of text
-//! would stand in the middle of a value after the failure that they overlook.
+//! A base backend may number its messages, send `null` for a list, or send text where our server sends an object. None of that
+//! may lose an answer, so reading these types never fails. They read only from values that are parsed already: a deserializer of
+//! text would be left in the middle of a value after an error that these types ignore.
 
 use serde::de::{Deserialize, Deserializer};
 
-/// A string; `None` for a value of any other type.
+/// A string, or `None` for a value of any other type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub Option<String>);
 
-/// An object; the default of `T` for a value of any other type.
+/// An object, or the default of `T` for a value of any other type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record<T>(pub T);
 
-/// An array; empty for a value of any other type.
+/// An array, or an empty one for a value of any other type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -25,13 +25,13 @@ impl<T> Default for List<T> {
 }
 
 impl Text {
-    /// The string, if it is one.
+    /// Returns the string if there is one.
     #[must_use]
     pub fn as_deref(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// The string, or an empty one.
+    /// Returns the string, or an empty one.
     #[must_use]
     pub fn or_empty(&self) -> &str {
         self.as_deref().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the client asks of a backend and how it reads the answers (PROTOCOL §1).
+//! The client's requests, and how it reads the responses to them (PROTOCOL §1).
 
 pub mod answer;
 pub mod body;

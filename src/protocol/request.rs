@@ -1,65 +1,65 @@
-//! How requests look on the wire: method, path and body (PROTOCOL §1).
+//! The requests of the client: method, path and body of each (PROTOCOL §1).
 
 use crate::stream::chunk::quoted;
 use crate::stream::cursor::EventId;
 use crate::stream::percent;
 
-/// A message to send, as the app gave it (PROTOCOL §1, body of `POST …/stream`). What the client decides nothing by comes as
-/// JSON text and goes on as it is.
+/// A message that the app sends (PROTOCOL §1, body of `POST …/stream`). Fields that no decision depends on are JSON text, which
+/// is passed through unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendRequest {
-    /// The text.
+    /// The text of the message.
     pub message: String,
-    /// Who wrote it.
+    /// The author of the message.
     pub author: Author,
     /// `context` as JSON text. Some backends store it in front of the text.
     pub context: Option<String>,
-    /// Fresh for every send; the shell makes one where the app gave none.
+    /// An id that no other send has. The shell generates one if the app passes none.
     pub message_id: String,
-    /// What the message does to the session.
+    /// How the message changes the session.
     pub trigger: Trigger,
-    /// The further members of the body, as the text of a JSON object that has the names of PROTOCOL §1.
+    /// The other members of the body, as the text of a JSON object with the names of PROTOCOL §1.
     pub rest: Option<String>,
-    /// Headers of this send alone, as the text of a JSON object.
+    /// The headers of this request alone, as the text of a JSON object.
     pub headers: Option<String>,
-    /// What the tabs are told of the message once the backend has taken it, as JSON text.
+    /// The description of the message that all tabs get when the backend has accepted it, as JSON text.
     pub turn: Option<String>,
 }
 
-/// Who wrote a message that is sent.
+/// The author of a message.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Author {
     /// `is_user_message: true`.
     #[default]
     User,
-    /// `is_user_message: false`: stored with the role assistant and answered all the same.
+    /// `is_user_message: false`: the backend stores the message with the role assistant and answers it all the same.
     Assistant,
 }
 
-/// What a message does to its session (PROTOCOL §1, "A turn"). A base backend appends it, whatever it is.
+/// How a message changes its session (PROTOCOL §1, "A turn"). A base backend ignores this and appends every message.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trigger {
-    /// It is appended and answered.
+    /// The message is appended and answered.
     #[default]
     Submit,
-    /// A user message is answered anew. None is added; what came after it is removed.
+    /// A stored user message is answered again. The messages after it are removed, and none is added.
     Regenerate,
-    /// A user message, and all after it, is replaced by this one.
+    /// The message replaces a stored user message. The messages after that one are removed.
     Edit,
-    /// The last assistant message goes on. None is added.
+    /// The last assistant message is continued. No message is added.
     Continue,
 }
 
 impl Trigger {
-    /// Whether a backend that knows triggers adds a user message for it.
+    /// Returns whether a backend that supports triggers adds a user message for this one.
     #[must_use]
     pub fn adds_message(self) -> bool {
         matches!(self, Self::Submit | Self::Edit)
     }
 
-    /// Whether a backend that knows triggers removes messages for it.
+    /// Returns whether a backend that supports triggers removes messages for this one.
     #[must_use]
     pub fn removes_messages(self) -> bool {
         matches!(self, Self::Regenerate | Self::Edit)
@@ -80,17 +80,17 @@ impl SendRequest {
     }
 }
 
-/// One HTTP request. Its path and body are made by [`Request::path`](crate::protocol::request) and friends.
+/// One HTTP request of the client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// `POST /sessions/{session}/stream`: answered by an event stream.
+    /// `POST /sessions/{session}/stream`, answered by an event stream.
     Send {
         /// Session id.
         session: String,
         /// The body.
         request: SendRequest,
     },
-    /// `GET /tasks/{task}/stream`: answered by an event stream.
+    /// `GET /tasks/{task}/stream`, answered by an event stream.
     Join {
         /// Task id.
         task: String,
@@ -114,26 +114,26 @@ pub enum Request {
         /// Task id.
         task: String,
     },
-    /// `POST /sessions/{session}/cancel`: the message is answered no more, be it that it has arrived or not.
+    /// `POST /sessions/{session}/cancel`: cancels the answer to a message, whether the message has arrived or not.
     Withdraw {
         /// Session id.
         session: String,
-        /// The id under which the message was sent.
+        /// The id with which the message was sent.
         message: String,
     },
 }
 
-/// How the replayed part of a join comes.
+/// The form of the replayed part of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// Every chunk as it was.
+    /// The stream repeats every chunk as it was.
     Exact,
-    /// Adjacent deltas of a block merged (PROTOCOL §2, ours).
+    /// The server merges adjacent deltas of a block (`compact=1`, PROTOCOL §2).
     Compact,
 }
 
 impl Request {
-    /// The HTTP method.
+    /// Returns the HTTP method.
     #[must_use]
     pub fn method(&self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl Request {
         }
     }
 
-    /// What `prepareRequest` of the app calls it (API.md).
+    /// Returns the `kind` that the app's `prepareRequest` gets (API.md).
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -154,7 +154,7 @@ impl Request {
         }
     }
 
-    /// The task that it names.
+    /// Returns the task in the path of the request.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         match self {
@@ -163,7 +163,7 @@ impl Request {
         }
     }
 
-    /// The event after which it joins.
+    /// Returns the event after which the stream is requested.
     #[must_use]
     pub fn cursor(&self) -> Option<EventId> {
         match self {
@@ -172,7 +172,7 @@ impl Request {
         }
     }
 
-    /// Path and query below the base URL, beginning with a slash.
+    /// Returns the path and query below the base URL, beginning with a slash.
     #[must_use]
     pub fn path(&self) -> String {
         match self {
@@ -191,7 +191,7 @@ impl Request {
         }
     }
 
-    /// The JSON body, where there is one.
+    /// Returns the JSON body of a request that has one.
     #[must_use]
     pub fn body(&self) -> Option<String> {
         match self {
@@ -201,7 +201,7 @@ impl Request {
         }
     }
 
-    /// Headers that only this request has, as the text of a JSON object.
+    /// Returns the headers of this request alone, as the text of a JSON object.
     #[must_use]
     pub fn headers(&self) -> Option<&str> {
         match self {
@@ -210,7 +210,7 @@ impl Request {
         }
     }
 
-    /// Whether an event stream is what a good answer is.
+    /// Returns whether a successful response is an event stream.
     #[must_use]
     pub fn expects_stream(&self) -> bool {
         matches!(self, Self::Send { .. } | Self::Join { .. })

@@ -27,7 +27,7 @@ fn hand(handler: Handler) -> Action {
 }
 
 #[test]
-fn a_start_is_told_once_per_task() {
+fn a_start_is_dispatched_once_per_task() {
     let start = item(Kind::Start, A);
     assert_eq!(run(&[start, start]), [hand(Handler::StreamStart)]);
 }
@@ -49,9 +49,9 @@ fn a_start_of_another_task_starts_over() {
 #[test]
 fn a_start_of_another_task_closes_the_blocks_of_the_one_before() {
     let items = [item(Kind::Start, A), item(Kind::Text, A), item(Kind::Start, B)];
-    let told =
+    let expected =
         [hand(Handler::StreamStart), hand(Handler::TextChunk), Action::CloseBlock(A), hand(Handler::StreamStart)];
-    assert_eq!(run(&items), told);
+    assert_eq!(run(&items), expected);
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn a_block_ends_once() {
 
 #[test]
 fn blocks_that_are_open_at_the_end_are_closed_before_it_in_the_order_they_opened() {
-    for (last, told) in [
+    for (last, expected) in [
         (Kind::End, vec![hand(Handler::StreamEnd)]),
         (Kind::Error, vec![hand(Handler::Error)]),
         (Kind::Abort, vec![hand(Handler::Other), Action::EndStream]),
     ] {
         let actions = run(&[item(Kind::Text, B), item(Kind::Text, A), item(last, UNNAMED)]);
         let closed = [Action::CloseBlock(B), Action::CloseBlock(A)];
-        assert_eq!(actions.get(2..), Some([closed.as_slice(), &told].concat().as_slice()), "{last:?}");
+        assert_eq!(actions.get(2..), Some([closed.as_slice(), &expected].concat().as_slice()), "{last:?}");
     }
 }
 
@@ -99,8 +99,8 @@ fn an_unnamed_end_where_no_block_is_open_is_a_repeat() {
 fn text_after_its_block_ended_opens_a_new_one() {
     for block in [UNNAMED, A] {
         let items = [item(Kind::Text, block), item(Kind::TextEnded, block)].repeat(2);
-        let told = [hand(Handler::TextChunk), hand(Handler::TextEnded)].repeat(2);
-        assert_eq!(run(&items), told);
+        let expected = [hand(Handler::TextChunk), hand(Handler::TextEnded)].repeat(2);
+        assert_eq!(run(&items), expected);
     }
 }
 
@@ -118,29 +118,29 @@ fn more_open_blocks_than_anyone_needs_close_the_oldest() {
 #[test]
 fn a_tool_starts_once_and_is_updated_by_each_later_start() {
     let start = item(Kind::ToolStart, A);
-    let told = [hand(Handler::ToolCallStart), hand(Handler::ToolCallUpdate), hand(Handler::ToolCallUpdate)];
-    assert_eq!(run(&[start, start, start]), told);
+    let expected = [hand(Handler::ToolCallStart), hand(Handler::ToolCallUpdate), hand(Handler::ToolCallUpdate)];
+    assert_eq!(run(&[start, start, start]), expected);
 }
 
 #[test]
 fn interim_responses_come_through_until_the_final_one_and_nothing_does_after_it() {
     let response = item(Kind::ToolResponse, A);
-    let told = run(&[interim(A), interim(A), response, response, interim(A)]);
-    assert_eq!(told, [hand(Handler::ToolResponse); 3]);
+    let expected = run(&[interim(A), interim(A), response, response, interim(A)]);
+    assert_eq!(expected, [hand(Handler::ToolResponse); 3]);
 }
 
 #[test]
 fn tools_without_an_id_are_never_taken_for_each_other() {
     let items = [item(Kind::ToolStart, UNNAMED), item(Kind::ToolResponse, UNNAMED)].repeat(2);
-    let told = [hand(Handler::ToolCallStart), hand(Handler::ToolResponse)].repeat(2);
-    assert_eq!(run(&items), told);
+    let expected = [hand(Handler::ToolCallStart), hand(Handler::ToolResponse)].repeat(2);
+    assert_eq!(run(&items), expected);
 }
 
 #[test]
 fn a_tool_id_that_is_also_a_block_id_is_another_thing() {
     let items = [item(Kind::Text, A), item(Kind::ToolStart, A), item(Kind::TextEnded, A), item(Kind::ToolResponse, A)];
-    let told = [Handler::TextChunk, Handler::ToolCallStart, Handler::TextEnded, Handler::ToolResponse].map(hand);
-    assert_eq!(run(&items), told);
+    let expected = [Handler::TextChunk, Handler::ToolCallStart, Handler::TextEnded, Handler::ToolResponse].map(hand);
+    assert_eq!(run(&items), expected);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_login_is_asked_for_once() {
 }
 
 #[test]
-fn an_abort_is_told_and_then_ends_the_stream() {
+fn an_abort_is_dispatched_and_then_ends_the_stream() {
     let items = [item(Kind::Abort, UNNAMED), item(Kind::End, UNNAMED)];
     assert_eq!(run(&items), [hand(Handler::Other), Action::EndStream]);
 }
@@ -180,40 +180,40 @@ fn an_operation_that_answers_after_the_end_begins_its_own_stream() {
     assert_eq!(feed(&mut dispatcher, &[item(Kind::Text, A), interim(C), item(Kind::ToolResponse, A)]), []);
     let response = item(Kind::ToolResponse, C);
     let items = [response, item(Kind::Start, B), response, item(Kind::Text, A), item(Kind::End, UNNAMED), response];
-    let told = [
+    let expected = [
         Action::StartStream(B),
         hand(Handler::ToolResponse),
         hand(Handler::TextChunk),
         Action::CloseBlock(A),
         hand(Handler::StreamEnd),
     ];
-    assert_eq!(feed(&mut dispatcher, &items), told);
+    assert_eq!(feed(&mut dispatcher, &items), expected);
 }
 
 #[test]
-fn an_operation_whose_start_is_given_begins_with_it() {
+fn an_operation_with_a_start_of_its_own_begins_with_that() {
     let items = [operation(C, B), item(Kind::End, UNNAMED), item(Kind::Start, B), item(Kind::ToolResponse, C)];
-    let told = [Handler::ToolResponse, Handler::StreamEnd, Handler::StreamStart, Handler::ToolResponse];
-    assert_eq!(run(&items), told.map(hand));
+    let expected = [Handler::ToolResponse, Handler::StreamEnd, Handler::StreamStart, Handler::ToolResponse];
+    assert_eq!(run(&items), expected.map(hand));
 }
 
 #[test]
-fn an_operation_of_the_task_itself_is_not_heard_after_its_end() {
+fn an_operation_of_the_task_itself_is_dropped_after_its_end() {
     let items = [item(Kind::Start, A), operation(C, A), item(Kind::End, UNNAMED), item(Kind::ToolResponse, C)];
     assert_eq!(run(&items), [Handler::StreamStart, Handler::ToolResponse, Handler::StreamEnd].map(hand));
 }
 
 #[test]
-fn a_reset_is_told_and_the_same_task_starts_again() {
+fn a_reset_is_dispatched_and_the_same_task_starts_again() {
     let items = [item(Kind::Start, A), item(Kind::Text, B), item(Kind::Reset, UNNAMED), item(Kind::Start, A)];
-    let told = [
+    let expected = [
         hand(Handler::StreamStart),
         hand(Handler::TextChunk),
         Action::CloseBlock(B),
         hand(Handler::Other),
         hand(Handler::StreamStart),
     ];
-    assert_eq!(run(&items), told);
+    assert_eq!(run(&items), expected);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_kind_keeps_its_number() {
     assert_eq!(Kind::from_code(200), Kind::Other);
 }
 
-/// A seeded generator (xorshift); the same seed, the same sequence.
+/// A seeded generator (xorshift): equal seeds give equal sequences.
 struct Random(u64);
 
 impl Random {
@@ -259,7 +259,7 @@ impl Random {
     }
 }
 
-/// What one life of a stream, from one start over to the next, has told so far; checks the guarantees as it goes.
+/// Records what a stream dispatches between one start and the next, and checks the guarantees while it does.
 #[derive(Default)]
 struct Witness {
     starts: u32,
@@ -313,7 +313,7 @@ fn starts_over(item: Item, actions: &[Action], task: &mut Option<Name>, ended: b
         }
         Kind::Start if actions.contains(&hand(Handler::StreamStart)) => {
             let another = task.is_some() || ended;
-            assert_ne!(*task, Some(item.name), "a start is told once per task");
+            assert_ne!(*task, Some(item.name), "a start is dispatched once per task");
             *task = Some(item.name);
             another
         }
@@ -390,7 +390,7 @@ fn compacting_changes_nothing_but_the_numbers() {
     }
 }
 
-/// The number that stands for a name, given anew after each compaction: as the shell does it.
+/// Returns the number of a name, renumbered after each compaction as the shell does it.
 fn renamed(names: &mut Vec<Name>, name: Name) -> Name {
     if name == UNNAMED {
         return UNNAMED;

@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::HashMap;
 
-/// Texts as they are; lengths in bytes.
+/// Texts as they are, with lengths in bytes.
 #[derive(Default)]
 struct Table {
     texts: Vec<String>,
@@ -33,8 +33,8 @@ impl Table {
         *self.keys.entry(key.to_owned()).or_insert(next)
     }
 
-    /// `u` user, `a` assistant, `t` tool, `s` system; `?` where a tool's response in it is pending, `!` where it is final;
-    /// then `#key`s; then the text after a colon, or `+` and its files.
+    /// Makes a message of one line: `u` user, `a` assistant, `t` tool, `s` system; `?` if it has a pending tool response, `!` if
+    /// it has a final one; then `#key`s; then the text after a colon, or its files after `+`.
     fn message(&mut self, line: &str) -> Message {
         let (head, text) = line.split_once(':').map_or((line, None), |(head, text)| (head, Some(text)));
         let (text, files) = match text.and_then(|text| text.strip_prefix('+')) {
@@ -71,7 +71,7 @@ fn run(server: &[&str], local: &[&str], activity: Activity<'_>) -> Vec<String> {
     merged.map(str::to_owned).collect()
 }
 
-/// An answer is being written that continues nothing.
+/// A task writes an answer and continues no message.
 const ANSWERING: Activity<'_> = Activity::Answering { continued: &[] };
 
 fn merged(server: &[&str], local: &[&str]) -> Vec<String> {
@@ -273,8 +273,8 @@ fn an_answer_that_only_calls_tools_takes_no_place() {
 fn while_a_task_runs_its_answer_is_not_taken_from_the_server() {
     let server = ["u:one", "a:1", "u:two", "a:par", "t#result1", "s:note"];
     let local = ["u:two", "a:partial", "t#result1"];
-    let told = ["u:one", "a:1", "u:two", "s:note", "a:partial", "t#result1"];
-    assert_eq!(run(&server, &local, ANSWERING), told);
+    let expected = ["u:one", "a:1", "u:two", "s:note", "a:partial", "t#result1"];
+    assert_eq!(run(&server, &local, ANSWERING), expected);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn long_lists_are_merged_in_linear_work() {
     assert_eq!(merged(&server, &local).len(), 2 * 2_100);
 }
 
-/// A seeded generator (xorshift); the same seed, the same sequence.
+/// A seeded generator (xorshift): equal seeds give equal sequences.
 struct Random(u64);
 
 impl Random {
@@ -316,7 +316,7 @@ impl Random {
     }
 }
 
-/// A question of few, an answer like no other; sometimes with ids, as a list has them or not.
+/// Makes a turn with one of a few questions and an answer that no other turn has. Either may have ids or not.
 fn turn(random: &mut Random, number: usize, ids: bool) -> Vec<String> {
     let id = |role: &str| if ids { format!("#{role}{number}") } else { String::new() };
     let mut turn = vec![format!("u{}:{}", id("u"), ["yes", "no"][random.below(2)])];

@@ -1,11 +1,11 @@
-//! How streams end, as outcomes.
+//! Conversions to the outcomes of streams.
 
 use crate::client::io::{Origin, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::protocol::answer::TaskStatus;
 use crate::stream::chunk::quoted;
 use crate::stream::error::local_error;
 
-/// The outcome that a status of `GET /tasks/{id}` or a look at the session gives.
+/// Makes an outcome without details, from the status of a task or the content of a session.
 #[must_use]
 pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
     let error = match kind {
@@ -18,7 +18,8 @@ pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
     Outcome { kind, task, finish_reason: None, truncated: false, operation: None, origin: Origin::Own, error }
 }
 
-/// The outcome of a message that was refused because another message's task ran, whose stream was given instead.
+/// Makes the outcome of a message that was refused because the task of another message was running. The client joined that task
+/// instead, and `joined` is its outcome.
 #[must_use]
 pub fn refused_outcome(joined: &Outcome) -> Outcome {
     let message = "The session's stream was running; the message was not sent.";
@@ -29,7 +30,7 @@ pub fn refused_outcome(joined: &Outcome) -> Outcome {
     Outcome { origin: Origin::Joined, error: Some(error), ..failed }
 }
 
-/// An outcome in the shape of API.md, `StreamOutcome`.
+/// Writes an outcome as JSON in the form of API.md, `StreamOutcome`.
 fn outcome_as_json(outcome: &Outcome) -> String {
     let kind = match outcome.kind {
         OutcomeKind::Finished => "finished",
@@ -54,7 +55,7 @@ fn outcome_as_json(outcome: &Outcome) -> String {
     json
 }
 
-/// The outcome of a task with this status; `None` while it runs.
+/// Returns the outcome of a task with this status, or `None` while it runs.
 #[must_use]
 pub fn outcome_of(status: TaskStatus) -> Option<OutcomeKind> {
     match status {

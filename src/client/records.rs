@@ -1,4 +1,4 @@
-//! What the storage holds: records that are read, taken over and dropped, and stops that are taken up.
+//! Saved records: reading, importing and dropping them, and resuming stops that are not acknowledged.
 
 use super::{Client, MOST_SESSIONS};
 use crate::client::cancel::canceller::Canceller;
@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    /// How old a record is cannot be told where the clock was set back since it was written: it lives on from now.
+    /// Dates a record anew if the clock was set back since it was written: its age is unknown, so it counts as written now.
     fn redate(&mut self, saved: SavedTask) -> SavedTask {
         if !saved.is_dated_ahead(self.cx.now, self.cx.config.task_ttl) {
             return saved;
@@ -53,7 +53,7 @@ impl Client {
         }
     }
 
-    /// A record that another tab wrote. A stop there ends the stream here.
+    /// Takes a record that another tab wrote. If it holds a stop, the stream ends here, too.
     pub(super) fn take_record(&mut self, id: &str, saved: SavedTask) {
         let is_stop = saved.stopped.is_some();
         if is_stop && !self.cancellers.contains_key(id) {
@@ -69,7 +69,7 @@ impl Client {
         }
     }
 
-    /// The map of the TypeScript layer is taken over once, and then removed: a task that ended must not come back.
+    /// Imports the map of the TypeScript layer once and then removes it, so that a task that has ended does not return.
     pub(super) fn import_legacy(&mut self, value: Stored) {
         let entries = match value {
             Stored::Nothing => return,
@@ -87,14 +87,14 @@ impl Client {
         self.cx.push(Effect::Remove { key });
     }
 
-    /// Stops that a page before this one could not bring to the server.
+    /// Continues stops that an earlier page could not bring to the server.
     pub(super) fn take_up_stops(&mut self) {
         let stopped = self.cx.records.iter().filter(|(_, record)| record.stopped.is_some());
         let stopped: Vec<String> = stopped.map(|(id, _)| id.clone()).collect();
         stopped.iter().for_each(|id| self.take_up_stop(id));
     }
 
-    /// Stops that another tab has not brought to the server in time.
+    /// Continues stops that another tab has not brought to the server in time.
     pub(super) fn adopt_due(&mut self) {
         let due = self.adoptions.due(self.cx.now);
         due.iter().for_each(|id| self.take_up_stop(id));
@@ -111,7 +111,7 @@ impl Client {
         self.cancellers.insert(id.to_owned(), canceller);
     }
 
-    /// What a canceller that is done leaves standing, this tab can do no more for.
+    /// Gives up a stop that its canceller could not bring to the server, as far as this tab is concerned.
     pub(super) fn settle_stop(&mut self, id: &str) {
         if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
             self.adoptions.settle(id, stopped);

@@ -1,33 +1,34 @@
-//! When to try again: full jitter, floors that a server set, a budget and a window that progress renews (API.md, `retry`).
+//! Decides when to try again: full jitter, floors that a server sets, and a budget and a window that progress renews (API.md,
+//! `retry`).
 //!
-//! Time and seed are arguments. A `Backoff` belongs to one stream; it knows when its last request went out, so that no
-//! path through the machine can ask a server more often than every quarter of `initialDelayMs`.
+//! Time and seed are arguments. A `Backoff` belongs to one stream. It records when its last request was sent, so that no part of
+//! the machine can send requests more often than every quarter of `initialDelayMs`.
 
 use crate::client::io::{Config, Millis};
 use crate::protocol::head::{Head, RetryAfter};
 
-/// The longest pause that a server may ask for.
+/// The longest delay that a server may ask for, in milliseconds.
 const LONGEST_FLOOR: Millis = 3_600_000;
-/// Doubling stops here: 2^20 initial delays are beyond every cap.
+/// The delay is doubled this many times at most: 2^20 initial delays exceed every cap.
 const MOST_DOUBLINGS: u32 = 20;
-/// Retries of a send that has no answer yet, where the app set none.
+/// The default number of retries of a message that has no answer yet.
 const SEND_RETRIES: u32 = 3;
 
-/// What is being retried.
+/// What is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// A message without an answer: few times.
+    /// A message without an answer, which has a few tries.
     Send,
-    /// A known task: for the whole window.
+    /// A known task, which is tried for the whole window.
     Task,
 }
 
-/// The verdict on a failure.
+/// The decision after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try again then.
+    /// Try again at this time.
     At(Millis),
-    /// Tried enough.
+    /// Give up.
     Exhausted,
 }
 
@@ -40,17 +41,17 @@ pub struct Backoff {
     max_retries: Option<u32>,
     window: Millis,
     retries: u32,
-    /// When the present run of failures began.
+    /// When the current run of failures began.
     failing_since: Option<Millis>,
     last_request: Option<Millis>,
-    /// From `retry:` fields of the stream; stays in force.
+    /// The delay that a `retry` field of the stream asked for, in milliseconds. It applies until the next such field.
     stream_floor: Millis,
-    /// The server asked for no request before.
+    /// The server asked for no request before this time.
     held_until: Millis,
 }
 
 impl Backoff {
-    /// With the delays, budget and window of `config`; `seed` is this stream's own.
+    /// Makes the retry state with the delays, budget and window of `config`. Each stream has a `seed` of its own.
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
         Self {
@@ -67,55 +68,55 @@ impl Backoff {
         }
     }
 
-    /// A request goes out.
+    /// Records that a request was sent.
     pub fn requested(&mut self, now: Millis) {
         self.last_request = Some(now);
     }
 
-    /// A stream broke. A browser may break the streams of a page before it says that the page is left, and a rejoin that
-    /// went out at once would be one more connection that nobody reads: it waits as if a request had just gone out.
+    /// Records that a stream broke. A browser may break the streams of a page before it reports that the page is left. A request
+    /// that were sent at once would open a connection that nobody reads, so the next one waits as after a request.
     pub fn broke(&mut self, now: Millis) {
         self.last_request = Some(now);
     }
 
-    /// A new event came: budget and window are whole again.
+    /// Records a new event, which renews the budget and the window.
     pub fn progressed(&mut self) {
         self.retries = 0;
         self.failing_since = None;
     }
 
-    /// Time in which nothing could be tried (offline, page in the cache) does not count.
+    /// Excludes time in which no try was possible (offline, page in the back-forward cache) from the window.
     pub fn excuse(&mut self, now: Millis) {
         if self.failing_since.is_some() {
             self.failing_since = Some(now);
         }
     }
 
-    /// The stream sent `retry: ms`: no request goes out earlier after a failure, whatever the app's longest delay is.
+    /// Records a `retry` field of the stream. It delays the next requests after failures, even beyond the app's longest delay.
     pub fn set_stream_floor(&mut self, ms: Millis) {
         self.stream_floor = ms.min(LONGEST_FLOOR);
     }
 
-    /// Failures in a row without progress.
+    /// Returns the number of failures since the last progress.
     #[must_use]
     pub fn retries(&self) -> u32 {
         self.retries
     }
 
-    /// The end of a pause that the server asked for, if it is not over.
+    /// Returns the end of a delay that the server asked for, if it is in the future.
     #[must_use]
     pub fn held_until(&self, now: Millis) -> Option<Millis> {
         Some(self.held_until).filter(|until| now < *until)
     }
 
-    /// The earliest time of another request, whatever the reason.
+    /// Returns the earliest time of the next request, whatever its reason.
     #[must_use]
     pub fn soonest(&self, now: Millis) -> Millis {
         self.last_request.map_or(now, |last| now.max(last.saturating_add(self.initial.div_ceil(4))))
     }
 
-    /// A try failed: when is the next? `floor` is what the server asked for, in milliseconds from now; clients that
-    /// were all given the same floor are spread by a quarter of it.
+    /// Records a failed try and decides when the next one is. `floor` is the delay that the server asked for, in milliseconds.
+    /// The times of clients with the same floor are spread over a quarter of it.
     pub fn failed(&mut self, now: Millis, floor: Millis, budget: Budget) -> Next {
         let since = *self.failing_since.get_or_insert(now);
         let window_end = since.saturating_add(self.window);
@@ -145,7 +146,7 @@ impl Backoff {
     }
 }
 
-/// How long a server wants to be left alone. Its clock counts for a date, where it shows it.
+/// Returns the delay that a response asks for, in milliseconds. A date counts by the server's clock if the response shows that.
 #[must_use]
 pub fn pause_of(head: &Head<'_>, now: Millis) -> Option<Millis> {
     let pause = match head.retry_after? {
@@ -155,12 +156,12 @@ pub fn pause_of(head: &Head<'_>, now: Millis) -> Option<Millis> {
     Some(pause.min(LONGEST_FLOOR))
 }
 
-/// A small generator (SplitMix64): spread is all that jitter needs.
+/// A small random number generator (SplitMix64), which suffices for jitter.
 #[derive(Clone, Debug)]
 pub struct Jitter(pub u64);
 
 impl Jitter {
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -168,7 +169,7 @@ impl Jitter {
         mixed ^ (mixed >> 31)
     }
 
-    /// Evenly in `0..=most`.
+    /// Returns a number in `0..=most`, evenly distributed.
     pub fn below(&mut self, most: u64) -> u64 {
         let range = u128::from(most) + 1;
         ((u128::from(self.bits()) * range) >> 64) as u64
@@ -308,7 +309,7 @@ mod tests {
         assert_eq!((pause("soon", None), pause("-1", None), pause("", None)), (None, None, None));
     }
 
-    /// What a browser's `Date.parse` does.
+    /// Parses a date as `Date.parse` of a browser does.
     fn http_date(text: &str) -> Option<Millis> {
         let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         Millis::try_from(since_epoch.as_millis()).ok()

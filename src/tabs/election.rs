@@ -1,85 +1,87 @@
-//! Which tab owns a session: the lock, the epoch of an ownership, and the questions that a tab puts to the others.
+//! The election of a session's owner: the lock, the epoch of an ownership, and the questions that a tab asks the others.
 //!
-//! Before a stream's first request the session's lock is wanted and the other tabs are asked. Who gets the lock owns the
-//! session. Who is answered follows. Who hears nothing for [`ELECTION`] takes the lock away and owns the session too:
-//! the tab that had it does not run, or cannot be reached.
+//! Before the first request of a stream, a tab requests the session's lock and asks the other tabs. The tab that gets the lock
+//! owns the session. A tab that gets an answer follows the one that sent it. A tab that gets no answer within [`ELECTION`] takes
+//! the lock from its holder and owns the session as well: the holder is suspended or unreachable.
 //!
-//! Each ownership has an **epoch**, which is larger than that of any ownership before it. It goes with every message of
-//! an owner and into the saved record. A tab that slept through a change of owners is known by its old epoch: nobody
-//! follows it, and it gives its own listeners nothing more once it hears of a newer one.
+//! Each ownership has an **epoch**, which is larger than that of any ownership before it. Every message of an owner and the saved
+//! record contain it. A tab that slept while the owner changed is recognised by its old epoch. No tab follows it, and it delivers
+//! nothing more to its own listeners once it knows of a newer epoch.
 
 use crate::stream::Millis;
 
-/// How long an owner may take to answer, in ms. Its followers give it up one after the other, within as long again.
+/// The time that an owner has to answer, in milliseconds. Its followers give it up one after the other, within the same time
+/// again.
 pub const ELECTION: Millis = 1_000;
-/// A question to another tab is put again after this long, in ms. A tab that wakes up finds all at once what was said
-/// meanwhile, and each answer is all that the stream gave.
+/// The time after which a question to another tab may be repeated, in milliseconds. A tab that wakes up gets all messages at
+/// once, and each answer is a whole stream, so it must not ask for each.
 const ASK_AGAIN: Millis = 250;
-/// An answer that comes later than this, in ms, was given by a tab that slept, to a question that is over.
+/// The age above which an answer is ignored, in milliseconds: it comes from a tab that was asleep, and the question has been
+/// settled.
 const ANSWER: Millis = 2_000;
 
-/// How a lock is asked for.
+/// How a lock is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockMode {
-    /// In turn.
+    /// The request waits until the lock is free.
     Wait,
-    /// At once, from whoever has it; takes the place of a request that waits.
+    /// The lock is taken from its holder at once. This replaces a request that waits.
     Steal,
 }
 
-/// The session's lock, as this tab knows it.
+/// The state of the session's lock, as this tab knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Lock {
-    /// Not wanted.
+    /// The lock is not wanted.
     #[default]
     None,
-    /// Asked for.
+    /// The lock is requested.
     Wanted,
-    /// Held.
+    /// The lock is held.
     Held,
-    /// Taken away from a tab that did not answer; the browser has not confirmed it yet.
+    /// The lock was taken from a tab that did not answer, and the browser has not confirmed that yet.
     Stolen,
 }
 
-/// What a tab that owns a session does about another one that says so too.
+/// The reaction of an owner to another tab that claims to own the session, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rivalry {
-    /// It says again that it owns the session.
+    /// It announces its ownership again.
     Insist,
-    /// It gives the session up and follows.
+    /// It gives up the ownership and follows the other tab.
     Yield,
-    /// Nothing: it has insisted a moment ago.
+    /// It does nothing, because it has announced its ownership a moment ago.
     Ignore,
 }
 
-/// This tab's part in the election of a session's owner.
+/// The part of one tab in the election of a session's owner.
 #[derive(Debug, Default)]
 pub struct Election {
     lock: Lock,
-    /// Of this tab's last ownership; 0 before it had one.
+    /// The epoch of this tab's last ownership, or 0.
     epoch: u64,
-    /// The newest that is known.
+    /// The newest epoch that the tab knows of.
     newest: u64,
-    /// The tab that was asked last, and from when on it is asked again.
+    /// The tab that was asked last, and the time from which it may be asked again.
     asked: Option<(String, Millis)>,
     insisted: Option<Millis>,
 }
 
 impl Election {
-    /// Whether this tab owns the session, as far as it knows.
+    /// Returns whether this tab owns the session, as far as it knows.
     #[must_use]
     pub fn is_owner(&self) -> bool {
         matches!(self.lock, Lock::Held | Lock::Stolen)
     }
 
-    /// The newest epoch that this tab knows of, its own included.
+    /// Returns the newest epoch that this tab knows of, its own included.
     #[must_use]
     #[expect(clippy::misnamed_getters, reason = "the field `epoch` is this tab's own")]
     pub fn epoch(&self) -> u64 {
         self.newest
     }
 
-    /// The lock is wanted. Gives how it is to be asked for, if it was not yet.
+    /// Requests the lock. Returns how the browser has to be asked, unless it was asked before.
     pub fn want(&mut self) -> Option<LockMode> {
         if self.lock != Lock::None {
             return None;
@@ -88,14 +90,15 @@ impl Election {
         Some(LockMode::Wait)
     }
 
-    /// Nobody answered: the lock is taken from whoever has it.
+    /// Takes the lock from its holder, because nobody answered.
     pub fn steal(&mut self, now: Millis) -> LockMode {
         self.lock = Lock::Stolen;
         self.begin_epoch(now);
         LockMode::Steal
     }
 
-    /// The browser granted the lock. Gives whether that is news: a lock that was given back meanwhile is not had.
+    /// Records that the browser granted the lock. Returns whether the tab owns the session by that: it may have released the lock
+    /// meanwhile.
     pub fn grant(&mut self, now: Millis) -> bool {
         match self.lock {
             Lock::None => return false,
@@ -106,36 +109,36 @@ impl Election {
         true
     }
 
-    /// Another tab took the lock away.
+    /// Records that another tab took the lock.
     pub fn lose(&mut self) {
         self.lock = Lock::None;
     }
 
-    /// The lock is given back, or no longer waited for. Gives whether the browser has to be asked.
+    /// Releases the lock or withdraws the request for it. Returns whether the browser has to be asked.
     pub fn release(&mut self) -> bool {
         std::mem::take(&mut self.lock) != Lock::None
     }
 
-    /// An epoch is larger than all that are known. The time makes it larger than those that were not: all tabs of
-    /// a browser have one clock.
+    /// Begins an epoch that is larger than all known ones. It also contains the time, to be larger than those that the tab does
+    /// not know: all tabs of a browser have the same clock.
     fn begin_epoch(&mut self, now: Millis) {
         self.epoch = now.max(self.newest.saturating_add(1));
         self.newest = self.epoch;
     }
 
-    /// Another tab or the saved record names an epoch.
+    /// Records an epoch that another tab or a saved record names.
     pub fn note_epoch(&mut self, epoch: u64) {
         self.newest = self.newest.max(epoch);
     }
 
-    /// Whether an owner of this epoch is none any more.
+    /// Returns whether a newer epoch than this one is known, so that its owner no longer owns the session.
     #[must_use]
     pub fn is_over(&self, epoch: u64) -> bool {
         epoch < self.newest
     }
 
-    /// Another tab owns the session too, with this epoch. The later ownership counts; of two that began at once, the
-    /// one that has the lock.
+    /// Decides between this owner and another one with this epoch. The later epoch wins. Of two equal ones, the one that has the
+    /// lock wins.
     pub fn rival(&mut self, epoch: u64, now: Millis) -> Rivalry {
         let is_later = epoch > self.epoch;
         self.note_epoch(epoch);
@@ -149,7 +152,7 @@ impl Election {
         Rivalry::Insist
     }
 
-    /// Whether a tab may be asked now; if so, it is not asked again for a while.
+    /// Returns whether a tab may be asked now. If so, it counts as asked.
     pub fn may_ask(&mut self, tab: &str, now: Millis) -> bool {
         if self.asked.as_ref().is_some_and(|(asked, again_at)| asked == tab && now < *again_at) {
             return false;
@@ -158,12 +161,12 @@ impl Election {
         true
     }
 
-    /// What was asked is answered.
+    /// Records that the question was answered.
     pub fn settle(&mut self) {
         self.asked = None;
     }
 
-    /// Whether an answer comes in time to a question that was asked at `asked`.
+    /// Returns whether the answer to a question of the time `asked` is recent enough.
     #[must_use]
     pub fn is_timely(asked: Millis, now: Millis) -> bool {
         now.saturating_sub(asked) <= ANSWER
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_owner_has_a_larger_epoch_whether_it_has_heard_of_the_earlier_one_or_not() {
+    fn a_later_owner_has_a_larger_epoch_whether_it_knows_the_earlier_one_or_not() {
         let (mut first, mut second, mut third) = (Election::default(), Election::default(), Election::default());
         first.steal(1_000);
         second.steal(2_000);
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_of_two_owners_stays_and_says_so_once() {
+    fn the_later_of_two_owners_stays_and_announces_it_once() {
         let (mut old, mut new) = (Election::default(), Election::default());
         old.steal(1_000);
         new.steal(2_000);

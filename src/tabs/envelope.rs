@@ -1,4 +1,4 @@
-//! The form in which a message travels: a flat object that the browser clones, and that any tab may have made up.
+//! The form in which messages travel between tabs: a flat object that the browser clones. A received object may have any content.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, State};
 use crate::stream::Millis;
 use crate::stream::reader::Frame;
 
-/// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
+/// The version of the messages. Tabs of other versions do not read them and have streams of their own.
 const VERSION: u32 = 2;
 
 /// A message between tabs. Each kind of content has some of the optional members.
@@ -44,15 +44,15 @@ pub struct Envelope {
     end: Option<EndRecord>,
 }
 
-/// Frames as one text with offsets: an object for each would cost more than the text.
+/// Several frames as one text with offsets. An object for each frame would cost more than its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Frames {
     /// The data of all frames.
     text: String,
-    /// Where each frame's data ends, in bytes of UTF-8.
+    /// The end of each frame's data, in bytes of UTF-8.
     ends: Vec<u32>,
-    /// The frames' ids, a line feed after each. A frame without an id has an empty line.
+    /// The ids of the frames, each followed by a line feed. The line of a frame without an id is empty.
     ids: String,
 }
 
@@ -64,7 +64,7 @@ impl From<Message> for Envelope {
 }
 
 impl Message {
-    /// Reads what another tab posted; `None` for anything else.
+    /// Reads a message of another tab. Returns `None` if it is no valid message of this version.
     #[must_use]
     pub fn open(envelope: Envelope) -> Option<Self> {
         if envelope.v != VERSION {
@@ -81,7 +81,7 @@ impl Envelope {
         Self { message, task, ordinal, text, ..self }
     }
 
-    /// The names of a turn. A task without a name is none.
+    /// Returns the aliases of the turn. An empty task id counts as none.
     fn turn(&self) -> Aliases {
         Aliases {
             message: self.message.clone(),

@@ -1,4 +1,4 @@
-//! A tab that follows a session's stream: which broadcast it reads, how far, and when it gives its owner up.
+//! A tab that follows a session's stream: which broadcast it reads, how far it has read, and when it gives up its owner.
 
 use std::cmp::Ordering;
 
@@ -6,36 +6,36 @@ use crate::stream::Millis;
 use crate::tabs::election::ELECTION;
 use crate::tabs::message::Shown;
 
-/// The longest silence that an owner may ask its followers to bear, in ms.
+/// The longest silence that an owner may demand of its followers, in milliseconds.
 const LONGEST_SILENCE: Millis = 450_000;
 
-/// What a numbered message of a broadcast is to its follower.
+/// The position of a numbered message in the broadcast, as its follower sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrived {
-    /// The next one.
+    /// The message is the next one.
     Next,
-    /// One that was read.
+    /// The message was read before.
     Known,
-    /// Messages before it were lost.
+    /// Messages before this one were lost.
     Gap,
-    /// One of another broadcast.
+    /// The message belongs to another broadcast.
     Foreign,
 }
 
-/// What a follower does when its owner was silent for too long.
+/// What a follower does when its owner has been silent for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// It asks whether the owner lives.
+    /// It asks whether the owner is alive.
     Doubt,
-    /// It takes over.
+    /// It takes over the session.
     GiveUp,
 }
 
-/// The broadcast of another tab, followed.
+/// The state of following the broadcast of another tab.
 #[derive(Debug)]
 pub struct Follower {
     owner: String,
-    /// Names the broadcast; empty where it is asked for anew.
+    /// The name of the broadcast, or empty while it is requested again.
     stream: String,
     next: u64,
     shown: Shown,
@@ -44,7 +44,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows a broadcast of which `next` is the next message.
+    /// Returns a follower that waits for the message `next` of a broadcast.
     #[must_use]
     pub fn new(owner: String, stream: String, next: u64, shown: Shown, now: Millis) -> Self {
         let mut follower = Self { owner, stream, next, shown, silent_at: 0, doubtful_until: None };
@@ -52,43 +52,43 @@ impl Follower {
         follower
     }
 
-    /// What the owner shows.
+    /// Returns what the owner shows.
     #[must_use]
     pub fn shown(&self) -> &Shown {
         &self.shown
     }
 
-    /// Whether it reads this broadcast.
+    /// Returns whether this follower reads the broadcast `stream`.
     #[must_use]
     pub fn follows(&self, stream: &str) -> bool {
         self.stream == stream
     }
 
-    /// The broadcast and the message of it that is waited for, as they are asked for.
+    /// Returns the broadcast and the number of its next message, for a question to the owner.
     #[must_use]
     pub fn position(&self) -> (Option<String>, u64) {
         (Some(self.stream.clone()), self.next)
     }
 
-    /// Whether it has already read as much of the same broadcast.
+    /// Returns whether this follower has read at least as much of the same broadcast.
     #[must_use]
     pub fn has(&self, stream: &str, next: u64) -> bool {
         self.follows(stream) && self.next >= next
     }
 
-    /// The owner shows something else.
+    /// Records what the owner shows.
     pub fn show(&mut self, shown: Shown, now: Millis) {
         self.shown = shown;
         self.note_life(now);
     }
 
-    /// The owner lives.
+    /// Records a sign of life of the owner.
     pub fn note_life(&mut self, now: Millis) {
         self.doubtful_until = None;
         self.silent_at = now.saturating_add(self.shown.patience.clamp(ELECTION, LONGEST_SILENCE));
     }
 
-    /// A message of a broadcast came.
+    /// Takes the number of a broadcast's message.
     pub fn take(&mut self, stream: &str, number: u64, now: Millis) -> Arrived {
         if !self.follows(stream) {
             return Arrived::Foreign;
@@ -104,7 +104,7 @@ impl Follower {
         }
     }
 
-    /// Another owner goes on exactly where this follower stands.
+    /// Follows another owner, whose broadcast begins exactly after what this follower has read.
     pub fn go_over(&mut self, owner: String, stream: String, now: Millis) {
         self.owner = owner;
         self.stream = stream;
@@ -112,18 +112,18 @@ impl Follower {
         self.note_life(now);
     }
 
-    /// What was read is void: the broadcast has to be given from its beginning.
+    /// Drops what was read, so that the broadcast has to be sent again from its beginning.
     pub fn forget(&mut self) {
         self.stream.clear();
     }
 
-    /// When the silence of the owner will have been too long.
+    /// Returns when the silence of the owner will be too long.
     #[must_use]
     pub fn deadline(&self) -> Millis {
         self.doubtful_until.unwrap_or(self.silent_at)
     }
 
-    /// Time has passed. `patience` is how long the owner has to answer, once it is doubted.
+    /// Checks the silence of the owner. `patience` is how long a doubted owner has to answer, in milliseconds.
     pub fn watch(&mut self, now: Millis, patience: Millis) -> Option<Silence> {
         if self.deadline() > now {
             return None;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_is_heard_while_it_is_doubted_is_followed_on() {
+    fn a_doubted_owner_that_gives_a_sign_of_life_is_still_followed() {
         let mut follower = follower();
         follower.watch(13_000, 1_500);
         follower.note_life(14_000);

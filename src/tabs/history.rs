@@ -1,29 +1,29 @@
-//! What a stream has given so far, kept by its owner for tabs that follow later.
+//! The frames of a stream so far, which its owner keeps for tabs that follow later.
 
 use std::borrow::Cow;
 
 use crate::stream::chunk::{self, Chunk, ChunkWriter};
 use crate::stream::reader::{Frame, Span};
 
-/// A history is compacted when this much came since the last time, in bytes, or as much as it holds.
+/// The number of new bytes after which a history is compacted. A larger history waits until its own size has arrived again.
 const COMPACT_EVERY: usize = 256 * 1024;
-/// A history beyond this is not kept: late followers connect themselves.
+/// The size in bytes above which a history is dropped. Tabs that follow later then connect by themselves.
 const MOST_HISTORY: usize = 64 * 1024 * 1024;
 
-/// What a stream has given so far, for followers that come late. Memory goes by what is kept, not by what passed:
-/// adjacent deltas of a block become one now and then.
+/// The frames of a stream so far, for tabs that follow later. Adjacent deltas of a block are merged from time to time, so the
+/// memory depends on the content and not on the number of deltas.
 #[derive(Debug, Default)]
 pub struct History {
     frames: Vec<Frame>,
     size: usize,
-    /// Frames that are merged already, and their size.
+    /// The number and the size of the frames that are merged already.
     merged: usize,
     merged_size: usize,
     overflown: bool,
 }
 
 impl History {
-    /// A frame was received.
+    /// Adds a frame.
     pub fn push(&mut self, frame: Frame) {
         if self.overflown {
             return;
@@ -39,7 +39,7 @@ impl History {
         }
     }
 
-    /// The frames that tell the whole stream; `None` when they became too many.
+    /// Returns frames that yield the whole stream, or `None` if they became too many.
     pub fn frames(&mut self) -> Option<&[Frame]> {
         if self.overflown {
             return None;
@@ -48,14 +48,14 @@ impl History {
         Some(&self.frames)
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let texts = self.frames.iter().map(|(id, data)| data.capacity() + id.as_ref().map_or(0, String::capacity));
         self.frames.capacity() * size_of::<Frame>() + texts.sum::<usize>()
     }
 
-    /// Takes over what another tab kept.
+    /// Takes over the frames that another tab kept.
     pub fn adopt(&mut self, frames: Vec<Frame>) {
         let size = frames.iter().map(|(_, data)| data.len()).sum();
         *self = Self { merged: frames.len(), merged_size: size, size, frames, overflown: false };
@@ -74,10 +74,10 @@ impl History {
     }
 }
 
-/// A run of deltas of one block that is being merged.
+/// A run of adjacent deltas of one block that are merged into one.
 #[derive(Default)]
 struct Merge {
-    /// The last frame of the run as it was: a run of one stays untouched.
+    /// The last frame of the run, unchanged. A run of one frame is not rewritten.
     last: Option<Frame>,
     run: u32,
     span: Option<Span>,
@@ -137,7 +137,7 @@ impl Merge {
     }
 }
 
-/// The parts of a simple delta.
+/// Returns the kind, the block and the text of a simple delta.
 fn delta(data: &str) -> Option<(Kind, Cow<'_, str>, Cow<'_, str>)> {
     let Chunk::Delta(delta) = chunk::decode(data).ok()? else { return None };
     let block = delta.stream.block().map_or(Cow::Borrowed(""), chunk::JsonString::text);

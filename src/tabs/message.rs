@@ -1,11 +1,12 @@
-//! What the tabs of one browser tell each other: who streams a session, what it has given, what comes (API.md,
-//! guarantee 5).
+//! The messages between the tabs of one browser: which tab streams a session, what the stream contained so far, and what arrives
+//! (API.md, guarantee 5).
 //!
-//! The owner of a session holds its lock and its connection. Followers are given the raw frames of the stream, in
-//! numbered messages, and read them as they would read a response. So a chunk is recognised by its event id in every
-//! tab, and a follower that takes over asks the server for what comes after its own cursor.
+//! The owner of a session holds its lock and its connection. Followers get the raw frames of the stream in numbered messages, and
+//! read them like a response. So every tab recognises a chunk by its event id, and a follower that takes over requests what
+//! follows its own cursor.
 //!
-//! Messages are untrusted input: other versions, other code of the same origin. What does not parse is ignored.
+//! Messages are untrusted input: they may come from other versions or from other code of the same origin. An invalid message is
+//! ignored.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,123 +17,124 @@ use crate::stream::reader::{Frame, Position};
 /// A message from one tab to the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// The tab that says so.
+    /// The name of the tab that sent it.
     pub from: String,
-    /// The session that it is about.
+    /// The session of the message.
     pub session: String,
-    /// The newest epoch that the tab knows of; in what only an owner says, that of its ownership.
+    /// The newest epoch that the sender knows of. In messages of an owner, the epoch of its ownership.
     pub epoch: u64,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
-/// The names by which a turn is known.
+/// The identifiers of a turn that are known (ARCHITECTURE, "One identity per turn").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
     /// The id of its user message.
     pub message: Option<String>,
-    /// Its task.
+    /// The id of its task.
     pub task: Option<String>,
-    /// The place of its user message among those of the session, from 0.
+    /// The ordinal of its user message in the session, counted from 0.
     pub ordinal: Option<u64>,
     /// The text of its user message.
     pub text: Option<String>,
 }
 
-/// What a message says. `stream` names the broadcast of one owner; the numbers of messages count within it.
+/// The content of a message. `stream` names the broadcast of one owner, and messages are numbered within it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// Who streams this session? The asker has this much of this stream.
+    /// Asks who streams the session, and tells how much of a broadcast the sender has.
     Ask {
-        /// The stream it follows, if it does.
+        /// The broadcast that the sender follows, if it follows one.
         stream: Option<String>,
-        /// The message it waits for.
+        /// The number of the message that the sender waits for.
         next: u64,
-        /// When it asks, by its own clock. The answer repeats it.
+        /// When the question was sent, by the sender's clock. The answer repeats it.
         asked: Millis,
-        /// The turn of a message that the asker sent and whose answer it may not give; else nothing.
+        /// The turn of a message that the sender posted and may not deliver the answer of. Otherwise empty.
         turn: Aliases,
     },
-    /// What did this broadcast give? It is answered after its end too: a short one may be over before anyone has asked.
+    /// Asks for the content of a broadcast. It is answered after the end of the broadcast, too, because a short one may end
+    /// before anyone has asked.
     Recall {
         /// The stream.
         stream: String,
-        /// When it asks, by its own clock. The answer repeats it.
+        /// When the question was sent, by the sender's clock. The answer repeats it.
         asked: Millis,
     },
-    /// This tab streams the session from now on, and stands here.
+    /// Announces that the sender streams the session from now on.
     Owner {
         /// Its stream.
         stream: String,
-        /// The turn that it gives.
+        /// The turn of the broadcast.
         turn: Aliases,
-        /// Where it stands.
+        /// The position of the sender.
         place: Place,
     },
-    /// All that a late follower needs.
+    /// Answers a tab that follows late, with the whole broadcast so far.
     State(Box<State>),
-    /// More frames.
+    /// More frames of the broadcast.
     Frames {
         /// The stream.
         stream: String,
         /// The number of this message.
         number: u64,
-        /// What came.
+        /// The frames.
         frames: Vec<Frame>,
     },
-    /// What the owner shows has changed.
+    /// The owner shows something new.
     Shown {
         /// The stream.
         stream: String,
-        /// What it shows.
+        /// What the owner shows.
         shown: Shown,
     },
-    /// The owner lives and has nothing to say.
+    /// A sign of life of an owner that has nothing else to send.
     Alive {
         /// The stream.
         stream: String,
     },
-    /// The owner's stream is over without an end among its frames.
+    /// Ends a broadcast whose frames do not contain an end.
     End {
         /// The stream.
         stream: String,
-        /// How it ended.
+        /// How the broadcast ended.
         end: EndRecord,
     },
-    /// The backend took a message of this tab.
+    /// The backend accepted a message of the sender.
     Turn {
-        /// What the app said of it, as JSON text.
+        /// The app's description of the message, as JSON text.
         turn: String,
     },
-    /// A task was stopped.
+    /// The app stopped a task.
     Stop {
-        /// The task, where it is known.
+        /// The task, if its id is known.
         task: Option<String>,
     },
 }
 
-/// What a broadcast gave so far, for a tab that asked.
+/// The broadcast so far, for a tab that asked for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// For whom.
+    /// The name of the tab that asked.
     pub to: String,
-    /// When it was asked for, by the clock of the tab that asked.
+    /// When it asked, by its own clock.
     pub asked: Millis,
-    /// The stream.
+    /// The name of the broadcast.
     pub stream: String,
-    /// The number of the next message.
+    /// The number of the broadcast's next message.
     pub next: u64,
-    /// The turn that it gives.
+    /// The turn of the broadcast.
     pub turn: Aliases,
-    /// What the stream gave so far, adjacent deltas merged.
+    /// The frames so far, with adjacent deltas merged.
     pub frames: Vec<Frame>,
-    /// Where it stands.
+    /// The position of the owner.
     pub place: Place,
     /// What the owner shows.
     pub shown: Shown,
 }
 
-/// A place in a log, as text that every JavaScript keeps exactly.
+/// A position in a log, as texts that JavaScript keeps exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Place {
@@ -142,13 +144,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// A position, with the running hash of its events without ids.
+    /// Converts a position, together with the running hash of the events without ids.
     #[must_use]
     pub fn new(position: Position, hash: u64) -> Self {
         Self { last: position.last.text(), unnumbered: position.unnumbered, hash: decimal::text(hash) }
     }
 
-    /// The position and the hash; `None` when it is no place.
+    /// Returns the position and the hash, or `None` if the texts are invalid.
     #[must_use]
     pub fn read(&self) -> Option<(Position, u64)> {
         let position = Position { last: self.last.parse().ok()?, unnumbered: self.unnumbered };
@@ -156,53 +158,53 @@ impl Place {
     }
 }
 
-/// What the owner shows, for its followers to show too.
+/// The part of an owner's snapshot that its followers show as well.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shown {
-    /// What the stream is doing.
+    /// The status of the stream.
     pub status: ShownStatus,
-    /// Tries in a row without progress.
+    /// The number of tries since the last progress.
     pub attempt: u32,
-    /// When the next request goes out.
+    /// When the next request will be sent.
     pub retry_at: Option<Millis>,
-    /// Silence of the owner that is too long, in ms.
+    /// The silence of the owner after which its followers doubt it, in milliseconds.
     pub patience: Millis,
 }
 
-/// The statuses of a stream that lives.
+/// The statuses of a stream that has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "&'static str")]
 pub enum ShownStatus {
-    /// A request waits for its answer.
+    /// A request waits for its response.
     #[default]
     Connecting,
     /// Bytes arrive.
     Streaming,
-    /// The stream is silent for too long.
+    /// The stream has been silent for too long.
     Stalled,
-    /// The stream was cut and will be joined again.
+    /// The connection was lost, and the stream will be joined again.
     Reconnecting,
 }
 
-/// An outcome on its way to another tab.
+/// An outcome, in the form that other tabs get.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EndRecord {
-    /// `finished`, `stopped`, `failed`, `expired`; anything else is a failure.
+    /// `finished`, `stopped`, `failed` or `expired`. Any other value counts as a failure.
     pub kind: String,
-    /// The error's code, or empty.
+    /// The code of the error, or empty.
     pub code: String,
-    /// The error's sentence, or empty.
+    /// The message of the error, or empty.
     pub message: String,
-    /// The error's HTTP status.
+    /// The HTTP status of the error.
     pub status: Option<u16>,
-    /// Whether trying again may help.
+    /// Whether a later try may succeed.
     pub retryable: bool,
 }
 
 impl Message {
-    /// A message of this version.
+    /// Makes a message.
     #[must_use]
     pub fn new(from: &str, session: &str, epoch: u64, content: Content) -> Self {
         Self { from: from.to_owned(), session: session.to_owned(), epoch, content }

@@ -1,19 +1,19 @@
-//! Stops that another tab has to bring to the server, and perhaps can't any more: closed, crashed, frozen.
+//! Stops that another tab has to bring to the server, but perhaps cannot any more because it was closed, crashed or frozen.
 //!
-//! The record of a stop is all that such a tab leaves. Who hears of one waits for `PATIENCE` from its last writing; when it
-//! still stands then, this tab cancels too. That costs a request too many where the other tab lives and the server does not
-//! answer, which is harmless: a cancel may be repeated.
+//! Such a tab leaves only the saved record of the stop. A tab that reads this record waits for `PATIENCE` after the record was
+//! last written. If the record still exists then, this tab cancels the task as well. If the other tab is alive after all, that is
+//! one request too many, which is harmless: a cancel may be repeated.
 
 use crate::client::context::Context;
 use crate::client::io::Millis;
 use crate::persist::SavedTask;
 use litemap::LiteMap;
 
-/// How long the tab that stopped a task may take, in ms, and how far apart the others come after it.
+/// The time that the tab of a stop has, in milliseconds, and the interval at which the other tabs take over one after the other.
 const PATIENCE: Millis = 5_000;
 const SPREAD: Millis = 2_500;
 
-/// A stop that waits for another tab.
+/// A stop that another tab has to bring to the server.
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     /// When its record was written.
@@ -21,16 +21,16 @@ struct Wait {
     due: Millis,
 }
 
-/// What this tab knows of the stops of others, by session.
+/// The stops of other tabs, by session.
 #[derive(Debug, Default)]
 pub struct Adoptions {
     waits: LiteMap<String, Wait>,
-    /// Stops that this tab has done all for, by the time of the stop.
+    /// Stops for which this tab can do no more, with their times.
     settled: LiteMap<String, Millis>,
 }
 
 impl Adoptions {
-    /// A record of a stop was read; each writing shows that somebody is at work.
+    /// Takes the record of a stop. Each time it is written shows that a tab works on it.
     pub fn note(&mut self, record: &SavedTask, cx: &mut Context) {
         let session = &record.active.session;
         let is_known = self.waits.get(session).is_some_and(|wait| wait.saved == record.saved);
@@ -41,30 +41,30 @@ impl Adoptions {
         self.waits.insert(session.clone(), Wait { saved: record.saved, due });
     }
 
-    /// The stop is done, or void, or this tab is at work itself.
+    /// Removes a stop that is acknowledged or void, or that this tab works on itself.
     pub fn forget(&mut self, session: &str) {
         self.waits.remove(session);
     }
 
-    /// This tab could not do more for a stop.
+    /// Records that this tab can do no more for a stop.
     pub fn settle(&mut self, session: &str, stopped: Millis) {
         self.waits.remove(session);
         self.settled.insert(session.to_owned(), stopped);
     }
 
-    /// Whether a stop of this session waits for another tab.
+    /// Returns whether a stop of this session waits for another tab.
     #[must_use]
     pub fn is_open(&self, session: &str) -> bool {
         self.waits.contains_key(session)
     }
 
-    /// When the first one is due.
+    /// Returns when this tab has to take over the first stop.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         self.waits.values().map(|wait| wait.due).min()
     }
 
-    /// The sessions whose stops are due.
+    /// Returns the sessions whose stops this tab has to take over now.
     #[must_use]
     pub fn due(&self, now: Millis) -> Vec<String> {
         self.waits.iter().filter(|(_, wait)| wait.due <= now).map(|(session, _)| session.clone()).collect()

@@ -1,9 +1,8 @@
-//! Cancelling a task on the server, until the server has acknowledged it (API.md, `stopStream`).
+//! Cancels a task on the server and repeats that until the server has acknowledged it (API.md, `stopStream`).
 //!
-//! The stream itself is over for the app by then. A canceller works on behind it, again and again: it cancels the task, or
-//! withdraws the message whose task is not known. A backend that cannot withdraw a message (PROTOCOL §7) tells its task: by
-//! the answer to the message that is on its way, or in the session. What a canceller remembers is the saved record with the
-//! time of the stop, so that a reload takes it up again.
+//! For the app the stream has ended by then. The canceller cancels the task, or withdraws the message if the id of its task is
+//! not known. Some backends cannot withdraw a message (PROTOCOL §7). There the canceller learns the task from the response to the
+//! message, or from the session. Its state is the saved record with the time of the stop, so that it can continue after a reload.
 
 use crate::client::context::{Context, Departure};
 use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, Why};
@@ -14,17 +13,17 @@ use crate::persist::{ActiveTask, SavedTask};
 use crate::protocol::answer::{read_error, read_session};
 use crate::protocol::body::Body;
 
-/// How long one request may stay unanswered, in ms.
+/// The time after which a request without a response is given up, in milliseconds.
 const PATIENCE: Millis = 45_000;
-/// A message that may still be on its way to the server is looked for this often.
+/// The number of times that the session is searched for a message that may still be on its way.
 const LOOKS: u32 = 3;
 
-/// Whether a 404 is about the task. Otherwise this backend cannot cancel.
+/// Returns whether a 404 says that the task is gone. Otherwise the backend has no cancel endpoint.
 fn is_task_gone(head: &Head<'_>, body: Option<&Body>) -> bool {
     read_error(head, body).code == "TASK_NOT_FOUND"
 }
 
-/// What is asked of the server.
+/// The request to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Look,
@@ -34,35 +33,35 @@ enum Ask {
 
 #[derive(Debug)]
 enum State {
-    /// The message is on its way; its answer names the task.
+    /// The message is on its way. Its response names the task.
     Awaiting { since: Millis },
-    /// A request is out.
+    /// A request was sent.
     Asking { attempt: Attempt, ask: Ask, since: Millis },
-    /// The next request waits: until a time, or for the network (`None`).
+    /// The next request waits for a time, or for the network (`None`).
     Waiting { ask: Ask, until: Option<Millis> },
-    /// Nothing is left to do.
+    /// Nothing remains to be done.
     Done,
 }
 
-/// Cancels one session's task.
+/// Cancels the task of one session.
 #[derive(Debug)]
 pub struct Canceller {
     session: String,
     task: Option<String>,
     /// The message whose answer is not wanted.
     message: Option<String>,
-    /// The request of that message, while it is out.
+    /// The attempt of that message's request, until it is answered.
     post: Option<Attempt>,
     calls: Vec<Call>,
     backoff: Backoff,
-    /// Looks at the session that may still find nothing.
+    /// How often the session still has to be searched.
     looks: u32,
     unauthorized: bool,
     state: State,
 }
 
 impl Canceller {
-    /// Has nothing to do yet.
+    /// Returns a canceller that has nothing to do yet.
     #[must_use]
     pub fn new(session: &str, cx: &mut Context) -> Self {
         Self {
@@ -78,7 +77,8 @@ impl Canceller {
         }
     }
 
-    /// Takes on what a stop left. What an earlier stop left gives way to it: a session runs one task at a time.
+    /// Takes the task or message that a stop has left. It replaces that of an earlier stop, because a session runs one task at a
+    /// time.
     pub fn take_on(&mut self, leftover: Leftover, cx: &mut Context) {
         match leftover {
             Leftover::Nothing if self.is_done() => self.finish(cx),
@@ -113,7 +113,7 @@ impl Canceller {
         self.ask(Ask::Look, cx);
     }
 
-    /// Nothing of an earlier stop counts any more.
+    /// Cancels the current request of an earlier stop.
     fn drop_request(&mut self, cx: &mut Context) {
         self.drop_post(cx);
         if let State::Asking { attempt, .. } = self.state {
@@ -121,19 +121,19 @@ impl Canceller {
         }
     }
 
-    /// Whether the server has acknowledged, or there was nothing to cancel.
+    /// Returns whether the server has acknowledged the stop, or there was nothing to cancel.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }
 
-    /// The task, once known.
+    /// Returns the task, if its id is known.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         self.task.as_deref()
     }
 
-    /// Another call waits for the acknowledgement.
+    /// Adds a call of the app that waits for the acknowledgement.
     pub fn attach(&mut self, call: Call, cx: &mut Context) {
         self.calls.push(call);
         if self.is_done() {
@@ -141,14 +141,14 @@ impl Canceller {
         }
     }
 
-    /// Whether an input of this attempt still counts.
+    /// Returns whether the client waits for this attempt.
     #[must_use]
     pub fn is_current(&self, answered: Attempt) -> bool {
         let is_asked = matches!(self.state, State::Asking { attempt, .. } if attempt == answered);
         is_asked || self.post == Some(answered)
     }
 
-    /// The message's stream opened: its task exists.
+    /// Takes the head of the message's stream, which shows that its task exists.
     pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
         self.drop_post(cx);
         if let Some(task) = head.task.filter(|task| !task.is_empty()) {
@@ -158,7 +158,7 @@ impl Canceller {
         self.look_if_awaiting(cx);
     }
 
-    /// A plain answer came.
+    /// Takes a response that is no stream.
     pub fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match self.state {
             _ if self.post == Some(attempt) => self.handle_send_answer(head.status, cx),
@@ -167,7 +167,7 @@ impl Canceller {
         }
     }
 
-    /// A message that was refused started no task.
+    /// A message that was refused has started no task.
     fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
         self.post = None;
         match status {
@@ -179,7 +179,7 @@ impl Canceller {
         }
     }
 
-    /// The answer that was waited for says nothing. Where the message is being withdrawn, that goes on.
+    /// The response says nothing about the task. If a request to withdraw the message is under way, that goes on.
     fn look_if_awaiting(&mut self, cx: &mut Context) {
         if matches!(self.state, State::Awaiting { .. }) {
             self.ask(Ask::Look, cx);
@@ -192,8 +192,8 @@ impl Canceller {
         }
     }
 
-    /// A stop that the server refuses, or does not know how to carry out, stays remembered: the task may run on, and the
-    /// record of its stop is what keeps this browser from resuming it.
+    /// Takes the response to a request of the canceller. A stop that the server refuses or does not support stays saved: the task
+    /// may go on, and the record of the stop prevents this browser from resuming it.
     fn handle_ask_answer(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match (ask, head.status) {
             (_, 401) if !self.unauthorized => {
@@ -206,9 +206,9 @@ impl Canceller {
                 self.try_again(ask, pause_of(head, cx.now).unwrap_or(0), cx);
             }
             (Ask::Look, 200) => self.handle_session(body, cx),
-            // A proxy's 404 says nothing of the session.
+            // A 404 of a proxy says nothing about the session.
             (Ask::Look, 404 | 410) if body.is_some_and(|body| body.detail.is_some()) => self.finish(cx),
-            // 410: the task, or the message, is gone. What runs in its session then is another's.
+            // A 410 means that the task or the message is gone. A task that runs in the session then belongs to another message.
             (Ask::Cancel | Ask::Withdraw, 200..=299 | 410) => self.finish(cx),
             (Ask::Withdraw, _) => self.learn_task(cx),
             (Ask::Cancel, 404) if is_task_gone(head, body) => self.finish(cx),
@@ -216,7 +216,7 @@ impl Canceller {
         }
     }
 
-    /// This backend cannot withdraw a message: its task has to be known.
+    /// Searches for the task, because this backend cannot withdraw a message.
     fn learn_task(&mut self, cx: &mut Context) {
         self.unauthorized = false;
         match self.post {
@@ -244,7 +244,7 @@ impl Canceller {
         self.ask(Ask::Cancel, cx);
     }
 
-    /// A request ended without an answer.
+    /// A request ended without a response.
     pub fn handle_failed(&mut self, attempt: Attempt, failure: &Failure, cx: &mut Context) {
         let is_post = self.post == Some(attempt);
         self.post = self.post.filter(|post| *post != attempt);
@@ -257,7 +257,7 @@ impl Canceller {
         }
     }
 
-    /// When this canceller wants to be woken.
+    /// Returns when this canceller needs an [`Input::Timeout`](crate::client::io::Input::Timeout).
     #[must_use]
     pub fn deadline(&self, cx: &Context) -> Option<Millis> {
         match &self.state {
@@ -269,7 +269,7 @@ impl Canceller {
         }
     }
 
-    /// Time has passed.
+    /// Does what is due at this time.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         match self.state {
             State::Waiting { ask, until: Some(until) } if until <= cx.now => self.ask(ask, cx),
@@ -282,7 +282,7 @@ impl Canceller {
         }
     }
 
-    /// No answer will come any more to what is waited for.
+    /// Gives up waiting for the response.
     fn give_up_answer(&mut self, cx: &mut Context) {
         let awaited = match self.state {
             State::Asking { attempt, .. } => Some(attempt),
@@ -294,7 +294,7 @@ impl Canceller {
         }
     }
 
-    /// The network came or went.
+    /// The page went online or offline.
     pub fn handle_network(&mut self, network: Network, cx: &mut Context) {
         match (network, &mut self.state) {
             (Network::Offline, State::Waiting { until, .. }) => *until = None,
@@ -307,7 +307,7 @@ impl Canceller {
         }
     }
 
-    /// Lets go without forgetting: the record stays, another page goes on.
+    /// Ends without removing the record, so that another page can continue the stop.
     pub fn close(&mut self, cx: &mut Context) {
         if let State::Asking { attempt, ask: Ask::Look, .. } = self.state {
             cx.abort(attempt);
@@ -348,7 +348,7 @@ impl Canceller {
         };
     }
 
-    /// Acknowledged, or nothing to cancel.
+    /// The stop is acknowledged, or there was nothing to cancel.
     fn finish(&mut self, cx: &mut Context) {
         self.drop_post(cx);
         self.state = State::Done;

@@ -1,4 +1,4 @@
-//! Cancelling a task on the server, by the tab that stopped it or, when that tab is gone, by another one.
+//! Cancels a task on the server. The tab that stopped the task does it, or another one if that tab is gone.
 
 pub mod adoption;
 pub mod canceller;

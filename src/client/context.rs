@@ -1,4 +1,4 @@
-//! What all sessions of a client share: the time, the settings, the saved tasks, and the effects that wait to be drained.
+//! The state that all sessions of a client share: the time, the settings, the saved tasks, and the effects that wait.
 
 use std::collections::VecDeque;
 
@@ -10,34 +10,34 @@ use crate::stream::reader::IdsSeen;
 use crate::tabs::{Content, Message};
 use litemap::LiteMap;
 
-/// When a request that is wanted now may go out.
+/// When a request may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
-    /// At once.
+    /// The request may be sent at once.
     Now,
-    /// At a time, or when the network is back (`None`).
+    /// The request may be sent at this time, or when the network is back (`None`).
     Later(Option<Millis>),
 }
 
-/// Shared by the sessions of one client.
+/// The state that the sessions of one client share.
 #[derive(Debug)]
 pub struct Context {
-    /// The time of the present input.
+    /// The time of the current input.
     pub now: Millis,
-    /// The settings.
+    /// The settings of the client.
     pub config: Config,
-    /// What the browser last said of the network.
+    /// Whether the page is online, as the browser reported last.
     pub network: Network,
-    /// Whether this backend was ever seen to number its events.
+    /// Whether this backend has ever sent event ids.
     pub backend_ids: IdsSeen,
-    /// A session was let go whose listeners may hold something of it: a session that is new here may be that one.
+    /// A session was dropped whose listeners may still hold rows. A session that seems to be new may be that one.
     pub has_forgotten: bool,
     /// The saved tasks by session, as the storage has them.
     pub records: LiteMap<String, SavedTask>,
     /// The storage keys.
     pub keys: Keys,
     effects: VecDeque<Effect>,
-    /// The sessions of the requests that are out, so that a read finds its session however many there are.
+    /// The sessions of the open requests, so that a read finds its session at the same cost however many there are.
     routes: LiteMap<Attempt, String>,
     jitter: Jitter,
     attempts: Attempt,
@@ -45,7 +45,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that begins at `now`.
+    /// Makes the context of a client that begins at `now`.
     #[must_use]
     pub fn new(config: Config, now: Millis) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Context {
         }
     }
 
-    /// Time runs forward, whatever the clock says.
+    /// Moves the time forward. A clock that runs back is ignored.
     pub fn advance(&mut self, now: Millis) {
         self.now = self.now.max(now);
     }
@@ -74,12 +74,12 @@ impl Context {
         self.effects.push_back(effect);
     }
 
-    /// The next effect.
+    /// Takes the next effect.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// Resolves all of `calls`, and forgets them.
+    /// Resolves all `calls` and empties the list.
     pub fn resolve(&mut self, calls: &mut Vec<Call>, outcome: Option<Outcome>) {
         let calls = std::mem::take(calls);
         if !calls.is_empty() {
@@ -87,7 +87,7 @@ impl Context {
         }
     }
 
-    /// Makes a request for a session, and gives its name.
+    /// Sends a request of a session. Returns its attempt number.
     pub fn open(&mut self, session: &str, request: Request, why: Why) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
         self.routes.insert(self.attempts, session.to_owned());
@@ -95,30 +95,30 @@ impl Context {
         self.attempts
     }
 
-    /// Gives a request up; nothing more comes of it.
+    /// Cancels a request. No input of it counts after that.
     pub fn abort(&mut self, attempt: Attempt) {
         self.routes.remove(&attempt);
         self.push(Effect::Abort { attempt });
     }
 
-    /// The session whose request this is, while it is out.
+    /// Returns the session of an open request.
     #[must_use]
     pub fn session_of(&self, attempt: Attempt) -> Option<&str> {
         self.routes.get(&attempt).map(String::as_str)
     }
 
-    /// A request is over: it was answered, or it failed.
+    /// Records that a request has ended with a response or a failure.
     pub fn close_route(&mut self, attempt: Attempt) {
         self.routes.remove(&attempt);
     }
 
-    /// A name for a broadcast of this tab.
+    /// Returns a new name for a broadcast of this tab.
     pub fn new_stream(&mut self) -> String {
         self.streams = self.streams.wrapping_add(1);
         [self.config.tab.as_deref().unwrap_or_default(), "-", &decimal::text(self.streams.into())].concat()
     }
 
-    /// Tells the other tabs, if this one takes part.
+    /// Posts a message to the other tabs if this client shares streams.
     pub fn post(&mut self, session: &str, epoch: u64, content: Content) {
         if let Some(tab) = &self.config.tab {
             let message = Message::new(tab, session, epoch, content).into();
@@ -126,13 +126,13 @@ impl Context {
         }
     }
 
-    /// A fresh retry state with a seed of its own.
+    /// Makes a new retry state with a seed of its own.
     pub fn backoff(&mut self) -> Backoff {
         let seed = self.jitter.bits();
         Backoff::new(&self.config, seed)
     }
 
-    /// Bytes that the saved records and the effects that nobody took hold on to.
+    /// Returns the memory of the saved records and the waiting effects, in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let records = self.records.iter().map(|(session, record)| session.capacity() + record.footprint());
@@ -140,7 +140,7 @@ impl Context {
         self.effects.len() * size_of::<Effect>() + records.sum::<usize>() + routes.sum::<usize>()
     }
 
-    /// When a request may go out: not while offline, not before the last one is long enough ago.
+    /// Returns when a request may be sent: not while the page is offline, and not too soon after the last one.
     #[must_use]
     pub fn departure(&self, backoff: &Backoff) -> Departure {
         let soonest = backoff.soonest(self.now);
@@ -150,48 +150,48 @@ impl Context {
         }
     }
 
-    /// Until when a request that is planned for `at` waits: offline, for the network (`None`).
+    /// Returns until when a request that is planned for `at` waits: while offline, for the network (`None`).
     #[must_use]
     pub fn planned(&self, at: Millis) -> Option<Millis> {
         (self.network == Network::Online).then_some(at)
     }
 
-    /// Spreads what several tabs are about to do at once.
+    /// Returns a random delay of at most `most`, so that several tabs do not act at once.
     pub fn spread(&mut self, most: Millis) -> Millis {
         self.jitter.below(most)
     }
 
-    /// How long a request may stay unanswered; `standard` where the app set nothing.
+    /// Returns how long a request may wait for its response, in milliseconds: `standard` unless the app has set it.
     #[must_use]
     pub fn answer_patience(&self, standard: Millis) -> Millis {
         self.config.stall_timeout.unwrap_or(standard)
     }
 
-    /// Whether a message may be posted again at all.
+    /// Returns whether a message may be posted again.
     #[must_use]
     pub fn may_repost(&self) -> bool {
         self.config.repost == Repost::SameId
     }
 
-    /// Whether the app stopped this task and the server did not acknowledge it.
+    /// Returns whether the app has stopped this task and the server has not acknowledged that.
     #[must_use]
     pub fn is_stopped(&self, session: &str, task: &str) -> bool {
         self.records.get(session).is_some_and(|record| record.forbids(task))
     }
 
-    /// The record of a session, if its task may be joined: not one that was stopped, nor one whose time is over.
+    /// Returns the record of a session if its task may be joined: it was not stopped and has not expired.
     #[must_use]
     pub fn resumable(&self, session: &str) -> Option<&SavedTask> {
         self.records.get(session).filter(|record| self.is_active(record, self.now))
     }
 
-    /// Whether a record names a task that may be joined at this time.
+    /// Returns whether the task of a record may be joined at this time.
     #[must_use]
     pub fn is_active(&self, record: &SavedTask, now: Millis) -> bool {
         record.is_resumable() && !record.is_expired(now.max(self.now), self.config.task_ttl)
     }
 
-    /// Keeps a record and writes it to the storage. Stops that the record before it remembers stay remembered.
+    /// Keeps a record and writes it to the storage. It takes over the stops that the earlier record contains.
     pub fn save(&mut self, mut record: SavedTask) {
         let session = record.active.session.clone();
         if let Some(before) = self.records.get(&session) {
@@ -201,7 +201,7 @@ impl Context {
         self.records.insert(session, record);
     }
 
-    /// There is nothing left of a session's task to resume: its record goes, but for the stops of tasks before it.
+    /// Removes the record of a session whose task cannot be resumed, except the stops of earlier tasks.
     pub fn remove(&mut self, session: &str) {
         match self.records.get(session).map(SavedTask::without_task) {
             Some(Some(rest)) => {
@@ -213,7 +213,7 @@ impl Context {
         }
     }
 
-    /// A stop is done: nothing of it stays remembered.
+    /// Removes an acknowledged stop from the record.
     pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
         let Some(record) = self.records.get_mut(session) else { return };
         if record.stopped.is_some() && record.active.task == task.unwrap_or_default() {
@@ -227,7 +227,7 @@ impl Context {
         }
     }
 
-    /// A message may have started a task: a stop whose task was never found does not mean that one.
+    /// Limits a stop whose task was never found: a message may have started a new task, to which the stop does not apply.
     pub fn settle_unknown_stop(&mut self, session: &str) {
         if self.records.get(session).is_some_and(|record| record.stopped.is_some() && record.active.task.is_empty()) {
             let active = ActiveTask { session: session.to_owned(), ..ActiveTask::default() };
@@ -235,7 +235,7 @@ impl Context {
         }
     }
 
-    /// Forgets a session's record, here and in the storage.
+    /// Removes the record of a session, here and in the storage.
     pub fn forget(&mut self, session: &str) {
         if self.records.remove(session).is_some() {
             self.push(Effect::Remove { key: self.keys.of(session) });

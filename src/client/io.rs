@@ -1,11 +1,11 @@
-//! What goes into the core and what comes out of it: the whole contract between the deciding core and a shell that acts.
+//! The contract between the core, which decides, and a shell, which acts: inputs and effects.
 //!
 //! # For the shell
 //! 1. Call [`Client::handle`](crate::client::Client::handle) with one [`Input`] and the time.
-//! 2. **Then drain** [`Client::poll`](crate::client::Client::poll) until it is empty, carrying out each [`Effect`] in order.
-//! 3. Arm one timer for [`Client::deadline`](crate::client::Client::deadline); when it fires, hand in [`Input::Timeout`].
+//! 2. **Then drain** [`Client::poll`](crate::client::Client::poll): carry out each [`Effect`] in order until it returns `None`.
+//! 3. Arm one timer for [`Client::deadline`](crate::client::Client::deadline). When it fires, pass [`Input::Timeout`].
 //!
-//! No effect is ever carried out by calling back into the core from within the drain: its answer is a later input.
+//! While an effect is carried out, the shell does not call the core. The result of an effect is a later input.
 
 use crate::persist::{Entry, Stored};
 use crate::protocol::body::Body;
@@ -20,13 +20,13 @@ pub use crate::stream::reader::Operation;
 use crate::tabs::Envelope;
 pub use crate::tabs::LockMode;
 
-/// Names one request, so that an answer that comes after its time is known as such. Never used twice.
+/// The number of a request, by which the core recognises inputs of requests that it no longer waits for. It is never used twice.
 pub type Attempt = u32;
 
-/// Names one pending call of the app (a promise). Given by the shell, never used twice.
+/// The number of a pending call of the app (a promise). The shell chooses it and never uses it twice.
 pub type Call = u32;
 
-/// What the core is told.
+/// An event that the shell reports to the core.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Input<'a> {
@@ -34,34 +34,34 @@ pub enum Input<'a> {
     Start {
         /// Session id.
         session: &'a str,
-        /// Resolved by the outcome.
+        /// The call that the outcome resolves.
         call: Call,
-        /// What to send.
+        /// The message to send.
         request: SendRequest,
     },
     /// `reconnectToTask`.
     Rejoin {
         /// Session id.
         session: &'a str,
-        /// Resolved by the outcome.
+        /// The call that the outcome resolves.
         call: Call,
         /// Task id.
         task: &'a str,
-        /// Deliver what comes after this; `None`: everything.
+        /// The cursor: the events after it are delivered. `None` means all events.
         after: Option<EventId>,
     },
     /// `resumeSession`.
     Resume {
         /// Session id.
         session: &'a str,
-        /// Resolved by the outcome, or by none.
+        /// The call that the outcome resolves. If there is nothing to resume, it resolves with `None`.
         call: Call,
     },
     /// `stopStream`.
     Stop {
         /// Session id.
         session: &'a str,
-        /// Resolved (by none) when the server has acknowledged.
+        /// The call that is resolved, with `None`, when the server has acknowledged the stop.
         call: Call,
     },
     /// `detachStream`.
@@ -69,234 +69,235 @@ pub enum Input<'a> {
         /// Session id.
         session: &'a str,
     },
-    /// `loadSession` was answered with a session.
+    /// The response to `loadSession` contained a session.
     Loaded {
         /// Session id.
         session: &'a str,
-        /// What [`Client::mark`](crate::client::Client::mark) was when it was asked.
+        /// The value of [`Client::mark`](crate::client::Client::mark) when the request was sent.
         mark: u32,
         /// The session.
         body: &'a Body,
     },
-    /// `forget`, of a session that nobody listens to: its stream is let go, and what is known of it. Its saved task stays.
+    /// `forget` of a session without listeners: its stream is detached and its state dropped. Its saved task is kept.
     Forget {
         /// Session id.
         session: &'a str,
     },
-    /// `close`: every stream is let go, every call resolved; nothing happens afterwards.
+    /// `close`: all streams are detached and all calls resolved. Nothing happens after it.
     Close,
-    /// What [`Client::take_batch`](crate::client::Client::take_batch) gave last has reached every listener.
+    /// Every listener has got the rows of the last [`Client::take_batch`](crate::client::Client::take_batch).
     Delivered {
         /// Session id.
         session: &'a str,
     },
-    /// A streaming request was answered 200 with an event stream; its bytes follow.
+    /// The response to a streaming request has status 200 and is an event stream. Its bytes follow.
     Opened {
-        /// Of which request.
+        /// The number of the request.
         attempt: Attempt,
-        /// Status and headers.
+        /// The status and the headers.
         head: Head<'a>,
     },
     /// Bytes of an opened stream.
     Bytes {
-        /// Of which request.
+        /// The number of the request.
         attempt: Attempt,
-        /// As they came, split anywhere.
+        /// The bytes, which may be split anywhere.
         bytes: &'a [u8],
     },
-    /// An opened stream reached its end of file.
+    /// An opened stream has ended without an error.
     Ended {
-        /// Of which request.
+        /// The number of the request.
         attempt: Attempt,
     },
-    /// Any other answer: every status of a probe, and whatever is no event stream of a streaming request.
+    /// Any other response: all responses to requests for JSON, and those to streaming requests that are no event streams.
     Answered {
-        /// Of which request.
+        /// The number of the request.
         attempt: Attempt,
-        /// Status and headers.
+        /// The status and the headers.
         head: Head<'a>,
-        /// The body, where it is a JSON object; of a streaming request at most its first 64 KiB are read.
+        /// The body, if it is a JSON object. Of a response to a streaming request, at most 64 KiB are read.
         body: Option<&'a Body>,
     },
-    /// A request ended without an answer, or an opened stream broke.
+    /// A request failed without a response, or an opened stream broke.
     Failed {
-        /// Of which request.
+        /// The number of the request.
         attempt: Attempt,
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
-    /// The deadline has come.
+    /// The deadline has passed.
     Timeout,
-    /// The network came or went.
+    /// The page went online or offline.
     Network(Network),
-    /// The page's life changed.
+    /// The page was hidden, shown, left or restored.
     Page(Page),
-    /// What the storage holds under one of our keys, or that it holds nothing there any more: at start-up, at a
-    /// `storage` event, and freshly before a call that reads the saved task.
+    /// The content of the storage under one of the client's keys, which may be nothing. The shell passes it at start-up, after a
+    /// `storage` event, and before each call that reads the saved task.
     Stored {
-        /// The whole storage key.
+        /// The storage key.
         key: &'a str,
-        /// What is there.
+        /// Its content.
         value: Stored,
     },
-    /// Everything that the storage held at start-up has been handed in.
+    /// The shell has passed everything that the storage held at start-up.
     Restored,
-    /// The app shows this session: it hears of streams that other tabs begin.
+    /// The app shows this session, so it has to get the streams that other tabs begin.
     Watch {
         /// Session id.
         session: &'a str,
     },
-    /// Another tab of this browser posted.
+    /// Another tab of this browser posted a message.
     Tab {
-        /// As it came; untrusted.
+        /// The message, which is untrusted.
         message: Envelope,
     },
-    /// The lock that [`Effect::Lock`] asked for is held. Hand in [`Input::Stored`] of the session's record first.
+    /// The browser granted the lock that [`Effect::Lock`] requested. Pass [`Input::Stored`] of the session's record before.
     Locked {
         /// Session id.
         session: &'a str,
     },
-    /// A lock that was held was taken away by another tab.
+    /// Another tab took the lock of this session.
     LockLost {
         /// Session id.
         session: &'a str,
     },
-    /// The browser refuses locks or channels to this page: from now on it keeps streams of its own.
+    /// The browser refuses locks or channels to this page. From now on it shares no streams.
     Alone,
 }
 
-/// Why a request has no answer.
+/// Why a request has no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// `fetch` rejected, or the body broke: reset, refused, DNS, CORS; a script cannot tell which.
+    /// `fetch` rejected, or the body broke: connection lost or refused, DNS, CORS. A script cannot distinguish these.
     Network(String),
     /// The app's `headers` callback threw or rejected.
     Headers(String),
     /// The app's `prepareRequest` threw or rejected.
     Prepare(String),
-    /// The request cannot be made at all, e.g. an invalid base URL.
+    /// The request is invalid, for example its base URL.
     InvalidUrl(String),
 }
 
-/// What the browser says of the network.
+/// Whether the page is online.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
-    /// `online`.
+    /// The page went online.
     Online,
-    /// `offline`: nothing is asked until it is back.
+    /// The page went offline. No requests are sent until it is online again.
     Offline,
 }
 
-/// What the browser says of the page.
+/// A change in the life of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
-    /// Visible, or resumed from a freeze.
+    /// The page became visible or was resumed from a freeze.
     Shown,
-    /// Hidden: streams are kept, cursors saved at once.
+    /// The page was hidden. Streams go on, and cursors are saved at once.
     Hidden,
-    /// `pagehide`, `freeze`: streams are let go, so that the page may enter the back-forward cache.
+    /// `pagehide` or `freeze`: streams are closed, so that the page may enter the back-forward cache.
     Left,
-    /// `pageshow` from the back-forward cache, `resume`: streams that were let go are rejoined.
+    /// `pageshow` from the back-forward cache, or `resume`: the closed streams are joined again.
     Returned,
 }
 
-/// For what `headers` are asked (API.md).
+/// The reason for which the app's `headers` function is called (API.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// A message is sent.
+    /// To send a message.
     Send,
-    /// A stream is joined, a session or task looked at, a task cancelled.
+    /// To join a stream, read a session or a task, or cancel a task.
     Resume,
-    /// The last answer was 401.
+    /// To repeat a request after a 401.
     Unauthorized,
 }
 
-/// What the shell is to do.
+/// An action that the shell has to carry out.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Effect {
-    /// A new stream of the session begins: its transcript starts over. Nobody needs to be told.
+    /// A new stream of the session begins, so its transcript starts over. The shell does not have to notify the app.
     Began {
         /// Session id.
         session: String,
     },
-    /// Make a request.
+    /// Send a request.
     Open {
-        /// Its name in every answer.
+        /// The number of the request, for all inputs about it.
         attempt: Attempt,
-        /// What to ask.
+        /// The request.
         request: Request,
-        /// What to ask headers for.
+        /// The reason for the app's `headers` function.
         why: Why,
     },
-    /// Give up a request; nothing more comes of it.
+    /// Cancel a request. Inputs about it no longer count.
     Abort {
-        /// Which.
+        /// The number of the request.
         attempt: Attempt,
     },
-    /// Chunks wait: take them with [`Client::take_batch`](crate::client::Client::take_batch) when the app's delivery
-    /// rule says so, hand them to the listeners, then hand in [`Input::Delivered`].
+    /// Rows wait. Take them with [`Client::take_batch`](crate::client::Client::take_batch) at the time that `urgency` says, pass
+    /// them to the listeners, then pass [`Input::Delivered`].
     Deliver {
         /// Session id.
         session: String,
-        /// When.
+        /// When to deliver them.
         urgency: Urgency,
     },
-    /// Status, attempt, retry time, error or saved task of a session changed.
+    /// The snapshot of a session has changed: its status, attempt, retry time, error or saved task.
     Changed {
         /// Session id.
         session: String,
     },
-    /// Write to the storage.
+    /// Write a record to the storage.
     Save {
-        /// The whole key.
+        /// The storage key.
         key: String,
         /// The record.
         value: Entry,
     },
-    /// Remove from the storage.
+    /// Remove a record from the storage.
     Remove {
-        /// The whole key.
+        /// The storage key.
         key: String,
     },
-    /// Ask for the lock of a session, whose name is the session's storage key. Granted: [`Input::Locked`].
+    /// Request the lock of a session. The name of the lock is the session's storage key. The grant is reported as
+    /// [`Input::Locked`].
     Lock {
         /// Session id.
         session: String,
-        /// How.
+        /// How to request it.
         mode: LockMode,
     },
-    /// Give the lock back, or no longer wait for it. Nothing comes of it afterwards.
+    /// Release the lock of a session, or withdraw the request for it. No inputs about it follow.
     Unlock {
         /// Session id.
         session: String,
     },
-    /// Tell the other tabs.
+    /// Post a message to the other tabs.
     Post {
-        /// What to tell them.
+        /// The message.
         message: Envelope,
     },
     /// Resolve calls of the app.
     Resolve {
-        /// Which, never empty.
+        /// The calls, at least one.
         calls: Vec<Call>,
-        /// With what; `None` is `null` or `undefined`.
+        /// The outcome. `None` resolves with `null` or `undefined`.
         outcome: Option<Outcome>,
     },
-    /// A backend took a message (`onTurn`).
+    /// A backend accepted a message (`onTurn`).
     Turn {
         /// Session id.
         session: String,
-        /// What the app of the sending tab said of it, as JSON text. Another tab's is untrusted.
+        /// The description that the app of the sending tab gave, as JSON text. It is untrusted if it came from another tab.
         turn: String,
-        /// Which tab sent it.
+        /// Which tab sent the message.
         from: Sender,
     },
-    /// A stream reached its outcome (`onStreamComplete`). Comes after the delivery of its last chunk.
+    /// A stream has ended (`onStreamComplete`). All its rows were delivered before.
     Ended {
         /// Session id.
         session: String,
-        /// How.
+        /// The outcome.
         outcome: Outcome,
     },
 }
@@ -304,84 +305,84 @@ pub enum Effect {
 /// How a stream ended for the app (API.md, `StreamOutcome`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The verdict.
+    /// The kind of the outcome.
     pub kind: OutcomeKind,
-    /// The task, where known.
+    /// The task, if its id is known.
     pub task: Option<String>,
     /// `finishReason` of the `finish` chunk.
     pub finish_reason: Option<String>,
-    /// The beginning of the answer was missing from the task's log.
+    /// Whether the task's log lacked the beginning of the answer.
     pub truncated: bool,
     /// The operation that goes on in a task of its own.
     pub operation: Option<Operation>,
-    /// Set when the stream of another message's task was joined instead of sending.
+    /// Whether the stream of another message's task was joined instead of sending this message.
     pub origin: Origin,
-    /// Why, for `Failed` and where known for `Expired`.
+    /// The error of a `Failed` outcome. An `Expired` one may have one as well.
     pub error: Option<StreamError>,
 }
 
 /// Which tab sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// This one.
+    /// This tab.
     Here,
-    /// Another one.
+    /// Another tab.
     Tab,
 }
 
-/// Whose task a stream shows.
+/// Which task a stream belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// The one that was asked for.
+    /// The task that was asked for.
     #[default]
     Own,
-    /// One that was running already: the message was not sent (409).
+    /// A task that was running already, so that the message was not sent (409).
     Joined,
 }
 
-/// The verdicts of API.md.
+/// The kinds of outcomes (API.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeKind {
-    /// A real end was seen.
+    /// The stream contained the end of the answer.
     Finished,
-    /// Cancelled, or `abort`.
+    /// The task was cancelled, by the app or with an `abort` chunk.
     Stopped,
-    /// An `error` chunk, or no way to go on.
+    /// The stream contained an `error` chunk, or it could not be continued.
     Failed,
-    /// The record is gone and the session has no answer.
+    /// The server has no record of the task, and the session has no answer.
     Expired,
-    /// Let go by `detachStream`, `close`, or another stream of the session.
+    /// The stream was detached, its client closed, or another stream of the session took its place.
     Superseded,
 }
 
-/// What a session's stream is doing (API.md, `StreamStatus`).
+/// The status of a session's stream (API.md, `StreamStatus`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing.
+    /// The session has had no stream yet.
     #[default]
     Idle,
-    /// Sent or asked, no answer yet.
+    /// A request was sent and not answered yet.
     Connecting,
-    /// Bytes come.
+    /// Bytes arrive.
     Streaming,
-    /// Silent beyond the stall timeout.
+    /// No byte has arrived for longer than the stall timeout.
     Stalled,
-    /// Cut; it will be rejoined.
+    /// The connection was lost. The stream will be joined again.
     Reconnecting,
-    /// Really finished.
+    /// The answer is complete.
     Completed,
-    /// Stopped by someone.
+    /// The answer was cancelled.
     Stopped,
-    /// Failed or expired.
+    /// The stream failed or its task has expired.
     Error,
 }
 
-/// The settings of a client (API.md, `createChatStreams`), already validated and clamped. Times in milliseconds.
+/// The settings of a client (API.md, `createChatStreams`), validated and clamped. All times are in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `storageKey`.
     pub storage_key: String,
-    /// `userKey`, or empty.
+    /// `userKey`, or empty if the app passes none.
     pub user_key: String,
     /// `taskTtlMs`.
     pub task_ttl: Millis,
@@ -395,21 +396,21 @@ pub struct Config {
     pub window: Millis,
     /// `retry.repost`.
     pub repost: Repost,
-    /// `stallTimeoutMs`, where given.
+    /// `stallTimeoutMs`, if the app passes it.
     pub stall_timeout: Option<Millis>,
-    /// Seeds the jitter.
+    /// The seed of the random numbers for jitter.
     pub seed: u64,
-    /// This tab's name, where the browser has locks and channels and the app wants them (`crossTab`).
+    /// The name of this tab. `None` if the browser has no locks or channels, or if the app switched `crossTab` off.
     pub tab: Option<String>,
 }
 
-/// Whether a message may be posted again (API.md, `retry.repost`).
+/// Whether a message may be posted again after a failure (API.md, `retry.repost`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Repost {
-    /// With the same `messageId`, before a byte of an answer.
+    /// It may, with the same `messageId`, as long as no byte of its answer has arrived.
     #[default]
     SameId,
-    /// Never: for backends that cannot tell a repeat.
+    /// It may not, because the backend cannot recognise a repeat.
     Never,
 }
 

@@ -1,9 +1,8 @@
-//! All sessions of one client: routes inputs to their machine, merges effects and deadlines.
+//! The sessions of one client: passes inputs to the session they belong to, and merges the effects and deadlines.
 //!
 //! # Contract
-//! **After each [`Client::handle`], drain [`Client::poll`]**, then arm one timer for [`Client::deadline`]. Time that
-//! runs back is ignored. An input for a request that no longer counts is dropped here, in `Client::route`, and
-//! nowhere else.
+//! **After each [`Client::handle`], drain [`Client::poll`]**, then arm one timer for [`Client::deadline`]. Time that runs back is
+//! ignored. An input of a request that the client no longer waits for is dropped here, in `Client::route`, and nowhere else.
 
 mod cancel;
 mod context;
@@ -32,10 +31,10 @@ use crate::tabs::{Content, Message};
 pub use crate::tabs::{Envelope, History};
 use litemap::LiteMap;
 
-/// Sessions of which a client knows more than what is saved. Beyond these the one that was used longest ago is let go, if
+/// The number of sessions whose state is kept in memory. When there are more, the one that was used least recently is dropped, if
 /// it is at rest.
 const MOST_SESSIONS: usize = 256;
-/// How long a message whose stream was let go may remain unanswered where the app set nothing, in ms.
+/// How long a message whose stream was detached may wait for its response, in milliseconds, unless the app has set it.
 const ORPHAN_PATIENCE: Millis = 45_000;
 
 /// The client.
@@ -60,31 +59,30 @@ pub struct Client {
     cx: Context,
     sessions: LiteMap<String, Session>,
     cancellers: LiteMap<String, Canceller>,
-    /// Stops that other tabs have to bring to the server.
+    /// Stops of other tabs that this tab may have to bring to the server.
     adoptions: Adoptions,
-    /// Saved records that were dropped, by session, and how many of sessions that are not counted apart.
+    /// The number of saved records that were dropped, by session. Sessions beyond a limit are counted together.
     dropped: LiteMap<String, u64>,
     dropped_elsewhere: u64,
-    /// What sessions counted that were let go.
+    /// The counters of sessions that were dropped from memory.
     retired: Metrics,
-    /// Counts the uses of sessions, to know which was used longest ago.
+    /// The number of times that a session was used, to find the one that was used least recently.
     uses: u64,
-    /// Messages that wait for their session: for the last rows of the stream before, for its cancelling, or for the
-    /// look at what there is to resume.
+    /// Messages that wait for the last rows of the earlier stream, for its cancellation, or for the search for a task to resume.
     queued: LiteMap<String, (Call, SendRequest)>,
-    /// Messages on their way whose stream was let go: their task is still to be saved.
+    /// Requests of messages whose streams were detached. Their tasks still have to be saved.
     orphans: LiteMap<Attempt, Orphan>,
     life: Life,
 }
 
-/// A message on its way whose stream was let go.
+/// The request of a message whose stream was detached.
 #[derive(Debug)]
 struct Orphan {
     session: String,
     since: Millis,
 }
 
-/// Whether the client still acts.
+/// Whether the client is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Open,
@@ -92,7 +90,7 @@ enum Life {
 }
 
 impl Client {
-    /// A client that begins at `now`.
+    /// Makes a client that begins at `now`.
     #[must_use]
     pub fn new(config: Config, now: Millis) -> Self {
         Self {
@@ -110,7 +108,7 @@ impl Client {
         }
     }
 
-    /// Takes one input. Drain [`Client::poll`] afterwards.
+    /// Handles one input. Drain [`Client::poll`] afterwards.
     pub fn handle(&mut self, input: Input<'_>, now: Millis) {
         self.cx.advance(now);
         if self.life == Life::Closed {
@@ -120,12 +118,12 @@ impl Client {
         self.tidy();
     }
 
-    /// The next effect, in order.
+    /// Takes the next effect.
     pub fn poll(&mut self) -> Option<Effect> {
         self.cx.poll()
     }
 
-    /// When to hand in [`Input::Timeout`], if nothing comes before.
+    /// Returns when to pass [`Input::Timeout`] if no other input comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         if self.life == Life::Closed {
@@ -143,7 +141,7 @@ impl Client {
             Input::Resume { session, call } => self.resume(session, call),
             Input::Stop { session, call } => self.stop(session, call),
             Input::Detach { session } => self.detach(session),
-            // A message on its way behind a stream that was let go may arrive later than the session was read.
+            // A message whose stream was detached may arrive after the session was read.
             Input::Loaded { session, .. } if self.is_wanted(session) => {}
             Input::Loaded { session, mark, body } => self.with_new(session, |session, _| session.note_load(mark, body)),
             Input::Forget { session } => self.forget(session),
@@ -177,8 +175,6 @@ impl Client {
             Input::Alone => self.go_alone(),
         }
     }
-
-    // ---- calls of the app ----
 
     fn start(&mut self, id: &str, call: Call, request: SendRequest) {
         if self.adoptions.is_open(id) {
@@ -251,8 +247,8 @@ impl Client {
         }
     }
 
-    /// Ends the session's stream, if there is one, and says what is to be cancelled: its task, else the saved one, else
-    /// whatever the session says is running.
+    /// Ends the stream of a session, if it has one. Returns what has to be cancelled: its task, the saved task, or the task that
+    /// the session names as running.
     fn stop_stream(&mut self, id: &str) -> Leftover {
         if let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) {
             return session.stop(&mut self.cx);
@@ -271,7 +267,7 @@ impl Client {
         }
     }
 
-    /// Lets go of what is known of a session that nobody listens to.
+    /// Drops the state of a session that has no listeners.
     fn forget(&mut self, id: &str) {
         self.detach(id);
         if self.sessions.get(id).is_some_and(Session::is_at_rest) && !self.is_wanted(id) {
@@ -286,7 +282,7 @@ impl Client {
         }
     }
 
-    /// A message on its way is not called back: its fetch goes on without us.
+    /// The request of a message is not aborted: it goes on without this client.
     fn close(&mut self) {
         let ids: Vec<String> = self.sessions.keys().chain(self.queued.keys()).cloned().collect();
         ids.iter().for_each(|id| self.detach(id));
@@ -294,21 +290,19 @@ impl Client {
         self.life = Life::Closed;
     }
 
-    /// Another number after each message that a session is known to have got.
+    /// Returns a number that changes with each message that the session is known to have received.
     #[must_use]
     pub fn mark(&self, session: &str) -> u32 {
         self.sessions.get(session).map(Session::mark).unwrap_or_default()
     }
 
-    /// The session of a request that is out.
+    /// Returns the session of an open request.
     #[must_use]
     pub fn session_of(&self, attempt: Attempt) -> Option<String> {
         self.cx.session_of(attempt).map(str::to_owned)
     }
 
-    // ---- answers of the network ----
-
-    /// Hands an answer to the machine whose request it answers; an old one is dropped.
+    /// Passes a response to the session or canceller that waits for it. Other responses are dropped.
     fn route(
         &mut self,
         attempt: Attempt,
@@ -325,7 +319,7 @@ impl Client {
         }
     }
 
-    /// The same for what ends a request.
+    /// Passes the last input of a request, after which the request is closed.
     fn route_last(
         &mut self,
         attempt: Attempt,
@@ -342,7 +336,7 @@ impl Client {
         Some(first.saturating_add(self.cx.answer_patience(ORPHAN_PATIENCE)))
     }
 
-    /// Nobody waits for these messages, and no answer will come any more.
+    /// Gives up the detached requests that have waited for too long.
     fn give_up_orphans(&mut self) {
         let patience = self.cx.answer_patience(ORPHAN_PATIENCE);
         while let Some((attempt, _)) =
@@ -391,8 +385,6 @@ impl Client {
         );
     }
 
-    // ---- other tabs ----
-
     fn handle_tab(&mut self, envelope: Envelope) {
         let Some(message) = Message::open(envelope) else { return };
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
@@ -406,7 +398,7 @@ impl Client {
         }
     }
 
-    /// Another tab's message was taken, of a session that this page may never have shown.
+    /// Another tab's message was accepted. Its session may be one that this page has never shown.
     fn handle_turn(&mut self, id: &str, turn: String) {
         self.with(id, |session, _| session.note_turn_elsewhere());
         self.cx.push(Effect::Turn { session: id.to_owned(), turn, from: Sender::Tab });
@@ -421,13 +413,11 @@ impl Client {
         });
     }
 
-    /// The page cannot share: what waits for other tabs goes on without them.
+    /// Stops sharing streams. What waits for other tabs goes on without them.
     fn go_alone(&mut self) {
         self.cx.config.tab = None;
         self.each(Session::stop_sharing);
     }
-
-    // ---- plumbing ----
 
     fn with(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
         if let Some(session) = self.sessions.get_mut(id) {
@@ -448,7 +438,7 @@ impl Client {
         });
     }
 
-    /// Lets a session go that nothing misses. What its listeners hold is unknown from then on.
+    /// Drops the state of a session that is at rest. It is unknown afterwards what its listeners hold.
     fn make_room(&mut self) {
         if self.sessions.len() < MOST_SESSIONS {
             return;
@@ -459,7 +449,7 @@ impl Client {
         self.retire(&id);
     }
 
-    /// Whether something goes on in a session that has no stream.
+    /// Returns whether the client still works for a session that has no stream.
     fn is_wanted(&self, id: &str) -> bool {
         let is_orphaned = self.orphans.values().any(|orphan| orphan.session == id);
         self.cancellers.contains_key(id) || self.queued.contains_key(id) || is_orphaned
@@ -481,7 +471,7 @@ impl Client {
         self.cancellers.iter_mut().for_each(|(_, canceller)| act(canceller, &mut self.cx));
     }
 
-    /// Lets cancellers go that are done, and messages that waited for them or for a last delivery.
+    /// Removes cancellers that are done, and sends messages that waited for them or for a last delivery.
     fn tidy(&mut self) {
         let done = self.cancellers.iter().filter(|(_, canceller)| canceller.is_done());
         for id in done.map(|(id, _)| id.clone()).collect::<Vec<_>>() {

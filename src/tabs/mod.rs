@@ -1,12 +1,12 @@
 //! How the tabs of one browser share a stream (API.md, guarantee 5).
 //!
-//! | file | what it holds |
+//! | file | what it contains |
 //! |---|---|
-//! | `message`, `envelope` | what tabs post, and the form in which it travels |
-//! | `election` | which tab owns a session: the lock, the epoch |
-//! | `owner` | the broadcast of the tab that owns it |
-//! | `follower` | the broadcast of another tab, as it is read |
-//! | `history` | what a broadcast gave, for tabs that come late |
+//! | `message`, `envelope` | the messages between tabs, and the form in which they travel |
+//! | `election` | the election of a session's owner: the lock and the epoch |
+//! | `owner` | the broadcast of the owner |
+//! | `follower` | a follower's progress in the broadcast of another tab |
+//! | `history` | the frames of a broadcast so far, for tabs that follow late |
 
 mod election;
 mod envelope;

@@ -1,19 +1,19 @@
-//! A tab that owns a session's stream: its broadcast to the tabs that follow.
+//! The broadcast of a tab that owns a session's stream, for the tabs that follow.
 //!
-//! A broadcast gives one stream of one turn, in numbered messages. It is announced when there is something to tell,
-//! costs nothing while nobody follows, and is kept for a moment after its end for tabs that have just learned of it.
+//! A broadcast contains one stream of one turn in numbered messages. It is announced when the stream has content and costs
+//! nothing while nobody follows. After its end it is kept for a moment, for tabs that have just learned of it.
 
 use crate::stream::Millis;
 use crate::stream::reader::{Frame, Recording};
 use crate::tabs::history::History;
 use crate::tabs::message::{Content, Shown};
 
-/// An owner without frames shows at most this often that it lives, in ms.
+/// The interval at which an owner without frames gives a sign of life, in milliseconds.
 const ALIVE_EVERY: Millis = 1_000;
-/// How long a broadcast that is over is kept for tabs that have only seen its announcement, in ms.
+/// How long a broadcast is kept after its end, in milliseconds, for tabs that have only seen its announcement.
 const RECALL: Millis = 2_000;
 
-/// Whether anyone may be following.
+/// Whether other tabs may be following.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Followers {
     #[default]
@@ -21,10 +21,10 @@ enum Followers {
     Some,
 }
 
-/// This tab's broadcast.
+/// The broadcast of this tab.
 #[derive(Debug, Default)]
 pub struct Owner {
-    /// Names the broadcast; empty while there is none.
+    /// The name of the broadcast, or empty if there is none.
     stream: String,
     next: u64,
     followers: Followers,
@@ -36,48 +36,48 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// A broadcast begins, under a name that no other one has.
+    /// Begins a broadcast. No other broadcast has its name.
     pub fn begin(&mut self, stream: String) {
         self.stream = stream;
         self.next = 0;
         self.is_announced = false;
     }
 
-    /// A stream begins, of which nothing was broadcast yet.
+    /// Prepares for a stream of which nothing was broadcast yet.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// There is no broadcast any more; what was given stays for those who ask when there is one again.
+    /// Ends the broadcast. Its frames are kept for tabs that ask when a broadcast begins again.
     pub fn end(&mut self) {
         self.stream.clear();
     }
 
-    /// What was broadcast is void.
+    /// Drops the frames, because they are no longer valid.
     pub fn forget_history(&mut self) {
         self.history = History::default();
         self.recall_until = None;
     }
 
-    /// Whether there is a broadcast.
+    /// Returns whether there is a broadcast.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.stream.is_empty()
     }
 
-    /// The name of the broadcast.
+    /// Returns the name of the broadcast.
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.stream
     }
 
-    /// The number of its next message.
+    /// Returns the number of its next message.
     #[must_use]
     pub fn next(&self) -> u64 {
         self.next
     }
 
-    /// Followers read each event; a history keeps what they say.
+    /// Returns what the reader has to record: each event for followers, or merged runs for the history alone.
     #[must_use]
     pub fn recording(&self) -> Recording {
         match self.followers {
@@ -86,22 +86,22 @@ impl Owner {
         }
     }
 
-    /// Somebody follows from now on.
+    /// Records that a tab follows from now on.
     pub fn gain_followers(&mut self) {
         self.followers = Followers::Some;
     }
 
-    /// Whether the broadcast is still to be announced; from now on it is.
+    /// Returns whether the broadcast has to be announced. After that it counts as announced.
     pub fn announces(&mut self) -> bool {
         self.is_on() && !std::mem::replace(&mut self.is_announced, true)
     }
 
-    /// The broadcast is announced again.
+    /// Requests another announcement of the broadcast.
     pub fn announce_again(&mut self) {
         self.is_announced = false;
     }
 
-    /// Frames came. Keeps them for followers that come late, and gives the message for those that are there.
+    /// Keeps frames for tabs that follow later. Returns the message for those that follow already.
     pub fn publish(&mut self, frames: Vec<Frame>, now: Millis) -> Option<Content> {
         let number = self.next;
         self.next += u64::from(self.is_on() && !frames.is_empty());
@@ -124,22 +124,22 @@ impl Owner {
         Some(Content::Alive { stream: self.stream.clone() })
     }
 
-    /// Frames that did not come by the network.
+    /// Keeps frames that did not come from the network.
     pub fn keep(&mut self, frames: &[String]) {
         frames.iter().for_each(|data| self.history.push((None, data.clone())));
     }
 
-    /// Takes over what the owner before kept.
+    /// Takes over the frames that the earlier owner kept.
     pub fn adopt(&mut self, frames: Vec<Frame>) {
         self.history.adopt(frames);
     }
 
-    /// All that the stream gave so far; `None` where it is too much.
+    /// Returns the frames of the whole stream so far, or `None` if they became too many.
     pub fn frames(&mut self) -> Option<Vec<Frame>> {
         self.history.frames().map(<[Frame]>::to_vec)
     }
 
-    /// What this tab shows has changed. Gives the message, where somebody follows and it is news to them.
+    /// Records what this tab shows. Returns the message to the followers if there are any and it differs from the last one.
     pub fn show(&mut self, shown: Shown) -> Option<Content> {
         if !self.is_on() || self.followers == Followers::None || shown == self.shown {
             return None;
@@ -148,31 +148,31 @@ impl Owner {
         Some(Content::Shown { stream: self.stream.clone(), shown })
     }
 
-    /// The stream is over: what it gave is kept for a moment.
+    /// Keeps the frames for a moment after the end of the stream.
     pub fn keep_for_recall(&mut self, now: Millis) {
         self.recall_until = Some(now.saturating_add(RECALL));
     }
 
-    /// Whether a stream that is over is given to a tab that asks for this broadcast.
+    /// Returns whether the frames of this broadcast are still kept after its end.
     #[must_use]
     pub fn recalls(&self, stream: &str) -> bool {
         !stream.is_empty() && self.stream == stream && self.recall_until.is_some()
     }
 
-    /// When what was kept is let go.
+    /// Returns when the kept frames are to be dropped.
     #[must_use]
     pub fn deadline(&self) -> Option<Millis> {
         self.recall_until
     }
 
-    /// Time has passed.
+    /// Drops the kept frames if their time is over.
     pub fn handle_timeout(&mut self, now: Millis) {
         if self.recall_until.is_some_and(|until| until <= now) {
             self.forget_history();
         }
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.stream.capacity() + self.history.footprint()
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_posted_while_somebody_follows_and_counted_always() {
+    fn frames_are_posted_only_while_somebody_follows_but_always_counted() {
         let mut owner = Owner::default();
         owner.begin("a-1".into());
         assert_eq!(owner.publish(frame(), 0), None);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_without_frames_shows_once_a_second_that_it_lives() {
+    fn an_owner_without_frames_gives_a_sign_of_life_once_a_second() {
         let mut owner = Owner::default();
         owner.begin("a-1".into());
         owner.gain_followers();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_kept_for_two_seconds() {
+    fn a_broadcast_is_kept_for_two_seconds_after_its_end() {
         let mut owner = Owner::default();
         owner.begin("a-1".into());
         owner.publish(frame(), 0);

@@ -19,8 +19,6 @@ const REPLAY: usize = 16 * 1024;
 const CONFIRM: Millis = 10_000;
 
 impl Session {
-    // ---- deliveries ----
-
     /// Says once that rows wait; again when they should wait no longer.
     pub(super) fn announce(&mut self, cx: &mut Context) {
         let Some(pending) = self.ledger.reader().pending() else { return };
@@ -67,8 +65,6 @@ impl Session {
         let message = "Chunks were handed to the page and their delivery was never confirmed.";
         self.fail(local_error("DELIVERY_FAILED", message, Recovery::Retryable), cx);
     }
-
-    // ---- saves ----
 
     pub(super) fn remember(&mut self, cx: &mut Context) {
         self.save_at = Some(cx.now);
@@ -127,8 +123,6 @@ impl Session {
             self.save(cx);
         }
     }
-
-    // ---- the outcome ----
 
     pub(super) fn fail(&mut self, error: StreamError, cx: &mut Context) {
         let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.awaited_task()) };

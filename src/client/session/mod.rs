@@ -103,8 +103,6 @@ impl Session {
         }
     }
 
-    // ---- what the app may see ----
-
     /// Whether a stream runs, its last delivery included.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -241,8 +239,6 @@ impl Session {
         }
     }
 
-    // ---- calls of the app ----
-
     /// Another call waits for this stream's outcome.
     pub fn attach(&mut self, call: Call) {
         self.calls.push(call);
@@ -357,8 +353,6 @@ impl Session {
         }
     }
 
-    // ---- beginnings ----
-
     fn begin(&mut self, call: Call, turn: Turn, start: Start, cx: &mut Context) {
         self.calls.push(call);
         self.begin_stream(cx);
@@ -419,8 +413,6 @@ impl Session {
     fn fate(&self) -> Fate {
         self.goal.sending.as_ref().map_or(Fate::Accepted, |sending| sending.fate)
     }
-
-    // ---- batches ----
 
     /// Gives the rows that wait.
     pub fn take_batch(&mut self, cx: &Context) -> Option<Batch> {

@@ -15,8 +15,6 @@ use crate::stream::reader::{Findings, Recording};
 use crate::tabs::{Content, ELECTION, EndRecord, Place, Shown, ShownStatus, Silence};
 
 impl Session {
-    // ---- election ----
-
     /// Whether other tabs take part in this stream.
     pub(super) fn is_shared(&self, cx: &Context) -> bool {
         cx.config.tab.is_some() && self.goal.exposure == Exposure::Shared
@@ -159,8 +157,6 @@ impl Session {
         Place::new(reader.received(), reader.trail_hash())
     }
 
-    // ---- what the owner posts ----
-
     pub(super) fn post(&self, content: Content, cx: &mut Context) {
         cx.post(&self.id, self.election.epoch(), content);
     }
@@ -270,8 +266,6 @@ impl Session {
         let end = EndRecord::new(kind, outcome.error.as_ref());
         self.post(Content::End { stream: self.owner.stream().to_owned(), end }, cx);
     }
-
-    // ---- time and page ----
 
     pub(super) fn handle_sharing_timeout(&mut self, cx: &mut Context) {
         let patience = ELECTION.saturating_add(cx.spread(ELECTION));

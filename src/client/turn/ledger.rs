@@ -87,8 +87,6 @@ impl Ledger {
         self.gave == Gave::Rows || self.held.is_some() || !self.delivered.is_empty()
     }
 
-    // ---- turns ----
-
     /// The present turn.
     #[must_use]
     pub fn turn(&self) -> &Turn {
@@ -329,8 +327,6 @@ impl Ledger {
         self.reader.set_recording(self.recording);
     }
 
-    // ---- rows come ----
-
     /// A response begins.
     pub fn open(&mut self, record: Option<&SavedTask>) {
         self.settle_now(record);
@@ -387,8 +383,6 @@ impl Ledger {
         self.recording = recording;
         self.reader.set_recording(recording);
     }
-
-    // ---- rows go ----
 
     /// Gives the rows that wait.
     pub fn take(&mut self) -> Option<Batch> {

@@ -45,7 +45,7 @@ pub enum ApiError {
     ToolCallsPending,
     #[error("The message or its answer was replaced.")]
     MessageReplaced,
-    #[error("There is nothing at this address.")]
+    #[error("There is nothing at this address. The API is below the base path, which is /api/chat by default.")]
     NotFound,
     #[error("This address does not take that method.")]
     MethodNotAllowed,

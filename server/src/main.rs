@@ -46,6 +46,7 @@ fn say_addresses(server: &Server) -> Result<(), ServerError> {
     if let Some(admin) = server.admin_address()? {
         println!("for operators on http://{admin}");
     }
+    println!("{}", server.summary());
     Ok(())
 }
 

@@ -107,6 +107,18 @@ impl Server {
         self.admin.as_ref().map(address_of).transpose()
     }
 
+    /// Says in one line who answers and where chats are kept, without the secrets of an address.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let config = &self.app.config;
+        let agent = match config.agent {
+            AgentKind::Demo => "the demo agent",
+            AgentKind::Openai => "a model",
+            AgentKind::Http => "your agent",
+        };
+        format!("{agent} answers below {}/; the store is {}", config.mount(), self.app.registry.store().kind())
+    }
+
     /// Serves until `shutdown` is done, then drains: nothing new is taken on, and tasks are written to their end, for
     /// `--drain-seconds` at most. Readers rejoin another process at once where there can be one, else they stay.
     ///

@@ -26,7 +26,7 @@ async fn a_stream_has_the_headers_that_proxies_and_clients_look_for() {
     let stream = server.send(&session, "/tokens 1 /rate 0").await;
     let headers = stream.response.headers();
     assert_eq!(headers["content-type"], "text/event-stream");
-    assert_eq!(headers["cache-control"], "no-cache");
+    assert_eq!(headers["cache-control"], "no-cache, no-transform");
     assert_eq!(headers["x-accel-buffering"], "no");
     assert_eq!(headers["x-vercel-ai-ui-message-stream"], "v1");
 }

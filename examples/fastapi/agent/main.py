@@ -19,7 +19,7 @@ from fastapi.responses import StreamingResponse
 from standardwebhooks import Webhook, WebhookVerificationError
 
 # Seconds between two words.
-PACE = float(os.environ.get("AGENT_PACE", "0.05"))
+PACE = float(os.environ.get("AGENT_PACE", "0.15"))
 # Seconds that a deployment takes.
 DEPLOYMENT = float(os.environ.get("AGENT_DEPLOYMENT", "5"))
 # Where operations report their end, and the key of that webhook.
@@ -80,7 +80,7 @@ async def think(message: str, task: str, operation: dict | None) -> AsyncIterato
         yield {"tool": call, "input": {"to": "production"}}
         yield {"tool": call, "output": begin_deployment(task)}
         return
-    async for word in spoken(f"You wrote “{message}”, and here is all that I can say about it, word by word, to the end."):
+    async for word in spoken(f"You wrote “{message}”, and I answer slowly, word by word, so that you have time to reload this page, to open it in a second tab or to pull the network: the answer continues where it was, to the end."):
         yield word
 
 

@@ -8,7 +8,7 @@ type Prompt = Parameters<MockLanguageModelV4["doStream"]>[0]["prompt"];
 export const model: LanguageModel = process.env.AI_GATEWAY_API_KEY
   ? (process.env.AI_MODEL ?? "openai/gpt-5-mini")
   : new MockLanguageModelV4({
-      doStream: async ({ prompt }) => ({ stream: simulateReadableStream({ chunks: spoken(prompt), chunkDelayInMs: 40 }) }),
+      doStream: async ({ prompt }) => ({ stream: simulateReadableStream({ chunks: spoken(prompt), chunkDelayInMs: 120 }) }),
     });
 
 /** What it calls, where the message asks for that. */

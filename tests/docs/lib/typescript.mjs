@@ -21,6 +21,17 @@ const STRICT = {
   types: [],
 };
 
+/** Modules that blocks import and this repository does not install, and those that a reader has from another block. */
+const AMBIENT = `
+declare module "next" {
+  export interface NextConfig { rewrites?(): Promise<readonly { source: string; destination: string }[]> }
+}
+declare module "next/navigation" { export function redirect(to: string): never }
+declare module "vite" { export function defineConfig(config: { plugins: unknown[]; server: { proxy: Record<string, string> } }): unknown }
+declare module "@vitejs/plugin-react" { export default function react(): unknown }
+declare module "*/Chat" { export function Chat(props: { sessionId: string }): import("react").ReactElement }
+`;
+
 /** @returns {Map<import("./blocks.mjs").Block, string[]>} What the compiler says about each block. */
 export function complaints(blocks) {
   const folder = join(root, "target/docs/types");
@@ -28,6 +39,7 @@ export function complaints(blocks) {
   mkdirSync(folder, { recursive: true });
   const names = new Map(blocks.map((block, number) => [`block${number}.${block.language}`, block]));
   for (const [name, { given, code }] of names) writeFileSync(join(folder, name), `${given}\n${code}export {};\n`);
+  writeFileSync(join(folder, "ambient.d.ts"), AMBIENT);
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: STRICT, include: ["*.ts", "*.tsx"] }));
   const { stdout, error } = spawnSync(join(root, "node_modules/.bin/tsc"), ["--project", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" });
   if (error) throw error;

@@ -1,4 +1,4 @@
-//! What a plain answer means for a stream: the status table of API.md, one function for each kind of request.
+//! Handles responses that are no streams: the status table of API.md, with one function for each kind of request.
 
 use super::Session;
 use super::state::{Ask, Evidence, Look, Purpose, Record};
@@ -13,7 +13,7 @@ use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
 
 impl Session {
-    /// A request was answered by something that is no event stream.
+    /// Takes a response that is no event stream.
     pub fn handle_answered(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let Some(ask) = self.asked() else { return };
         match head.status {
@@ -65,19 +65,19 @@ impl Session {
         match read_error_task(body) {
             Some(task) if self.is_stopped(&task, cx) => self.send_again(cx),
             Some(task) if !self.must_know_what_runs(&task, cx) => self.join_busy(Turn::of_task(&task), cx),
-            // The session tells which turn runs.
+            // The session shows which turn the running task belongs to.
             _ => self.open_look(Look::Busy, cx),
         }
     }
 
-    /// Whether the name of a task says too little: its turn may be the one that listeners hold a part of, or the one of a
-    /// message that another tab sent, which knows no task where the backend numbers nothing.
+    /// Returns whether the id of the running task alone does not identify its turn: listeners may hold a part of that turn, or
+    /// another tab may have sent its message without learning the task.
     fn must_know_what_runs(&self, task: &str, cx: &Context) -> bool {
         let is_message_of_a_tab = self.is_shared(cx) && cx.backend_ids == IdsSeen::No;
         is_message_of_a_tab || self.ledger.may_hold(&Turn::of_task(task))
     }
 
-    /// The session was busy with a task that the app stopped: the message is sent again when that may be over.
+    /// Sends the message again later, because the session was busy with a task that the app has stopped.
     pub(super) fn send_again(&mut self, cx: &mut Context) {
         let cause = StreamError {
             status: Some(409),
@@ -104,8 +104,8 @@ impl Session {
                 self.try_again(Ask::Join, error, 0, cx);
             }
             404 | 410 => {
-                if is_hearsay(body) {
-                    self.goal.evidence = Evidence::Hearsay;
+                if may_be_a_proxys(body) {
+                    self.goal.evidence = Evidence::Unproven;
                 }
                 self.open_look(Look::Lost, cx);
             }
@@ -116,11 +116,11 @@ impl Session {
 
     fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
-        if head.status == 404 && is_hearsay(body) && matches!(self.goal.evidence, Evidence::Stored(_)) {
+        if head.status == 404 && may_be_a_proxys(body) && matches!(self.goal.evidence, Evidence::Stored(_)) {
             return self.try_again(Ask::Verify, read_error(head, body), 0, cx);
         }
         let evidence = std::mem::replace(&mut self.goal.evidence, Evidence::None);
-        let is_there = matches!(evidence, Evidence::Hearsay);
+        let is_there = matches!(evidence, Evidence::Unproven);
         if let Evidence::Stored(frames) = evidence
             && status != Some(TaskStatus::Running)
         {
@@ -146,8 +146,8 @@ impl Session {
     }
 }
 
-/// Whether an error may be a proxy's: the backend's are JSON.
-pub(super) fn is_hearsay(body: Option<&Body>) -> bool {
+/// Returns whether an error may come from a proxy instead of the backend, whose errors are JSON.
+pub(super) fn may_be_a_proxys(body: Option<&Body>) -> bool {
     body.is_none_or(|body| body.detail.is_none())
 }
 

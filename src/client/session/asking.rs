@@ -1,4 +1,4 @@
-//! Which request goes out, and when one is tried again.
+//! Decides which request is sent, and when a failed one is tried again.
 
 use super::Session;
 use super::state::{Ask, Evidence, Fate, Look, State};
@@ -9,7 +9,7 @@ use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
 
 impl Session {
-    /// Asks as soon as it may.
+    /// Sends a request as soon as it may be sent.
     pub(super) fn ask(&mut self, ask: Ask, cx: &mut Context) {
         if self.must_elect(cx) {
             self.elect(ask, cx);
@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    /// Whether an input of this attempt still counts.
+    /// Returns whether the session waits for this attempt.
     #[must_use]
     pub fn is_current(&self, answered: Attempt) -> bool {
         matches!(self.state, State::Asking { attempt, .. } | State::Reading { attempt, .. } if attempt == answered)
@@ -70,12 +70,13 @@ impl Session {
         }
     }
 
-    /// What is asked of the server to go on with the present turn, where no other tab gives it.
+    /// Returns the request that continues the current turn without another tab.
     pub(super) fn ask_to_go_on(&self) -> Ask {
         if self.task().is_some() { Ask::Join } else { Ask::Look(Look::Sent) }
     }
 
-    /// A message has no answer. Where the backend recognises repeats, it is repeated; elsewhere the session is looked at first.
+    /// A message got no response. If the backend recognises repeats, the message is sent again. Otherwise the session is read
+    /// first.
     pub(super) fn unanswered(&mut self, cause: StreamError, floor: Millis, cx: &mut Context) {
         let refused = cause.status == Some(429);
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| !refused && sending.fate == Fate::Unsent) {
@@ -93,11 +94,11 @@ impl Session {
 
     pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
-        // Some backends say so of every task.
+        // Some backends answer 404 for every task.
         let is_unknown = ask == Ask::Verify && cause.status == Some(404);
         let budget = if self.task().is_some() && !is_sent && !is_unknown { Budget::Task } else { Budget::Send };
         match self.backoff.failed(cx.now, floor, budget) {
-            // To send it again might send it twice.
+            // Sending it again might send the message twice.
             Next::Exhausted if matches!(self.goal.evidence, Evidence::Stored(_)) => self.give_up_verdict(cx),
             Next::Exhausted if cause.code == "MESSAGE_UNCLEAR" => self.fail(cause, cx),
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
@@ -105,14 +106,14 @@ impl Session {
         }
     }
 
-    /// Nobody says how the task ended whose answer the history has.
+    /// Ends a stream whose answer the history has, although the status of its task is unknown.
     fn give_up_verdict(&mut self, cx: &mut Context) {
         if let Evidence::Stored(frames) = std::mem::replace(&mut self.goal.evidence, Evidence::NoStatus) {
             self.give_stored(frames, OutcomeKind::Finished, cx);
         }
     }
 
-    /// Goes on at once where only our own patience, not the server's wish, makes it wait.
+    /// Sends the next request at once, unless the server asked for the delay.
     pub(super) fn hurry(&mut self, cx: &mut Context) {
         let State::Waiting { ask, .. } = self.state else { return };
         match self.backoff.held_until(cx.now) {

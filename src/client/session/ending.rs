@@ -1,4 +1,4 @@
-//! Deliveries, saves, and the outcome that a stream ends with.
+//! Deliveries, saves, and the outcome of a stream.
 
 use super::Session;
 use super::state::{Ask, Look, Record, State};
@@ -10,16 +10,17 @@ use crate::persist::{ActiveTask, SavedTask};
 use crate::stream::error::local_error;
 use crate::stream::reader::Moved;
 
-/// Least time between two saves of a moving cursor, in ms.
+/// The shortest time between two saves of a moving cursor, in milliseconds.
 const SAVE_EVERY: Millis = 250;
-/// So many bytes of rows wait for one frame where a stream is replayed, and not where it is written while it is read.
+/// The size of waiting rows, in bytes, up to which a replay waits for one common frame. Beyond it the rows are delivered by the
+/// app's delivery rule.
 const REPLAY: usize = 16 * 1024;
-/// How long rows that were taken may remain unconfirmed, in ms. Handing them out takes no turn of the event loop, so that
-/// beyond this the shell has failed at it.
+/// The time after which rows that were taken count as lost if they are not confirmed, in milliseconds. Passing them to listeners
+/// takes no turn of the event loop, so the shell must have failed.
 const CONFIRM: Millis = 10_000;
 
 impl Session {
-    /// Says once that rows wait; again when they should wait no longer.
+    /// Announces that rows wait, once, and again when they become more urgent.
     pub(super) fn announce(&mut self, cx: &mut Context) {
         let Some(pending) = self.ledger.reader().pending() else { return };
         let urgency = if self.is_draining() { pending.max(self.urgency_of_end()) } else { pending };
@@ -29,8 +30,8 @@ impl Session {
         }
     }
 
-    /// Nothing follows: no frame is gained by waiting for one where nothing of the answer came before, or where it is a replay
-    /// that was to be shown with what comes next.
+    /// Returns how urgent the last rows are. No row follows them, so waiting for a frame gains nothing if they are the whole
+    /// answer, or a replay that was to be shown together with later rows.
     fn urgency_of_end(&self) -> Urgency {
         let reader = self.ledger.reader();
         match reader.waiting() {
@@ -40,7 +41,7 @@ impl Session {
         }
     }
 
-    /// The rows taken last have reached every listener.
+    /// The rows that were taken last have reached every listener.
     pub fn handle_delivered(&mut self, cx: &mut Context) {
         self.taken_at = None;
         if self.ledger.confirm() == Moved::Yes && self.is_live() {
@@ -51,13 +52,13 @@ impl Session {
         self.show(cx);
     }
 
-    /// Until when rows that were taken are to be confirmed.
+    /// Returns until when the rows that were taken have to be confirmed.
     pub(super) fn confirm_until(&self) -> Option<Millis> {
         self.taken_at.filter(|_| self.is_live()).map(|taken| taken.saturating_add(CONFIRM))
     }
 
-    /// Rows were taken and the shell never said that listeners have them. Nothing may follow what is perhaps missing: the
-    /// stream fails, and its task stays saved up to the last rows that were confirmed.
+    /// Ends the stream with an error, because the shell took rows and did not confirm them. No row may follow others that are
+    /// possibly missing. The task stays saved up to the last confirmed rows.
     pub(super) fn give_up_delivery(&mut self, cx: &mut Context) {
         self.abort(cx);
         self.ledger.discard();
@@ -71,7 +72,7 @@ impl Session {
         self.save(cx);
     }
 
-    /// Saves the delivered position, if there is a task to save.
+    /// Saves the delivered position if there is a task to save.
     pub(super) fn save(&mut self, cx: &mut Context) {
         self.save_at = None;
         let Some(task) = self.task_name().filter(|_| self.is_saved(cx)) else { return };
@@ -97,7 +98,7 @@ impl Session {
         });
     }
 
-    /// A follower leaves the record to the owner, and so does an owner whose epoch is over.
+    /// Returns whether this tab writes the record. A follower leaves that to the owner, and so does an owner whose epoch is over.
     fn is_saved(&self, cx: &Context) -> bool {
         let is_guest = matches!(self.state, State::Following(_) | State::Electing { .. });
         let newest = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
@@ -129,12 +130,12 @@ impl Session {
         self.conclude(outcome, Record::Keep, cx);
     }
 
-    /// The task whose outcome the calls wait for: not that of another tab's stream that was followed meanwhile.
+    /// Returns the task whose outcome the calls wait for. It is not that of another tab's stream that was followed meanwhile.
     fn awaited_task(&self) -> Option<String> {
         self.task_name().filter(|_| !self.gives_another())
     }
 
-    /// The stream that is given is over. Where it is not the answer to the message of this page, that one is looked for.
+    /// Ends the current stream. If it was not the answer to the message of this page, the search for that answer begins.
     pub(super) fn end_stream(&mut self, outcome: Outcome, record: Record, cx: &mut Context) {
         if !self.gives_another() {
             return self.conclude(outcome, record, cx);
@@ -149,7 +150,7 @@ impl Session {
         self.ask(Ask::Look(Look::Sent), cx);
     }
 
-    /// Nothing is asked any more; the outcome is announced when the last row was delivered.
+    /// Ends the requests of the stream. The outcome is announced when the last row is delivered.
     pub(super) fn conclude(&mut self, outcome: Outcome, record: Record, cx: &mut Context) {
         if record == Record::Keep {
             self.save(cx);
@@ -171,7 +172,7 @@ impl Session {
         }
     }
 
-    /// Announces the outcome of a stream that is draining.
+    /// Announces the outcome of a stream whose last rows are delivered.
     pub fn settle_now(&mut self, cx: &mut Context) {
         let State::Draining { outcome, record } = &self.state else { return };
         let (outcome, record) = (outcome.clone(), *record);
@@ -187,7 +188,7 @@ impl Session {
         cx.push(Effect::Ended { session: self.id.clone(), outcome });
     }
 
-    /// The task is over. What its operation does in a task of its own is saved in its place.
+    /// Updates the record at the end of a task. An operation that goes on in a task of its own is saved in its place.
     fn leave_record(&self, outcome: &Outcome, cx: &mut Context) {
         let Some(Operation { operation, task, tool, .. }) = outcome.operation.clone() else {
             return cx.remove(&self.id);
@@ -205,7 +206,8 @@ impl Session {
         });
     }
 
-    /// A message that was not sent never looks like a success, however the stream ended that was given instead.
+    /// Resolves the call of a message that was refused. Its outcome is never a success, however the stream that was joined
+    /// instead has ended.
     fn resolve_refused(&mut self, outcome: &Outcome, cx: &mut Context) {
         let Some(refused) = self.goal.refused.take() else { return };
         if let Some(at) = self.calls.iter().position(|call| *call == refused) {
@@ -214,14 +216,14 @@ impl Session {
         }
     }
 
-    /// Whether the record is that of a later task, which another tab began while this one slept.
+    /// Returns whether the record belongs to a later task, which another tab began while this one was suspended.
     fn is_overtaken(&self, cx: &Context) -> bool {
         let Some(saved) = cx.records.get(&self.id) else { return false };
         let is_ours = self.task().is_some_and(|task| Turn::recorded(saved).is_of(task));
         !is_ours && saved.active.started > self.goal.started
     }
 
-    /// There was nothing to resume.
+    /// Ends a search that found nothing to resume.
     pub(super) fn nothing_to_resume(&mut self, cx: &mut Context) {
         self.ledger.discard();
         cx.resolve(&mut self.calls, None);

@@ -1,4 +1,4 @@
-//! What other tabs post about a session: their questions, their broadcasts, their stops.
+//! Handles the messages of other tabs about a session: questions, broadcasts and stops.
 
 use super::Session;
 use super::state::{Ask, Evidence, Exposure, Fate, Purpose, Record, State};
@@ -11,7 +11,7 @@ use crate::stream::reader::{Findings, Frame, Verdict};
 use crate::tabs::{Arrived, Content, Election, EndRecord, Follower, Message, Place, Rivalry, State as TabState};
 
 impl Session {
-    /// A message from another tab about this session.
+    /// Takes a message of another tab about this session.
     pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
         let Message { from, epoch, content, .. } = message;
         match content {
@@ -25,7 +25,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// What only an owner says. One whose epoch is over is not listened to; it hears who owns the session now.
+    /// Takes a message that only an owner sends. If a newer epoch is known, the sender is told who owns the session instead.
     fn handle_owned(&mut self, from: String, epoch: u64, content: Content, cx: &mut Context) {
         if self.election.is_owner() && self.is_live() {
             return self.handle_rival(epoch, cx);
@@ -74,7 +74,7 @@ impl Session {
         self.task().is_some() || self.goal.sending.is_some()
     }
 
-    /// Whether a question is this tab's to answer. Who knows of a newer epoch shows that this one's is over.
+    /// Returns whether this tab has to answer a question. A question with a newer epoch shows that this tab's ownership is over.
     fn may_answer(&mut self, epoch: u64, cx: &mut Context) -> bool {
         if !self.is_owner() || !self.is_live() || self.goal.exposure == Exposure::Private {
             return false;
@@ -111,7 +111,7 @@ impl Session {
         self.post_state(to, asked, cx);
     }
 
-    /// A stream that is over is given to a tab that has only seen its announcement.
+    /// Sends a stream that has ended to a tab that has only seen its announcement.
     fn answer_recall(&mut self, to: &str, (epoch, asked): (u64, Millis), stream: &str, cx: &mut Context) {
         match &self.state {
             State::Over(outcome) if self.owner.recalls(stream) && self.goal.exposure == Exposure::Shared => {
@@ -143,7 +143,7 @@ impl Session {
         self.post(Content::State(Box::new(broadcast)), cx);
     }
 
-    /// Someone begins to tell: a new stream, the one that is followed again, or a takeover of it.
+    /// Takes the announcement of a broadcast: a new stream, one that this tab has followed before, or the takeover of one.
     fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
         self.ledger.roll().forget();
         self.ledger.note_announced(turn);
@@ -160,7 +160,7 @@ impl Session {
                 self.post_ask(Some(stream), 0, cx);
             }
             State::Following(_) | State::Electing { .. } | State::Waiting { .. } => {
-                // Who takes over before it knows the task does not answer this; its first frames are asked about.
+                // An owner that does not know its task yet cannot answer a question about it, so this tab asks for the broadcast.
                 self.post_recall(stream, cx);
             }
             State::Over(_) if is_present => {}
@@ -169,7 +169,7 @@ impl Session {
         }
     }
 
-    /// The owner gave all that it has: this tab follows from here on.
+    /// Takes the whole broadcast so far, and follows it from there.
     fn handle_state(&mut self, owner: String, broadcast: TabState, cx: &mut Context) {
         let turn = Turn::named_by(broadcast.turn.clone());
         let (true, Some(place)) = (Election::is_timely(broadcast.asked, cx.now), broadcast.place.read()) else {
@@ -179,9 +179,9 @@ impl Session {
         match &self.state {
             State::Electing { ask: Ask::Send, .. } if self.fate() == Fate::Unsent => self.refuse_send(&turn, cx),
             State::Following(follower) if follower.has(&broadcast.stream, broadcast.next) => return,
-            // It was followed to its end already.
+            // This tab has followed that stream to its end already.
             State::Electing { .. } if self.goal.followed.is_some() && self.is_present(&turn) => return,
-            // Its owner slept while this turn took the place of that one.
+            // The sender was suspended while the current turn replaced that one.
             _ if !was_over && self.ledger.has_replaced(&turn) => return,
             State::Electing { .. } | State::Following(_) | State::Waiting { .. } => {}
             State::Over(_) if self.is_present(&turn) => return,
@@ -203,7 +203,7 @@ impl Session {
         self.announce(cx);
     }
 
-    /// A message cannot be sent while another tab's stream of the session runs; that stream is followed.
+    /// Refuses the message of this page, because another tab streams the session. That stream is followed instead.
     fn refuse_send(&mut self, turn: &Turn, cx: &mut Context) {
         self.goal.sending = None;
         let error = local_error("TASK_RUNNING", "The session's stream runs in another tab.", Recovery::Permanent);
@@ -212,14 +212,14 @@ impl Session {
         cx.resolve(&mut self.calls, Some(outcome));
     }
 
-    /// Reads a stream from its beginning, as its owner broadcasts it.
+    /// Follows a stream from its beginning.
     fn begin_followed(&mut self, mut turn: Turn, frames: Vec<Frame>, cx: &mut Context) {
         if self.is_present(&turn) {
             turn.learn(self.ledger.turn());
         } else if self.task().is_some() && !self.gives_another() && self.goal.purpose == Purpose::Outcome {
             let outcome = bare_outcome(OutcomeKind::Superseded, self.task_name());
             cx.resolve(&mut self.calls, Some(outcome));
-            // Its answer was given as far as it will be: nothing of it is looked for when this stream's owner goes.
+            // No more of that answer will arrive, so it is not searched for when the owner of this stream disappears.
             self.goal.sending = None;
         }
         self.goal.followed = None;
@@ -248,7 +248,7 @@ impl Session {
         }
     }
 
-    /// Asks the tab whose frames say nothing without what came before them.
+    /// Asks an owner for the frames before those that it has sent.
     fn ask_owner(&mut self, owner: &str, stream: Option<String>, next: u64, cx: &mut Context) {
         if self.election.may_ask(owner, cx.now) {
             self.post_ask(stream, next, cx);
@@ -286,7 +286,7 @@ impl Session {
         self.end_stream(outcome, Record::Keep, cx);
     }
 
-    /// The session has a message more, or others, than this page knows.
+    /// Records that the session has other messages than this page knows.
     pub fn note_turn_elsewhere(&mut self) {
         self.ledger.roll().forget();
     }

@@ -1,7 +1,8 @@
-//! What a look at the session shows: a task to resume, a message whose answer was lost, a task whose record is gone.
+//! Handles the content of a session that was read: a task to resume, a message whose answer was lost, or a task that the server
+//! no longer knows.
 
 use super::Session;
-use super::answers::is_hearsay;
+use super::answers::may_be_a_proxys;
 use super::state::{Ask, Evidence, Fate, Look, Purpose, Record, Sending};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
@@ -31,14 +32,14 @@ impl Session {
         }
     }
 
-    /// Another number after each message that the session is known to have got.
+    /// Returns a number that changes with each message that the session is known to have received.
     #[must_use]
     pub fn mark(&self) -> u32 {
         self.ledger.known_roll().mark()
     }
 
-    /// The app loaded the session: how many user messages it has helps to recognise the next one, unless one is on its way
-    /// that may or may not be among them.
+    /// Takes the session that the app has loaded. The number of its user messages helps to recognise the next one, unless a
+    /// message is under way that may or may not be among them.
     pub fn note_load(&mut self, mark: u32, body: &Body) {
         let is_sending = self.is_live() && self.fate() != Fate::Accepted;
         if let Some(view) = read_session(Some(body)).filter(|_| !is_sending) {
@@ -46,10 +47,10 @@ impl Session {
         }
     }
 
-    /// A server may make its sessions with their first message. But only the backend's own JSON says that there is no
-    /// session: a proxy's 404 is no proof that a message never arrived, nor that an answer is gone.
+    /// Takes a response that the session does not exist. Some servers create a session with its first message. Only the backend's
+    /// own JSON counts: a 404 of a proxy proves neither that a message never arrived nor that an answer is gone.
     fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
-        let is_backends = !is_hearsay(body);
+        let is_backends = !may_be_a_proxys(body);
         match look {
             Look::Resume => self.nothing_to_resume(cx),
             Look::Lost if is_backends => self.expire(cx),
@@ -67,7 +68,7 @@ impl Session {
                 let turn = self.running_turn(&active.task_id, view);
                 self.join(turn, cx);
             }
-            // Another tab gave the beginning and is gone.
+            // Another tab streamed the beginning of the answer and has disappeared.
             None if self.ledger.reader().has_rows() && view.active.is_some() => self.stopped_elsewhere(cx),
             None if self.ledger.reader().has_rows() => self.find_lost(view, cx),
             None => {
@@ -79,7 +80,7 @@ impl Session {
         }
     }
 
-    /// The turn that runs, with the names that a tab handed over which began it.
+    /// Returns the turn of the running task, with the aliases that its tab handed over.
     fn running_turn(&mut self, task: &str, view: &SessionView) -> Turn {
         let mut turn = self.ledger.known_roll().running(task, view);
         let Some(mut handed_over) = self.handed_over.take() else { return turn };
@@ -102,27 +103,27 @@ impl Session {
         }
     }
 
-    /// The task that runs, unless the app stopped it: that one is not joined for any reason.
+    /// Returns the running task, unless the app has stopped it. A stopped task is never joined.
     fn running<'a>(&self, view: &'a SessionView, cx: &Context) -> Option<&'a ActiveStream> {
         view.active.as_ref().filter(|active| !self.is_stopped(&active.task_id, cx))
     }
 
-    /// Whether the app stopped the turn of this task.
+    /// Returns whether the app has stopped the turn of this task.
     pub(super) fn is_stopped(&self, task: &str, cx: &Context) -> bool {
         let is_its = |stopped: &Turn| self.ledger.recall(stopped.clone()).is_of(task);
         cx.is_stopped(&self.id, task) || self.stopped.as_ref().is_some_and(is_its)
     }
 
-    /// Goes on with a turn that the session shows. Where it is not surely the present one, listeners start over.
+    /// Joins the stream of a turn that the session names. If it may be another turn than the current one, listeners get a reset.
     pub(super) fn join(&mut self, turn: Turn, cx: &mut Context) {
         if self.ledger.turn().is_same(&turn) {
             self.ledger.learn(&turn, cx.records.get(&self.id));
-            // Those who follow learn its names, too.
+            // Followers learn the new aliases of the turn from another announcement.
             self.owner.announce_again();
         } else {
             self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
             self.goal.followed = None;
-            // Those who followed the other turn get this one from its beginning.
+            // Followers of the other turn get this one from its beginning.
             self.broadcast_anew(cx);
         }
         self.goal.evidence = Evidence::None;
@@ -131,14 +132,14 @@ impl Session {
         self.ask(Ask::Join, cx);
     }
 
-    /// What became of a message whose answer was lost before it named its task?
+    /// Decides what happened to a message whose response was lost before it named a task.
     fn find_sent(&mut self, view: &SessionView, cx: &mut Context) {
         let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
         let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         let has_arrived = sending.fate == Fate::Accepted;
         match sending.locate(view, self.ledger.turn()) {
             Location::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
-            // A session that does not show its messages, and runs a task after one was taken, runs that one's.
+            // The session does not show its messages. A task that began after the message was accepted belongs to it.
             place if has_arrived && (view.newest().is_none() || place == Location::Unclear) => {
                 match self.running(view, cx).filter(|active| !self.is_anothers(&active.task_id)) {
                     Some(active) => self.join_sent(&Turn::of_task(&active.task_id), cx),
@@ -161,14 +162,14 @@ impl Session {
         }
     }
 
-    /// The session has the message of this page.
+    /// Continues with the message of this page, which the session contains.
     fn go_on_with_sent(&mut self, ordinal: u64, view: &SessionView, no_trace: StreamError, cx: &mut Context) {
         let question = view.question(ordinal);
         if let Some(sending) = &mut self.goal.sending {
             sending.fate = Fate::Accepted;
             sending.turn.name_ordinal(ordinal);
         }
-        self.tell_turn(cx);
+        self.report_turn(cx);
         if let Some(outcome) = self.followed_answer() {
             return self.conclude(outcome, Record::Keep, cx);
         }
@@ -190,7 +191,7 @@ impl Session {
         }
     }
 
-    /// The replay of a task that was taken for the message's is not what was received of that answer.
+    /// Drops what was received of a task that turned out not to be the answer to the message.
     pub(super) fn drop_guess(&mut self, guess: Turn) {
         self.ledger.unname_task();
         if let Some(sending) = &mut self.goal.sending {
@@ -199,23 +200,23 @@ impl Session {
         self.goal.other = Some(guess);
     }
 
-    /// Whether a task is surely not the answer to the message of this page.
+    /// Returns whether a task is certainly not the answer to the message of this page.
     fn is_anothers(&self, task: &str) -> bool {
         let turn = self.ledger.recall(Turn::of_task(task));
         let is_other = self.goal.other.as_ref().is_some_and(|other| other.is_same(&turn));
         is_other || self.goal.sending.as_ref().is_some_and(|sending| sending.turn.is_different(&turn))
     }
 
-    /// How the message of this page was answered, if another tab's stream that was followed turns out to be its answer.
+    /// Returns the outcome of another tab's stream that was followed, if that was the answer to the message of this page.
     fn followed_answer(&mut self) -> Option<Outcome> {
         let outcome = self.goal.followed.take()?;
         let sending = self.goal.sending.as_ref()?;
         sending.turn.is_same(self.ledger.turn()).then_some(outcome)
     }
 
-    /// A session refused the message because this turn runs (409): it is the message's own where an earlier try may have
-    /// arrived at a backend that cannot tell a repeat. Otherwise it is another message's, which is joined instead of
-    /// sending.
+    /// Joins the turn for which the session refused the message (409). If an earlier try may have arrived at a backend that
+    /// cannot recognise repeats, that turn is the one of the message. Otherwise it belongs to another message, and the message is
+    /// not sent.
     pub(super) fn join_busy(&mut self, turn: Turn, cx: &mut Context) {
         let is_anothers = turn.task().is_some_and(|task| self.is_anothers(task));
         if self.fate().is_open() && cx.backend_ids == IdsSeen::No && !is_anothers {
@@ -225,7 +226,7 @@ impl Session {
         self.join(turn, cx);
     }
 
-    /// This task answers the message of this page.
+    /// Joins a task that answers the message of this page.
     pub(super) fn join_sent(&mut self, task: &Turn, cx: &mut Context) {
         let Some(sending) = &mut self.goal.sending else { return self.join(task.clone(), cx) };
         sending.turn.learn(task);
@@ -233,7 +234,7 @@ impl Session {
         self.join(turn, cx);
     }
 
-    /// What became of a task whose record the server no longer has?
+    /// Decides what happened to a task that the server no longer knows.
     fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
         let running = self.running(view, cx).map(|active| active.task_id.clone());
         let is_ours = running.as_deref().is_some_and(|running| self.is_of(running));
@@ -247,8 +248,8 @@ impl Session {
             Some(running) if self.goal.purpose == Purpose::Resume && !self.ledger.reader().has_rows() => {
                 self.join(self.ledger.known_roll().running(&running, view), cx);
             }
-            // The backend is asked itself before what it still has is given up.
-            Some(_) if !view.has_named_answer(ours) && matches!(self.goal.evidence, Evidence::Hearsay) => {
+            // The backend itself is asked before an answer that it still has is given up.
+            Some(_) if !view.has_named_answer(ours) && matches!(self.goal.evidence, Evidence::Unproven) => {
                 self.ask(Ask::Verify, cx);
             }
             Some(_) if !view.has_named_answer(ours) => self.expire(cx),
@@ -261,8 +262,8 @@ impl Session {
         }
     }
 
-    /// The user message whose answer is looked for. Whoever sent it knows it among later ones; a page that only joined
-    /// takes the newest, unless it knows better.
+    /// Returns the user message whose answer is searched. The page that sent the message can identify it among later ones. A page
+    /// that only joined takes the newest one, unless it knows more.
     fn question_of_lost(&self, view: &SessionView) -> Option<Question> {
         let known = || self.ledger.turn().ordinal().and_then(|ordinal| view.question(ordinal));
         let newest_ordinal = (view.questions().len() as u64).saturating_sub(1);
@@ -295,9 +296,9 @@ impl Session {
         }
         let frames = view.answer_frames(self.task(), question, self.part());
         match self.goal.evidence {
-            Evidence::None | Evidence::Hearsay if self.task().is_some() => {
+            Evidence::None | Evidence::Unproven if self.task().is_some() => {
                 self.goal.evidence = Evidence::Stored(frames);
-                // What failed before is over: the session was answered.
+                // The session was read, so earlier failures no longer count.
                 self.backoff.progressed();
                 self.ask(Ask::Verify, cx);
             }
@@ -305,7 +306,7 @@ impl Session {
         }
     }
 
-    /// Gives an answer that only the history has. How its task ended is known, or nobody can tell.
+    /// Delivers an answer that only the history has. Its outcome is known, or nobody can find it out.
     pub(super) fn give_stored(&mut self, mut frames: Vec<String>, kind: OutcomeKind, cx: &mut Context) {
         frames.push(end_frame(kind));
         self.ledger.give_history(&frames);
@@ -314,12 +315,12 @@ impl Session {
         self.end_stream(bare_outcome(kind, self.task_name()), Record::Drop, cx);
     }
 
-    /// What of the turn's stored answer is the present stream's.
+    /// Returns which part of the turn's stored answer the current stream contains.
     fn part(&self) -> Part {
         if self.ledger.is_later_part() { Part::Operation } else { Part::Whole }
     }
 
-    /// The turn of the message of this page, or else the present one.
+    /// Returns the turn of the message of this page, or the current turn if there is no such message.
     pub(super) fn turn_sent(&self) -> Turn {
         let present = self.ledger.turn();
         let Some(sending) = &self.goal.sending else { return present.clone() };
@@ -336,8 +337,8 @@ impl Session {
 }
 
 impl Sending {
-    /// Where the session has the user message that is answered. `followed` is the turn that another tab gave since it was
-    /// sent.
+    /// Returns where the session has the user message of this page. `followed` is the turn that another tab streamed since the
+    /// message was sent.
     fn locate(&self, view: &SessionView, followed: &Turn) -> Location {
         let place = match self.turn.locate(view, self.fate.arrival()) {
             Location::Unclear => self.turn.locate_among(view, followed),
@@ -346,16 +347,16 @@ impl Sending {
         match (place, self.fate, view.newest_ordinal()) {
             (Location::At(_), ..) => place,
             _ if self.request.trigger.adds_message() => place,
-            // It adds no message of its own: what it answers is the newest one, once it has begun.
+            // The request adds no message, so it answers the newest one once it has begun.
             (_, Fate::Accepted, Some(newest)) => Location::At(newest),
-            // A backend that knows triggers recognises a repeat, and any other one was sent nothing to store.
+            // A backend that supports triggers recognises a repeat, and another backend stores no message for this one.
             (Location::Unclear, ..) if self.turn.is_silent() => Location::Absent,
             _ => place,
         }
     }
 }
 
-/// The chunk that ends a stream of this outcome.
+/// Returns the chunk that ends a stream with this outcome.
 fn end_frame(kind: OutcomeKind) -> String {
     let end = match kind {
         OutcomeKind::Stopped => ChunkWriter::new("abort"),

@@ -1,24 +1,24 @@
-//! The machine of one session's stream: from a call of the app to the one outcome that it ends with.
+//! The machine of one session's stream: from a call of the app to the outcome that ends it.
 //!
 //! # Contract
-//! - Every input of the network names its attempt. [`Session::is_current`] tells whether it still counts; the client asks
-//!   it in one place and drops what is old.
-//! - At most one request is out at any time: `State::Asking` or `State::Reading`.
-//! - The stream's end is an outcome. It is announced only after the last row was delivered: `State::Draining` waits.
-//! - Listeners get rows from the [`Ledger`] only, and the ledger alone says which turn's rows they are.
+//! - Every input of the network contains its attempt number. The client drops inputs for which [`Session::is_current`] is
+//!   false, in one place.
+//! - At most one request is open at any time, in `State::Asking` or `State::Reading`.
+//! - A stream ends with an outcome, which is announced after the last row was delivered. `State::Draining` waits for that.
+//! - Listeners get rows from the [`Ledger`] only, which also decides which turn the rows belong to.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | the calls of the app, and what it may see |
-//! | `state.rs` | the data: where a stream stands, what it is for |
-//! | `asking.rs` | which request goes out, and when it is tried again |
-//! | `reading.rs` | a response that is read |
-//! | `answers.rs` | what a plain answer means: the status table of API.md |
-//! | `looks.rs` | what a look at the session shows |
-//! | `ending.rs` | deliveries, saves, outcomes |
-//! | `waking.rs` | time, network, page |
-//! | `sharing.rs` | other tabs: election, and what the owner posts |
-//! | `following.rs` | other tabs: what they post |
+//! | `mod.rs` | handles the calls of the app, and shows it the state |
+//! | `state.rs` | contains the data: the state of a stream, and its goal |
+//! | `asking.rs` | decides which request is sent, and when a failed one is tried again |
+//! | `reading.rs` | handles a response that is a stream |
+//! | `answers.rs` | handles the other responses: the status table of API.md |
+//! | `looks.rs` | handles the content of a session that was read |
+//! | `ending.rs` | handles deliveries, saves and outcomes |
+//! | `waking.rs` | handles time, the network and the page |
+//! | `sharing.rs` | handles the election and the broadcast of the owner |
+//! | `following.rs` | handles the messages of other tabs |
 
 mod answers;
 mod asking;
@@ -45,38 +45,38 @@ use crate::tabs::{Election, Owner};
 #[derive(Debug)]
 pub struct Session {
     id: String,
-    /// Larger than that of any session that was used before it.
+    /// The client's count of uses when this session was used last.
     pub last_use: u64,
     state: State,
     goal: Goal,
     ledger: Ledger,
     election: Election,
     owner: Owner,
-    /// The turn that a tab handed over which may not give its answer.
+    /// The turn that another tab has handed over because it may not deliver the answer.
     handed_over: Option<Turn>,
-    /// The turn that was stopped last, where its task was not known then.
+    /// The turn that was stopped last, if its task was not known then.
     stopped: Option<Turn>,
     backoff: Backoff,
     calls: Vec<Call>,
-    /// Headers were asked for again after a 401 that nothing good followed.
+    /// Whether headers were requested again after a 401, with no successful response since.
     unauthorized: bool,
-    /// Responses that were opened for the present stream.
+    /// The number of responses that were opened for the current stream.
     openings: u32,
-    /// When the saved cursor is to follow the delivered one.
+    /// When the delivered cursor has to be saved.
     save_at: Option<Millis>,
     last_save: Option<Millis>,
     announced: Option<Urgency>,
     /// When the first rows were taken that are not confirmed yet.
     taken_at: Option<Millis>,
     shown: Snapshot,
-    /// The app forgot the saved task: the present stream is not saved any more.
+    /// Whether the app removed the saved task, so that the current stream is not saved any more.
     is_forgotten: bool,
-    /// The app shows the session: it hears of streams that other tabs begin.
+    /// Whether the app shows the session, so that it gets the streams that other tabs begin.
     listens: bool,
 }
 
 impl Session {
-    /// A session without a stream.
+    /// Makes a session without a stream.
     #[must_use]
     pub fn new(id: &str, cx: &mut Context) -> Self {
         Self {
@@ -103,19 +103,19 @@ impl Session {
         }
     }
 
-    /// Whether a stream runs, its last delivery included.
+    /// Returns whether a stream has not ended or not delivered its last row.
     #[must_use]
     pub fn is_live(&self) -> bool {
         !matches!(self.state, State::Idle | State::Over(_))
     }
 
-    /// Whether the end was seen and only its delivery is missing.
+    /// Returns whether the stream has ended but not delivered its last row.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         matches!(self.state, State::Draining { .. })
     }
 
-    /// Whether it only looks for something to resume: no answer has come yet that would tell.
+    /// Returns whether the stream is only a search for something to resume, without a result yet.
     #[must_use]
     pub fn is_looking(&self) -> bool {
         let is_asking = matches!(self.state, State::Electing { .. } | State::Asking { .. });
@@ -123,19 +123,19 @@ impl Session {
         is_asking && is_first_try && self.goal.purpose == Purpose::Resume
     }
 
-    /// Whether a stream keeps the session from taking a message.
+    /// Returns whether a stream prevents the session from sending a message.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.is_live() && !self.is_draining() && !self.is_looking()
     }
 
-    /// The task, once known.
+    /// Returns the task, if its id is known.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         self.ledger.turn().task()
     }
 
-    /// Whether the session's stream gives the answer of this task.
+    /// Returns whether the session's stream contains the answer of this task.
     #[must_use]
     pub fn is_of(&self, task: &str) -> bool {
         self.ledger.turn().is_of(task)
@@ -145,7 +145,7 @@ impl Session {
         self.task().map(str::to_owned)
     }
 
-    /// How the last stream ended.
+    /// Returns the outcome of the last stream.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
@@ -154,19 +154,19 @@ impl Session {
         }
     }
 
-    /// The session's counters, over all its streams.
+    /// Returns the counters of all streams of the session.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.ledger.metrics()
     }
 
-    /// Bytes that its streams hold on to: rows, histories, records of what was delivered. For tests and diagnosis.
+    /// Returns the memory that streams use for rows, histories and records, in bytes. For tests and diagnosis.
     #[must_use]
     pub fn footprint(&self) -> usize {
         self.ledger.footprint() + self.calls.capacity() * size_of::<Call>() + self.owner.footprint()
     }
 
-    /// What the session shows now.
+    /// Returns the snapshot of the session.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let own = Snapshot {
@@ -204,32 +204,32 @@ impl Session {
         }
     }
 
-    /// How many bytes of rows wait.
+    /// Returns the size of the waiting rows in bytes.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.ledger.reader().waiting()
     }
 
-    /// Whether rows wait that were not even taken.
+    /// Returns whether rows wait that were not taken yet.
     #[must_use]
     pub fn has_untaken_rows(&self) -> bool {
         self.ledger.reader().pending().is_some()
     }
 
-    /// Whether it can be let go without anything missing it: no stream runs, no call or row waits.
+    /// Returns whether the session can be dropped: it has no stream, and no call or row waits.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         let is_delivered = self.ledger.reader().is_settled() && self.calls.is_empty();
         !self.is_live() && is_delivered && self.owner.deadline().is_none()
     }
 
-    /// Whether listeners may hold something of its streams.
+    /// Returns whether listeners may hold rows of the session.
     #[must_use]
     pub fn has_given(&self) -> bool {
         self.ledger.has_given()
     }
 
-    /// Tells the shell when what the app sees has changed.
+    /// Notifies the shell and the followers if the snapshot has changed.
     fn show(&mut self, cx: &mut Context) {
         let now = self.snapshot();
         if now != self.shown {
@@ -239,12 +239,12 @@ impl Session {
         }
     }
 
-    /// Another call waits for this stream's outcome.
+    /// Adds a call that the outcome of the current stream resolves.
     pub fn attach(&mut self, call: Call) {
         self.calls.push(call);
     }
 
-    /// Sends a message. No stream is live.
+    /// Sends a message. The session must have no stream.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         let turn = Turn::sent(&request, self.ledger.roll().floor());
         self.begin(call, turn.clone(), Start::Sent, cx);
@@ -252,7 +252,7 @@ impl Session {
         self.ask(Ask::Send, cx);
     }
 
-    /// Joins a task, after an event or from its beginning. No stream is live.
+    /// Joins a task, after a cursor or from its beginning. The session must have no stream.
     pub fn rejoin(&mut self, call: Call, task: &str, after: Option<EventId>, cx: &mut Context) {
         match after.filter(|after| *after != EventId::ZERO) {
             Some(after) => self.begin_after(call, task, after, cx),
@@ -262,8 +262,8 @@ impl Session {
         self.remember(cx);
     }
 
-    /// Joins the saved task, or what the session says is running. No stream is live. A record of the TypeScript layer
-    /// outlived its task where a page was closed too early; the session says whether it still runs.
+    /// Joins the saved task, or the task that the session names as running. The session must have no stream. The TypeScript layer
+    /// kept the record of a task that had ended if its page was closed too early, so for its records the session is read first.
     pub fn resume(&mut self, call: Call, cx: &mut Context) {
         match cx.resumable(&self.id).filter(|saved| !saved.is_imported).cloned() {
             Some(saved) => {
@@ -279,7 +279,7 @@ impl Session {
         }
     }
 
-    /// Ends the stream as stopped; nothing of it is delivered any more. Says what is left to cancel.
+    /// Stops the stream at once: no further row is delivered. Returns what has to be cancelled.
     pub fn stop(&mut self, cx: &mut Context) -> Leftover {
         let leftover = self.leftover();
         if !matches!(leftover, Leftover::InFlight { .. }) {
@@ -309,8 +309,8 @@ impl Session {
         }
     }
 
-    /// Lets the stream go: the task goes on and stays saved. A message on its way is not called back; its attempt is
-    /// given, so that its task can still be saved.
+    /// Detaches the stream: the task goes on and stays saved. The request of a message is not aborted. Its attempt number is
+    /// returned, so that its task can still be saved.
     pub fn detach(&mut self, cx: &mut Context) -> Option<Attempt> {
         let in_flight = match &self.state {
             State::Asking { attempt, ask: Ask::Send, .. } => Some(*attempt),
@@ -334,19 +334,19 @@ impl Session {
         in_flight
     }
 
-    /// The stream's task was stopped elsewhere in this browser: the stream ends, and cancelling is the other's work.
+    /// Ends the stream, because another tab has stopped its task. That tab cancels the task.
     pub fn stopped_elsewhere(&mut self, cx: &mut Context) {
         self.abort(cx);
         self.ledger.discard();
         self.conclude(bare_outcome(OutcomeKind::Stopped, self.task_name()), Record::Leave, cx);
     }
 
-    /// The app shows this session.
+    /// Records that the app shows this session.
     pub fn listen(&mut self) {
         self.listens = true;
     }
 
-    /// The app, here or in another tab, forgot the saved task: the stream goes on without.
+    /// Records that the app has removed the saved task, here or in another tab. The stream goes on without a record.
     pub fn forget(&mut self) {
         if !matches!(self.state, State::Following(_)) {
             self.is_forgotten = self.is_live();
@@ -375,7 +375,7 @@ impl Session {
         self.record_for_tabs(cx);
     }
 
-    /// A stream begins, by a call of this page or because another tab gives one.
+    /// Begins a stream, by a call of this page or because another tab streams.
     fn begin_stream(&mut self, cx: &mut Context) {
         self.backoff = cx.backoff();
         self.goal = Goal { started: cx.now, ..Goal::default() };
@@ -391,7 +391,7 @@ impl Session {
         cx.push(Effect::Began { session: self.id.clone() });
     }
 
-    /// The turn of a task, with what the saved record knows of it.
+    /// Returns the turn of a task, with the aliases in the saved record.
     fn known_turn(&self, task: &str, cx: &Context) -> Turn {
         let saved = cx.records.get(&self.id).map(Turn::recorded).filter(|saved| saved.is_of(task));
         saved.unwrap_or_else(|| Turn::of_task(task))
@@ -405,7 +405,7 @@ impl Session {
         }
     }
 
-    /// Whether a message of this page waits while the answer to another one is given.
+    /// Returns whether a message of this page waits while the answer to another message is delivered.
     fn gives_another(&self) -> bool {
         self.goal.sending.as_ref().is_some_and(|sending| !sending.turn.is_same(self.ledger.turn()))
     }
@@ -414,7 +414,7 @@ impl Session {
         self.goal.sending.as_ref().map_or(Fate::Accepted, |sending| sending.fate)
     }
 
-    /// Gives the rows that wait.
+    /// Takes the waiting rows.
     pub fn take_batch(&mut self, cx: &Context) -> Option<Batch> {
         self.announced = None;
         let batch = self.ledger.take()?;
@@ -422,7 +422,7 @@ impl Session {
         Some(batch)
     }
 
-    /// Takes back the buffers of a batch.
+    /// Takes the buffers of a batch back for reuse.
     pub fn recycle(&mut self, batch: Batch) {
         self.ledger.recycle(batch);
     }

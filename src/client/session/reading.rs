@@ -1,4 +1,4 @@
-//! A response that is read: its opening, its bytes, its end.
+//! Handles a response that is a stream: its beginning, its bytes and its end.
 
 use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
@@ -9,17 +9,17 @@ use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
 use crate::stream::reader::{End, Findings, IdsSeen, Verdict};
 
-/// Silence that is taken for a dead connection where no heartbeat was announced and no option given, in ms.
+/// The silence after which a connection counts as lost if no heartbeat was announced and no option is set, in milliseconds.
 pub(super) const STALL: Millis = 45_000;
 
 impl Session {
-    /// The streaming request is answered by an event stream.
+    /// Takes the head of an event stream.
     pub fn handle_opened(&mut self, head: &Head<'_>, cx: &mut Context) {
         let State::Asking { attempt, ask, .. } = self.state else { return };
         if ask == Ask::Send {
             cx.settle_unknown_stop(&self.id);
             self.begin_sent(cx);
-            self.tell_turn(cx);
+            self.report_turn(cx);
         }
         self.unauthorized = false;
         if let Some(task) = head.task.filter(|task| !task.is_empty()) {
@@ -39,7 +39,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// The answer that opens is that of the message of this page, whatever was followed before it was sent.
+    /// Begins the answer to the message of this page, whatever stream was followed before.
     fn begin_sent(&mut self, cx: &mut Context) {
         let Some(sending) = &self.goal.sending else { return };
         if !sending.turn.is_same(self.ledger.turn()) {
@@ -50,7 +50,7 @@ impl Session {
         }
     }
 
-    /// More is known of the present turn, and so of what is saved.
+    /// Adds aliases to the current turn, and so to the saved record.
     pub(super) fn learn(&mut self, turn: &Turn, cx: &mut Context) {
         let had_task = self.task().is_some();
         self.ledger.learn(turn, cx.records.get(&self.id));
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// Bytes of the stream.
+    /// Takes bytes of the stream.
     pub fn handle_bytes(&mut self, bytes: &[u8], cx: &mut Context) {
         let State::Reading { body, .. } = &mut self.state else { return };
         body.note_bytes(cx.now);
@@ -75,7 +75,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// The message arrived, if what came is its answer.
+    /// Records that the message has arrived, if the bytes belong to its answer.
     pub(super) fn accept(&mut self) {
         if self.gives_another() {
             return;
@@ -160,19 +160,19 @@ impl Session {
         }
     }
 
-    /// What was received is not the answer: listeners and followers start over.
+    /// Starts the answer over: what was received is not part of it. Listeners and followers begin again.
     pub(super) fn start_over(&mut self, cx: &mut Context) {
         self.ledger.start_over();
         self.broadcast_anew(cx);
     }
 
-    /// The stream reached its end of file.
+    /// The stream has ended without an error.
     pub fn handle_ended(&mut self, cx: &mut Context) {
         self.cut(local_error("STREAM_CUT", "The connection ended before the task.", Recovery::Retryable), cx);
         self.show(cx);
     }
 
-    /// A request ended without an answer, or the stream broke.
+    /// A request failed without a response, or the stream broke.
     pub fn handle_failed(&mut self, failure: Failure, cx: &mut Context) {
         let (error, ask) = (failure.into_error(), self.asked());
         match ask {
@@ -190,7 +190,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// A response is over and the task is not.
+    /// Handles the end of a response whose task has not ended.
     fn cut(&mut self, cause: StreamError, cx: &mut Context) {
         let gave = match &self.state {
             State::Reading { body, .. } => body.bytes,
@@ -208,7 +208,7 @@ impl Session {
         }
     }
 
-    /// The connection is taken for dead.
+    /// Joins the stream again, because its connection counts as lost.
     pub(super) fn rejoin_now(&mut self, cx: &mut Context) {
         self.abort(cx);
         self.cut(local_error("STREAM_STALLED", "The connection went silent.", Recovery::Retryable), cx);
@@ -218,7 +218,7 @@ impl Session {
 }
 
 impl Failure {
-    /// What the app is told of it.
+    /// Returns the error that the app gets for it.
     #[must_use]
     pub fn into_error(self) -> StreamError {
         match self {

@@ -1,8 +1,7 @@
-//! A session's stream among the tabs of a browser: carries out what election, owner and follower decide (API.md,
-//! guarantee 5).
+//! Shares a session's stream with other tabs: carries out the decisions of election, owner and follower (API.md, guarantee 5).
 //!
-//! A tab that lost its epoch may finish its POST, but gives its listeners nothing: it hands over what it learned of the
-//! turn to the owner, and follows.
+//! A tab that lost its epoch may finish its `POST`, but it delivers nothing to its listeners. It hands the aliases of the turn
+//! over to the owner and follows.
 
 use super::Session;
 use super::reading::STALL;
@@ -15,12 +14,12 @@ use crate::stream::reader::{Findings, Recording};
 use crate::tabs::{Content, ELECTION, EndRecord, Place, Shown, ShownStatus, Silence};
 
 impl Session {
-    /// Whether other tabs take part in this stream.
+    /// Returns whether other tabs take part in this stream.
     pub(super) fn is_shared(&self, cx: &Context) -> bool {
         cx.config.tab.is_some() && self.goal.exposure == Exposure::Shared
     }
 
-    /// Whether the other tabs come first.
+    /// Returns whether the other tabs have to be asked before a request.
     pub(super) fn must_elect(&self, cx: &Context) -> bool {
         self.is_shared(cx) && !self.election.is_owner()
     }
@@ -37,14 +36,14 @@ impl Session {
         }
     }
 
-    /// Gives the lock back, or no longer waits for it.
+    /// Releases the lock, or withdraws the request for it.
     pub(super) fn unlock(&mut self, cx: &mut Context) {
         if self.election.release() {
             cx.push(Effect::Unlock { session: self.id.clone() });
         }
     }
 
-    /// This tab has the lock.
+    /// The browser granted the lock to this tab.
     pub fn handle_locked(&mut self, cx: &mut Context) {
         self.note_record(cx);
         if !self.election.grant(cx.now) {
@@ -68,20 +67,19 @@ impl Session {
         self.election.note_epoch(epoch);
     }
 
-    /// Another tab took the lock away: it could not reach this one.
+    /// Another tab took the lock because this one did not answer it.
     pub fn handle_lock_lost(&mut self, cx: &mut Context) {
         self.election.lose();
         self.step_back(cx);
     }
 
-    /// This tab learns that its epoch is over before the browser says so.
+    /// A message shows that this tab's epoch is over, before the browser reports the loss of the lock.
     pub(super) fn yield_to_newer(&mut self, cx: &mut Context) {
         self.unlock(cx);
         self.step_back(cx);
     }
 
-    /// The epoch is over. A message on its way is not given up for that; everything else is asked again when the
-    /// election says so.
+    /// Stops being the owner. The request of a message goes on. Everything else is requested again when the election has decided.
     pub(super) fn step_back(&mut self, cx: &mut Context) {
         self.owner.end();
         match &self.state {
@@ -99,8 +97,8 @@ impl Session {
         self.show(cx);
     }
 
-    /// A POST was answered by a stream after its tab lost its epoch. The message arrived; its answer is another tab's to
-    /// give.
+    /// Hands a turn over: its `POST` was answered after this tab had lost its epoch. The message arrived, and another tab has to
+    /// deliver the answer.
     pub(super) fn hand_over(&mut self, cx: &mut Context) {
         self.accept();
         self.abort(cx);
@@ -108,7 +106,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// Nobody answered in time.
+    /// No other tab has answered in time, so this tab takes the session.
     pub(super) fn go_alone(&mut self, ask: Ask, cx: &mut Context) {
         self.steal(cx);
         self.owner.begin(cx.new_stream());
@@ -121,7 +119,7 @@ impl Session {
         cx.push(Effect::Lock { session: self.id.clone(), mode });
     }
 
-    /// The owner is gone: this tab goes on from where it stands.
+    /// The owner has disappeared, so this tab continues from its own position.
     pub(super) fn take_over(&mut self, cx: &mut Context) {
         self.gain_followers(cx);
         self.owner.begin(cx.new_stream());
@@ -130,12 +128,12 @@ impl Session {
         self.ask(ask, cx);
     }
 
-    /// What is asked of the server for a stream that another tab no longer gives.
+    /// Returns the request that continues a stream which another tab no longer broadcasts.
     pub(super) fn ask_alone(&mut self) -> Ask {
         if self.task().is_some() {
             return Ask::Join;
         }
-        // A message whose fate is unknown, while another tab's stream was followed, is not forgotten over that.
+        // The message of this page may have arrived while another tab's stream was followed, so it is looked up.
         if self.goal.sending.is_some() {
             return Ask::Look(Look::Sent);
         }
@@ -147,7 +145,7 @@ impl Session {
         self.election.is_owner() && self.owner.is_on()
     }
 
-    /// Whether this is surely the turn whose answer is given here.
+    /// Returns whether this is certainly the turn that this session delivers.
     pub(super) fn is_present(&self, turn: &Turn) -> bool {
         self.ledger.turn().is_same(turn)
     }
@@ -161,7 +159,8 @@ impl Session {
         cx.post(&self.id, self.election.epoch(), content);
     }
 
-    /// Asks for a stream. A message that arrived goes along by its names: the owner may give its answer without them.
+    /// Asks for a broadcast. The question contains the turn of a message that has arrived, because the owner may deliver its
+    /// answer without knowing it.
     pub(super) fn post_ask(&self, stream: Option<String>, next: u64, cx: &mut Context) {
         let has_arrived = self.goal.sending.as_ref().is_some_and(|sending| sending.fate == Fate::Accepted);
         let turn = if has_arrived { self.ledger.turn().aliases() } else { Default::default() };
@@ -172,7 +171,7 @@ impl Session {
         self.post(Content::Recall { stream, asked: cx.now }, cx);
     }
 
-    /// A broadcast is announced when there is something to tell: a mere look at the session draws nobody along.
+    /// Announces the broadcast if the stream has content. Merely reading the session attracts no followers.
     pub(super) fn announce_broadcast(&mut self, cx: &mut Context) {
         if self.election.is_owner() && self.owner.announces() {
             let (stream, turn) = (self.owner.stream().to_owned(), self.ledger.turn().aliases());
@@ -180,8 +179,8 @@ impl Session {
         }
     }
 
-    /// The backend has taken the message of this page: the app learns of it, here and in the other tabs.
-    pub(super) fn tell_turn(&mut self, cx: &mut Context) {
+    /// Reports the message of this page, which the backend has accepted, to the app in this and the other tabs.
+    pub(super) fn report_turn(&mut self, cx: &mut Context) {
         let sending = self.goal.sending.as_mut();
         let Some(turn) = sending.and_then(|sending| sending.request.turn.take()) else { return };
         self.post(Content::Turn { turn: turn.clone() }, cx);
@@ -198,7 +197,7 @@ impl Session {
         self.ledger.set_recording(recording);
     }
 
-    /// Keeps what came for followers that come late, and posts it to those that are there.
+    /// Keeps new frames for tabs that follow later, and posts them to those that follow already.
     pub(super) fn share(&mut self, found: &mut Findings, cx: &mut Context) {
         let frames = found.frames.drain(..).map(|(span, data)| (span.text(), data)).collect();
         if let Some(content) = self.owner.publish(frames, cx.now) {
@@ -206,12 +205,12 @@ impl Session {
         }
     }
 
-    /// Frames that came from the session's history.
+    /// Keeps frames that came from the session's history.
     pub(super) fn share_history(&mut self, frames: &[String]) {
         self.owner.keep(frames);
     }
 
-    /// The stream is over; nobody follows it any more.
+    /// Ends the broadcast of a stream that has ended.
     pub(super) fn end_broadcast(&mut self, cx: &Context) {
         if self.is_owner() && cx.config.tab.is_some() {
             self.owner.keep_for_recall(cx.now);
@@ -220,7 +219,7 @@ impl Session {
         }
     }
 
-    /// What followers were given is void: they ask anew.
+    /// Begins a new broadcast, because what followers have received is no longer valid. They ask for it again.
     pub(super) fn broadcast_anew(&mut self, cx: &mut Context) {
         self.owner.forget_history();
         if self.is_owner() && self.is_live() {
@@ -228,7 +227,7 @@ impl Session {
         }
     }
 
-    /// What is shown goes to the followers, with how long they bear silence.
+    /// Posts what this tab shows to the followers, with the silence that they have to tolerate.
     pub(super) fn share_shown(&mut self, cx: &mut Context) {
         if !self.is_owner() || !self.is_live() {
             return;
@@ -249,7 +248,7 @@ impl Session {
         Shown { status: snapshot.status.into(), attempt: snapshot.attempt, retry_at: snapshot.retry_at, patience }
     }
 
-    /// An end that is not among the frames is posted; one that is, followers read themselves.
+    /// Posts the end of the stream if the frames contain none. Otherwise the followers find it in the frames.
     pub(super) fn share_end(&mut self, outcome: &Outcome, cx: &mut Context) {
         if self.is_owner() {
             self.post_end(outcome, cx);
@@ -290,7 +289,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// The page goes away: others may take over.
+    /// Releases the session before the page goes away, so that another tab can take over.
     pub(super) fn leave_tabs(&mut self, cx: &mut Context) {
         if let Some(ask) = self.ask_instead() {
             self.state = State::Waiting { ask, until: None };
@@ -298,14 +297,14 @@ impl Session {
         self.unlock(cx);
     }
 
-    /// The page is back: other tabs may have begun to tell meanwhile.
+    /// Asks for broadcasts that other tabs began while the page was away.
     pub(super) fn catch_up(&mut self, cx: &mut Context) {
         if self.listens {
             self.post_ask(None, 0, cx);
         }
     }
 
-    /// There are no other tabs any more, as far as this one can tell.
+    /// Stops sharing, because this tab has no locks or channels.
     pub fn stop_sharing(&mut self, cx: &mut Context) {
         self.election.lose();
         self.owner.end();
@@ -314,7 +313,7 @@ impl Session {
         }
     }
 
-    /// What is asked of the server where the other tabs are no longer waited for.
+    /// Returns the request to send instead of waiting for the other tabs.
     pub(super) fn ask_instead(&mut self) -> Option<Ask> {
         match &self.state {
             State::Electing { ask, .. } => Some(*ask),

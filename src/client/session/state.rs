@@ -1,53 +1,54 @@
-//! Where a session's stream stands, what it is for, and what it shows. Data only; `mod.rs` says which part changes when.
+//! The state of a session's stream, its goal, and its snapshot. This file contains data only. `mod.rs` lists which file changes
+//! which part.
 
 use crate::client::io::{Attempt, Call, Millis, Outcome, SendRequest, Status, StreamError};
 use crate::client::turn::{Arrival, Turn};
 use crate::tabs::Follower;
 
-/// What is asked of the server.
+/// A request to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     /// Post the message.
     Send,
-    /// The task's stream after the cursor.
+    /// Join the task's stream after the cursor.
     Join,
-    /// The session, to learn something.
+    /// Read the session.
     Look(Look),
-    /// The task's status: its stream says that there is nothing more.
+    /// Read the task's status, because its stream says that nothing more follows.
     Verify,
 }
 
-/// What a look at the session is for.
+/// Why the session is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// Is a task running that could be resumed?
+    /// To find a running task to resume.
     Resume,
-    /// What became of a message whose answer was lost?
+    /// To find out what happened to a message whose response was lost.
     Sent,
-    /// What became of a task whose record is gone?
+    /// To find the answer of a task that the server no longer knows.
     Lost,
-    /// Which task keeps the session busy?
+    /// To find the task that keeps the session busy.
     Busy,
 }
 
-/// Where a stream stands.
+/// The state of a stream.
 #[derive(Debug)]
 pub(super) enum State {
-    /// There is none.
+    /// There is no stream.
     Idle,
-    /// A request is out and unanswered.
+    /// A request was sent and not answered yet.
     Asking { attempt: Attempt, ask: Ask, since: Millis },
     /// A response is being read.
     Reading { attempt: Attempt, body: Body },
-    /// The lock is wanted and the other tabs are asked before the first request.
+    /// The lock is requested and the other tabs are asked, before the first request.
     Electing { ask: Ask, until: Millis },
     /// Another tab has the connection.
     Following(Follower),
-    /// The next request waits: until a time, or for the network or the page (`None`).
+    /// The next request waits for a time, or for the network or the page (`None`).
     Waiting { ask: Ask, until: Option<Millis> },
-    /// The end was seen; its last rows are not delivered yet.
+    /// The stream has ended, and its last rows are not delivered yet.
     Draining { outcome: Outcome, record: Record },
-    /// It is over.
+    /// The stream has ended.
     Over(Outcome),
 }
 
@@ -55,48 +56,48 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) opened: Millis,
-    /// Silence that is too long.
+    /// The silence after which the connection is doubted, in milliseconds.
     pub(super) patience: Millis,
-    /// The server's cadence, where it announced one.
+    /// The heartbeat interval that the server announced.
     pub(super) heartbeat: Option<Millis>,
-    /// When the present silence will have been too long.
+    /// When the current silence becomes too long.
     pub(super) silent_at: Millis,
-    /// Set when the silence was too long: rejoined then, unless a byte comes first.
+    /// Set while the connection is doubted: it is given up at this time unless a byte arrives.
     pub(super) doubtful_until: Option<Millis>,
     pub(super) bytes: BodyBytes,
 }
 
-/// Whether a response's body has given anything.
+/// Whether a response has contained any byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyBytes {
     None,
     Some,
 }
 
-/// What to do with the saved task at the end.
+/// What happens to the saved task at the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// It may be resumed later.
+    /// It stays, because it may be resumed later.
     Keep,
-    /// There is nothing left to resume.
+    /// It is removed, because nothing is left to resume.
     Drop,
-    /// It is another tab's.
+    /// It is not touched, because it belongs to another tab.
     Leave,
 }
 
-/// What the stream is for.
+/// The goal of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Goal {
-    /// The message that started it, in this page.
+    /// The message of this page that started it.
     pub(super) sending: Option<Sending>,
-    /// A turn that runs and is not that of the message: another tab gives it, or the session showed no trace of the message.
+    /// A running turn that is not the one of the message: another tab streams it, or the session does not contain the message.
     pub(super) other: Option<Turn>,
-    /// A task that was taken for the answer to that message, while several messages wait and nothing has confirmed it.
+    /// A task that may be the answer to the message, while several messages are possible and nothing has confirmed it.
     pub(super) guess: Option<Turn>,
-    /// How another tab's stream ended that was followed, while it is not known whether it answered that message.
+    /// The outcome of another tab's stream that was followed, while it is unknown whether it answered the message.
     pub(super) followed: Option<Outcome>,
     pub(super) evidence: Evidence,
-    /// The call whose message was refused, because the stream that is given ran already.
+    /// The call whose message was refused because the joined stream was running already.
     pub(super) refused: Option<Call>,
     pub(super) purpose: Purpose,
     pub(super) exposure: Exposure,
@@ -105,21 +106,21 @@ pub(super) struct Goal {
     pub(super) tool: String,
 }
 
-/// What is known of a task whose stream is gone.
+/// What is known of a task whose stream the server no longer has.
 #[derive(Debug, Default)]
 pub(super) enum Evidence {
     /// Nothing.
     #[default]
     None,
     /// Only something that is not the backend says that it is not there.
-    Hearsay,
-    /// The backend does not know how it ended.
+    Unproven,
+    /// The backend does not know how the task ended.
     NoStatus,
-    /// The history has its answer, as the frames of a stream without their end; its status is asked for.
+    /// The history has the answer, here as frames of a stream without an end. The task's status is requested.
     Stored(Vec<String>),
 }
 
-/// Which answer the app waits for.
+/// The result that the app waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// An outcome.
@@ -132,39 +133,39 @@ pub(super) enum Purpose {
 /// Whether other tabs take part in a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Exposure {
-    /// They do.
+    /// They take part.
     #[default]
     Shared,
-    /// It begins at a cursor that only this page's app knows.
+    /// They do not, because the stream begins at a cursor that only the app of this page knows.
     Private,
 }
 
-/// A message on its way.
+/// A message that was sent or has to be sent.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) request: SendRequest,
     pub(super) call: Call,
     pub(super) fate: Fate,
-    /// Its turn, which another tab's stream may take the place of for a while.
+    /// Its turn. Another tab's stream may be the current one for a while.
     pub(super) turn: Turn,
 }
 
-/// What is known of a message's arrival.
+/// Whether a message has arrived at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Not sent, or surely refused.
+    /// It was not sent, or it was certainly refused.
     Unsent,
-    /// The answer was lost: it may have arrived.
+    /// It may have arrived, because the response was lost.
     Unknown,
-    /// A stream was opened for it, and was lost before its first byte: it probably arrived. Browsers drop the bytes that
-    /// nobody has read yet when a connection breaks.
+    /// It has probably arrived: its stream was opened but lost before the first byte. Browsers drop unread bytes when a
+    /// connection breaks.
     Opened,
-    /// A byte of a 200 answer came: it is never sent again.
+    /// It has arrived, because a byte of its stream was received. It is never sent again.
     Accepted,
 }
 
 impl Fate {
-    /// Whether it may have arrived, and may not have.
+    /// Returns whether it is unknown if the message has arrived.
     pub(super) fn is_open(self) -> bool {
         matches!(self, Self::Unknown | Self::Opened)
     }
@@ -181,50 +182,50 @@ impl Fate {
 /// What a stop leaves for the canceller to do.
 #[derive(Debug)]
 pub enum Leftover {
-    /// Nothing: no task can be running.
+    /// Nothing, because no task can be running.
     Nothing,
     /// Cancel this task.
     Task(String),
-    /// The message is on its way; its answer names the task.
+    /// Wait for the response to the message, which names its task.
     InFlight {
-        /// Its request.
+        /// The attempt number of the message's request.
         attempt: Attempt,
         /// The id of the message.
         message: String,
     },
-    /// A message may have arrived and started a task.
+    /// Find out whether a message has arrived and started a task.
     Unknown {
-        /// The id of the message, where it is known.
+        /// The id of the message, if it is known.
         message: Option<String>,
     },
-    /// No stream is here: look whether the session runs one all the same.
+    /// Read the session for a running task, because this client has no stream of it.
     Elsewhere,
 }
 
-/// What a session shows (API.md, `StreamSnapshot`).
+/// The snapshot of a session (API.md, `StreamSnapshot`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// What the stream is doing.
+    /// The status of the stream.
     pub status: Status,
-    /// The task, once known.
+    /// The task, if its id is known.
     pub task: Option<String>,
-    /// Tries in a row without progress.
+    /// The number of tries since the last progress.
     pub attempt: u32,
-    /// When the next request goes out, while it waits for a time.
+    /// When the next request will be sent, if it waits for a time.
     pub retry_at: Option<Millis>,
-    /// Why it failed.
+    /// The error of a stream that failed.
     pub error: Option<StreamError>,
-    /// Whose connection it is.
+    /// Which tab has the connection.
     pub role: Role,
 }
 
-/// Whose connection feeds a session's stream.
+/// Which tab has the connection of a session's stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// This tab's.
+    /// This tab.
     #[default]
     Owner,
-    /// Another tab's.
+    /// Another tab.
     Follower,
 }
 
@@ -240,7 +241,7 @@ impl Body {
         self.bytes = BodyBytes::Some;
     }
 
-    /// The server announced how often it shows that it lives; `patience` is what the app asked for, if it did.
+    /// Takes the heartbeat interval that the server announced. `patience` is the stall timeout of the app, if it has set one.
     pub(super) fn note_heartbeat(&mut self, heartbeat: Millis, patience: Option<Millis>, now: Millis) {
         self.heartbeat = Some(heartbeat);
         self.patience = patience.unwrap_or(heartbeat * 3);
@@ -251,7 +252,7 @@ impl Body {
         now >= self.silent_at
     }
 
-    /// Whether it has lived for longer than a dead one is waited for: then its end is a new misfortune.
+    /// Returns whether the connection has lived for longer than a dead one is tolerated. Its end then counts as a new failure.
     pub(super) fn is_healthy(&self, now: Millis) -> bool {
         now.saturating_sub(self.opened) > self.patience
     }
@@ -260,7 +261,7 @@ impl Body {
         self.doubtful_until.unwrap_or(self.silent_at)
     }
 
-    /// The network was away: a stream that lives shows it within one announced heartbeat.
+    /// The network was away, so a live stream has to send a byte within one heartbeat.
     pub(super) fn expect_soon(&mut self, now: Millis) {
         if let Some(heartbeat) = self.heartbeat {
             self.silent_at = self.silent_at.min(now.saturating_add(heartbeat));

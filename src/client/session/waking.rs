@@ -1,4 +1,4 @@
-//! What time, the network and the page do to a session's stream.
+//! Handles time, the network and the page for a session's stream.
 
 use super::Session;
 use super::reading::STALL;
@@ -6,11 +6,11 @@ use super::state::{Ask, State};
 use crate::client::context::Context;
 use crate::client::io::{Failure, Millis, Network, Page};
 
-/// A stall is declared only this long after its time, so that bytes which wait behind a throttled timer are seen first.
+/// A stall is declared this long after its time, in milliseconds, so that bytes behind a throttled timer are handled first.
 const GRACE: Millis = 250;
 
 impl Session {
-    /// When this session wants to be woken.
+    /// Returns when this session needs an [`Input::Timeout`](crate::client::io::Input::Timeout).
     #[must_use]
     pub fn deadline(&self, cx: &Context) -> Option<Millis> {
         let next = match &self.state {
@@ -24,7 +24,7 @@ impl Session {
         [next, self.save_at, self.owner.deadline(), self.confirm_until()].into_iter().flatten().min()
     }
 
-    /// Time has passed.
+    /// Does what is due at this time.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         self.handle_save_due(cx);
         if self.confirm_until().is_some_and(|until| until <= cx.now) {
@@ -43,7 +43,8 @@ impl Session {
         }
     }
 
-    /// Two steps: first the silence is doubted, then, when the grace gave no byte either, the stream is rejoined.
+    /// Checks the silence in two steps: first the connection is doubted. If no byte arrives within the grace period, the stream
+    /// is joined again.
     fn watch(&mut self, cx: &mut Context) {
         let State::Reading { body, .. } = &mut self.state else { return };
         match body.doubtful_until {
@@ -56,7 +57,7 @@ impl Session {
         }
     }
 
-    /// The network came or went.
+    /// The page went online or offline.
     pub fn handle_network(&mut self, network: Network, cx: &mut Context) {
         match (network, &mut self.state) {
             (Network::Offline, State::Waiting { until, .. }) => *until = None,
@@ -70,7 +71,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// The page's life changed.
+    /// The page was hidden, shown, left or restored.
     pub fn handle_page(&mut self, page: Page, cx: &mut Context) {
         match (page, &mut self.state) {
             (Page::Hidden, _) => self.save_if_moved(cx),
@@ -102,7 +103,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// Lets the request go while the page is away; it is asked again when the page returns.
+    /// Closes the request while the page is away. It is sent again when the page returns.
     fn suspend(&mut self, cx: &mut Context) {
         let ask = self.asked().unwrap_or_else(|| self.ask_to_go_on());
         self.abort(cx);

@@ -1,13 +1,13 @@
-//! A turn, its aliases, and their comparison.
+//! Turns, their aliases, and how they are compared.
 
 use crate::client::io::{Author, SendRequest};
 use crate::persist::SavedTask;
 use crate::tabs::Aliases;
 
-/// A turn of a session: a user's message and its answer, by all the names that are known for it.
+/// A turn of a session, that is, a user message and its answer, with all aliases that are known.
 ///
-/// A turn begins with what made this page aware of it, a message that is sent or a task that is joined, and learns its
-/// other aliases later. No alias is ever guessed: a wrong one would join two answers.
+/// A turn begins when this page sends a message or joins a task, and learns its other aliases later. An alias is never guessed,
+/// because a wrong one would join two answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     message: Option<String>,
@@ -16,38 +16,38 @@ pub struct Turn {
     question: Option<Question>,
 }
 
-/// The text of a turn's user message. It finds the message in a session whose backend has no ids for messages.
+/// The user message of a turn. Its text finds the message in a session whose backend stores no message ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) text: String,
     pub(super) wording: Wording,
-    /// The message has at least this ordinal: so many user messages were known before it was sent.
+    /// The lowest possible ordinal: this many user messages were known before it was sent.
     pub(super) floor: Option<u64>,
 }
 
 /// How a backend may have stored a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wording {
-    /// As it was sent.
+    /// Unchanged.
     Exact,
-    /// As it was sent, or with the page's context in front of it.
+    /// Unchanged, or with the page's context in front of it.
     Prefixed,
 }
 
-/// Whether two turns are the same one.
+/// The result of a comparison of two turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// They are.
+    /// The turns are the same.
     Same,
-    /// They are not.
+    /// The turns are different.
     Different,
-    /// No alias is known of both. What listeners hold is reset.
+    /// The turns have no alias in common. Listeners get a reset.
     Unknown,
 }
 
 impl Turn {
-    /// The turn that a message of this page begins. `floor` is the number of user messages that the session was known
-    /// to have before, if it was.
+    /// Returns the turn of a message that this page sends. `floor` is the number of user messages that the session was known to
+    /// have before, if it was known.
     #[must_use]
     pub fn sent(request: &SendRequest, floor: Option<u64>) -> Self {
         let wording = if request.context.is_some() { Wording::Prefixed } else { Wording::Exact };
@@ -57,20 +57,20 @@ impl Turn {
         Self { message: Some(request.message_id.clone()), question, ..Self::default() }
     }
 
-    /// The turn of a task.
+    /// Returns the turn of a task.
     #[must_use]
     pub fn of_task(task: &str) -> Self {
         Self { task: Some(task.to_owned()), ..Self::default() }
     }
 
-    /// The turn that a saved record names.
+    /// Returns the turn that a saved record names.
     #[must_use]
     pub fn recorded(record: &SavedTask) -> Self {
         let task = Some(record.active.task.clone()).filter(|task| !task.is_empty());
         Self { message: record.message.clone(), task, ordinal: record.ordinal, question: None }
     }
 
-    /// The turn that another tab names.
+    /// Returns the turn that another tab names.
     #[must_use]
     pub fn named_by(aliases: Aliases) -> Self {
         let Aliases { message, task, ordinal, text } = aliases;
@@ -78,7 +78,7 @@ impl Turn {
         Self { message, task, ordinal, question }
     }
 
-    /// Its names, for other tabs.
+    /// Returns the aliases of the turn for other tabs.
     #[must_use]
     pub fn aliases(&self) -> Aliases {
         Aliases {
@@ -89,25 +89,25 @@ impl Turn {
         }
     }
 
-    /// Its task, once known.
+    /// Returns the task, if its id is known.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         self.task.as_deref()
     }
 
-    /// The id of its user message, where this browser sent it.
+    /// Returns the id of the user message, if this browser sent it.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// The place of its user message among the user messages of the session, from 0.
+    /// Returns the ordinal of the user message in the session, counted from 0.
     #[must_use]
     pub fn ordinal(&self) -> Option<u64> {
         self.ordinal
     }
 
-    /// Whether no user message of this turn can be recognised by its text.
+    /// Returns whether the turn has no user message that can be recognised by its text.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.question.is_none()
@@ -117,40 +117,40 @@ impl Turn {
         self.question.as_ref()
     }
 
-    /// Whether this is the turn of a task. A task that is not known yet is none.
+    /// Returns whether this is the turn of a task. A turn without a known task is not.
     #[must_use]
     pub fn is_of(&self, task: &str) -> bool {
         self.is_same(&Self::of_task(task))
     }
 
-    /// Whether two turns are surely the same one.
+    /// Returns whether two turns are certainly the same.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.compare(other) == Identity::Same
     }
 
-    /// Whether two turns are the same one. The strongest alias that both have decides: two tasks are two answers, also
-    /// of one message; each message has an id of its own; and one place in a session holds one message.
+    /// Compares two turns by the strongest alias that both have. Two tasks are two answers, even to one message. Each message has
+    /// an id of its own. One ordinal of a session is one message.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Identity {
         let tasks = decide(self.task.as_ref(), other.task.as_ref());
         tasks.or_else(|| self.compare_questions(other)).unwrap_or(Identity::Unknown)
     }
 
-    /// Whether two turns are surely not the same one.
+    /// Returns whether two turns are certainly different.
     #[must_use]
     pub fn is_different(&self, other: &Self) -> bool {
         self.compare(other) == Identity::Different
     }
 
-    /// Whether two turns surely have the same user message. An operation's task has that of the chat which began it: it is
-    /// another stream, and the session has the answers of both as one.
+    /// Returns whether two turns certainly have the same user message. The task of an operation has that of the chat that started
+    /// it: it is a stream of its own, but the session stores both answers as one.
     #[must_use]
     pub fn shares_question(&self, other: &Self) -> bool {
         self.compare_questions(other) == Some(Identity::Same)
     }
 
-    /// Whether two turns surely have different user messages.
+    /// Returns whether two turns certainly have different user messages.
     #[must_use]
     pub fn has_another_question(&self, other: &Self) -> bool {
         self.compare_questions(other) == Some(Identity::Different)
@@ -161,7 +161,7 @@ impl Turn {
         messages.or_else(|| decide(self.ordinal, other.ordinal))
     }
 
-    /// Takes over the aliases that another name of this turn has and this one lacks.
+    /// Takes over the aliases of the same turn that this value lacks.
     pub fn learn(&mut self, other: &Self) {
         fill(&mut self.task, other.task.as_ref());
         fill(&mut self.message, other.message.as_ref());
@@ -169,27 +169,27 @@ impl Turn {
         fill(&mut self.question, other.question.as_ref());
     }
 
-    /// The stream names its task, which is true whatever was thought before.
+    /// Sets the task that the stream names, which overrides what was assumed before.
     pub fn name_task(&mut self, task: &str) {
         self.task = Some(task.to_owned());
     }
 
-    /// The places of user messages may have moved.
+    /// Removes the ordinal, because user messages may have been removed.
     pub fn forget_ordinal(&mut self) {
         self.ordinal = None;
     }
 
-    /// What was taken for its task is another turn's.
+    /// Removes the task, because it belongs to another turn.
     pub fn unname_task(&mut self) {
         self.task = None;
     }
 
-    /// The session shows where its user message is.
+    /// Sets the ordinal that the session shows.
     pub fn name_ordinal(&mut self, ordinal: u64) {
         self.ordinal = Some(ordinal);
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let question = self.question.as_ref().map(|question| &question.text);

@@ -1,12 +1,12 @@
-//! What the listeners of a session hold, and the only way to give them rows.
+//! The ledger of a session: what its listeners hold, and the only way to deliver rows to them.
 //!
-//! A ledger has one present turn and the reader of its answer. Rows come from the network, from another tab or from the
-//! session's history; each of them goes through [`Ledger`], which knows what listeners were given before.
+//! A ledger has one current turn and the reader of its answer. Rows come from the network, from another tab or from the session's
+//! history. All of them pass through [`Ledger`], which knows what listeners have got before.
 //!
 //! When a stream begins, its turn is compared with the turn whose rows the listeners hold:
-//! - `Same`: they are reset, and what was delivered before is flagged as replayed;
-//! - `Different`: the rows follow those of the turn before, unless nothing parts them;
-//! - `Unknown`: they are reset, and nothing is flagged. A missing or a doubled text is worse than a reset.
+//! - `Same`: listeners get a reset, and rows that were delivered before are flagged as replayed.
+//! - `Different`: the rows follow those of the earlier turn, unless nothing would separate the two.
+//! - `Unknown`: listeners get a reset, and nothing is flagged. A missing or repeated text is worse than a reset.
 
 use std::collections::VecDeque;
 
@@ -19,54 +19,54 @@ use crate::stream::cursor::EventId;
 use crate::stream::metrics::Metrics;
 use crate::stream::reader::{Findings, Frame, Moved, Position, Reader, Recording};
 
-/// Turns of which the ledger remembers up to where they were delivered.
+/// The number of earlier turns whose delivered positions are remembered.
 const MOST_DELIVERED: usize = 16;
 
 /// How a stream begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// With a message of this page, which nobody can have been given an answer of.
+    /// With a message of this page, whose answer no listener can hold yet.
     Sent,
     /// With a turn that exists already.
     #[default]
     Joined,
-    /// With a turn that is not known well enough yet; it will be when its first rows come.
+    /// With a turn of which too little is known. It is compared when its first rows arrive.
     Unsettled,
 }
 
-/// What the listeners of a session hold.
+/// The rows that the listeners of a session hold, and the reader of the current turn.
 #[derive(Debug, Default)]
 pub struct Ledger {
     turn: Turn,
     start: Start,
     reader: Reader,
     recording: Recording,
-    /// Whether listeners were given rows of the present turn.
+    /// Whether listeners have got rows of the current turn.
     gave: Gave,
-    /// The same, also where they are void by now.
+    /// The same, including rows that were reset since.
     ever_gave: Gave,
-    /// The turn before the present one whose rows listeners hold.
+    /// The earlier turn whose rows listeners still hold.
     held: Option<Turn>,
-    /// Whether a `stream_start` was among them, and their end.
+    /// Whether those rows include a `stream_start` and an end.
     held_extent: Extent,
-    /// A reset of what is held was counted and not delivered.
+    /// Whether a reset was counted but not delivered.
     owes: bool,
-    /// Up to where turns before the present one were delivered, oldest first.
+    /// The delivered positions of earlier turns, the oldest first.
     delivered: VecDeque<(Turn, Position)>,
-    /// The turn whose stream another tab began last.
+    /// The turn of the stream that another tab announced last.
     announced: Option<Turn>,
     roll: Roll,
     metrics: Metrics,
 }
 
-/// Which ends of a turn's answer listeners were given.
+/// Whether listeners have got the beginning and the end of an answer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Extent {
     has_start: bool,
     has_end: bool,
 }
 
-/// Whether listeners were given something.
+/// Whether listeners have got rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Gave {
     #[default]
@@ -75,53 +75,53 @@ enum Gave {
 }
 
 impl Ledger {
-    /// The ledger of a session that was let go: its listeners may hold something that nobody remembers.
+    /// Returns the ledger of a session whose state was dropped: it is unknown what its listeners hold.
     #[must_use]
     pub fn of_forgotten() -> Self {
         Self { held: Some(Turn::default()), ..Self::default() }
     }
 
-    /// Whether listeners may hold something.
+    /// Returns whether listeners may hold rows.
     #[must_use]
     pub fn has_given(&self) -> bool {
         self.gave == Gave::Rows || self.held.is_some() || !self.delivered.is_empty()
     }
 
-    /// The present turn.
+    /// Returns the current turn.
     #[must_use]
     pub fn turn(&self) -> &Turn {
         &self.turn
     }
 
-    /// The reader of the present turn's answer, to be asked only.
+    /// Returns the reader of the current turn's answer.
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// How many user messages the session is known to have, to be asked only.
+    /// Returns the number of user messages that the session is known to have.
     #[must_use]
     pub fn known_roll(&self) -> Roll {
         self.roll
     }
 
-    /// How many user messages the session is known to have.
+    /// Returns the number of user messages for changes.
     pub fn roll(&mut self) -> &mut Roll {
         &mut self.roll
     }
 
-    /// The counters of all turns.
+    /// Returns the counters of all turns.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// The counters, to count what is no event.
+    /// Returns the counters for changes.
     pub fn metrics_mut(&mut self) -> &mut Metrics {
         &mut self.metrics
     }
 
-    /// A stream of this turn begins. `record` is what is saved of the session.
+    /// Begins a stream of a turn. `record` is the saved record of the session.
     pub fn begin(&mut self, turn: Turn, start: Start, record: Option<&SavedTask>) {
         self.set_aside();
         self.turn = self.recall(turn);
@@ -134,14 +134,14 @@ impl Ledger {
         }
     }
 
-    /// A stream of this turn begins behind an event that the app has.
+    /// Begins a stream of a turn after an event that the app has already.
     pub fn begin_after(&mut self, turn: Turn, after: EventId, record: Option<&SavedTask>) {
         self.begin(turn, Start::Sent, record);
         let mark = self.delivered_before(record);
         self.renew(Reader::new(after, mark));
     }
 
-    /// More is known of the present turn. Where nothing was read of it yet, it is compared again.
+    /// Adds aliases to the current turn. If nothing of it was read yet, it is compared again.
     pub fn learn(&mut self, turn: &Turn, record: Option<&SavedTask>) {
         let before = self.turn.clone();
         self.turn.learn(turn);
@@ -153,12 +153,12 @@ impl Ledger {
         }
     }
 
-    /// Another tab began a stream of this turn.
+    /// Records that another tab announced a stream of this turn.
     pub fn note_announced(&mut self, turn: &Turn) {
         self.announced = Some(turn.clone());
     }
 
-    /// A turn with all the names that are known of it here.
+    /// Returns the turn with all aliases that are known here.
     #[must_use]
     pub fn recall(&self, mut turn: Turn) -> Turn {
         for known in self.others() {
@@ -169,20 +169,20 @@ impl Ledger {
         turn
     }
 
-    /// Whether another turn took the place of this one, of which rows were given before.
+    /// Returns whether another turn has replaced this one after rows of it were delivered.
     #[must_use]
     pub fn is_past(&self, turn: &Turn) -> bool {
         !self.turn.is_same(turn) && self.delivered.iter().any(|(before, _)| before.is_same(turn))
     }
 
-    /// Whether the present turn surely came after this one, and has begun.
+    /// Returns whether the current turn certainly came after this one and has begun.
     #[must_use]
     pub fn has_replaced(&self, turn: &Turn) -> bool {
         let has_begun = self.gave == Gave::Rows || self.turn.task().is_some();
         has_begun && self.turn.is_different(turn) && self.is_past(turn)
     }
 
-    /// Whether listeners hold a part of an answer that may be this turn's or another's.
+    /// Returns whether listeners hold a part of an answer that may belong to this turn or to another.
     #[must_use]
     pub fn may_hold(&self, turn: &Turn) -> bool {
         let turn = self.recall(turn.clone());
@@ -190,47 +190,47 @@ impl Ledger {
         self.held.as_ref().is_some_and(|held| is_open && turn.compare(held) == Identity::Unknown)
     }
 
-    /// Whether the user message of this ordinal is surely another turn's than the present one's.
+    /// Returns whether the user message of this ordinal certainly belongs to another turn than the current one.
     #[must_use]
     pub fn has_another_at(&self, ordinal: u64) -> bool {
         self.others().any(|other| other.ordinal() == Some(ordinal) && other.has_another_question(&self.turn))
     }
 
-    /// Whether the present turn goes on with what an earlier task began, as an operation does, and listeners hold that.
+    /// Returns whether the current turn continues an earlier task whose rows listeners hold, as an operation does.
     #[must_use]
     pub fn is_later_part(&self) -> bool {
         let is_part = |turn: &Turn| turn.shares_question(&self.turn) && turn.is_different(&self.turn);
         self.delivered.iter().any(|(turn, _)| is_part(turn))
     }
 
-    /// Turns that are known beside the present one.
+    /// Returns the known turns except the current one.
     fn others(&self) -> impl Iterator<Item = &Turn> {
         self.delivered.iter().map(|(turn, _)| turn).chain(&self.held).chain(&self.announced)
     }
 
-    /// The stream itself names its task.
+    /// Sets the task that the stream names.
     pub fn name_task(&mut self, task: &str) {
         self.turn.name_task(task);
     }
 
-    /// What was taken for the present turn's task is another turn's.
+    /// Removes the task of the current turn, because it belongs to another turn.
     pub fn unname_task(&mut self) {
         self.turn.unname_task();
     }
 
-    /// The present turn is found in the session.
+    /// Sets the ordinal of the current turn, which the session shows.
     pub fn name_ordinal(&mut self, ordinal: u64) {
         self.turn.name_ordinal(ordinal);
     }
 
-    /// User messages are removed: no turn before the present one can be told by its place any more.
+    /// Removes the ordinals of earlier turns, because user messages are removed.
     pub fn forget_places(&mut self) {
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
         delivered.chain(&mut self.held).for_each(Turn::forget_ordinal);
         self.roll.forget_places();
     }
 
-    /// The session was looked at: turns whose place was not known learn it.
+    /// Learns the ordinals of turns from the session.
     pub fn look(&mut self, view: &SessionView) {
         let has_arrived = self.gave == Gave::Rows || self.turn.task().is_some();
         let present = Some(&mut self.turn).filter(|_| has_arrived);
@@ -244,15 +244,15 @@ impl Ledger {
         }
     }
 
-    /// Whether a stream goes on with the present turn's answer exactly where this ledger has it.
+    /// Returns whether a stream continues the current turn exactly after what this ledger has received.
     #[must_use]
     pub fn continues(&self, turn: &Turn, place: Option<(Position, u64)>) -> bool {
-        let stands_here = place == Some((self.reader.received(), self.reader.trail_hash()));
-        stands_here && self.turn.is_same(turn)
+        let is_adjacent = place == Some((self.reader.received(), self.reader.trail_hash()));
+        is_adjacent && self.turn.is_same(turn)
     }
 
-    /// Whether nothing parts the rows of the present turn from those that listeners hold: neither the end of that turn
-    /// nor a second `stream_start`.
+    /// Returns whether nothing separates the rows of the current turn from those that listeners hold: neither the end of the
+    /// earlier turn nor a second `stream_start`.
     fn lacks_parting(&self) -> bool {
         let Extent { has_start, has_end } = self.held_extent;
         !has_end && (self.turn.task().is_none() || !has_start)
@@ -283,7 +283,7 @@ impl Ledger {
         }
     }
 
-    /// Compares the present turn with what listeners hold, and makes its reader ready.
+    /// Compares the current turn with what listeners hold, and prepares its reader.
     fn settle(&mut self, record: Option<&SavedTask>) {
         let identity = self.held.as_ref().map(|held| self.turn.compare(held));
         let is_void = match identity {
@@ -299,14 +299,14 @@ impl Ledger {
         }
     }
 
-    /// A turn that was not known well enough is, as soon as its task is.
+    /// Compares the current turn again if its task has become known.
     fn settle_named(&mut self, record: Option<&SavedTask>) {
         if self.turn.task().is_some() {
             self.settle_now(record);
         }
     }
 
-    /// A turn that was not known well enough gives its first rows.
+    /// Compares the current turn, because its first rows arrive.
     fn settle_now(&mut self, record: Option<&SavedTask>) {
         if self.start == Start::Unsettled {
             self.start = Start::Joined;
@@ -314,7 +314,7 @@ impl Ledger {
         }
     }
 
-    /// Up to where this turn was delivered, by an earlier stream of this page or by a page before it.
+    /// Returns the position up to which this turn was delivered by an earlier stream of this page or by an earlier page.
     fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
         let here = self.delivered.iter().find(|(turn, _)| turn.is_same(&self.turn));
         let saved = record.filter(|record| Turn::recorded(record).is_same(&self.turn));
@@ -334,12 +334,12 @@ impl Ledger {
         self.reader.expect(self.turn.task());
     }
 
-    /// Bytes from the network.
+    /// Takes bytes from the network.
     pub fn give_bytes(&mut self, bytes: &[u8]) -> Findings {
         self.reader.feed(bytes, &mut self.metrics)
     }
 
-    /// Frames from another tab.
+    /// Takes frames from another tab.
     pub fn give_broadcast(&mut self, frames: &[Frame], record: Option<&SavedTask>) -> Findings {
         if self.start == Start::Unsettled && !frames.is_empty() {
             if let Some(task) = Reader::named_task(frames) {
@@ -353,13 +353,13 @@ impl Ledger {
         self.reader.feed_frames(frames, &mut self.metrics)
     }
 
-    /// Frames of another tab were merged: they stand for all events up to this position.
+    /// Moves to the position that another tab reported for merged frames.
     pub fn move_to(&mut self, position: Position, hash: u64) {
         self.reader.move_to(position, hash);
     }
 
-    /// An answer that only the session's history still has. It cannot be told which part of it was given before: where
-    /// any was, all of it but the end is replayed.
+    /// Takes an answer that only the session's history still has. It is unknown which part of it was delivered before. If any
+    /// was, all of it but the end is flagged as replayed.
     pub fn give_history(&mut self, frames: &[String]) {
         let has_part = |turn: &Turn| turn.shares_question(&self.turn);
         let is_in_parts = self.delivered.iter().any(|(turn, _)| has_part(turn));
@@ -373,18 +373,18 @@ impl Ledger {
         self.reader.feed_stored(frames, age, &mut self.metrics);
     }
 
-    /// What was received is not the answer: it starts over, and listeners are reset.
+    /// Starts the answer over with a reset, because what was received is not part of it.
     pub fn start_over(&mut self) {
         self.reader.start_over(&mut self.metrics);
     }
 
-    /// Whether frames are handed out for other tabs.
+    /// Sets whether the reader records frames for other tabs.
     pub fn set_recording(&mut self, recording: Recording) {
         self.recording = recording;
         self.reader.set_recording(recording);
     }
 
-    /// Gives the rows that wait.
+    /// Takes the waiting rows.
     pub fn take(&mut self) -> Option<Batch> {
         let is_reset = self.reader.owes_reset();
         let batch = self.reader.take()?;
@@ -400,22 +400,22 @@ impl Ledger {
         Some(batch)
     }
 
-    /// The rows taken last have reached every listener.
+    /// Confirms that the rows taken last have reached every listener.
     pub fn confirm(&mut self) -> Moved {
         self.reader.confirm()
     }
 
-    /// Rows that wait are not delivered any more.
+    /// Drops the waiting rows.
     pub fn discard(&mut self) {
         self.reader.discard();
     }
 
-    /// Takes back the buffers of a batch.
+    /// Takes the buffers of a batch back for reuse.
     pub fn recycle(&mut self, batch: Batch) {
         self.reader.recycle(batch);
     }
 
-    /// Bytes that it holds on to.
+    /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
         let delivered = self.delivered.iter().map(|(turn, _)| turn.footprint() + size_of::<(Turn, Position)>());
@@ -425,7 +425,7 @@ impl Ledger {
     }
 }
 
-/// The message of this turn arrived: its answer runs, or listeners hold rows of it.
+/// Sets the ordinal of a turn whose message has certainly arrived, because its task runs or listeners hold rows of it.
 fn find(turn: &mut Turn, view: &SessionView) {
     if turn.ordinal().is_none()
         && let Location::At(ordinal) = turn.locate(view, Arrival::Earlier)

@@ -1,47 +1,47 @@
-//! Where a session has the user message of a turn.
+//! Finds the user message of a turn in a session.
 //!
-//! A backend that keeps the ids of messages is asked for the id. Another one (PROTOCOL §7) has texts and their order
-//! only. There a message is known by its text and by its place behind the user messages that were known before it was
-//! sent. No clock takes part: neither this device's nor the server's says which of two equal texts was sent.
+//! If the backend stores message ids, the id decides. Otherwise (PROTOCOL §7) only the texts and their order are known: the
+//! message is recognised by its text and by its ordinal, which is not below the number of user messages that were known before it
+//! was sent. No clock decides which of two equal texts it is, neither that of this device nor that of the server.
 
 use crate::client::turn::identity::{Question, Turn, Wording};
 use crate::protocol::answer::{SessionView, StoredQuestion};
 
-/// What is known of a message's way to the server.
+/// What is known about the arrival of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It arrived: a byte of a good answer came back.
+    /// It has arrived: a byte of its stream was received.
     Certain,
-    /// It arrived some time ago; messages of the same text may have come since.
+    /// It arrived some time ago. Later messages may have the same text.
     Earlier,
-    /// A stream was opened for it, of which no byte came.
+    /// A stream was opened for it, but no byte of it arrived.
     Probable,
-    /// Its answer was lost, or it was not sent.
+    /// Its response was lost, or it was not sent.
     Uncertain,
 }
 
-/// Where a message is.
+/// Where the session has a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// There, counted in user messages from 0.
+    /// The message has this ordinal, counted from 0.
     At(u64),
-    /// Not there.
+    /// The session does not have the message.
     Absent,
-    /// A message of the same text is there, and nothing says whether it is this one.
+    /// The session has a message of the same text, which may or may not be this one.
     Unclear,
 }
 
-/// How many user messages a session is known to have.
+/// The number of user messages that a session is known to have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Roll {
     known: Option<u64>,
-    /// So many were there when nothing ran: no task answers one of them any more.
+    /// The number of messages when no task was running. No task answers one of those any more.
     settled: u64,
     changes: u32,
 }
 
 impl Roll {
-    /// The session was looked at.
+    /// Takes a session that was read.
     pub fn look(&mut self, view: &SessionView) {
         let count = count(&view.questions());
         self.known = Some(count);
@@ -50,13 +50,13 @@ impl Roll {
         }
     }
 
-    /// Messages are removed.
+    /// Records that messages are removed.
     pub fn forget_places(&mut self) {
         self.forget();
         self.settled = 0;
     }
 
-    /// The turn that a session's running task answers. Its ordinal is known where a single user message can be meant.
+    /// Returns the turn that the running task of a session answers. It has an ordinal only if a single user message is possible.
     #[must_use]
     pub fn running(self, task: &str, view: &SessionView) -> Turn {
         let mut turn = Turn::of_task(task);
@@ -73,32 +73,32 @@ impl Roll {
         turn
     }
 
-    /// The app looked at the session. That counts where no message came since it asked, at `mark`.
+    /// Takes a session that the app has read. It counts only if no message has arrived since the request, whose mark is given.
     pub fn look_since(&mut self, mark: u32, view: &SessionView) {
         if mark == self.changes {
             self.look(view);
         }
     }
 
-    /// Another number after each message that came.
+    /// Returns a number that changes with each message that arrives.
     #[must_use]
     pub fn mark(self) -> u32 {
         self.changes
     }
 
-    /// A message of this page arrived.
+    /// Records that a message of this page has arrived.
     pub fn add(&mut self) {
         self.known = self.known.map(|known| known + 1);
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Messages may have come that this page does not know of: another tab's, or one whose fate it did not learn.
+    /// Records that messages may have arrived that this page does not know: another tab's, or one whose arrival is unknown.
     pub fn forget(&mut self) {
         self.known = None;
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// How many there are at least before the next message of this page.
+    /// Returns the lowest number of messages before the next message of this page.
     #[must_use]
     pub fn floor(self) -> Option<u64> {
         self.known
@@ -106,7 +106,7 @@ impl Roll {
 }
 
 impl Turn {
-    /// Where the session has this turn's user message.
+    /// Returns where the session has the user message of this turn.
     #[must_use]
     pub fn locate(&self, view: &SessionView, arrival: Arrival) -> Location {
         let questions = view.questions();
@@ -123,8 +123,8 @@ impl Turn {
         }
     }
 
-    /// The same, where another tab's stream was followed since the message was sent: what ran meanwhile, with just its
-    /// text, is its answer.
+    /// Returns the same after another tab's stream was followed: a task that ran meanwhile, with the same text, answers this
+    /// message.
     #[must_use]
     pub fn locate_among(&self, view: &SessionView, followed: &Self) -> Location {
         let questions = view.questions();
@@ -155,15 +155,15 @@ impl Question {
         match arrival {
             Arrival::Certain => Location::At(last),
             Arrival::Earlier if later.is_none() => Location::At(first),
-            // What runs answers the newest message; that a message of just this text runs is no accident.
+            // The running task answers the newest message. That it has the same text is no coincidence.
             Arrival::Uncertain if is_newest && runs => Location::At(last),
             Arrival::Probable if is_newest => Location::At(last),
             Arrival::Earlier | Arrival::Probable | Arrival::Uncertain => Location::Unclear,
         }
     }
 
-    /// A backend that names the tasks of its messages keeps their ids too: there a text says nothing. A message whose
-    /// text is not given may be any.
+    /// Returns whether a stored message may be this one. A backend that names the tasks of its messages stores their ids as well,
+    /// so there a text proves nothing. A message without a text may be any.
     fn is_alike(&self, stored: &StoredQuestion<'_>) -> bool {
         if stored.task.is_some() && stored.id.is_some() {
             return false;

@@ -1,12 +1,13 @@
-//! Which turn an answer belongs to, and what the listeners of a session hold of it (ARCHITECTURE, "One identity per turn").
+//! Decides which turn an answer belongs to, and what the listeners of a session hold of it (ARCHITECTURE, "One identity per
+//! turn").
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `identity` | whether two streams give the answer of the same turn: [`Turn::compare`] |
+//! | `identity` | whether two streams belong to the same turn: [`Turn::compare`] |
 //! | `location` | where a session has the user message of a turn: [`Turn::locate`] |
-//! | `ledger` | what the listeners hold, and whether a new stream continues it, starts it over or follows it: [`Ledger`] |
+//! | `ledger` | what listeners hold, and whether a new stream continues that, replaces it or follows it: [`Ledger`] |
 //!
-//! Identities are compared here and nowhere else.
+//! Turns are compared in this module only.
 
 mod identity;
 mod ledger;

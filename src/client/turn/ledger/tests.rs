@@ -3,7 +3,7 @@ use crate::stream::sse::encoder;
 
 const RESET: Option<&u32> = Some(&3);
 
-/// Gives `frames` without ids as one response of the present turn, and delivers them. Gives the first word of the rows.
+/// Reads `frames` without ids as one response of the current turn and delivers them. Returns the result of [`deliver`].
 fn give(ledger: &mut Ledger, frames: &[&str]) -> (bool, String) {
     let mut bytes = Vec::new();
     frames.iter().for_each(|frame| encoder::event(&mut bytes, None, frame));
@@ -12,7 +12,7 @@ fn give(ledger: &mut Ledger, frames: &[&str]) -> (bool, String) {
     deliver(ledger)
 }
 
-/// Delivers what waits. Gives whether it begins with a reset, and its text.
+/// Delivers the waiting rows. Returns whether they begin with a reset, and their text.
 fn deliver(ledger: &mut Ledger) -> (bool, String) {
     let Some(batch) = ledger.take() else { return (false, String::new()) };
     ledger.confirm();

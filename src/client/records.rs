@@ -32,7 +32,7 @@ impl Client {
         }
     }
 
-    /// Dates a record anew if the clock was set back since it was written: its age is unknown, so it counts as written now.
+    /// Updates the date of a record if the clock was set back since it was written: its age is unknown, so it counts as written now.
     fn redate(&mut self, saved: SavedTask) -> SavedTask {
         if !saved.is_dated_ahead(self.cx.now, self.cx.config.task_ttl) {
             return saved;

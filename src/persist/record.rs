@@ -319,7 +319,7 @@ mod tests {
         assert!(late.forbids("t30") && !late.forbids("t29") && !late.forbids("t50"));
         let mut again = task("t38", None);
         again.inherit_stops(&record, 140, 1_000);
-        assert!(!again.forbids("t38"), "the app has set it anew");
+        assert!(!again.forbids("t38"), "the app has set it again");
         assert_eq!(late.without_task().map(|rest| (rest.forbids("t30"), rest.is_resumable())), Some((true, false)));
         assert_eq!(task("t1", Some(1)).without_task(), None);
     }

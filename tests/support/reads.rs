@@ -132,7 +132,7 @@ fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recor
     let mut told = (0, Vec::new(), Verdict::Continue);
     for bytes in reads {
         let heard = reader.feed(bytes, &mut metrics);
-        told.0 += heard.news;
+        told.0 += heard.new_events;
         told.1.extend(heard.frames);
         told.2 = heard.verdict;
         if told.2 != Verdict::Continue {

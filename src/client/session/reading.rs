@@ -95,7 +95,7 @@ impl Session {
         if found.ids == IdsSeen::Yes {
             cx.backend_ids = IdsSeen::Yes;
         }
-        if found.news > 0 {
+        if found.new_events > 0 {
             if self.goal.guess.take().is_some() {
                 self.remember(cx);
             }

@@ -112,7 +112,7 @@ pub(super) enum Evidence {
     /// Nothing.
     #[default]
     None,
-    /// Only something that is not the backend says that it is not there.
+    /// A response that may come from a proxy says that the task is gone.
     Unproven,
     /// The backend does not know how the task ended.
     NoStatus,

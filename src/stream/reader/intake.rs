@@ -118,7 +118,7 @@ impl Intake<'_> {
 
     #[inline(always)]
     fn take_delta(&mut self, event: &Repeated<'_, '_>) {
-        self.found.news += 1;
+        self.found.new_events += 1;
         if !matches!(self.reader.recording, Recording::Off) {
             self.record(event);
         }
@@ -156,7 +156,7 @@ impl Intake<'_> {
     }
 
     fn take_new(&mut self, id: Option<EventId>, data: &str) {
-        self.found.news += 1;
+        self.found.new_events += 1;
         if self.reader.recording != Recording::Off {
             self.found.frames.push((Span::of(id), data.to_owned()));
             self.found.run = None;

@@ -62,7 +62,7 @@ pub enum End {
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The number of events that were not received before.
-    pub news: u32,
+    pub new_events: u32,
     /// The task that a `start` named.
     pub task: Option<String>,
     /// The heartbeat interval that the server announced, in milliseconds.

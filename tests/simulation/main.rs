@@ -2,7 +2,7 @@
 //! pages that are reloaded, stopped, detached, hidden (API.md, guarantees 1 to 4).
 //!
 //! One seed is one run. `REJOIN_SEEDS=100000 cargo test --release --test simulation` runs longer, from `REJOIN_FIRST_SEED`
-//! on; `REJOIN_SEED=17` runs one seed and prints its trace. A seed that fails is shrunk first: faults and deeds are left out
+//! on; `REJOIN_SEED=17` runs one seed and prints its trace. A seed that fails is shrunk first: faults and actions are left out
 //! one by one as long as the failure stays. `REJOIN_SURVEY=1` goes on after a failure and prints one line for each.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
@@ -10,15 +10,15 @@
 mod backend;
 #[path = "../support/codec.rs"]
 mod codec;
+mod coverage;
 mod oracle;
 mod page;
 mod plan;
 mod rows;
-mod seen;
 mod world;
 
+use coverage::Coverage;
 use plan::Plan;
-use seen::Seen;
 use world::{Failure, Tracing, World};
 
 fn run(plan: &Plan, tracing: Tracing) -> Result<World, Failure> {
@@ -33,7 +33,7 @@ fn fail(seed: u64) -> ! {
     panic!("seed {seed}: {}\nplan: {plan:#?}\ntrace:\n{}", failure.reason, failure.trace.join("\n"));
 }
 
-/// Leaves out deeds and faults one by one as long as the run still fails.
+/// Leaves out actions and faults one by one as long as the run still fails.
 fn shrink(mut plan: Plan) -> Plan {
     while let Some(smaller) = plan.smaller().into_iter().find(|plan| run(plan, Tracing::Off).is_err()) {
         plan = smaller;
@@ -57,10 +57,10 @@ fn every_guarantee_holds_under_every_seed() {
     let seeds = number("REJOIN_SEEDS").unwrap_or(10_000);
     let first = number("REJOIN_FIRST_SEED").unwrap_or(0);
     let goes_on = number("REJOIN_SURVEY").is_some();
-    let (mut seen, mut failed) = (Seen::default(), 0);
+    let (mut coverage, mut failed) = (Coverage::default(), 0);
     for seed in first..first + seeds {
         match run(&Plan::new(seed), Tracing::Off) {
-            Ok(world) => seen.add(&world.seen),
+            Ok(world) => coverage.add(&world.coverage),
             Err(failure) if goes_on => {
                 failed += 1;
                 println!("seed {seed}: {}", failure.reason);
@@ -68,20 +68,20 @@ fn every_guarantee_holds_under_every_seed() {
             Err(_) => fail(seed),
         }
     }
-    println!("{seeds} seeds, {failed} failed: {seen:?}");
+    println!("{seeds} seeds, {failed} failed: {coverage:?}");
     println!(
         "{:.3} % of {} streams of backends that name their tasks were reset without need",
-        seen.share_of_needless_resets(),
-        seen.named_streams
+        coverage.share_of_needless_resets(),
+        coverage.named_streams
     );
     println!(
         "in {:.3} % of {} streams of backends that do not name their tasks an answer was given as new again",
-        seen.share_of_unknown_turns(),
-        seen.nameless_streams
+        coverage.share_of_unknown_turns(),
+        coverage.nameless_streams
     );
     assert_eq!(failed, 0, "seeds failed");
     if seeds >= 10_000 {
-        seen.assert_that_everything_happened();
+        coverage.assert_that_everything_happened();
     }
 }
 

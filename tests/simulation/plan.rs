@@ -103,7 +103,7 @@ pub struct WallClock {
 
 /// Something that a person or the world does to the page or the server.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Deed {
+pub enum Action {
     Start,
     Stop,
     Detach,
@@ -143,12 +143,12 @@ pub enum Deed {
 
 /// When and where something is done.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PlannedDeed {
+pub struct PlannedAction {
     /// In ms since the start.
     pub at: u64,
     pub tab: usize,
     pub session: usize,
-    pub deed: Deed,
+    pub action: Action,
 }
 
 /// What happens to one request, drawn in the order in which requests are made.
@@ -197,7 +197,7 @@ pub struct Plan {
     pub shows_date: bool,
     /// Sessions that its pages show.
     pub sessions: usize,
-    pub deeds: Vec<PlannedDeed>,
+    pub actions: Vec<PlannedAction>,
     pub faults: Vec<Fault>,
     /// Tokens of each answer, and the ms between two.
     pub tokens: usize,
@@ -218,7 +218,7 @@ impl Plan {
         let grain = [1, 1, 1, 16, 100][dice.below(4) as usize];
         let clock = WallClock { offset, grain };
         let shows_date = dice.below(1) == 0;
-        let deeds = draw_deeds(tabs, sessions, &mut dice);
+        let actions = draw_actions(tabs, sessions, &mut dice);
         let trouble = dice.below(12);
         let faults = (0..trouble).map(|_| fault(&mut dice)).collect();
         Self {
@@ -231,7 +231,7 @@ impl Plan {
             clock,
             shows_date,
             sessions,
-            deeds,
+            actions,
             faults,
             tokens: 1 + dice.below(60) as usize,
             pace: [0, 1, 20, 300, 2_000][dice.below(4) as usize],
@@ -242,9 +242,9 @@ impl Plan {
     /// Plans with a little less trouble in them.
     pub fn smaller(&self) -> Vec<Self> {
         let mut plans = Vec::new();
-        for at in 1..self.deeds.len() {
+        for at in 1..self.actions.len() {
             let mut plan = self.clone();
-            plan.deeds.remove(at);
+            plan.actions.remove(at);
             plans.push(plan);
         }
         for at in 0..self.faults.len() {
@@ -291,55 +291,55 @@ impl Plan {
     }
 }
 
-fn draw_deeds(tabs: usize, sessions: usize, dice: &mut Jitter) -> Vec<PlannedDeed> {
-    let mut deeds: Vec<PlannedDeed> =
-        (0..sessions).map(|session| PlannedDeed { at: 0, tab: 0, session, deed: Deed::Start }).collect();
+fn draw_actions(tabs: usize, sessions: usize, dice: &mut Jitter) -> Vec<PlannedAction> {
+    let mut actions: Vec<PlannedAction> =
+        (0..sessions).map(|session| PlannedAction { at: 0, tab: 0, session, action: Action::Start }).collect();
     for tab in 1..tabs {
-        deeds.push(PlannedDeed { at: dice.below(20_000), tab, session: 0, deed: Deed::Open });
+        actions.push(PlannedAction { at: dice.below(20_000), tab, session: 0, action: Action::Open });
     }
     let span = [2_000, 20_000, 90_000][dice.below(2) as usize];
     for _ in 0..dice.below(12) {
         let tab = dice.below(tabs as u64 - 1) as usize;
         let session = dice.below(sessions as u64 - 1) as usize;
-        let drawn = if tabs > 1 && dice.below(2) == 0 { tab_deed(dice) } else { deed(dice) };
+        let drawn = if tabs > 1 && dice.below(2) == 0 { tab_action(dice) } else { action(dice) };
         let at = dice.below(span);
-        deeds.push(PlannedDeed { at, tab, session, deed: drawn });
+        actions.push(PlannedAction { at, tab, session, action: drawn });
     }
-    deeds.sort_by_key(|planned| planned.at);
-    deeds
+    actions.sort_by_key(|planned| planned.at);
+    actions
 }
 
-fn deed(dice: &mut Jitter) -> Deed {
+fn action(dice: &mut Jitter) -> Action {
     match dice.below(27) {
-        0..=3 => Deed::Start,
-        4..=5 => Deed::Stop,
-        6..=7 => Deed::Detach,
-        8..=9 => Deed::Resume,
-        10..=12 => Deed::Reload,
-        13 => Deed::Hide,
-        14 => Deed::Show,
-        15 => Deed::Leave,
-        16 => Deed::Return,
-        17 => Deed::Offline,
-        18 => Deed::Online,
-        19..=20 => Deed::Trim,
-        21 => Deed::LoseTask,
-        22 => Deed::Restart([100, 3_000, 20_000][dice.below(2) as usize]),
-        23 => Deed::LoseLock,
-        24 => Deed::Sleep([5_000, 60_000, 400_000][dice.below(2) as usize]),
-        25 => Deed::SetClock([-3_600_000, -5_000, 5_000, 600_000][dice.below(3) as usize]),
-        _ => Deed::Expire,
+        0..=3 => Action::Start,
+        4..=5 => Action::Stop,
+        6..=7 => Action::Detach,
+        8..=9 => Action::Resume,
+        10..=12 => Action::Reload,
+        13 => Action::Hide,
+        14 => Action::Show,
+        15 => Action::Leave,
+        16 => Action::Return,
+        17 => Action::Offline,
+        18 => Action::Online,
+        19..=20 => Action::Trim,
+        21 => Action::LoseTask,
+        22 => Action::Restart([100, 3_000, 20_000][dice.below(2) as usize]),
+        23 => Action::LoseLock,
+        24 => Action::Sleep([5_000, 60_000, 400_000][dice.below(2) as usize]),
+        25 => Action::SetClock([-3_600_000, -5_000, 5_000, 600_000][dice.below(3) as usize]),
+        _ => Action::Expire,
     }
 }
 
-fn tab_deed(dice: &mut Jitter) -> Deed {
+fn tab_action(dice: &mut Jitter) -> Action {
     match dice.below(8) {
-        0..=1 => Deed::Open,
-        2 => Deed::Close,
-        3..=4 => Deed::Crash,
-        5 => Deed::Freeze,
-        6 => Deed::LoseLock,
-        _ => Deed::Thaw,
+        0..=1 => Action::Open,
+        2 => Action::Close,
+        3..=4 => Action::Crash,
+        5 => Action::Freeze,
+        6 => Action::LoseLock,
+        _ => Action::Thaw,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::backend::Server;
 use crate::backend::task::is_silent;
 use crate::oracle::{Answer, Cut};
 use crate::page::{Page, Promise, SESSIONS};
-use crate::plan::{Backend, Deed, Fault, Naming};
+use crate::plan::{Action, Backend, Fault, Naming};
 
 const LEAST_GAP: Millis = 250;
 /// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
@@ -46,7 +46,7 @@ impl World {
     pub(super) fn check_gap(&mut self) -> Step {
         let now = self.now;
         let least = LEAST_GAP.saturating_sub(self.plan.clock.grain - 1);
-        let has_jumped = self.plan.deeds.iter().any(|planned| matches!(planned.deed, Deed::SetClock(_)));
+        let has_jumped = self.plan.actions.iter().any(|planned| matches!(planned.action, Action::SetClock(_)));
         match self.view().last_request.replace(now) {
             Some(last) if now < last + least && !has_jumped => Err(format!("asked again after {} ms", now - last)),
             _ => Ok(()),
@@ -91,7 +91,7 @@ impl World {
             Some(outcome) if outcome.origin == Origin::Joined => "Joined".to_owned(),
             Some(outcome) => format!("{:?}", outcome.kind),
         };
-        *self.seen.outcomes.entry(name).or_default() += 1;
+        *self.coverage.outcomes.entry(name).or_default() += 1;
         match (promise, outcome) {
             (Promise::Start(_), None) => Err("a start came to nothing".into()),
             (Promise::Stop, Some(_)) => Err("a stop has an outcome".into()),
@@ -135,10 +135,10 @@ impl World {
         match promise {
             Promise::Start(message_id) if outcome.origin == Origin::Own => {
                 // Nothing tells two messages of one text apart for a page that never saw which ones there were before.
-                let is_untold = text.is_some() && view.unlooked.get(message_id).map(String::as_str) == text;
+                let is_ambiguous = text.is_some() && view.unlooked.get(message_id).map(String::as_str) == text;
                 let is_unjudged = self.plan.quirks.is_alike;
                 let is_own = of == Some(message_id) || self.is_turn_of(at, message_id);
-                if is_own || is_untold || is_unjudged || self.is_unseen(message_id) {
+                if is_own || is_ambiguous || is_unjudged || self.is_unseen(message_id) {
                     Ok(())
                 } else {
                     Err(format!("{message_id} finished with the answer to {of:?}"))
@@ -187,7 +187,10 @@ impl World {
 
     /// A window for tries may pass while a computer sleeps, or by a clock that is set.
     fn has_slept_through(&self) -> bool {
-        self.plan.deeds.iter().any(|planned| matches!(planned.deed, Deed::SetClock(600_000..) | Deed::Sleep(400_000..)))
+        self.plan
+            .actions
+            .iter()
+            .any(|planned| matches!(planned.action, Action::SetClock(600_000..) | Action::Sleep(400_000..)))
     }
 
     fn check_expired(&self, outcome: &Outcome) -> Step {
@@ -255,16 +258,16 @@ impl World {
 
     pub(super) fn account_page(&mut self) {
         let metrics = self.tab.page.client.metrics(None);
-        self.seen.reconnects += metrics.reconnects;
-        self.seen.duplicates += metrics.duplicates;
-        self.seen.resets += metrics.resets;
-        self.seen.unknown += metrics.unknown;
-        self.seen.malformed += metrics.malformed;
+        self.coverage.reconnects += metrics.reconnects;
+        self.coverage.duplicates += metrics.duplicates;
+        self.coverage.resets += metrics.resets;
+        self.coverage.unknown += metrics.unknown;
+        self.coverage.malformed += metrics.malformed;
         let is_named = self.plan.quirks.naming != Naming::Nameless;
         for view in &self.tab.page.views {
-            self.seen.replayed += u64::from(view.listener.replayed);
-            self.seen.unknown_turns += u64::from(view.listener.unknown_turns);
-            self.seen.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };
+            self.coverage.replayed += u64::from(view.listener.replayed);
+            self.coverage.unknown_turns += u64::from(view.listener.unknown_turns);
+            self.coverage.needless_resets += if is_named { u64::from(view.listener.needless_resets) } else { 0 };
         }
     }
 }
@@ -282,6 +285,6 @@ fn check_truncated(answer: &Answer, outcome: &Outcome, server: &Server) -> Step 
 fn check_operation(chat: usize, answer: &Answer, outcome: &Outcome, server: &Server) -> Step {
     let left = server.operation_of(chat).map(|operation| operation.id.as_str());
     let named = outcome.operation.as_ref().map(|operation| operation.task.as_str());
-    let is_untold = named.is_none() && answer.is_stored;
-    if named == left || is_untold { Ok(()) } else { Err(format!("it left {left:?}, and {named:?} is named")) }
+    let is_ambiguous = named.is_none() && answer.is_stored;
+    if named == left || is_ambiguous { Ok(()) } else { Err(format!("it left {left:?}, and {named:?} is named")) }
 }

@@ -66,8 +66,8 @@ impl World {
             Effect::Turn { .. } | Effect::Ended { .. } => {}
             Effect::Began { .. } => {
                 let is_named = self.plan.quirks.naming != Naming::Nameless;
-                self.seen.named_streams += u64::from(is_named);
-                self.seen.nameless_streams += u64::from(!is_named);
+                self.coverage.named_streams += u64::from(is_named);
+                self.coverage.nameless_streams += u64::from(!is_named);
                 let view = self.view();
                 view.last_request = None;
                 view.silenced = false;
@@ -130,7 +130,7 @@ impl World {
     // ---- answers ----
 
     /// An aborted request is not heard of any more.
-    fn heard(&mut self, attempt: Attempt, input: Input<'_>) -> Step {
+    fn report(&mut self, attempt: Attempt, input: Input<'_>) -> Step {
         let is_open = self.tab.page.views.iter().any(|view| view.open.contains(&attempt));
         if is_open { self.input(input) } else { Ok(()) }
     }
@@ -146,9 +146,9 @@ impl World {
 
     pub(super) fn happen(&mut self, event: Event) -> Step {
         match event {
-            Event::Deed(session, deed) => {
+            Event::Action(session, action) => {
                 self.session = session;
-                self.deed(deed)
+                self.action(action)
             }
             Event::Flush(session) => {
                 self.session = session;
@@ -177,11 +177,11 @@ impl World {
                     date: date.as_deref().and_then(codec::http_date),
                     ..Head::default()
                 };
-                self.heard(attempt, Input::Opened { attempt, head })
+                self.report(attempt, Input::Opened { attempt, head })
             }
             Event::Bytes(attempt, bytes) => {
                 self.tab.page.views.iter_mut().for_each(|view| view.waiting += bytes.len());
-                self.heard(attempt, Input::Bytes { attempt, bytes: &bytes })
+                self.report(attempt, Input::Bytes { attempt, bytes: &bytes })
             }
             Event::Ended(attempt) => self.over(attempt, Input::Ended { attempt }),
             Event::Failed(attempt) => {

@@ -1,10 +1,10 @@
 //! One run: carries inputs and effects between the pages and the server, on a virtual clock, and checks after every step.
 //!
-//! `tabs` has what tabs share (locks, messages, storage), `deeds` what people and the world do, `network` what the network
+//! `tabs` has what tabs share (locks, messages, storage), `actions` what people and the world do, `network` what the network
 //! makes of requests and answers, `effects` what a page does for its client, `checks` what must hold.
 
+mod actions;
 mod checks;
-mod deeds;
 mod effects;
 mod network;
 mod tabs;
@@ -17,13 +17,13 @@ use rejoin::client::retry::Jitter;
 use self::network::Conn;
 use self::tabs::{Lock, Tab, TabLife};
 use crate::backend::Server;
+use crate::coverage::Coverage;
 use crate::oracle::Given;
 use crate::page::SESSIONS;
-use crate::plan::{Deed, Plan, PlannedDeed};
-use crate::seen::Seen;
+use crate::plan::{Action, Plan, PlannedAction};
 
 const EPOCH: Millis = 1_700_000_000_000;
-/// After this long without deeds and faults every promise must be kept.
+/// After this long without actions and faults every promise must be kept.
 const PATIENCE: Millis = 1_500_000;
 const MOST_STEPS: u32 = 200_000;
 
@@ -41,7 +41,7 @@ pub struct Failure {
 
 #[derive(Debug)]
 enum Event {
-    Deed(usize, Deed),
+    Action(usize, Action),
     Locked(usize),
     LockLost(usize),
     Tab(String),
@@ -130,7 +130,7 @@ pub struct World {
     changed: [bool; SESSIONS.len()],
     tracing: Tracing,
     pub trace: Vec<String>,
-    pub seen: Seen,
+    pub coverage: Coverage,
 }
 
 type Step = Result<(), String>;
@@ -161,26 +161,26 @@ impl World {
             online: true,
             changed: [false; SESSIONS.len()],
             trace: Vec::new(),
-            seen: Seen::default(),
+            coverage: Coverage::default(),
             plan,
         };
-        world.schedule_deeds();
+        world.schedule_actions();
         world
     }
 
     /// What was planned; at the end everything is as it should be again.
-    fn schedule_deeds(&mut self) {
-        for PlannedDeed { at, tab, session, deed } in self.plan.deeds.clone() {
-            self.schedule_for(tab, EPOCH + at, Event::Deed(session, deed));
+    fn schedule_actions(&mut self) {
+        for PlannedAction { at, tab, session, action } in self.plan.actions.clone() {
+            self.schedule_for(tab, EPOCH + at, Event::Action(session, action));
         }
-        let last = self.plan.deeds.iter().map(|planned| match planned.deed {
-            Deed::Sleep(ms) | Deed::Restart(ms) => planned.at + ms,
+        let last = self.plan.actions.iter().map(|planned| match planned.action {
+            Action::Sleep(ms) | Action::Restart(ms) => planned.at + ms,
             _ => planned.at,
         });
         let end = EPOCH + last.max().unwrap_or_default() + 1_000;
         for tab in 0..self.plan.tabs {
-            for deed in [Deed::Thaw, Deed::Online, Deed::Return, Deed::Show] {
-                self.schedule_for(tab, end, Event::Deed(0, deed));
+            for action in [Action::Thaw, Action::Online, Action::Return, Action::Show] {
+                self.schedule_for(tab, end, Event::Action(0, action));
             }
         }
     }
@@ -192,14 +192,14 @@ impl World {
     }
 
     fn run_steps(&mut self) -> Step {
-        let last_deed = self.queue.keys().next_back().map_or(EPOCH, |(at, _)| *at);
+        let last_action = self.queue.keys().next_back().map_or(EPOCH, |(at, _)| *at);
         self.input(Input::Restored)?;
         for _ in 0..MOST_STEPS {
             let next_event = self.queue.keys().next().copied();
             let deadline = self.next_deadline();
             let times = [next_event.map(|(at, _)| at), deadline.map(|(at, _)| at)];
             let Some(next) = times.into_iter().flatten().min() else { return Ok(()) };
-            if next > last_deed + PATIENCE {
+            if next > last_action + PATIENCE {
                 return Ok(());
             }
             self.now = self.now.max(next);
@@ -247,9 +247,9 @@ impl World {
             self.account_page();
         }
         let tasks = || self.lanes.iter().flat_map(|lane| &lane.server.tasks);
-        self.seen.cancelled = tasks().filter(|task| task.cancelled).count() as u64;
-        self.seen.interrupted = tasks().filter(|task| task.failed).count() as u64;
-        self.seen.operations = tasks().filter(|task| task.message().is_none()).count() as u64;
+        self.coverage.cancelled = tasks().filter(|task| task.cancelled).count() as u64;
+        self.coverage.interrupted = tasks().filter(|task| task.failed).count() as u64;
+        self.coverage.operations = tasks().filter(|task| task.message().is_none()).count() as u64;
     }
 }
 

@@ -5,7 +5,7 @@ use rejoin::client::io::{LockMode, Millis};
 use super::{Event, Step, World, config};
 use crate::oracle::Saved;
 use crate::page::{Page, SESSIONS, View};
-use crate::plan::{Backend, Deed, Plan};
+use crate::plan::{Action, Backend, Plan};
 
 /// One tab of the browser.
 pub struct Tab {
@@ -89,10 +89,10 @@ impl World {
 
     pub(super) fn happen_here(&mut self, event: Event) -> Step {
         match (self.tab.life, &event) {
-            (_, Event::Deed(_, Deed::Open | Deed::Thaw | Deed::SetClock(_) | Deed::Restart(_)))
+            (_, Event::Action(_, Action::Open | Action::Thaw | Action::SetClock(_) | Action::Restart(_)))
             | (TabLife::Open, _)
-            | (TabLife::Frozen, Event::Deed(_, Deed::Crash | Deed::Close) | Event::Pump(_)) => self.happen(event),
-            (TabLife::Frozen, Event::Deed(..)) | (TabLife::Closed, _) => Ok(()),
+            | (TabLife::Frozen, Event::Action(_, Action::Crash | Action::Close) | Event::Pump(_)) => self.happen(event),
+            (TabLife::Frozen, Event::Action(..)) | (TabLife::Closed, _) => Ok(()),
             (TabLife::Frozen, _) => {
                 self.tab.frozen.push(event);
                 Ok(())
@@ -179,7 +179,7 @@ impl World {
 
     fn storage_fails(&mut self) -> bool {
         let fails = self.plan.storage_losses > 0 && self.dice.below(self.plan.storage_losses) == 0;
-        self.seen.refused_storage += u64::from(fails);
+        self.coverage.refused_storage += u64::from(fails);
         fails
     }
 
@@ -206,7 +206,7 @@ impl World {
             return;
         }
         self.tab.page.memory.remove(&key);
-        self.tell_storage(&key);
+        self.notify_storage(&key);
         self.storage.insert(key, value);
     }
 
@@ -216,11 +216,11 @@ impl World {
         if self.storage_fails() {
             return self.note(|| format!("   {key} cannot be removed"));
         }
-        self.tell_storage(key);
+        self.notify_storage(key);
         self.storage.remove(key);
     }
 
-    fn tell_storage(&mut self, key: &str) {
+    fn notify_storage(&mut self, key: &str) {
         for tab in self.other_tabs() {
             self.schedule_for(tab, self.now + 1, Event::Storage(key.to_owned()));
         }
@@ -261,7 +261,7 @@ impl World {
     /// Everything of a tab's page goes; what it had asked for stays asked.
     pub(super) fn clear_page(&mut self) {
         let acting = self.acting;
-        self.queue.retain(|_, (tab, event)| *tab != acting || matches!(event, Event::Deed(..)));
+        self.queue.retain(|_, (tab, event)| *tab != acting || matches!(event, Event::Action(..)));
         self.conns.retain(|(tab, _), _| *tab != acting);
         for session in 0..self.plan.sessions {
             self.session = session;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Coverage {
     pub outcomes: BTreeMap<String, u32>,
     pub reconnects: u64,
     pub duplicates: u64,
@@ -25,7 +25,7 @@ pub struct Seen {
     pub unknown_turns: u64,
 }
 
-impl Seen {
+impl Coverage {
     pub fn add(&mut self, other: &Self) {
         for (kind, count) in &other.outcomes {
             *self.outcomes.entry(kind.clone()).or_default() += count;

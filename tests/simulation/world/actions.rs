@@ -5,33 +5,33 @@ use rejoin::client::io::{Attempt, Input, Millis, Network, Page as PageLife, Send
 use super::tabs::{Tab, TabLife};
 use super::{Event, Step, World};
 use crate::page::{Promise, SESSIONS};
-use crate::plan::Deed;
+use crate::plan::Action;
 
 impl World {
-    pub(super) fn deed(&mut self, deed: Deed) -> Step {
+    pub(super) fn action(&mut self, action: Action) -> Step {
         let session = SESSIONS[self.session];
-        self.note(|| format!("== {deed:?} {session}"));
-        match deed {
-            Deed::Open | Deed::Close | Deed::Crash | Deed::Freeze | Deed::Thaw | Deed::Reload => {
-                self.change_life(&deed)
+        self.note(|| format!("== {action:?} {session}"));
+        match action {
+            Action::Open | Action::Close | Action::Crash | Action::Freeze | Action::Thaw | Action::Reload => {
+                self.change_life(&action)
             }
-            Deed::Start | Deed::Stop | Deed::Detach | Deed::Resume => self.call(&deed),
-            Deed::Hide => self.input(Input::Page(PageLife::Hidden)),
-            Deed::Show => self.input(Input::Page(PageLife::Shown)),
-            Deed::Leave => {
+            Action::Start | Action::Stop | Action::Detach | Action::Resume => self.call(&action),
+            Action::Hide => self.input(Input::Page(PageLife::Hidden)),
+            Action::Show => self.input(Input::Page(PageLife::Shown)),
+            Action::Leave => {
                 self.input(Input::Page(PageLife::Left))?;
                 self.clear_tab_messages();
                 self.tab.away = true;
                 Ok(())
             }
-            Deed::Return => {
+            Action::Return => {
                 self.tab.away = false;
                 self.input(Input::Page(PageLife::Returned))
             }
-            Deed::Offline => self.offline(),
-            Deed::Online => {
+            Action::Offline => self.offline(),
+            Action::Online => {
                 self.online = true;
-                self.tell_network(Network::Online)
+                self.report_network(Network::Online)
             }
             other => {
                 self.befall(&other);
@@ -41,50 +41,50 @@ impl World {
     }
 
     /// What no page is told.
-    fn befall(&mut self, deed: &Deed) {
+    fn befall(&mut self, action: &Action) {
         let now = self.now;
-        match deed {
-            Deed::Trim => self.lane().server.trim(now),
-            Deed::LoseTask => {
+        match action {
+            Action::Trim => self.lane().server.trim(now),
+            Action::LoseTask => {
                 if let Some(lost) = self.lane().server.lose(now) {
                     self.break_conns_of(lost);
                 }
             }
-            Deed::Expire => self.lane().server.expire(now),
-            Deed::Restart(downtime) => self.restart(*downtime),
-            Deed::LoseLock => self.lose_lock(),
-            Deed::Sleep(ms) => self.sleep(*ms),
-            Deed::SetClock(by) => self.set_clock(*by),
+            Action::Expire => self.lane().server.expire(now),
+            Action::Restart(downtime) => self.restart(*downtime),
+            Action::LoseLock => self.lose_lock(),
+            Action::Sleep(ms) => self.sleep(*ms),
+            Action::SetClock(by) => self.set_clock(*by),
             _ => {}
         }
     }
 
     // ---- the life of a tab ----
 
-    fn change_life(&mut self, deed: &Deed) -> Step {
-        match deed {
-            Deed::Open if self.tab.life == TabLife::Closed => self.reload(),
-            Deed::Reload => self.reload(),
-            Deed::Close if self.tab.life == TabLife::Open => {
+    fn change_life(&mut self, action: &Action) -> Step {
+        match action {
+            Action::Open if self.tab.life == TabLife::Closed => self.reload(),
+            Action::Reload => self.reload(),
+            Action::Close if self.tab.life == TabLife::Open => {
                 self.input(Input::Page(PageLife::Left))?;
                 self.end_tab();
                 Ok(())
             }
-            Deed::Close | Deed::Crash => {
+            Action::Close | Action::Crash => {
                 self.end_tab();
                 Ok(())
             }
-            Deed::Freeze => {
+            Action::Freeze => {
                 self.tab.life = TabLife::Frozen;
                 Ok(())
             }
-            Deed::Thaw => self.thaw(),
+            Action::Thaw => self.thaw(),
             _ => Ok(()),
         }
     }
 
     fn reload(&mut self) -> Step {
-        self.seen.reloads += 1;
+        self.coverage.reloads += 1;
         self.account_page();
         self.clear_page();
         let nothing_saved = vec![None; self.plan.sessions];
@@ -128,12 +128,12 @@ impl World {
 
     // ---- calls of the app ----
 
-    fn call(&mut self, deed: &Deed) -> Step {
+    fn call(&mut self, action: &Action) -> Step {
         let session = SESSIONS[self.session];
-        match deed {
-            Deed::Start => self.start(),
-            Deed::Stop => self.stop(),
-            Deed::Detach => {
+        match action {
+            Action::Start => self.start(),
+            Action::Stop => self.stop(),
+            Action::Detach => {
                 self.orphan();
                 self.input(Input::Detach { session })
             }
@@ -212,10 +212,10 @@ impl World {
                 self.schedule_for(tab, self.now + 5, Event::Failed(attempt));
             }
         }
-        self.tell_network(Network::Offline)
+        self.report_network(Network::Offline)
     }
 
-    fn tell_network(&mut self, network: Network) -> Step {
+    fn report_network(&mut self, network: Network) -> Step {
         let acting = self.acting;
         for tab in 0..self.plan.tabs {
             self.turn_to(tab);
@@ -261,6 +261,6 @@ impl World {
             }
         }
         sleepers.sort_unstable();
-        sleepers.into_iter().for_each(|tab| self.schedule_for(tab, wakes, Event::Deed(0, Deed::Thaw)));
+        sleepers.into_iter().for_each(|tab| self.schedule_for(tab, wakes, Event::Action(0, Action::Thaw)));
     }
 }

@@ -1,4 +1,4 @@
-//! What a set of runs has come across: a simulation that never sees a fault proves nothing about it.
+//! Counts what a set of runs has exercised: a simulation that never meets a fault proves nothing about it.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ pub struct Coverage {
     pub reloads: u64,
     /// Operations of the storage that failed.
     pub refused_storage: u64,
-    /// Streams on backends that name their tasks, and how many of them were reset without need.
+    /// Streams on backends that name their tasks, and the needless resets among them.
     pub named_streams: u64,
     pub needless_resets: u64,
-    /// Streams on backends that do not name their tasks, and in how many of them an answer was given as new again.
+    /// Streams on backends that do not name their tasks, and the answers that were delivered again as new.
     pub nameless_streams: u64,
     pub unknown_turns: u64,
 }
@@ -47,12 +47,12 @@ impl Coverage {
         self.unknown_turns += other.unknown_turns;
     }
 
-    /// In percent of the streams of backends that name their tasks.
+    /// Returns the needless resets as a percentage of the streams on backends that name their tasks.
     pub fn share_of_needless_resets(&self) -> f64 {
         self.needless_resets as f64 * 100.0 / self.named_streams.max(1) as f64
     }
 
-    /// In percent of the streams of backends that do not name their tasks.
+    /// Returns the repeated answers as a percentage of the streams on backends that do not name their tasks.
     pub fn share_of_unknown_turns(&self) -> f64 {
         self.unknown_turns as f64 * 100.0 / self.nameless_streams.max(1) as f64
     }

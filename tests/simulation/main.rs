@@ -33,7 +33,7 @@ fn fail(seed: u64) -> ! {
     panic!("seed {seed}: {}\nplan: {plan:#?}\ntrace:\n{}", failure.reason, failure.trace.join("\n"));
 }
 
-/// Leaves out actions and faults one by one as long as the run still fails.
+/// Removes actions and faults one by one as long as the run still fails.
 fn shrink(mut plan: Plan) -> Plan {
     while let Some(smaller) = plan.smaller().into_iter().find(|plan| run(plan, Tracing::Off).is_err()) {
         plan = smaller;

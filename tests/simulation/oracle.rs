@@ -1,11 +1,11 @@
-//! What a listener holds of a session's answers, judged by what the simulated backend wrote. It knows nothing of what the
-//! machine believes: where a piece of text comes from stands in the text itself.
+//! What a listener has received of a session's answers, compared with what the simulated backend wrote. The oracle does not
+//! look at the client's state: the text itself shows where each piece comes from.
 //!
-//! A listener that hears everything collects answers. A new one begins with a `stream_start`, after an end, and with a
-//! stream of the page; `stream_reset` voids the last one that holds anything. What must hold of them:
-//! - each is the answer of one task, from its first token on, nothing missing and nothing twice;
-//! - no answer that is not void is given again, unless `stream_start` says which task's it is and all of it is `replayed`;
-//! - a piece is fresh once in the life of a page, and `replayed` only if it was given before, here or elsewhere.
+//! A listener of all rows collects answers. A new answer begins with a `stream_start`, after an end, and with a stream of the
+//! page. A `stream_reset` drops the last answer that has any content. The guarantees:
+//! - Each answer is that of one task, from its first token on, with nothing missing and nothing twice.
+//! - An answer that was not reset is delivered again only if `stream_start` names its task and all of it is `replayed`.
+//! - A piece is fresh once in the life of a page, and `replayed` only if it was delivered before, by this page or another.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +13,22 @@ use crate::backend::{Mark, Server, Token};
 use crate::plan::Naming;
 use crate::rows::Row;
 
-/// Pieces of a session's answers that any page of the browser was ever given.
+/// The pieces of a session's answers that any page of the browser has delivered.
 pub type Given = BTreeSet<Mark>;
 
-/// One answer, as the listener holds it.
+/// An answer, as the listener has received it.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     rows: u32,
     pub text: String,
-    /// What the text is made of, where tokens tell.
+    /// The tokens of the text, if the tokens of different answers differ.
     pub tokens: Vec<Token>,
     /// The task that its `stream_start` named.
     pub named: Option<String>,
     pub has_ended: bool,
-    /// The first piece of it.
+    /// The origin of its first piece.
     first: Option<Mark>,
-    /// It comes from the session's history.
+    /// Whether it came from the session's history.
     pub is_stored: bool,
 }
 
@@ -38,50 +38,50 @@ impl Answer {
     }
 }
 
-/// A saved position, as a page found it when it was loaded.
+/// The saved position that a page found when it was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
     pub task: usize,
-    /// So many of its frames were delivered.
+    /// The number of the task's frames that were delivered.
     pub frames: usize,
 }
 
-/// What a listener holds of one session, and its complaints.
+/// The rows that a listener of one session has received, and how they break the guarantees.
 #[derive(Debug, Default)]
 pub struct Listener {
     pub answers: Vec<Answer>,
-    /// A stream of the page began and gave nothing yet.
+    /// Whether a stream of the page has begun and delivered nothing yet.
     pub begins: bool,
     fresh: BTreeSet<Mark>,
-    /// What the page found saved, as long as nobody saved another task since.
+    /// The position that the page found, until another task is saved.
     pub saved: Option<Saved>,
-    /// Resets that voided nothing, or the answer to something else.
+    /// The number of resets that dropped nothing, or the answer to another message.
     pub needless_resets: u32,
     pub replayed: u32,
-    /// What the last reset voided.
+    /// The answer that the last reset dropped.
     voided: Option<Answer>,
     unsure: Option<Unsure>,
-    /// Turns of which nothing tells that they were given before, because a stream has no name.
+    /// The number of turns that were delivered again as new, because their streams named no task.
     pub unknown_turns: u32,
     owes_verdict: bool,
 }
 
-/// A voided answer, which may be given again.
+/// An answer that was reset and may be delivered again.
 #[derive(Debug)]
 struct Unsure {
     task: usize,
-    /// Its stream said so.
+    /// Whether its stream named its task.
     was_named: bool,
     is_counted: bool,
 }
 
 impl Listener {
-    /// Of a page that found this saved.
+    /// Returns the listener of a page that found this saved position.
     pub fn of(saved: Option<Saved>) -> Self {
         Self { saved, ..Self::default() }
     }
 
-    /// Takes a row; a complaint is a broken guarantee.
+    /// Takes a row. Fails if the row breaks a guarantee.
     pub fn take(&mut self, row: &Row, server: &Server, given: &mut Given) -> Step {
         match row {
             Row::Reset => return self.reset(),
@@ -109,7 +109,7 @@ impl Listener {
         }
     }
 
-    /// The answer that was given last.
+    /// Returns the last answer.
     pub fn last(&self) -> Option<&Answer> {
         self.answers.last()
     }
@@ -146,7 +146,7 @@ impl Listener {
             Some(last) if !last.is_empty() && last.named.as_deref() == Some(task) => {
                 return Err(format!("{task} starts again, and what was given of it is not void"));
             }
-            // Its name may come after its first rows.
+            // The name of the task may come after the first rows.
             Some(last) if last.is_empty() || (last.named.is_none() && !last.has_ended && !is_new) => {
                 last.named = Some(task.to_owned());
             }
@@ -155,7 +155,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Adds a text to the last answer.
+    /// Appends a text to the last answer.
     fn take_text(&mut self, text: &str, age: Age, server: &Server, given: &mut Given) -> Step {
         if server.quirks.is_alike {
             return self.take_alike(text, age, server);
@@ -177,13 +177,13 @@ impl Listener {
         self.check_age(marks.last().copied(), age, server, given)?;
         given.extend(marks);
         if age.is_lenient {
-            // The history has a whole answer, in another form than the log: it stands for all that the log has.
+            // The history has a whole answer in another form than the log, so all of the log counts as delivered.
             given.extend(server.named_marks(first.task));
         }
         Ok(())
     }
 
-    /// Where tokens do not say whose they are, the text is all there is to judge.
+    /// Compares texts only, because the tokens of all answers are alike.
     fn take_alike(&mut self, text: &str, age: Age, server: &Server) -> Step {
         let last = self.answers.last_mut().ok_or("text without an answer")?;
         last.text.push_str(text);
@@ -219,7 +219,7 @@ impl Listener {
         }
     }
 
-    /// Fresh once, and replayed only what was given before.
+    /// Checks that a piece is fresh once, and replayed only if it was delivered before.
     fn check_age(&mut self, mark: Option<Mark>, age: Age, server: &Server, given: &mut Given) -> Step {
         let Some(mark) = mark else { return Ok(()) };
         let is_known = !given.insert(mark);
@@ -241,8 +241,8 @@ impl Listener {
         }
     }
 
-    /// Whether an answer was just voided and is given again, one of the two by a stream without a name: nothing tells that
-    /// they are the same, and a turn that may be another one is as good as new.
+    /// Returns whether an answer that was reset is delivered again, with one of the two streams naming no task. Nothing shows
+    /// that they are the same, so the client may treat the second one as new.
     fn is_unknown(&mut self, task: usize, server: &Server) -> bool {
         let is_named = self.last().is_some_and(|last| last.named.is_some());
         let is_nameless = server.quirks.naming == Naming::Nameless;
@@ -257,37 +257,39 @@ impl Listener {
 
 type Step = Result<(), String>;
 
-/// What a row says of its age.
+/// The age of a row.
 #[derive(Clone, Copy, Debug)]
 struct Age {
     is_replayed: bool,
-    /// It comes from the session's history, or from the client itself: `replayed` where any of the answer was given before.
+    /// Whether the row comes from the session's history or from the client itself. Then it is `replayed` if any part of the
+    /// answer was delivered before.
     is_lenient: bool,
 }
 
-/// A start that the client makes where the stream has none is no frame of a log. Where a log is cut, any may be one.
+/// Returns the origin of a `stream_start`. A start that the client adds is in no log. If the log was cut, any start may be such a
+/// one.
 fn mark_of_start(task: &str, server: &Server) -> Option<Mark> {
     let at = server.find(task).filter(|_| server.quirks.log_limit.is_none())?;
     let is_in_log = server.tasks[at].frames.first().is_some_and(|(_, frame)| frame.contains("\"taskId\":\"task"));
     is_in_log.then_some(Mark { task: at, frame: 0 })
 }
 
-/// Where an answer begins, as the log of a base backend may that keeps its newest entries only. Nobody says how many are
-/// gone, so that nothing of it is known to have been given before.
+/// Where an answer begins in a log of a base backend that keeps only its newest entries. The number of missing entries is
+/// unknown, so no part of the answer is known to have been delivered before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Its log has all entries.
+    /// The log has all entries.
     None,
-    /// Entries may be gone that give nothing.
+    /// Only entries that make no rows may be missing.
     Unseen,
-    /// In the middle of a part: it is seen not to be whole.
+    /// The answer begins in the middle of a part, so its listener can see that it is incomplete.
     InPart,
-    /// With another part than the first: it looks whole.
+    /// The answer begins with a later part, so it looks complete.
     BetweenParts,
 }
 
 impl Answer {
-    /// Where it begins.
+    /// Returns where the answer begins.
     pub fn cut(&self, server: &Server) -> Cut {
         let first = self.first.filter(|first| !self.is_stored && server.may_lose_entries(first.task));
         match first {
@@ -298,7 +300,7 @@ impl Answer {
         }
     }
 
-    /// A token follows the one before it; the first of an operation may follow the last of the chat.
+    /// Checks that a token follows the previous one. The first token of an operation may follow the last one of the chat.
     fn check_next(&mut self, token: Token, server: &Server) -> Step {
         let Some(last) = self.tokens.last() else {
             let is_cut_log = server.quirks.log_limit.is_some();
@@ -314,7 +316,7 @@ impl Answer {
         if follows || is_next_part { Ok(()) } else { Err(format!("{token:?} follows {last:?}")) }
     }
 
-    /// Whether it is all of a task's answer.
+    /// Returns whether this is the whole answer of a task.
     pub fn is_whole(&self, task: usize, server: &Server) -> bool {
         if server.quirks.is_alike {
             let turn = server.turn_text(task);

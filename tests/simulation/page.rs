@@ -1,4 +1,4 @@
-//! The simulated page: the client under test, its clock, what it keeps in memory, and what it shows of each session.
+//! The simulated page: the client under test, its clock, its memory, and what it shows of each session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::oracle::{Listener, Saved};
 /// The sessions that a browser may have open.
 pub const SESSIONS: [&str; 2] = ["s", "/ü"];
 
-/// What a promise of the app is for.
+/// The call of the app that a promise belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Promise {
-    /// A message, by its id.
+    /// `startStream`, with the id of the message.
     Start(String),
     Resume,
     Stop,
@@ -22,11 +22,11 @@ pub enum Promise {
 
 pub struct Page {
     pub client: Client,
-    /// By how much its clock differs from the time that passes, in ms.
+    /// The difference between its clock and the simulated time, in milliseconds.
     pub offset: i64,
-    /// What the storage would not take.
+    /// The texts that the storage refused to store.
     pub memory: BTreeMap<String, String>,
-    /// Promises that are not kept yet, with their sessions.
+    /// The promises that are not settled yet, with their sessions.
     pub pending: BTreeMap<u32, (usize, Promise)>,
     /// What the page shows of each session.
     pub views: Vec<View>,
@@ -37,20 +37,20 @@ pub struct Page {
 pub struct View {
     pub listener: Listener,
     pub flush_at: Option<u64>,
-    /// Requests that the page has open.
+    /// The open requests of the session.
     pub open: BTreeSet<Attempt>,
-    /// Those that may stay open behind a stream: plain ones, and messages whose stream was stopped or let go.
+    /// Requests that may stay open without a stream: requests for JSON, and messages whose stream was stopped or detached.
     pub orphans: BTreeSet<Attempt>,
-    /// Requests for the session itself, whether one of them was answered, and messages that went out before that, by their ids.
+    /// Requests for the session itself, whether one of them was answered, and messages that were sent before that, by their ids.
     pub looks: BTreeSet<Attempt>,
     pub has_looked: bool,
     pub unlooked: BTreeMap<String, String>,
     pub last_request: Option<u64>,
-    /// After a stop, until another stream begins.
+    /// Whether the stream was stopped and no other one has begun.
     pub silenced: bool,
-    /// As the app was told last.
+    /// The snapshot that the app was notified of last.
     pub shown: Snapshot,
-    /// Bytes that came since rows were taken last.
+    /// The number of bytes that arrived since rows were taken last.
     pub waiting: usize,
 }
 

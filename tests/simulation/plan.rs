@@ -1,25 +1,25 @@
-//! What a seed decides: the backend and its quirks, the browser's clock and storage, what people do and when, what the network
-//! does to each request.
+//! The plan of a run, which its seed decides: the backend and its quirks, the browser's clock and storage, the actions of people
+//! and their times, and the faults of the network.
 
 use rejoin::client::retry::Jitter;
 
 /// The backend of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// Ours: ids, heartbeats announced, repeats recognised, cancel.
+    /// Our server: event ids, announced heartbeats, recognition of repeats, cancel.
     Ours,
-    /// The base part of PROTOCOL only.
+    /// A backend with only the base part of PROTOCOL.
     Base,
 }
 
-/// How a stream says which task it gives.
+/// How a stream names its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// Its `start` does.
+    /// Its `start` names the task.
     Named,
-    /// Its `start` does; a second one, with no task, follows.
+    /// Its `start` names the task, and a second `start` without a task follows.
     TwoStarts,
-    /// It does not: the task is found through the session.
+    /// It does not. The client finds the task in the session.
     Nameless,
 }
 
@@ -28,28 +28,28 @@ pub enum Naming {
 pub enum Progress {
     /// Nothing until it has ended.
     Hidden,
-    /// What was written by the last full second, unless it is the last message.
+    /// What was written up to the last full second, unless it is the last message.
     ShownUnlessLast,
-    /// The same, always.
+    /// What was written up to the last full second.
     Shown,
 }
 
-/// How a backend differs from a tidy one (PROTOCOL §7).
+/// How a backend differs from our server (PROTOCOL §7).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quirks {
     pub naming: Naming,
-    /// It answers 409 while a task runs; the other kind lets two run.
+    /// Whether it answers 409 while a task runs. Otherwise it runs two tasks at once.
     pub refuses_second_message: bool,
-    /// Messages have a date.
+    /// Whether messages have dates.
     pub has_dates: bool,
-    /// Entries that a log keeps.
+    /// The number of entries that a log keeps.
     pub log_limit: Option<usize>,
-    /// Some answers leave an operation behind.
+    /// Whether some answers start an operation.
     pub has_operations: bool,
-    /// From the `finish` to the mark that the task is completed, in ms.
+    /// The time from the `finish` until the task counts as completed, in milliseconds.
     pub late_mark: u64,
     pub progress: Progress,
-    /// Tokens of all answers look alike but for the last.
+    /// Whether the tokens of all answers are alike, except the last.
     pub is_alike: bool,
 }
 
@@ -92,16 +92,16 @@ impl Quirks {
     }
 }
 
-/// The browser's clock, beside the time that passes.
+/// The browser's clock, which differs from the simulated time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WallClock {
-    /// By how much it is wrong at first, in ms.
+    /// Its difference at the beginning, in milliseconds.
     pub offset: i64,
-    /// It ticks only this often, in ms.
+    /// The interval at which it ticks, in milliseconds.
     pub grain: u64,
 }
 
-/// Something that a person or the world does to the page or the server.
+/// Something that a person, the browser or the network does to a page or the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Start,
@@ -115,69 +115,69 @@ pub enum Action {
     Return,
     Offline,
     Online,
-    /// Old entries of the running task's log go, snapshot kept.
+    /// Old entries of the running task's log are removed, with a snapshot of them kept.
     Trim,
-    /// The running task and its log vanish.
+    /// The running task and its log are lost.
     LoseTask,
-    /// The record and the log of a task that has ended vanish.
+    /// The record and the log of a task that has ended are removed.
     Expire,
-    /// Every connection breaks, what runs is interrupted, and nobody answers for so many ms.
+    /// Every connection breaks, running tasks are interrupted, and the server is down for so many milliseconds.
     Restart(u64),
-    /// The tab opens, if it is not open, and resumes.
+    /// The tab is opened, unless it is open, and resumes.
     Open,
-    /// The tab closes as tabs do.
+    /// The tab is closed by the user.
     Close,
-    /// The tab's process dies.
+    /// The process of the tab dies.
     Crash,
-    /// Nothing in the tab runs.
+    /// The tab is frozen: nothing in it runs.
     Freeze,
-    /// All that waited runs.
+    /// The tab runs again, beginning with what has waited.
     Thaw,
-    /// The browser takes the session's lock away from whoever holds it.
+    /// The browser takes the session's lock from its holder.
     LoseLock,
-    /// Nothing in the browser runs for so many ms, and its connections die.
+    /// The computer sleeps for so many milliseconds: nothing runs, and connections die.
     Sleep(u64),
-    /// The wall clock is set, by so many ms.
+    /// The wall clock is changed by so many milliseconds.
     SetClock(i64),
 }
 
-/// When and where something is done.
+/// An action, and when and where it happens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedAction {
-    /// In ms since the start.
+    /// The time since the start, in milliseconds.
     pub at: u64,
     pub tab: usize,
     pub session: usize,
     pub action: Action,
 }
 
-/// What happens to one request, drawn in the order in which requests are made.
+/// What happens to one request. Faults are assigned in the order of the requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     None,
-    /// It never arrives.
+    /// The request never arrives.
     RequestLost,
-    /// It arrives, its answer does not.
+    /// The request arrives, but its response is lost.
     AnswerLost,
-    /// Neither an answer nor an error ever comes.
+    /// Neither a response nor an error arrives.
     Hangs,
     /// The body ends after so many bytes.
     CutAfter(usize),
     /// The body breaks after so many bytes.
     ResetAfter(usize),
-    /// Nothing more comes after so many bytes, and nobody says so.
+    /// Nothing arrives after so many bytes, and the connection stays open.
     SilentAfter(usize),
-    /// A bare `[DONE]` after so many events.
+    /// A bare `[DONE]` arrives after so many events.
     DoneAfter(usize),
-    /// The replay is given twice, or from the start in spite of the cursor.
+    /// The replay is sent twice, or from the beginning in spite of the cursor.
     Replays,
-    /// A status instead.
+    /// The server answers with this status.
     Status(u16),
-    /// A status with `Retry-After`, in seconds.
+    /// The server answers with this status and with `Retry-After` in seconds.
     Busy(u16, u64),
-    /// It never arrives, and a proxy answers with a page.
+    /// The request does not arrive, and a proxy answers with an HTML page.
     Proxy(u16),
-    /// It arrives, and a proxy answers with a page all the same.
+    /// The request arrives, but a proxy answers with an HTML page.
     ProxyBehind(u16),
 }
 
@@ -186,20 +186,20 @@ pub struct Plan {
     pub seed: u64,
     pub backend: Backend,
     pub quirks: Quirks,
-    /// Tabs of the browser; one alone takes no part in sharing.
+    /// The number of tabs. A single tab does not share.
     pub tabs: usize,
-    /// Of every so many messages between tabs one is lost; 0 for none.
+    /// One of so many messages between tabs is lost; 0 for none.
     pub losses: u64,
-    /// Of every so many operations of the storage one fails; 0 for none.
+    /// One of so many operations of the storage fails; 0 for none.
     pub storage_losses: u64,
     pub clock: WallClock,
-    /// The server's date comes with its answers.
+    /// Whether responses have a `date` header that the page can read.
     pub shows_date: bool,
-    /// Sessions that its pages show.
+    /// The number of sessions that the pages show.
     pub sessions: usize,
     pub actions: Vec<PlannedAction>,
     pub faults: Vec<Fault>,
-    /// Tokens of each answer, and the ms between two.
+    /// The number of tokens of each answer, and the milliseconds between two.
     pub tokens: usize,
     pub pace: u64,
     pub heartbeat: u64,
@@ -239,7 +239,7 @@ impl Plan {
         }
     }
 
-    /// Plans with a little less trouble in them.
+    /// Returns plans with a little less in them, for shrinking.
     pub fn smaller(&self) -> Vec<Self> {
         let mut plans = Vec::new();
         for at in 1..self.actions.len() {
@@ -264,7 +264,7 @@ impl Plan {
         plans
     }
 
-    /// The same with one thing each as it should be.
+    /// Returns plans in which one property each has its usual value.
     fn tidier(&self) -> Vec<Self> {
         let quirks = &self.quirks;
         let tidy = |quirks| Self { quirks, ..self.clone() };

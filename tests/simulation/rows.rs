@@ -1,24 +1,24 @@
-//! Reads a batch's columns as the JavaScript side does, as far as the simulation needs it.
+//! Reads a batch's columns as JavaScript does, as far as the simulation needs them.
 
 use rejoin::stream::batch::Batch;
 use serde_json::Value;
 
-/// One row as a listener sees it.
+/// One row as a listener gets it.
 #[derive(Debug)]
 pub enum Row {
-    /// A piece of the answer's text, of this block.
+    /// A piece of text in a block.
     Text { text: String, block: String, is_replayed: bool },
-    /// A tool's result, by its call.
+    /// The result of a tool call.
     Output { call: String, is_replayed: bool },
-    /// `stream_start`, and the task that it names.
+    /// `stream_start` and the task that it names.
     Start { task: Option<String>, is_replayed: bool },
-    /// A chunk of a type that nobody knows, with its name.
+    /// A chunk of an unknown type, with its name.
     Unknown { name: String, is_replayed: bool },
     /// The end of a task.
     End,
-    /// Another chunk.
+    /// Any other chunk.
     Other,
-    /// Everything before is void.
+    /// `stream_reset`: everything before it is no longer valid.
     Reset,
     /// A frame that is no chunk.
     Malformed,
@@ -40,7 +40,7 @@ struct Reader<'a, I> {
     text: &'a [u16],
     names: &'a [u16],
     words: I,
-    /// Of the delta before.
+    /// The block of the last delta.
     block: String,
 }
 

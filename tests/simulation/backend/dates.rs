@@ -1,4 +1,4 @@
-//! Dates as servers write them: ISO 8601 in bodies, RFC 9110 in the `Date` header.
+//! Formats dates as servers do: ISO 8601 in bodies, RFC 9110 in the `Date` header.
 
 struct Calendar {
     year: u64,
@@ -20,7 +20,7 @@ pub fn http_date(ms: u64) -> String {
 }
 
 impl Calendar {
-    /// By stepping through years and months.
+    /// Counts years and months from 1970.
     fn of(ms: u64) -> Self {
         let (mut days, seconds) = (ms / 86_400_000, ms / 1_000 % 86_400);
         let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

@@ -1,4 +1,4 @@
-//! What `GET /sessions/{id}` of the simulated backend shows.
+//! Answers `GET /sessions/{id}` of the simulated backend.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// What the session shows of a task's answer.
+    /// Returns the part of a task's answer that the session shows.
     fn shown_text(&self, at: usize, now: u64) -> Option<&str> {
         let task = &self.tasks[at];
         let is_kept_back = self.quirks.progress == Progress::Hidden;
@@ -63,7 +63,7 @@ impl Server {
         json!({"role": "tool", "tool_call_id": call, "content": content})
     }
 
-    /// With what a backend adds to a message.
+    /// Adds the fields that a backend adds to a message.
     fn signed(&self, mut message: Value, id: Option<&str>, task: &Task) -> Value {
         if self.quirks.has_dates {
             message["created_at"] = json!(iso8601(task.created));

@@ -1,4 +1,4 @@
-//! The simulated backend: sessions, tasks, their logs, and what it answers.
+//! The simulated backend: sessions, tasks, their logs, and its responses.
 
 pub mod dates;
 mod history;
@@ -12,31 +12,31 @@ use serde_json::json;
 use self::task::{Cause, Task, merged};
 use crate::plan::{Backend, Naming, Plan, Quirks};
 
-/// One session's part of the backend.
+/// The backend of one session.
 #[derive(Debug)]
 pub struct Server {
     pub backend: Backend,
     pub quirks: Quirks,
     pub tasks: Vec<Task>,
-    /// Messages that were withdrawn before they arrived.
+    /// The ids of messages that were withdrawn before they arrived.
     withdrawn: Vec<String>,
     session: usize,
     dice: Jitter,
     tokens: usize,
     pace: u64,
-    /// Nobody answers before.
+    /// The backend answers nothing before this time.
     pub down_until: u64,
 }
 
-/// A plain answer.
+/// A response with a JSON body.
 pub struct Answer {
     pub status: u16,
     pub body: String,
 }
 
-/// What a streaming request is answered by.
+/// The response to a streaming request.
 pub enum Served {
-    /// The stream of a task: first these frames, then what is produced from that index on.
+    /// The stream of a task: these frames first, then those that are written from this index on.
     Stream {
         task: usize,
         prelude: Vec<(EventId, String)>,
@@ -45,7 +45,7 @@ pub enum Served {
     Plain(Answer),
 }
 
-/// Where a piece of an answer comes from: its task, and its frame there.
+/// The origin of a piece of an answer: its task, and the index of its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     pub task: usize,
@@ -74,12 +74,12 @@ impl Server {
         }
     }
 
-    /// Bytes of the longest answer.
+    /// Returns the length of the longest answer in bytes.
     pub fn largest(&self) -> usize {
         self.tasks.iter().map(|task| task.size).max().unwrap_or_default()
     }
 
-    /// The task that the session says is running: of several the newest.
+    /// Returns the task that the session names as running, which is the newest one.
     pub fn running(&self, now: u64) -> Option<usize> {
         self.tasks.iter().rposition(|task| task.runs(now))
     }
@@ -88,7 +88,7 @@ impl Server {
         self.tasks.iter().position(|task| task.id == id)
     }
 
-    /// The task that a message started.
+    /// Returns the task that a message started.
     pub fn task_of(&self, message_id: &str) -> Option<usize> {
         self.tasks.iter().position(|task| task.message().is_some_and(|message| message.message_id == message_id))
     }
@@ -98,7 +98,7 @@ impl Server {
         Some(Mark { task: token.task, frame })
     }
 
-    /// Where what has this name comes from.
+    /// Returns the origin of the chunk with this name.
     pub fn mark_of_name(&self, name: &str) -> Option<Mark> {
         let mut found = self.tasks.iter().enumerate().filter_map(|(task, record)| {
             let frame = *record.named.get(name)?;
@@ -107,36 +107,34 @@ impl Server {
         found.next()
     }
 
-    /// Where all that has a name in a task's log comes from.
+    /// Returns the origins of all chunks of a task that have names.
     pub fn named_marks(&self, task: usize) -> impl Iterator<Item = Mark> {
         self.tasks[task].named.values().map(move |frame| Mark { task, frame: *frame })
     }
 
-    /// Whether a task's log is longer than what is kept.
+    /// Returns whether a task's log is longer than what the backend keeps.
     pub fn may_lose_entries(&self, task: usize) -> bool {
         self.quirks.log_limit.is_some_and(|limit| self.tasks[task].frames.len() > limit)
     }
 
-    /// Whether nothing that can be given comes before it in its task's log.
+    /// Returns whether no frame of the task's log that makes a row precedes this one.
     pub fn is_beginning(&self, mark: Mark) -> bool {
         let Task { tokens, named, .. } = &self.tasks[mark.task];
         tokens.iter().chain(named.values()).all(|frame| *frame >= mark.frame)
     }
 
-    /// Whether it goes on with a text whose beginning is before it.
+    /// Returns whether this frame continues a text that begins in an earlier frame.
     pub fn is_in_part(&self, mark: Mark) -> bool {
         let task = &self.tasks[mark.task];
         let before = mark.frame.checked_sub(1).map_or("", |before| task.frames[before].1.as_str());
         task.tokens.contains(&mark.frame) && !before.contains("\"text-start\"")
     }
 
-    /// The tokens that a text is made of; `None` where it is no text of this session.
+    /// Splits a text into tokens. Returns `None` if it is no text of this session.
     pub fn read_tokens(&self, text: &str) -> Option<Vec<Token>> {
         let pieces = text.split_terminator(' ');
         pieces.map(|piece| read_token(piece, self.session)).collect()
     }
-
-    // ---- messages ----
 
     pub fn post(&mut self, request: &SendRequest, now: u64) -> Served {
         if self.backend == Backend::Ours {
@@ -226,15 +224,13 @@ impl Server {
         (time, block)
     }
 
-    // ---- operations ----
-
-    /// The text of a task, and of the operation that it left behind.
+    /// Returns the text of a task and of the operation that it started.
     pub fn turn_text(&self, task: usize) -> String {
         let operation = self.operation_of(task).map_or("", Task::kept_text);
         [self.tasks[task].whole_text(), operation].concat()
     }
 
-    /// The operation that a task left behind.
+    /// Returns the operation that a task started.
     pub fn operation_of(&self, task: usize) -> Option<&Task> {
         self.tasks.iter().find(|other| matches!(other.cause, Cause::Operation { of } if of == task))
     }
@@ -255,7 +251,7 @@ impl Server {
         format!("op{}.{chat}", self.session)
     }
 
-    /// Its log has no start that names it.
+    /// The log of an operation has no `start` with a task id.
     fn begin_operation(&mut self, of: usize, now: u64) {
         let number = self.tasks.len();
         let mut task = Task::new(self.name(number), Cause::Operation { of }, now, self.quirks.late_mark);
@@ -269,8 +265,6 @@ impl Server {
         task.push(time, json!({"type": "finish"}).to_string());
         self.tasks.push(task);
     }
-
-    // ---- tasks ----
 
     pub fn join(&mut self, id: &str, after: EventId, replay: Replay, now: u64) -> Served {
         let known = self.find(id).filter(|at| !self.tasks[*at].gone && self.tasks[*at].created <= now);
@@ -293,7 +287,7 @@ impl Server {
         Served::Stream { task: at, prelude, next: produced.max(first) }
     }
 
-    /// The log from its beginning, or what is left of it; one that has ended says so twice.
+    /// Returns the log from its beginning, as far as it is kept. A log that has ended is sent with a second end.
     fn join_base(&self, at: usize, produced: usize, now: u64) -> Served {
         let task = &self.tasks[at];
         let kept = self.quirks.log_limit.map_or(0, |limit| produced.saturating_sub(limit));
@@ -341,8 +335,6 @@ impl Server {
         }
     }
 
-    // ---- what happens to it ----
-
     pub fn trim(&mut self, now: u64) {
         if let (Some(at), Backend::Ours) = (self.running(now), self.backend) {
             self.tasks[at].trimmed = self.tasks[at].produced(now) / 2;
@@ -363,7 +355,7 @@ impl Server {
         }
     }
 
-    /// What a task that is lost would have left behind never comes to be.
+    /// Operations that a lost task would have started never begin.
     fn drop_operations(&mut self, now: u64) {
         let lost: Vec<usize> = (0..self.tasks.len()).filter(|at| self.tasks[*at].lost_at.is_some()).collect();
         for task in &mut self.tasks {
@@ -373,7 +365,7 @@ impl Server {
         }
     }
 
-    /// Ours says of what it interrupted that it did; a base backend forgets it.
+    /// Our server ends interrupted tasks with an error. A base backend forgets them.
     pub fn restart(&mut self, now: u64, downtime: u64) {
         self.down_until = now + downtime;
         for task in &mut self.tasks {
@@ -390,7 +382,7 @@ impl Server {
     }
 }
 
-/// `é0.3.17` is the token 17 of the task 3 of the session 0.
+/// Reads a token: `é0.3.17` is the token 17 of the task 3 of the session 0.
 fn read_token(piece: &str, session: usize) -> Option<Token> {
     let mut numbers = piece.trim_start_matches('é').split('.').map(str::parse::<usize>);
     let (of, task, place) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);

@@ -1,4 +1,4 @@
-//! One task of the simulated backend: its log, and the text that its frames add up to.
+//! One task of the simulated backend: its log, and the text of its frames.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use rejoin::client::io::SendRequest;
 use rejoin::stream::cursor::EventId;
 use serde_json::json;
 
-/// What a task is the answer to.
+/// What a task was started by.
 #[derive(Debug)]
 pub enum Cause {
     /// A message of the user.
     Message(SendRequest),
-    /// A tool of this task's, which goes on in a task of its own.
+    /// A tool of another task, which goes on in this one.
     Operation { of: usize },
 }
 
@@ -20,28 +20,28 @@ pub struct Task {
     pub id: String,
     pub cause: Cause,
     pub created: u64,
-    /// Frames with their ids and the times at which they come to be.
+    /// The frames, with their ids and the times at which they are written.
     pub frames: Vec<(EventId, String)>,
     pub times: Vec<u64>,
-    /// The frame of each token.
+    /// The index of each token's frame.
     pub tokens: Vec<usize>,
-    /// The frames of what has a name: results of tools by their calls, chunks of unknown types.
+    /// The indices of frames with names: tool results by their calls, and chunks of unknown types.
     pub named: BTreeMap<String, usize>,
-    /// The text of all frames, and how much of it there is after each of them.
+    /// The text of all frames, and its length after each of them.
     text: String,
     text_ends: Vec<usize>,
-    /// Bytes of all frames.
+    /// The size of all frames in bytes.
     pub size: usize,
     pub cancelled: bool,
-    /// It was interrupted by a restart.
+    /// Whether a restart interrupted it.
     pub failed: bool,
-    /// Record and log are gone.
+    /// Whether the record and the log are removed.
     pub gone: bool,
-    /// When it vanished while it ran: nobody can know how it would have ended.
+    /// When it was lost while it ran. Nobody can know how it would have ended.
     pub lost_at: Option<u64>,
-    /// So many entries were merged into a snapshot.
+    /// The number of entries that were merged into a snapshot.
     pub trimmed: usize,
-    /// From its last frame to the mark that it is completed, in ms.
+    /// The time from the last frame until the task counts as completed, in milliseconds.
     late_mark: u64,
 }
 
@@ -78,12 +78,12 @@ impl Task {
         self.times.partition_point(|time| *time <= now)
     }
 
-    /// Whether its last frame is written.
+    /// Returns whether the last frame is written.
     pub fn has_ended(&self, now: u64) -> bool {
         self.produced(now) == self.frames.len()
     }
 
-    /// Whether the backend takes it for running.
+    /// Returns whether the backend counts it as running.
     pub fn runs(&self, now: u64) -> bool {
         let marked_at = self.times.last().map_or(0, |last| last + self.late_mark);
         let is_marked = self.has_ended(now) && now >= marked_at;
@@ -94,14 +94,14 @@ impl Task {
         &self.text
     }
 
-    /// The text up to the last full second.
+    /// Returns the text up to the last full second.
     pub fn stored_text(&self, now: u64) -> &str {
         let second = if self.has_ended(now) { now } else { now / 1_000 * 1_000 };
         let last = self.produced(second).checked_sub(1);
         &self.text[..last.map_or(0, |last| self.text_ends[last])]
     }
 
-    /// All of it, or what was stored when it was lost.
+    /// Returns the whole text, or what was stored when the task was lost.
     pub fn kept_text(&self) -> &str {
         self.lost_at.map_or(&self.text, |lost_at| self.stored_text(lost_at))
     }
@@ -116,7 +116,7 @@ impl Task {
         self.failed = true;
     }
 
-    /// What is not written yet never will be; it ends so instead.
+    /// Removes the frames that are not written yet and ends the log with these instead.
     fn cut(&mut self, now: u64, end: &[&str]) {
         let produced = self.produced(now);
         self.frames.truncate(produced);
@@ -150,7 +150,7 @@ impl Task {
     }
 }
 
-/// Whether a frame makes no row.
+/// Returns whether a frame makes no row.
 pub fn is_silent(frame: &str) -> bool {
     frame.contains("\"text-start\"") || frame.contains("\"taskId\":null") || frame == "not json"
 }
@@ -164,7 +164,7 @@ fn delta(frame: &str) -> Option<(String, String)> {
     Some((value["id"].as_str().unwrap().to_owned(), text))
 }
 
-/// Adjacent deltas of a block as one, under the id of the last (PROTOCOL §2, compact).
+/// Merges adjacent deltas of a block into one with the last id (PROTOCOL §2, compact).
 pub fn merged(frames: &[(EventId, String)]) -> Vec<(EventId, String)> {
     let mut out: Vec<(EventId, String)> = Vec::new();
     let mut run: Option<(String, String)> = None;

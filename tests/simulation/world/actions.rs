@@ -1,4 +1,4 @@
-//! What people and the world do to pages and to the server.
+//! Carries out the actions of people, the browser and the network.
 
 use rejoin::client::io::{Attempt, Input, Millis, Network, Page as PageLife, SendRequest};
 
@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    /// What no page is told.
+    /// Carries out an action that no page is notified of.
     fn befall(&mut self, action: &Action) {
         let now = self.now;
         match action {
@@ -58,8 +58,6 @@ impl World {
             _ => {}
         }
     }
-
-    // ---- the life of a tab ----
 
     fn change_life(&mut self, action: &Action) -> Step {
         match action {
@@ -126,8 +124,6 @@ impl World {
         Ok(())
     }
 
-    // ---- calls of the app ----
-
     fn call(&mut self, action: &Action) -> Step {
         let session = SESSIONS[self.session];
         match action {
@@ -160,7 +156,7 @@ impl World {
         self.input(Input::Start { session, call, request })
     }
 
-    /// Whoever stops means the message that waits for its answer, or the answer that is being shown.
+    /// Stops the message that waits for its answer, or the answer that is shown.
     fn stop(&mut self) -> Step {
         self.restore()?;
         let session = self.session;
@@ -190,15 +186,13 @@ impl World {
         self.input(Input::Stop { session: SESSIONS[session], call })
     }
 
-    /// Messages on their way may stay open behind a stream that is let go.
+    /// The request of a message may stay open after its stream is detached.
     fn orphan(&mut self) {
         let view = self.view();
         view.orphans.extend(view.open.iter().copied());
     }
 
-    // ---- the network as a whole ----
-
-    /// A page in the cache has left the channel.
+    /// A page in the back-forward cache has left the channel.
     fn clear_tab_messages(&mut self) {
         let acting = self.acting;
         self.queue.retain(|_, (tab, event)| *tab != acting || !matches!(event, Event::Tab(_) | Event::Locked(_)));
@@ -244,7 +238,7 @@ impl World {
         }
     }
 
-    /// Nothing runs in any tab, and connections die; that they did comes out when the computer wakes up, or never.
+    /// Nothing runs in any tab, and connections die. Pages find that out when the computer wakes up, or never.
     fn sleep(&mut self, ms: Millis) {
         let wakes = self.now + ms;
         for (tab, attempt) in std::mem::take(&mut self.conns).into_keys() {

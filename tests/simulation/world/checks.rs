@@ -1,4 +1,4 @@
-//! What must hold, whatever happens: judged by what the server and people did, not by what the machine believes.
+//! The checks of a run, which compare the client with what the server and people did, not with the client's own state.
 
 use rejoin::client::io::{Millis, Origin, Outcome, OutcomeKind};
 
@@ -11,13 +11,11 @@ use crate::page::{Page, Promise, SESSIONS};
 use crate::plan::{Action, Backend, Fault, Naming};
 
 const LEAST_GAP: Millis = 250;
-/// What a client may hold on to for each session that it shows, beside what its streams gave, in bytes.
+/// The memory that a client may use for each session that it shows, besides what its streams contained, in bytes.
 const SPARE: usize = 24 * 1024;
 
 impl World {
-    // ---- after each input ----
-
-    /// What an app sees never changes without its being told.
+    /// Checks that a snapshot never changes without a notification of the app.
     pub(super) fn check_shown(&mut self) -> Step {
         let Page { client, views, .. } = &mut self.tab.page;
         for (session, view) in views.iter_mut().enumerate() {
@@ -30,7 +28,7 @@ impl World {
         Ok(())
     }
 
-    /// What a page holds on to goes by what its streams gave, and not by how often they were cut, stopped, begun.
+    /// Checks that a page's memory depends on the content of its streams, and not on how often they were cut, stopped or begun.
     pub(super) fn check_footprint(&self) -> Step {
         let held = self.tab.page.client.footprint();
         let waiting: usize = self.tab.page.views.iter().map(|view| view.waiting).sum();
@@ -40,9 +38,7 @@ impl World {
         if held <= most { Ok(()) } else { Err(format!("{held} bytes are held, {most} are enough")) }
     }
 
-    // ---- requests ----
-
-    /// By a coarse clock a pause may be shorter than it looks.
+    /// Checks the delay between two requests. By a coarse clock it may be shorter than it looks.
     pub(super) fn check_gap(&mut self) -> Step {
         let now = self.now;
         let least = LEAST_GAP.saturating_sub(self.plan.clock.grain - 1);
@@ -53,22 +49,20 @@ impl World {
         }
     }
 
-    /// A message starts one task.
+    /// Checks that a message starts one task.
     pub(super) fn check_posts(&mut self, message_id: &str) -> Step {
         let turns = self.lane().posts.entry(message_id.to_owned()).or_default();
         *turns += 1;
         if *turns > 1 { Err(format!("message {message_id} ran twice")) } else { Ok(()) }
     }
 
-    // ---- what is saved ----
-
-    /// What is saved was delivered.
+    /// Checks that a saved position was delivered.
     pub(super) fn check_save(&mut self, key: &str, text: &str) -> Step {
         self.session = self.session_of_key(key).ok_or("a record of no session")?;
         if text.contains("message ") {
             return Err(format!("what was said is saved: {text}"));
         }
-        // Where the log is cut or texts tell nothing, a count cannot be compared.
+        // If the log is cut, or all texts are alike, the number of frames cannot be compared.
         let quirks = &self.plan.quirks;
         let is_vague = quirks.log_limit.is_some() || quirks.is_alike;
         let Some(saved) = self.saved_in(self.session, text).filter(|_| !is_vague) else { return Ok(()) };
@@ -82,8 +76,6 @@ impl World {
             Err(format!("saved {saved:?}, but frame {frame} was not delivered"))
         })
     }
-
-    // ---- outcomes ----
 
     pub(super) fn check_outcome(&mut self, promise: &Promise, outcome: Option<&Outcome>) -> Step {
         let name = match outcome {
@@ -105,8 +97,8 @@ impl World {
         }
     }
 
-    /// The listener holds all of an answer that has really ended, and it is the answer to this message. Of what a base
-    /// backend lost, what it stored is all there is, and nobody can tell.
+    /// Checks that a listener has all of a finished answer, and that it answers this message. Of an answer that a base backend
+    /// lost, only the stored part exists, and the client cannot know that.
     fn check_finished(&self, promise: &Promise, outcome: &Outcome) -> Step {
         let server = self.server();
         let view = &self.tab.page.views[self.session];
@@ -134,7 +126,7 @@ impl World {
         let text = task.message().map(|message| message.message.as_str());
         match promise {
             Promise::Start(message_id) if outcome.origin == Origin::Own => {
-                // Nothing tells two messages of one text apart for a page that never saw which ones there were before.
+                // A page that never saw the earlier messages cannot distinguish two messages with one text.
                 let is_ambiguous = text.is_some() && view.unlooked.get(message_id).map(String::as_str) == text;
                 let is_unjudged = self.plan.quirks.is_alike;
                 let is_own = of == Some(message_id) || self.is_turn_of(at, message_id);
@@ -148,8 +140,8 @@ impl World {
         }
     }
 
-    /// Whether the task of a message vanished before a page was given anything of it, on a backend that runs two tasks at
-    /// once and does not say whose they are: nothing tells that what goes on is not that task.
+    /// Returns whether the task of a message was lost before a page got any of it, on a backend that runs two tasks at once and
+    /// does not name them. The client then cannot know that the remaining task is another one.
     fn is_unseen(&self, message_id: &str) -> bool {
         let Lane { server, given, .. } = &self.lanes[self.session];
         let is_indistinct = server.backend == Backend::Base && !server.quirks.refuses_second_message;
@@ -157,7 +149,7 @@ impl World {
         is_indistinct && own.is_some_and(|own| given.iter().all(|mark| mark.task != own))
     }
 
-    /// Whether a task belongs to the turn of a message, as an operation does.
+    /// Returns whether a task belongs to the turn of a message, as an operation does.
     fn is_turn_of(&self, at: usize, message_id: &str) -> bool {
         use crate::backend::task::Cause;
         let Cause::Operation { of } = self.server().tasks[at].cause else { return false };
@@ -170,7 +162,7 @@ impl World {
         let known = outcome.task.as_deref().and_then(|id| server.find(id)).map(|at| &server.tasks[at]);
         let sent = if let Promise::Start(message_id) = promise { server.task_of(message_id) } else { None };
         match error.code.as_str() {
-            // It cannot be known, and the client says so.
+            // The client reports that it cannot know.
             "MESSAGE_UNCLEAR" => Ok(()),
             "UNAUTHORIZED" | "TASK_RUNNING" => Ok(()),
             "INTERRUPTED" | "TASK_FAILED" if server.tasks.iter().any(|task| task.failed) => Ok(()),
@@ -185,7 +177,7 @@ impl World {
         }
     }
 
-    /// A window for tries may pass while a computer sleeps, or by a clock that is set.
+    /// Returns whether the time for retries may have passed while the computer slept or because the clock was changed.
     fn has_slept_through(&self) -> bool {
         self.plan
             .actions
@@ -199,8 +191,6 @@ impl World {
         if task.is_some_and(|task| !task.gone) { Err("expired, but it is there".into()) } else { Ok(()) }
     }
 
-    // ---- stops ----
-
     /// What was stopped is not shown any more, by the page or by the one that is loaded after it.
     pub(super) fn check_not_stopped(&self) -> Step {
         let lane = &self.lanes[self.session];
@@ -212,8 +202,6 @@ impl World {
         let is_remembered = self.plan.tabs == 1 && self.plan.storage_losses == 0;
         if is_stopped && is_remembered { Err(format!("{token:?} of an answer that was stopped")) } else { Ok(()) }
     }
-
-    // ---- the end ----
 
     pub(super) fn check_the_end(&mut self) -> Step {
         for (at, tab) in self.all_tabs().filter(|(_, tab)| tab.life == TabLife::Open) {
@@ -253,8 +241,6 @@ impl World {
             |fault: &Fault| matches!(fault, Fault::Status(401) | Fault::Proxy(404) | Fault::ProxyBehind(404));
         self.plan.backend == Backend::Ours && !self.plan.faults.iter().any(is_refused) && !self.has_slept_through()
     }
-
-    // ---- counting ----
 
     pub(super) fn account_page(&mut self) {
         let metrics = self.tab.page.client.metrics(None);

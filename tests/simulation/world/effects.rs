@@ -1,4 +1,4 @@
-//! What a page does for its client: requests, storage, locks, messages, delivery.
+//! Carries out the effects of a client: requests, storage, locks, messages, deliveries.
 
 use rejoin::client::io::{Attempt, Effect, Head, Input, Outcome, RetryAfter, Urgency};
 
@@ -78,8 +78,6 @@ impl World {
         Ok(())
     }
 
-    // ---- promises ----
-
     pub(super) fn promise(&mut self, promise: Promise) -> u32 {
         self.calls += 1;
         self.tab.page.pending.insert(self.calls, (self.session, promise));
@@ -94,8 +92,6 @@ impl World {
         }
         Ok(())
     }
-
-    // ---- delivery ----
 
     fn plan_flush(&mut self, urgency: Urgency) {
         let at = self.now + if urgency == Urgency::Frame { 16 } else { 0 };
@@ -127,9 +123,7 @@ impl World {
         if matches!(row, Row::Text { .. }) { self.check_not_stopped() } else { Ok(()) }
     }
 
-    // ---- answers ----
-
-    /// An aborted request is not heard of any more.
+    /// Passes an input about a request to the client, unless the request was aborted.
     fn report(&mut self, attempt: Attempt, input: Input<'_>) -> Step {
         let is_open = self.tab.page.views.iter().any(|view| view.open.contains(&attempt));
         if is_open { self.input(input) } else { Ok(()) }
@@ -213,7 +207,7 @@ impl World {
         self.over(attempt, Input::Answered { attempt, head, body: body.as_ref() })
     }
 
-    /// The server's clock is right.
+    /// Returns the server's date. Its clock is right.
     fn shown_date(&self) -> Option<String> {
         self.plan.shows_date.then(|| http_date(self.now))
     }
@@ -234,7 +228,7 @@ impl World {
     }
 }
 
-/// The session that an effect names.
+/// Returns the session that an effect names.
 fn session_of(effect: &Effect) -> Option<usize> {
     let name = match effect {
         Effect::Began { session }

@@ -1,7 +1,7 @@
-//! One run: carries inputs and effects between the pages and the server, on a virtual clock, and checks after every step.
+//! One run: carries inputs and effects between the pages and the server on a virtual clock, and checks after every step.
 //!
-//! `tabs` has what tabs share (locks, messages, storage), `actions` what people and the world do, `network` what the network
-//! makes of requests and answers, `effects` what a page does for its client, `checks` what must hold.
+//! `tabs` contains what tabs share (locks, messages, storage), `actions` the actions of people and of the world, `network` the
+//! network between pages and server, `effects` the shell of a page, and `checks` the guarantees.
 
 mod actions;
 mod checks;
@@ -23,11 +23,11 @@ use crate::page::SESSIONS;
 use crate::plan::{Action, Plan, PlannedAction};
 
 const EPOCH: Millis = 1_700_000_000_000;
-/// After this long without actions and faults every promise must be kept.
+/// The time after the last action and fault by which every promise must be settled, in milliseconds.
 const PATIENCE: Millis = 1_500_000;
 const MOST_STEPS: u32 = 200_000;
 
-/// Whether a run writes down what happens; that costs more than the run.
+/// Whether a run records a trace, which costs more than the run itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracing {
     On,
@@ -55,7 +55,7 @@ enum Event {
     Pump(Attempt),
 }
 
-/// An answer that is no stream.
+/// A response that is no stream.
 #[derive(Debug)]
 struct Plain {
     status: u16,
@@ -69,25 +69,25 @@ impl Plain {
         Self { status, retry_after: None, content_type: "application/json", body }
     }
 
-    /// The page of a proxy that could not reach the backend, or would not.
+    /// Returns the HTML page of a proxy that did not reach the backend or refused the request.
     fn html(status: u16) -> Self {
         let body = "<!doctype html><title>Sorry</title>".to_owned();
         Self { status, retry_after: None, content_type: "text/html", body }
     }
 }
 
-/// One session, as the world knows it.
+/// One session of the world.
 struct Lane {
     server: Server,
     lock: Lock,
-    /// What any page was given of its answers.
+    /// The pieces of its answers that any page has delivered.
     given: Given,
-    /// Messages and tasks whose stream was stopped by a person who waited for them.
+    /// The messages and tasks whose stream was stopped by a person while it was shown.
     stopped_messages: BTreeSet<String>,
     stopped_tasks: BTreeSet<usize>,
-    /// A person stopped something here: what runs may be forbidden to the tabs.
+    /// Whether a person stopped something here, so that tabs may not join what runs.
     was_stopped: bool,
-    /// How many tasks each message started.
+    /// The number of tasks that each message started.
     posts: BTreeMap<String, u32>,
 }
 
@@ -107,14 +107,14 @@ impl Lane {
 
 pub struct World {
     plan: Plan,
-    /// The time that passes. What a page takes for it depends on its clock.
+    /// The simulated time. A page's clock may differ from it.
     now: Millis,
-    /// By how much the browser's wall clock is wrong.
+    /// The error of the browser's wall clock, in milliseconds.
     wall: i64,
-    /// Its sessions, and which of them is dealt with.
+    /// The sessions, and the index of the current one.
     lanes: Vec<Lane>,
     session: usize,
-    /// The tab that acts, out of its place in `tabs`.
+    /// The tab that acts. It is taken out of `tabs` meanwhile.
     tab: Tab,
     acting: usize,
     tabs: Vec<Option<Tab>>,
@@ -126,7 +126,7 @@ pub struct World {
     calls: u32,
     dice: Jitter,
     online: bool,
-    /// Sessions of which the last input told that they look different now.
+    /// The sessions whose snapshots the last input reported as changed.
     changed: [bool; SESSIONS.len()],
     tracing: Tracing,
     pub trace: Vec<String>,
@@ -168,7 +168,7 @@ impl World {
         world
     }
 
-    /// What was planned; at the end everything is as it should be again.
+    /// Schedules the planned actions. At the end, all tabs and connections work again.
     fn schedule_actions(&mut self) {
         for PlannedAction { at, tab, session, action } in self.plan.actions.clone() {
             self.schedule_for(tab, EPOCH + at, Event::Action(session, action));

@@ -1,4 +1,4 @@
-//! What the network makes of requests and answers.
+//! The network between pages and server.
 
 use rejoin::client::io::{Attempt, Millis, Request};
 use rejoin::stream::cursor::EventId;
@@ -9,7 +9,7 @@ use crate::backend::{Answer, Served};
 use crate::page::SESSIONS;
 use crate::plan::{Backend, Fault};
 
-/// A response under way.
+/// A response that is under way.
 pub struct Conn {
     session: usize,
     task: usize,
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// Sends what a response has to give by now, and plans when it has more.
+    /// Sends what a response contains by now, and schedules the rest.
     pub(super) fn pump(&mut self, attempt: Attempt) {
         let Some(mut conn) = self.conns.remove(&(self.acting, attempt)) else { return };
         let ours = self.plan.backend == Backend::Ours;
@@ -201,7 +201,7 @@ impl World {
     }
 }
 
-/// The session that a request is about: its task's name tells.
+/// Returns the session of a request, which the name of its task contains.
 fn session_asked(request: &Request) -> Option<usize> {
     match request {
         Request::Send { session, .. } | Request::Session { session } | Request::Withdraw { session, .. } => {
@@ -213,7 +213,7 @@ fn session_asked(request: &Request) -> Option<usize> {
     }
 }
 
-/// A message goes out as it was given, with its context.
+/// Checks that a message is sent as the app passed it, with its context.
 fn check_body(request: &Request) -> Step {
     let (Request::Send { request: given, .. }, Some(body)) = (request, request.body()) else { return Ok(()) };
     let number = given.message_id.trim_start_matches('m');

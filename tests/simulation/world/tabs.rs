@@ -11,7 +11,7 @@ use crate::plan::{Action, Backend, Plan};
 pub struct Tab {
     pub page: Page,
     pub life: TabLife,
-    /// What waits while nothing runs.
+    /// The events that wait while the tab is frozen.
     pub frozen: Vec<Event>,
     pub away: bool,
 }
@@ -42,14 +42,12 @@ impl Tab {
     }
 }
 
-/// What a page takes for the time.
+/// Returns the time by a page's clock.
 fn clock(now: Millis, offset: i64, grain: u64) -> Millis {
     now.saturating_add_signed(offset) / grain * grain
 }
 
 impl World {
-    // ---- which tab acts, and when ----
-
     pub(super) fn turn_to(&mut self, tab: usize) {
         if tab == self.acting {
             return;
@@ -71,12 +69,12 @@ impl World {
         (0..self.plan.tabs).filter(move |tab| *tab != acting)
     }
 
-    /// What the acting page takes for the time.
+    /// Returns the time by the acting page's clock.
     pub(super) fn clock(&self) -> Millis {
         clock(self.now, self.tab.page.offset, self.plan.clock.grain)
     }
 
-    /// The first time at which a page's clock shows that its deadline has come.
+    /// Returns the first time at which a page's clock reaches its deadline.
     pub(super) fn next_deadline(&self) -> Option<(Millis, usize)> {
         let grain = self.plan.clock.grain;
         let awake = self.all_tabs().filter(|(_, tab)| tab.life == TabLife::Open && !tab.away);
@@ -104,15 +102,13 @@ impl World {
         &mut self.tab.page.views[self.session]
     }
 
-    /// A page runs on one base of time, which is set forward when the wall clock is and never back.
+    /// Changes the wall clock. The time of a page follows it forward, never back.
     pub(super) fn set_clock(&mut self, by: i64) {
         self.wall += by;
         let wall = self.wall;
         let others = self.tabs.iter_mut().flatten();
         others.chain([&mut self.tab]).for_each(|tab| tab.page.offset = tab.page.offset.max(wall));
     }
-
-    // ---- locks ----
 
     pub(super) fn lock(&mut self, mode: LockMode) {
         let acting = self.acting;
@@ -145,7 +141,7 @@ impl World {
         }
     }
 
-    /// The browser takes the lock away from whoever holds it.
+    /// The browser takes the lock from its holder.
     pub(super) fn lose_lock(&mut self) {
         if let Some(holder) = self.lane().lock.holder {
             let session = self.session;
@@ -164,8 +160,6 @@ impl World {
         }
     }
 
-    // ---- messages ----
-
     pub(super) fn post(&mut self, message: &str) {
         for tab in self.other_tabs() {
             let is_lost = self.plan.losses > 0 && self.dice.below(self.plan.losses) == 0;
@@ -175,15 +169,13 @@ impl World {
         }
     }
 
-    // ---- the storage ----
-
     fn storage_fails(&mut self) -> bool {
         let fails = self.plan.storage_losses > 0 && self.dice.below(self.plan.storage_losses) == 0;
         self.coverage.refused_storage += u64::from(fails);
         fails
     }
 
-    /// What the storage would not take lies in the memory of the page, and wins over what the storage has.
+    /// Reads the storage. What it refused to store is in the page's memory and takes precedence.
     pub(super) fn read(&mut self, key: &str) -> Option<String> {
         if let Some(text) = self.tab.page.memory.get(key) {
             return Some(text.clone());
@@ -230,7 +222,7 @@ impl World {
         (0..self.plan.sessions).find(|at| self.tab.page.client.record_key(SESSIONS[*at]) == key)
     }
 
-    /// A session has one record: what a page found there counts no more when another task takes its place.
+    /// Forgets the position that a page found if the record of another task replaces it.
     fn doubt_saved(&mut self, key: &str, value: Option<&str>) {
         let Some(session) = self.session_of_key(key) else { return };
         let now_saved = value.and_then(|value| self.saved_in(session, value)).map(|saved| saved.task);
@@ -243,7 +235,7 @@ impl World {
         }
     }
 
-    /// The position that a record holds.
+    /// Returns the position in a record.
     pub(super) fn saved_in(&self, session: usize, text: &str) -> Option<Saved> {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
         let server = &self.lanes[session].server;
@@ -258,7 +250,7 @@ impl World {
         Some(Saved { task, frames })
     }
 
-    /// Everything of a tab's page goes; what it had asked for stays asked.
+    /// Removes everything of a tab's page, except the requests that have reached the server.
     pub(super) fn clear_page(&mut self) {
         let acting = self.acting;
         self.queue.retain(|_, (tab, event)| *tab != acting || matches!(event, Event::Action(..)));

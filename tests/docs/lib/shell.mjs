@@ -43,7 +43,7 @@ const COMMANDS = {
     checkFlags(words);
   },
   docker: (words) => assert.ok(existsSync(join(root, words[0] === "compose" ? "compose.yaml" : "Dockerfile"))),
-  curl: (words) => assert.ok(words.some((word) => word.startsWith("http://127.0.0.1"))),
+  curl: (words) => assert.ok(words.some((word) => /^'?http:\/\/127\.0\.0\.1/.test(word))),
 };
 
 let help;

@@ -288,6 +288,35 @@ fn a_409_joins_the_running_task_and_says_that_the_message_was_not_sent() {
 }
 
 #[test]
+fn a_409_that_names_a_task_whose_end_was_given_is_tried_again() {
+    let (mut harness, _) = Harness::streaming();
+    harness.finish("3-0");
+    let call = harness.start("again");
+    for _ in 0..2 {
+        harness.busy_with("t1");
+        harness.pass_until_asked();
+        assert!(harness.is_send(), "nothing is joined");
+    }
+    harness.open(Some("t2"));
+    harness.finish("4-0");
+    assert_eq!(harness.kind(call), OutcomeKind::Finished);
+}
+
+#[test]
+fn a_409_that_names_an_ended_task_for_ever_fails() {
+    let (mut harness, _) = Harness::streaming();
+    harness.finish("3-0");
+    let call = harness.start("again");
+    for _ in 0..3 {
+        harness.busy_with("t1");
+        harness.pass_until_asked();
+    }
+    harness.busy_with("t1");
+    assert_eq!(harness.code(call), "TASK_RUNNING");
+    assert_eq!(harness.outcome(call).map(|outcome| outcome.origin), Some(Origin::Own), "nothing was joined");
+}
+
+#[test]
 fn a_409_without_a_task_looks_which_one_runs() {
     let mut harness = Harness::default();
     harness.start("hi");

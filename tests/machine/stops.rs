@@ -132,6 +132,24 @@ fn a_stop_before_the_start_waits_for_the_answer_to_learn_the_task() {
 }
 
 #[test]
+fn a_stop_before_the_start_does_not_wait_long_for_an_answer_that_hangs() {
+    let mut harness = Harness::default();
+    harness.start("hi");
+    let stop = harness.stop_on_base();
+    harness.pass(4_999);
+    assert!(harness.is_send() && harness.is_pending(stop));
+    harness.pass(1_001);
+    assert_eq!(harness.aborted.len(), 1, "nobody waits for it any more");
+    harness.pass_until_asked();
+    assert!(harness.is_look());
+    harness.answer(200, r#"{"active_stream":{"task_id":"t3"}}"#);
+    harness.pass_until_asked();
+    assert!(is_cancel_of(&harness, "t3"));
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
+    assert_eq!(harness.outcome(stop), None);
+}
+
+#[test]
 fn a_stop_before_the_start_is_else_found_through_the_session() {
     let mut harness = Harness::default();
     harness.start("hi");

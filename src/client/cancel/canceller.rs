@@ -15,6 +15,8 @@ use crate::protocol::body::Body;
 
 /// The time after which a request without a response is given up, in milliseconds.
 const PATIENCE: Millis = 45_000;
+/// The time in milliseconds after which the session is asked for the task, because the response to the message does not come.
+const PATIENCE_WITH_MESSAGE: Millis = 5_000;
 /// The number of times that the session is searched for a message that may still be on its way.
 const LOOKS: u32 = 3;
 
@@ -261,9 +263,10 @@ impl Canceller {
     #[must_use]
     pub fn deadline(&self, cx: &Context) -> Option<Millis> {
         match &self.state {
-            State::Awaiting { since } | State::Asking { since, .. } => {
-                Some(since.saturating_add(cx.answer_patience(PATIENCE)))
+            State::Awaiting { since } => {
+                Some(since.saturating_add(cx.answer_patience(PATIENCE).min(PATIENCE_WITH_MESSAGE)))
             }
+            State::Asking { since, .. } => Some(since.saturating_add(cx.answer_patience(PATIENCE))),
             State::Waiting { until, .. } => *until,
             State::Done => None,
         }
@@ -273,9 +276,7 @@ impl Canceller {
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         match self.state {
             State::Waiting { ask, until: Some(until) } if until <= cx.now => self.ask(ask, cx),
-            State::Awaiting { since } | State::Asking { since, .. }
-                if since.saturating_add(cx.answer_patience(PATIENCE)) <= cx.now =>
-            {
+            State::Awaiting { .. } | State::Asking { .. } if self.deadline(cx).is_some_and(|at| at <= cx.now) => {
                 self.give_up_answer(cx);
             }
             _ => {}

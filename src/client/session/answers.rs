@@ -63,7 +63,7 @@ impl Session {
 
     fn join_running(&mut self, body: Option<&Body>, cx: &mut Context) {
         match read_error_task(body) {
-            Some(task) if self.is_stopped(&task, cx) => self.send_again(cx),
+            Some(task) if self.is_stopped(&task, cx) || self.has_seen_end_of(&task) => self.send_again(cx),
             Some(task) if !self.must_know_what_runs(&task, cx) => self.join_busy(Turn::of_task(&task), cx),
             // The session shows which turn the running task belongs to.
             _ => self.open_look(Look::Busy, cx),
@@ -77,7 +77,12 @@ impl Session {
         is_message_of_a_tab || self.ledger.may_hold(&Turn::of_task(task))
     }
 
-    /// Sends the message again later, because the session was busy with a task that the app has stopped.
+    /// Returns whether this page has delivered the whole stream of a task. A backend that calls it the running one lags behind.
+    pub(super) fn has_seen_end_of(&self, task: &str) -> bool {
+        self.ended.as_deref() == Some(task)
+    }
+
+    /// Sends the message again later, because the session was busy with a task that the app has stopped or that has ended.
     pub(super) fn send_again(&mut self, cx: &mut Context) {
         let cause = StreamError {
             status: Some(409),

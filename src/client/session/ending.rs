@@ -176,8 +176,11 @@ impl Session {
     pub fn settle_now(&mut self, cx: &mut Context) {
         let State::Draining { outcome, record } = &self.state else { return };
         let (outcome, record) = (outcome.clone(), *record);
-        if record == Record::Drop && !self.is_overtaken(cx) {
-            self.leave_record(&outcome, cx);
+        if record == Record::Drop {
+            self.ended = self.task_name();
+            if !self.is_overtaken(cx) {
+                self.leave_record(&outcome, cx);
+            }
         }
         self.end_broadcast(cx);
         self.state = State::Over(outcome.clone());

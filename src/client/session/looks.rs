@@ -94,7 +94,7 @@ impl Session {
     }
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match self.running(view, cx).map(|active| active.task_id.clone()) {
+        match self.running(view, cx).map(|active| active.task_id.clone()).filter(|task| !self.has_seen_end_of(task)) {
             Some(task) => {
                 let turn = self.running_turn(&task, view);
                 self.join_busy(turn, cx);

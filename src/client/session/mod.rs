@@ -56,6 +56,8 @@ pub struct Session {
     handed_over: Option<Turn>,
     /// The turn that was stopped last, if its task was not known then.
     stopped: Option<Turn>,
+    /// The last task whose stream was given to its end.
+    ended: Option<String>,
     backoff: Backoff,
     calls: Vec<Call>,
     /// Whether headers were requested again after a 401, with no successful response since.
@@ -89,6 +91,7 @@ impl Session {
             owner: Owner::default(),
             handed_over: None,
             stopped: None,
+            ended: None,
             backoff: cx.backoff(),
             calls: Vec::new(),
             unauthorized: false,

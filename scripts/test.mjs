@@ -39,7 +39,7 @@ const suites = {
   server: async () => {
     process.env.REJOIN_SERVER = await buildServer();
   },
-  size: () => held("over budget", checkSizes()),
+  size: async () => held("over budget", await checkSizes()),
   instructions: () => held("slower than benches/instructions.json", checkInstructions()),
   node: () => nodeTests("tests/node"),
   "ai-sdk": () => nodeTests("tests/ai-sdk"),
@@ -72,8 +72,8 @@ const needs = {
   copilot: ["build", "server"],
   docs: ["build", "server"],
   frameworks: ["build"],
-  tabs: ["build", "server"],
-  webkit: ["build", "server"],
+  tabs: ["build", "demo", "server"],
+  webkit: ["build", "demo", "server"],
 };
 
 async function main(names) {

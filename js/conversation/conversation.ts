@@ -1,20 +1,18 @@
 /** `createConversation`: the app's calls on one side, the client's streams on the other. */
 
+import { createEvents } from "./events.js";
+import { createHistory } from "./list/history.js";
+import { createState } from "./state.js";
 import { draftOf } from "./turns/input.js";
-import { Events } from "./events.js";
-import { History } from "./list/history.js";
 import { entryOf } from "./turns/outbox.js";
-import { Sends, busy } from "./turns/sends.js";
-import { State } from "./state.js";
-import { Turns } from "./turns/turns.js";
-import { toRejoinError } from "./errors.js";
+import { busy, createSends } from "./turns/sends.js";
+import { createTurns } from "./turns/turns.js";
 import { randomId } from "../streams/random-id.js";
 import { RejoinError } from "../types/errors.js";
+import type { Loaded } from "./list/list.js";
 import type { Draft } from "./turns/input.js";
-import type { Entry } from "./turns/outbox.js";
 import type {
-  ChatStreams, Conversation, ConversationEvents, ConversationInput, ConversationOptions, ConversationSnapshot, ConversationToolOutput,
-  StreamOutcome, ToolApprovalResponse, UIMessage,
+  ChatStreams, Conversation, ConversationOptions, ConversationSnapshot, StreamOutcome, UIMessage,
 } from "../types/index.js";
 
 /** Creates the conversation of a session. It does nothing until it is subscribed to or called. */
@@ -23,273 +21,226 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   sessionId: string,
   options: ConversationOptions<MESSAGE> = {},
 ): Conversation<MESSAGE> {
-  return new Chat(streams, sessionId, options);
-}
-
-class Chat<MESSAGE extends UIMessage> implements Conversation<MESSAGE> {
-  readonly sessionId: string;
-  readonly #streams: ChatStreams;
-  readonly #createId: () => string;
-  readonly #state: State<MESSAGE>;
-  readonly #history: History<MESSAGE>;
-  readonly #events = new Events();
-  readonly #turns: Turns<MESSAGE>;
-  readonly #sends: Sends<MESSAGE>;
-  readonly #serverSnapshot: ConversationSnapshot<MESSAGE>;
+  const { initialMessages, generateId = randomId, whileRunning } = options;
+  const events = createEvents();
+  const state = createState<MESSAGE>(streams, sessionId, initialMessages);
+  const history = createHistory(streams, state, options);
+  const { signal } = history;
+  const turns = createTurns(streams, state, history, events, generateId, () => sends.advance());
+  const sends = createSends(streams, state, history, turns, generateId, whileRunning !== "reject");
+  const { list, outbox, calls } = state;
+  const serverSnapshot: ConversationSnapshot<MESSAGE> = { messages: initialMessages ?? [], delivery: {}, status: "ready", isRunning: false, attempt: 0, role: "owner" };
   /** Ends the subscriptions to the client. */
-  #detach: (() => void) | undefined;
-  #isDisposed = false;
-  #joining: Promise<StreamOutcome | null> | undefined;
-
-  constructor(streams: ChatStreams, sessionId: string, options: ConversationOptions<MESSAGE>) {
-    const { initialMessages, generateId = randomId, whileRunning = "queue" } = options;
-    this.sessionId = sessionId;
-    this.#streams = streams;
-    this.#createId = generateId;
-    this.#state = new State<MESSAGE>(sessionId, initialMessages, () => streams.getSnapshot(sessionId));
-    this.#history = new History(streams, options, this.#state);
-    this.#turns = new Turns(streams, this.#state, this.#history, this.#events, generateId, () => this.#sends.advance());
-    this.#sends = new Sends(streams, this.#state, this.#history, this.#turns, generateId, whileRunning === "queue");
-    this.#serverSnapshot = { messages: initialMessages ?? [], delivery: {}, status: "ready", isRunning: false, attempt: 0, role: "owner" };
-  }
-
-  // ---- what it shows ----
-
-  readonly getSnapshot = (): ConversationSnapshot<MESSAGE> => this.#state.snapshot;
-
-  readonly getServerSnapshot = (): ConversationSnapshot<MESSAGE> => this.#serverSnapshot;
-
-  readonly subscribe = (callback: () => void): (() => void) => {
-    const end = this.#state.subscribe(callback);
-    this.#begin();
-    return end;
-  };
-
-  readonly on = <EVENT extends keyof ConversationEvents>(event: EVENT, callback: ConversationEvents[EVENT]): (() => void) => {
-    this.#begin();
-    return this.#events.on(event, callback);
-  };
-
-  // ---- turns ----
-
-  readonly send = async (input: string | ConversationInput<MESSAGE>, { signal }: { signal?: AbortSignal } = {}): Promise<StreamOutcome> => {
-    const entry = entryOf<MESSAGE>(this.#createId(), draftOf(input));
-    this.#checkOpen();
-    void this.#begin();
-    return this.#sends.send(entry, signal);
-  };
-
-  readonly regenerate = (messageId?: string): Promise<StreamOutcome> => this.#inOrder(() => this.#regenerate(messageId));
-
-  async #regenerate(messageId?: string): Promise<StreamOutcome> {
-    const { list, outbox } = this.#state;
-    if (messageId !== undefined && outbox.find(messageId)) return this.#retry(messageId);
-    const target = messageId === undefined ? list.last : list.find(messageId);
-    return target ? this.#sends.regenerate(target) : { kind: "failed", error: notFound() };
-  }
-
-  readonly edit = async (messageId: string, input: string | ConversationInput<MESSAGE>): Promise<StreamOutcome> => {
-    const draft = draftOf(input);
-    return this.#inOrder(() => this.#edit(messageId, draft));
-  };
-
-  async #edit(messageId: string, draft: Draft): Promise<StreamOutcome> {
-    const { list, outbox } = this.#state;
-    const waiting = outbox.take(messageId);
-    if (waiting) {
-      waiting.resolve?.({ kind: "superseded" });
-      return this.#sends.send({ ...entryOf<MESSAGE>(this.#createId(), draft, waiting.replaces), order: waiting.order });
-    }
-    const isThere = list.find(messageId)?.role === "user";
-    const entry = entryOf<MESSAGE>(this.#createId(), draft, isThere ? messageId : undefined);
-    if (!isThere) return this.#sends.keepUnsent(entry, notFound());
-    return this.#turns.isBusy ? this.#sends.keepUnsent(entry, busy()) : this.#sends.sendFirst(entry);
-  }
-
-  readonly addToolOutput = (output: ConversationToolOutput): Promise<void> =>
-    this.#inOrder(async () => {
-      this.#state.calls.addOutput(this.#state.list.messages, output);
-      this.#state.changed();
-      this.#sends.advance();
-    });
-
-  readonly respondToApproval = (response: ToolApprovalResponse): Promise<void> =>
-    this.#inOrder(async () => {
-      this.#state.calls.addApproval(this.#state.list.messages, response);
-      this.#state.changed();
-      if (!this.#state.failure) this.#turns.isPaused = false;
-      this.#sends.advance();
-    });
-
-  readonly retry = (messageId?: string): Promise<StreamOutcome> => this.#inOrder(() => this.#retry(messageId));
-
-  async #retry(messageId?: string): Promise<StreamOutcome> {
-    const { failure, outbox } = this.#state;
-    const key = messageId ?? (failure?.kind === "send" ? failure.key : undefined);
-    const entry = key === undefined ? outbox.entries.find(({ delivery }) => delivery === "unsent" && !failure) : outbox.find(key);
-    if (entry) return this.#resend(entry);
-    if (messageId !== undefined) return this.#regenerate(messageId);
-    switch (failure?.kind) {
-      case "load":
-        return this.refresh().then(() => ({ kind: "finished" }), (error: RejoinError) => ({ kind: "failed", error }));
-      case "refused":
-        return this.#again(failure.again);
-      case "answer":
-        return this.#regenerate();
-      default:
-        return this.#rejoin();
-    }
-  }
-
-  #resend(entry: Entry<MESSAGE>): Promise<StreamOutcome> {
-    this.#state.outbox.take(entry.key);
-    return this.#sends.sendFirst(entry);
-  }
-
-  async #again(again: () => Promise<StreamOutcome>): Promise<StreamOutcome> {
-    this.#sends.release();
-    return again();
-  }
-
-  /** Joins an answer that was lost. Where the backend has neither a task nor an answer, the question is answered anew. */
-  async #rejoin(): Promise<StreamOutcome> {
-    this.#sends.release();
-    const outcome = await this.resume();
-    if (outcome) return outcome;
-    if (this.#state.list.last?.role === "user") return this.#regenerate();
-    this.#sends.advance();
-    return { kind: "finished" };
-  }
-
-  readonly resume = async (): Promise<StreamOutcome | null> => {
-    this.#checkOpen();
-    this.#joining ??= this.#join().finally(() => void (this.#joining = undefined));
-    return this.#joining;
-  };
-
-  async #join(): Promise<StreamOutcome | null> {
-    void this.#begin();
-    try {
-      const { activeStream } = await this.#history.load();
-      return await this.#joinActive(activeStream);
-    } catch (error) {
-      const failure = toRejoinError(error);
-      // The client goes on trying to reach a task that it has saved.
-      if (this.#streams.getActiveTask(this.sessionId)) return this.#turns.join({ repeatsHistory: true });
-      this.#state.fail(failure, { kind: "load" });
-      this.#events.emit("error", failure);
-      return { kind: "failed", error: failure };
-    }
-  }
-
-  /** A history without a running task is complete: a saved task of the session has nothing to add. */
-  async #joinActive(activeStream: object | null | undefined): Promise<StreamOutcome | null> {
-    if (activeStream === null && !this.#turns.isBusy) return null;
-    const turn = { continues: this.#turns.continued(activeStream), repeatsHistory: activeStream === undefined };
-    const { task_id: taskId } = (activeStream ?? {}) as { task_id?: unknown };
-    const outcome = await this.#turns.join(turn, this.#history.isOwn && typeof taskId === "string" ? taskId : undefined);
-    // The task has ended since the history was read, which lacks its answer.
-    if (!outcome && activeStream) await this.#history.load();
-    return outcome;
-  }
-
-  readonly stop = (): Promise<void> => (this.#sends.held > 0 ? this.#inOrder(() => this.#stop()) : this.#stop());
-
-  async #stop(): Promise<void> {
-    const { turn } = this.#state;
-    this.#turns.isPaused = true;
-    if (turn) turn.isCancelled = true;
-    await this.#streams.stopStream(this.sessionId);
-  }
-
-  readonly refresh = async (): Promise<void> => {
-    this.#checkOpen();
-    void this.#begin();
-    try {
-      const { activeStream } = await this.#history.load();
-      if (this.#state.failure?.kind === "load") this.#state.clearError();
-      if (activeStream !== null && !this.#turns.isBusy) void this.#joinActive(activeStream);
-    } catch (error) {
-      const failure = toRejoinError(error);
-      this.#state.fail(failure, { kind: "load" });
-      throw failure;
-    }
-  };
-
-  // ---- the list ----
-
-  readonly setMessages = (update: readonly MESSAGE[] | ((messages: readonly MESSAGE[]) => readonly MESSAGE[])): void => {
-    const { list, outbox, messages } = this.#state;
-    const next = typeof update === "function" ? update(messages) : update;
-    const kept = new Set(next.map(({ id }) => id));
-    for (const { key } of outbox.entries) if (!kept.has(key)) this.#drop(key);
-    list.set(next.filter(({ id }) => !outbox.find(id)));
-    this.#state.changed();
-  };
-
-  readonly removeQueued = (messageId: string): void => {
-    this.#drop(messageId);
-    this.#state.changed();
-  };
-
-  #drop(key: string): void {
-    this.#state.outbox.take(key)?.resolve?.({ kind: "superseded" });
-  }
-
-  readonly clearError = (): void => this.#state.clearError();
+  let detach: Array<() => void> | undefined;
+  let joining: Promise<StreamOutcome | null> | undefined;
 
   // ---- its life ----
 
   /** Subscribes to the client and loads the history, once. Resolves when the history is there. */
-  #begin(): Promise<void> {
-    if (!this.#detach && !this.#isDisposed) this.#attach();
-    return this.#history.begin();
-  }
+  const begin = (): Promise<void> => {
+    if (!detach && !signal.aborted) attach();
+    return history.begin();
+  };
+
+  const attach = (): void => {
+    const isOurs = (session: string): boolean => session === sessionId;
+    detach = [
+      streams.onSnapshot(sessionId, turns.handleStream),
+      streams.onTurn((session, turn) => isOurs(session) && turns.handleTurn(turn)),
+      streams.onStreamComplete((session, outcome) => {
+        if (!isOurs(session)) return;
+        sends.handleComplete();
+        turns.handleComplete(outcome);
+      }),
+      streams.subscribeToStream(sessionId, (chunk) => {
+        turns.handleChunk(chunk.type);
+        events.take(chunk);
+      }),
+    ];
+    turns.handleBegin();
+  };
+
+  /** Begins for a call of the app. */
+  const beginCall = (): Promise<void> => {
+    if (signal.aborted) throw new RejoinError("CLOSED", "This conversation is closed.");
+    return begin();
+  };
 
   /** Makes a call when the history is there, and at once if it is there already: calls keep their order. */
-  async #inOrder<T>(call: () => Promise<T>): Promise<T> {
-    this.#checkOpen();
-    void this.#begin();
-    if (this.#history.hasBegun && this.#sends.held === 0) return call();
-    const release = this.#sends.hold();
+  const inOrder = async <T>(call: () => T | Promise<T>): Promise<T> => {
+    const begun = beginCall();
+    if (history.hasBegun && !sends.isHeld) return call();
+    const release = sends.hold();
     try {
-      await this.#begin();
-      this.#checkOpen();
+      await begun;
+      void beginCall();
       return call();
     } finally {
       release();
     }
-  }
+  };
 
-  #checkOpen(): void {
-    if (this.#isDisposed) throw new RejoinError("CLOSED", "This conversation is closed.");
-  }
+  const drop = (key: string): void => outbox.take(key)?.resolve?.({ kind: "superseded" });
 
-  #attach(): void {
-    const isOurs = (session: string): boolean => session === this.sessionId;
-    const ends = [
-      this.#streams.onSnapshot(this.sessionId, () => this.#turns.handleStream()),
-      this.#streams.onTurn((session, turn) => isOurs(session) && this.#turns.handleTurn(turn)),
-      this.#streams.onStreamComplete((session, outcome) => {
-        if (!isOurs(session)) return;
-        this.#sends.handleComplete();
-        this.#turns.handleComplete(outcome);
+  // ---- turns ----
+
+  const regenerate = async (messageId?: string): Promise<StreamOutcome> => {
+    if (outbox.find(messageId)) return retry(messageId);
+    const target = messageId === undefined ? list.last : list.find(messageId);
+    return target ? sends.regenerate(target) : { kind: "failed", error: notFound() };
+  };
+
+  const edit = async (messageId: string, draft: Draft): Promise<StreamOutcome> => {
+    const waiting = outbox.find(messageId);
+    drop(messageId);
+    if (waiting) return sends.send(entryOf(generateId(), draft, waiting.replaces, waiting.order));
+    const isThere = list.find(messageId)?.role === "user";
+    const entry = entryOf<MESSAGE>(generateId(), draft, isThere ? messageId : undefined);
+    if (!isThere) return sends.keepUnsent(entry, notFound());
+    return state.isBusy ? sends.keepUnsent(entry, busy()) : sends.sendFirst(entry);
+  };
+
+  const retry = async (messageId?: string): Promise<StreamOutcome> => {
+    const { failure } = state;
+    const key = messageId ?? (failure?.kind === "send" ? failure.key : undefined);
+    const entry = key === undefined ? outbox.entries.find(({ delivery }) => delivery === "unsent" && !failure) : outbox.find(key);
+    if (entry) {
+      outbox.take(entry.key);
+      return sends.sendFirst(entry);
+    }
+    if (messageId !== undefined || failure?.kind === "answer") return regenerate(messageId);
+    if (failure?.kind === "load") return refresh().then(() => ({ kind: "finished" }), (error: RejoinError) => ({ kind: "failed", error }));
+    sends.release();
+    return failure?.kind === "refused" ? failure.again() : rejoin();
+  };
+
+  /** Joins an answer that was lost. Where the backend has neither a task nor an answer, the question is answered anew. */
+  const rejoin = async (): Promise<StreamOutcome> => {
+    const outcome = await resume();
+    if (outcome) return outcome;
+    if (list.last?.role === "user") return regenerate();
+    sends.advance();
+    return { kind: "finished" };
+  };
+
+  const resume = async (): Promise<StreamOutcome | null> => {
+    void beginCall();
+    return (joining ??= join().finally(() => void (joining = undefined)));
+  };
+
+  const join = async (loaded?: Loaded<MESSAGE>): Promise<StreamOutcome | null> => {
+    try {
+      return await joinActive(loaded ?? (await history.load()));
+    } catch (thrown) {
+      const error = thrown as RejoinError;
+      // The client goes on trying to reach a task that it has saved.
+      if (streams.getActiveTask(sessionId)) return turns.join({ repeatsHistory: true });
+      state.fail(error, { kind: "load" });
+      events.error.call(error);
+      return { kind: "failed", error };
+    }
+  };
+
+  /** A history without a running task is complete: a saved task of the session has nothing to add. */
+  const joinActive = async ({ activeStream }: Loaded<MESSAGE>): Promise<StreamOutcome | null> => {
+    if (activeStream === null && !state.isBusy) return null;
+    const { task_id: taskId } = (activeStream ?? {}) as { task_id?: unknown };
+    const turn = { continues: turns.continued(activeStream), repeatsHistory: activeStream === undefined };
+    const outcome = await turns.join(turn, options.load && typeof taskId === "string" ? taskId : undefined);
+    // The task has ended since the history was read, which lacks its answer.
+    if (!outcome && activeStream) await history.load();
+    return outcome;
+  };
+
+  const refresh = async (): Promise<void> => {
+    void beginCall();
+    try {
+      const loaded = await history.load();
+      if (state.failure?.kind === "load") state.clearError();
+      if (loaded.activeStream !== null && !state.isBusy) void join(loaded);
+    } catch (error) {
+      state.fail(error as RejoinError, { kind: "load" });
+      throw error;
+    }
+  };
+
+  return {
+    sessionId,
+    getSnapshot: () => state.snapshot,
+    getServerSnapshot: () => serverSnapshot,
+
+    subscribe(callback) {
+      const end = state.subscribe(callback);
+      void begin();
+      return end;
+    },
+
+    on(event, callback) {
+      void begin();
+      return events[event].add(callback as never);
+    },
+
+    async send(input, { signal: given } = {}) {
+      const entry = entryOf<MESSAGE>(generateId(), draftOf(input));
+      void beginCall();
+      return sends.send(entry, given);
+    },
+
+    regenerate: (messageId) => inOrder(() => regenerate(messageId)),
+    retry: (messageId) => inOrder(() => retry(messageId)),
+
+    async edit(messageId, input) {
+      const draft = draftOf(input);
+      return inOrder(() => edit(messageId, draft));
+    },
+
+    addToolOutput: (output) =>
+      inOrder(() => {
+        calls.addOutput(list.messages, output);
+        state.changed();
+        sends.advance();
       }),
-      this.#streams.subscribeToStream(this.sessionId, (chunk) => {
-        this.#turns.handleChunk(chunk.type);
-        this.#events.take(chunk);
-      }),
-    ];
-    this.#detach = () => ends.forEach((end) => end());
-    this.#turns.handleBegin();
-  }
 
-  readonly dispose = (): void => {
-    this.#isDisposed = true;
-    this.#detach?.();
-    this.#history.dispose();
-    this.#turns.dispose();
-    for (const { key } of this.#state.outbox.entries) this.#drop(key);
+    respondToApproval: (response) =>
+      inOrder(() => {
+        calls.addApproval(list.messages, response);
+        if (!state.failure) state.isPaused = false;
+        state.changed();
+        sends.advance();
+      }),
+
+    resume,
+    refresh,
+
+    async stop() {
+      const stop = (): Promise<void> => {
+        state.isPaused = true;
+        if (state.turn) state.turn.isCancelled = true;
+        return streams.stopStream(sessionId);
+      };
+      return sends.isHeld ? inOrder(stop) : stop();
+    },
+
+    setMessages(update) {
+      const next = typeof update === "function" ? update(state.snapshot.messages) : update;
+      const kept = new Set(next.map(({ id }) => id));
+      for (const { key } of outbox.entries) if (!kept.has(key)) drop(key);
+      list.set(next.filter(({ id }) => !outbox.find(id)));
+      state.changed();
+    },
+
+    removeQueued(messageId) {
+      drop(messageId);
+      state.changed();
+    },
+
+    clearError: state.clearError,
+
+    dispose() {
+      history.dispose();
+      detach?.forEach((end) => end());
+      for (const { key } of outbox.entries) drop(key);
+    },
   };
 }
 

@@ -1,42 +1,34 @@
 /** The events of a conversation: what has ended, failed or arrived, once and never for what is replayed. */
 
-import { guard } from "../types/report.js";
+import { Callbacks } from "../streams/callbacks.js";
+import { defined } from "../streams/defined.js";
 import type { ConversationEvents, StreamChunk } from "../types/index.js";
 
-type Callbacks = { [EVENT in keyof ConversationEvents]: Set<{ callback: ConversationEvents[EVENT] }> };
+type Fields = Record<string, unknown>;
+type Given<EVENT extends keyof ConversationEvents> = Parameters<ConversationEvents[EVENT]>;
+export type Events = ReturnType<typeof createEvents>;
 
-/** Calls the app's functions. One that throws does not stop the others. */
-export class Events {
-  readonly #callbacks: Callbacks = { finish: new Set(), error: new Set(), toolCall: new Set(), data: new Set() };
+export function createEvents() {
+  const callbacks = { finish: new Callbacks<Given<"finish">>(), error: new Callbacks<Given<"error">>(), toolCall: new Callbacks<Given<"toolCall">>(), data: new Callbacks<Given<"data">>() };
   /** The inputs of tool calls that were reported. */
-  readonly #calls = new Set<string>();
+  const calls = new Set<string>();
 
-  on<EVENT extends keyof ConversationEvents>(event: EVENT, callback: ConversationEvents[EVENT]): () => void {
-    const entry = { callback };
-    this.#callbacks[event].add(entry);
-    return () => void this.#callbacks[event].delete(entry);
-  }
-
-  emit<EVENT extends keyof ConversationEvents>(event: EVENT, value: Parameters<ConversationEvents[EVENT]>[0]): void {
-    for (const { callback } of [...this.#callbacks[event]]) guard(() => (callback as (value: unknown) => void)(value));
-  }
-
-  /** Reports what a chunk of the stream brings. */
-  take(chunk: StreamChunk): void {
-    if (chunk.replayed || chunk.unknown) return;
-    const fields = chunk as unknown as Record<string, unknown>;
-    if (chunk.type === "tool_call_start" && fields["inputState"] !== "streaming") this.#takeCall(fields);
-    else if (chunk.type.startsWith("data-")) this.#takeData(fields);
-  }
-
-  #takeCall({ tool_id: toolCallId, tool_name: toolName, arguments: input, providerExecuted }: Record<string, unknown>): void {
+  const takeCall = ({ tool_id: toolCallId, tool_name: toolName, arguments: input, providerExecuted, inputState }: Fields): void => {
     const key = JSON.stringify([toolCallId, input]);
-    if (typeof toolCallId !== "string" || typeof toolName !== "string" || providerExecuted === true || this.#calls.has(key)) return;
-    this.#calls.add(key);
-    this.emit("toolCall", { toolCallId, toolName, input });
-  }
+    if (typeof toolCallId !== "string" || typeof toolName !== "string" || providerExecuted === true || inputState === "streaming" || calls.has(key)) return;
+    calls.add(key);
+    callbacks.toolCall.call({ toolCallId, toolName, input });
+  };
 
-  #takeData({ type, id, data }: Record<string, unknown>): void {
-    this.emit("data", { type: type as `data-${string}`, ...(typeof id === "string" && { id }), data });
-  }
+  return {
+    ...callbacks,
+
+    /** Reports what a chunk of the stream brings. */
+    take(chunk: StreamChunk): void {
+      if (chunk.replayed || chunk.unknown) return;
+      const { type, id, data } = chunk as unknown as { type: `data-${string}`; id?: string; data: unknown };
+      if (chunk.type === "tool_call_start") takeCall(chunk as unknown as Fields);
+      if (type.startsWith("data-")) callbacks.data.call({ type, ...defined({ id }), data });
+    },
+  };
 }

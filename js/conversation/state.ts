@@ -1,15 +1,18 @@
 /** What a conversation knows, and the snapshot that shows it. */
 
-import { Calls } from "./calls.js";
-import { isEqual, keepList } from "./list/identity.js";
-import { MessageList } from "./list/list.js";
-import { Outbox } from "./turns/outbox.js";
-import { guard } from "../types/report.js";
+import { createCalls } from "./calls.js";
+import { isSame, keep, keepList } from "./list/identity.js";
+import { createList } from "./list/list.js";
+import { shownAnswer } from "./turns/answer.js";
+import { createOutbox } from "./turns/outbox.js";
+import { Callbacks } from "../streams/callbacks.js";
+import { defined } from "../streams/defined.js";
 import type { Loaded, Watch } from "./list/list.js";
+import type { Entry } from "./turns/outbox.js";
 import type { Turn } from "./turns/turn.js";
 import type { RejoinError } from "../types/errors.js";
 import type { Merge } from "../types/merge-key.js";
-import type { ConversationSnapshot, MessageDelivery, StreamOutcome, StreamSnapshot, StreamStatus, UIMessage } from "../types/index.js";
+import type { ChatStreams, ConversationSnapshot, MessageDelivery, StreamOutcome, UIMessage } from "../types/index.js";
 
 /** What has failed, so that `retry` knows what to do again. */
 export type Failure =
@@ -22,120 +25,115 @@ export type Failure =
   /** The task has ended with an error. */
   | { kind: "answer" };
 
-const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
+export type State<MESSAGE extends UIMessage> = ReturnType<typeof createState<MESSAGE>>;
 
-export class State<MESSAGE extends UIMessage> {
-  readonly sessionId: string;
-  readonly list: MessageList<MESSAGE>;
-  readonly outbox = new Outbox<MESSAGE>();
-  readonly calls = new Calls();
-  /** The turn that runs, as far as this page knows. */
-  turn: Turn<MESSAGE> | undefined;
-  /** Whether the first history is not there yet. */
-  isLoading: boolean;
-  failure: Failure | undefined;
-  #error: RejoinError | undefined;
-  readonly #stream: () => StreamSnapshot;
-  readonly #subscribers = new Set<{ callback: () => void }>();
-  #snapshot: ConversationSnapshot<MESSAGE> | undefined;
+export function createState<MESSAGE extends UIMessage>(streams: ChatStreams, sessionId: string, initial: readonly MESSAGE[] | undefined) {
+  const list = createList(initial ?? []);
+  const outbox = createOutbox<MESSAGE>();
+  const calls = createCalls();
+  const subscribers = new Callbacks<[]>();
+  /** Messages that the backend turned out to have while calls wait for their outcome. */
+  const arrived: Entry<MESSAGE>[] = [];
+  let error: RejoinError | undefined;
+  let shown: ConversationSnapshot<MESSAGE> | undefined;
 
-  constructor(sessionId: string, initial: readonly MESSAGE[] | undefined, stream: () => StreamSnapshot) {
-    this.sessionId = sessionId;
-    this.list = new MessageList(initial ?? []);
-    this.isLoading = initial === undefined;
-    this.#stream = stream;
-  }
-
-  get snapshot(): ConversationSnapshot<MESSAGE> {
-    this.#snapshot ??= this.#build();
-    return this.#snapshot;
-  }
-
-  /** All messages, as they are shown. */
-  get messages(): readonly MESSAGE[] {
-    return this.snapshot.messages;
-  }
-
-  get isStreaming(): boolean {
-    return ACTIVE.includes(this.#stream().status);
-  }
-
-  subscribe(callback: () => void): () => void {
-    const entry = { callback };
-    this.#subscribers.add(entry);
-    return () => void this.#subscribers.delete(entry);
-  }
-
-  /** Builds the snapshot anew, and calls the subscribers if it is another one. */
-  changed(): void {
-    const before = this.#snapshot;
-    this.#snapshot = this.#build();
-    if (before === this.#snapshot) return;
-    for (const { callback } of [...this.#subscribers]) guard(callback);
-  }
-
-  fail(error: RejoinError, failure: Failure): void {
-    this.#error = error;
-    this.failure = failure;
-    this.changed();
-  }
-
-  clearError(): void {
-    this.#error = this.failure = undefined;
-    this.changed();
-  }
-
-  /** Merges a history. Messages that the backend turns out to have are no longer to be sent. */
-  absorb(loaded: Loaded<MESSAGE>, watch: Watch, merge: Merge): void {
-    const { turn } = this;
-    for (const { id } of loaded.messages) this.outbox.take(this.list.keyOf(id));
-    this.list.absorb(loaded, watch, merge, (key) => turn?.question?.key !== key || turn.isTaken);
-    const { answer } = turn ?? {};
-    const base = answer?.base && this.list.find(answer.key);
-    if (answer && base && turn?.source) {
-      if (loaded.activeStream) answer.rebase(base);
-      this.list.put(answer.show(turn.source));
-    }
-    this.changed();
-  }
-
-  #build(): ConversationSnapshot<MESSAGE> {
-    const old = this.#snapshot;
-    const messages = [...this.list.messages.map((message) => this.calls.apply(message)), ...this.outbox.messages];
-    const delivery = this.#delivery();
-    const { status, attempt, retryAt, role, usage } = this.#stream();
-    const isRunning = ACTIVE.includes(status);
-    const fresh: ConversationSnapshot<MESSAGE> = {
-      messages: old ? keepList(old.messages, messages) : messages,
-      delivery: old && isEqual(old.delivery, delivery) ? old.delivery : delivery,
-      status: isRunning ? status : this.#restingStatus(),
-      isRunning: isRunning || this.turn?.origin === "own",
-      attempt,
-      role,
-      ...(this.#error && { error: this.#error }),
-      ...(retryAt !== undefined && { retryAt }),
-      ...(usage && { usage }),
-    };
-    return old && isSame(old, fresh) ? old : fresh;
-  }
-
-  /** A turn of this page whose stream has not begun, or whose end is being looked at, counts as connecting. */
-  #restingStatus(): ConversationSnapshot["status"] {
-    if (this.turn?.origin === "own") return "connecting";
-    if (this.#error) return "error";
-    return this.isLoading ? "loading" : "ready";
-  }
-
-  #delivery(): Record<string, MessageDelivery> {
-    const delivery: Record<string, MessageDelivery> = {};
-    for (const { key, delivery: state } of this.outbox.entries) delivery[key] = state;
-    const { question, isTaken } = this.turn ?? {};
+  const deliveries = (): Record<string, MessageDelivery> => {
+    const delivery = Object.fromEntries(outbox.entries.map(({ key, delivery }) => [key, delivery]));
+    const { question, isTaken } = state.turn ?? {};
     if (question && !isTaken) delivery[question.key] = "sending";
     return delivery;
-  }
-}
+  };
 
-function isSame(one: object, other: object): boolean {
-  const names = Object.keys(one) as Array<keyof typeof one>;
-  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+  /** A turn of this page whose stream has not begun, or whose end is being looked at, counts as connecting. */
+  const build = (): ConversationSnapshot<MESSAGE> => {
+    const { status, attempt, retryAt, role, usage } = streams.getSnapshot(sessionId);
+    const isStreaming = streams.isStreaming(sessionId);
+    const messages = [...list.messages, ...outbox.entries.map(({ message }) => message)].map(calls.apply);
+    const fresh = defined({
+      messages: keepList(shown?.messages ?? [], messages),
+      delivery: keep(shown?.delivery ?? {}, deliveries()),
+      status: isStreaming ? status : state.isOwn ? ("connecting" as const) : error ? ("error" as const) : state.isLoading ? ("loading" as const) : ("ready" as const),
+      isRunning: isStreaming || state.isOwn,
+      attempt,
+      role,
+      error,
+      retryAt,
+      usage,
+    });
+    return shown && isSame(shown, fresh) ? shown : fresh;
+  };
+
+  const state = {
+    sessionId,
+    list,
+    outbox,
+    calls,
+    /** The turn that runs, as far as this page knows. */
+    turn: undefined as Turn<MESSAGE> | undefined,
+    failure: undefined as Failure | undefined,
+    /** Whether the first history is not there yet. */
+    isLoading: !initial,
+    /** Whether what waits has to wait for the person's next call, because a turn was stopped or has failed. */
+    isPaused: false,
+
+    /** Whether a call of this conversation runs a turn. */
+    get isOwn(): boolean {
+      return state.turn?.origin === "own";
+    },
+
+    /** Whether the backend is working on this session, as far as this page knows. */
+    get isBusy(): boolean {
+      return state.isOwn || streams.isStreaming(sessionId);
+    },
+
+    get snapshot(): ConversationSnapshot<MESSAGE> {
+      return (shown ??= build());
+    },
+
+    subscribe: (callback: () => void): (() => void) => subscribers.add(callback),
+
+    /** Builds the snapshot anew, and calls the subscribers if it is another one. */
+    changed(): void {
+      const before = shown;
+      shown = build();
+      if (before !== shown) subscribers.call();
+    },
+
+    fail(failed: RejoinError, failure: Failure): void {
+      error = failed;
+      state.failure = failure;
+      state.changed();
+    },
+
+    clearError(): void {
+      error = state.failure = undefined;
+      state.changed();
+    },
+
+    /** Called when the backend turns out to have a message. Its call waits for the end of the turn that answers it. */
+    arrive(key: string): void {
+      const entry = outbox.take(key);
+      if (entry) arrived.push(entry);
+    },
+
+    /** Gives the calls of messages that have arrived their outcome. */
+    settle(outcome: StreamOutcome): void {
+      for (const { resolve } of arrived.splice(0)) resolve?.(outcome);
+    },
+
+    /** Merges a history. Messages that the backend turns out to have are no longer to be sent. */
+    absorb(loaded: Loaded<MESSAGE>, watch: Watch, merge: Merge): void {
+      const { question, isTaken, answer, source } = state.turn ?? {};
+      for (const { id } of loaded.messages) state.arrive(list.keyOf(id));
+      if (loaded.activeStream === null && !state.turn) state.settle({ kind: "finished" });
+      list.absorb(loaded, watch, merge, (key) => isTaken === true || question?.key !== key);
+      const base = answer?.base && list.find(answer.key);
+      if (base && source) {
+        if (loaded.activeStream) answer.base = base;
+        list.put(shownAnswer(answer, source));
+      }
+      state.changed();
+    },
+  };
+  return state;
 }

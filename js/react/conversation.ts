@@ -1,4 +1,4 @@
-/** `useConversation`: a whole chat. */
+/** Implements `useConversation`, the hook for a whole chat. */
 
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import { acquire, hold, known } from "./shared.js";
@@ -42,7 +42,7 @@ interface Source<MESSAGE extends UIMessage> {
   get(): Conversation<MESSAGE>;
   /** Keeps the conversation until the returned function is called. */
   hold(): () => void;
-  /** What a server has rendered, if that is not what the hook's own `initialMessages` say. */
+  /** The snapshot that a server has rendered, if it does not come from the hook's own `initialMessages`. */
   readonly atServer?: ConversationSnapshot<MESSAGE>;
 }
 

@@ -1,4 +1,4 @@
-/** `useChatStream`: one answer of a session. */
+/** Implements `useChatStream`, the hook for one answer of a session. */
 
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { ChatStreams, StreamOutcome, StreamRequest, StreamSnapshot } from "../types/index.js";

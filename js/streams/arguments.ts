@@ -1,4 +1,4 @@
-/** Tells a caller of a wrong argument at once and by name. */
+/** Checks the arguments of the public methods, so that a wrong one is refused at once and by name. */
 
 import { RejoinError } from "../types/errors.js";
 import type { ActiveTask, ChatStreamsOptions, StreamListener, StreamRequest } from "../types/index.js";
@@ -58,7 +58,7 @@ export function checkTask(value: unknown): asserts value is Partial<ActiveTask> 
   checkOptional(task, "task", { operationId: "string", toolName: "string", lastMessageId: "string" });
 }
 
-/** Checks the options of `createChatStreams`; numbers of any size are taken, and clamped later. */
+/** Checks the options of `createChatStreams`. It accepts numbers of any size, which the core clamps later. */
 export function checkOptions(value: unknown): asserts value is ChatStreamsOptions {
   const options = checkObject("options", "an object", value);
   checkOptional(options, "options", {

@@ -1,9 +1,9 @@
-/** Callbacks of the app that hear of one kind of event. */
+/** Keeps the callbacks that the app has registered for one kind of event. */
 
 import { checkFunction } from "./arguments.js";
 import { guard } from "../types/report.js";
 
-/** The same function may be added twice, and is then called twice. */
+/** A function that was added twice is called twice. */
 export class Callbacks<Given extends readonly unknown[]> {
   readonly #entries = new Set<{ callback: (...given: Given) => void }>();
 
@@ -19,7 +19,7 @@ export class Callbacks<Given extends readonly unknown[]> {
     return () => void this.#entries.delete(entry);
   }
 
-  /** Calls those that are there now, unless one of them removes another. */
+  /** Calls the callbacks that are registered now. One that another callback removes meanwhile is not called. */
   call(...given: Given): void {
     for (const entry of [...this.#entries]) if (this.#entries.has(entry)) guard(() => entry.callback(...given));
   }

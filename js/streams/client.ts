@@ -14,10 +14,10 @@ import { Callbacks } from "./callbacks.js";
 import { Channel, IDLE } from "./session/channel.js";
 import { mergeMessages } from "../compat/merge.js";
 import { Delivery } from "./delivery.js";
-import { RejoinError } from "../types/errors.js";
+import { RejoinError, toRejoinError } from "../types/errors.js";
 import { collect, pump } from "./pump.js";
 import { CallQueue } from "./queue.js";
-import { toError, toOutcome, toRejoinError, toSession, toState } from "./records.js";
+import { toError, toOutcome, toSession, toState } from "./records.js";
 import { authorOf, readTurn, sendRecord, triggerOf } from "./request.js";
 import { heed, heedListener, isAborted } from "./session/signal.js";
 import { guard } from "../types/report.js";
@@ -47,23 +47,23 @@ interface Call {
   readonly session: string;
   readonly resolve: (outcome: StreamOutcome | null) => void;
   readonly listener: StreamListener | undefined;
-  /** Once its listener hears the stream. */
+  /** The subscription of its listener, once there is one. */
   subscription?: Subscription;
-  /** Its listener's signal is no longer heeded. */
+  /** Stops watching the signal of its listener. */
   readonly release: () => void;
 }
 
-/** What is done once the core is there. */
+/** Work that waits until the core is loaded. */
 interface Job {
   readonly session: string;
   readonly run: (engine: Engine) => void;
   /** The call that waits for it. */
   readonly call?: number;
-  /** What its session shows while it waits. */
+  /** The status that its session shows while it waits. */
   readonly shows?: "connecting" | "idle";
 }
 
-/** So many sessions that ended and that nobody watches are kept. */
+/** The number of ended sessions that are kept although nothing watches them. */
 const MOST_AT_REST = 50;
 
 const NO_METRICS: StreamMetrics = {
@@ -79,9 +79,9 @@ class Client implements ChatStreams {
   readonly #turns = new Callbacks<[sessionId: string, turn: SentTurn]>();
   readonly #taskWatchers = new Callbacks<[]>();
   readonly #queue = new CallQueue();
-  /** Channels whose watchers are about to be told. */
+  /** Channels whose watchers are about to be notified. */
   readonly #touched = new Set<Channel>();
-  /** Channels that show that the core is waited for. */
+  /** Channels that show `connecting` because the core is still being loaded. */
   readonly #expecting = new Set<Channel>();
   #areTasksTouched = false;
   readonly #delivery: Delivery;
@@ -160,7 +160,7 @@ class Client implements ChatStreams {
     checkId("sessionId", sessionId);
     this.detachStream(sessionId);
     const channel = this.#channels.get(sessionId);
-    // What its listeners hold stays known to the core, so that they are not given it twice.
+    // The core keeps what the listeners have received, so that they do not receive it twice.
     if (!channel?.isHeard) this.#engine?.forget(sessionId);
     this.#queue.runNow(sessionId);
     channel?.clear();
@@ -189,7 +189,7 @@ class Client implements ChatStreams {
     return { [Symbol.asyncIterator]: () => this.#iterate(sessionId, options) };
   }
 
-  // ---- what it shows ----
+  // ---- snapshots ----
 
   getStreamStatus(sessionId: string): StreamStatus {
     return this.getSnapshot(sessionId).status;
@@ -287,11 +287,11 @@ class Client implements ChatStreams {
     this.#abandonJobs(() => true);
   }
 
-  // ---- the core comes ----
+  // ---- loading the core ----
 
   #open(): Promise<void> {
     this.#opening ??= this.#start();
-    // A failure is told to every call that waits; one that nobody waits for is nobody's unhandled rejection.
+    // Every waiting call learns of a failure. Without a waiting call the failure must not become an unhandled rejection.
     this.#opening.catch(() => {});
     return this.#opening;
   }
@@ -302,7 +302,7 @@ class Client implements ChatStreams {
       this.#makeEngine();
     } catch (error) {
       this.#opening = undefined;
-      this.#giveUpCalls(toRejoinError(error));
+      this.#giveUpCalls(toRejoinError(error, "INIT_FAILED"));
       throw error;
     }
   }
@@ -324,12 +324,12 @@ class Client implements ChatStreams {
     this.#expectNothing(IDLE);
   }
 
-  /** Channels of which the core has said nothing, now that it is there or cannot be loaded, show this. */
+  /** Sets the state of the channels that waited for the core, now that it is loaded or cannot be loaded. */
   #expectNothing(state: StreamState): void {
     for (const channel of [...this.#expecting]) this.#handleChanged(channel, state);
   }
 
-  /** Runs a job now, or in its turn when the core is there. */
+  /** Runs a job now, or in order once the core is loaded. */
   #whenReady(job: Job): void {
     if (this.#isClosed) return;
     if (!this.#engine) {
@@ -346,7 +346,7 @@ class Client implements ChatStreams {
     this.#expecting.add(channel);
   }
 
-  /** The core could not be loaded: calls fail and say so, records wait for the next try. */
+  /** Fails the calls because the core could not be loaded. Changes of saved tasks wait for the next attempt. */
   #giveUpCalls(error: RejoinError): void {
     const jobs = this.#jobs.splice(0);
     this.#jobs = jobs.filter((job) => job.call === undefined);
@@ -354,7 +354,7 @@ class Client implements ChatStreams {
     for (const { call } of jobs) if (call !== undefined) this.#refuse(call, error);
   }
 
-  /** The app let go of what has not even begun. */
+  /** Drops jobs that the app has abandoned before they began. */
   #abandonJobs(which: (job: Job) => boolean): void {
     const abandoned = this.#jobs.filter((job) => job.call !== undefined && which(job));
     this.#jobs = this.#jobs.filter((job) => !abandoned.includes(job));
@@ -365,7 +365,7 @@ class Client implements ChatStreams {
 
   // ---- calls ----
 
-  /** Makes the promise of a call. `prepare` checks the arguments; what it gives tells the core. */
+  /** Creates the promise of a call. `prepare` checks the arguments and returns the function that passes the call to the core. */
   #call(
     session: string,
     listener: StreamListener | undefined,
@@ -385,7 +385,7 @@ class Client implements ChatStreams {
     });
   }
 
-  /** The app no longer waits for a call. */
+  /** Ends a call that the app no longer waits for. */
   #leave(id: number): void {
     const call = this.#calls.get(id);
     if (!call) return;
@@ -395,7 +395,7 @@ class Client implements ChatStreams {
     this.#letGo(call.session);
   }
 
-  /** A listener has left by its signal: a stream that nobody listens to or waits for is let go. */
+  /** Detaches a stream that has lost its last listener and that no call waits for. */
   #letGo(session: string): void {
     const isAwaited = [...this.#calls.values()].some((call) => call.session === session);
     if (!isAwaited && !this.#channel(session).isHeard) this.detachStream(session);
@@ -411,7 +411,7 @@ class Client implements ChatStreams {
     return iterator;
   }
 
-  /** A call that joined a stream that runs already: its listener hears first what it has missed, `after` what it knows. */
+  /** Replays a running stream to the listener of a call that has joined it, from the event `after` on. */
   #joinLive(id: number, after?: string): void {
     const call = this.#calls.get(id);
     if (!call?.listener || call.subscription) return;
@@ -421,7 +421,7 @@ class Client implements ChatStreams {
     this.#queue.add(call.session, () => channel.replay(subscription));
   }
 
-  /** A stream begins: listeners of the calls that it answers hear it from its first chunk. */
+  /** Subscribes the listeners of waiting calls to a stream that begins, so that they receive its first chunk. */
   #attachListeners(channel: Channel): void {
     for (const call of this.#calls.values()) {
       if (call.session !== channel.sessionId || !call.listener || call.subscription) continue;
@@ -442,15 +442,15 @@ class Client implements ChatStreams {
     call.resolve(outcome);
   }
 
-  /** Nothing of a stream that is at hand, or waits for its frame, goes to anyone. */
+  /** Drops the chunks of a stream that are being delivered or wait for a frame. */
   #release(session: string): void {
     this.#channel(session).interrupt();
     this.#delivery.drop(session);
   }
 
-  // ---- what the core tells ----
+  // ---- notices of the core ----
 
-  /** Functions of the app are only put into the queue: this runs within a call into the core. */
+  /** Handles a notice. It only queues functions of the app, because it runs within a call into the core. */
   #handle(notice: Notice): void {
     switch (notice.kind) {
       case "began":
@@ -468,7 +468,7 @@ class Client implements ChatStreams {
     }
   }
 
-  /** The channel moves to the end of the order in which sessions are forgotten. */
+  /** Moves the channel to the end of the order in which sessions are evicted. */
   #handleBegan(channel: Channel): void {
     this.#channels.delete(channel.sessionId);
     this.#channels.set(channel.sessionId, channel);
@@ -486,7 +486,7 @@ class Client implements ChatStreams {
     this.#touch(channel);
   }
 
-  /** A promise must be resolved whatever else happens; listeners of its call hear what waits for them before. */
+  /** Resolves promises, whatever else happens. Chunks that wait for their listeners are delivered before. */
   #handleResolve({ calls, outcome }: Notice & { kind: "resolve" }): void {
     const result = outcome ? toOutcome(outcome) : null;
     for (const id of calls) {
@@ -513,8 +513,8 @@ class Client implements ChatStreams {
   }
 
   /**
-   * Hands out the rows of a session that are due, unless `flood` bytes of them wait: two calls into the core, whatever
-   * the number of chunks. Gives how many bytes were left to wait.
+   * Delivers the rows of a session that are due, unless `flood` bytes of them wait. This takes two calls into the core, whatever
+   * the number of chunks. Returns the number of bytes that were left waiting.
    */
   #deliver(session: string, flood: number): number {
     const engine = this.#engine;
@@ -522,7 +522,7 @@ class Client implements ChatStreams {
     const { batch, waiting } = dueAt(engine.takeDue(session, flood));
     if (!batch) return waiting;
     const channel = this.#channel(session);
-    // Rows that could not be handed out are confirmed, too: the stream would wait for them for ever.
+    // Rows that could not be delivered are confirmed, too, because the stream would wait for them for ever.
     guard(() => channel.deliver(batch, this.#options.onMalformed?.bind(this.#options)));
     if (this.#isClosed) return 0;
     this.#touch(channel);
@@ -530,7 +530,7 @@ class Client implements ChatStreams {
     return 0;
   }
 
-  /** Tells the watchers of a snapshot, once for all that changed by then. */
+  /** Notifies the watchers of a snapshot once, however much changes until then. */
   #touch(channel: Channel): void {
     if (this.#touched.has(channel)) return;
     this.#touched.add(channel);
@@ -540,7 +540,7 @@ class Client implements ChatStreams {
     });
   }
 
-  /** Tells those who watch the saved tasks, once for all that changed by then. */
+  /** Notifies the watchers of the saved tasks once, however much changes until then. */
   #touchTasks(): void {
     if (this.#areTasksTouched || this.#isClosed) return;
     this.#areTasksTouched = true;
@@ -550,7 +550,7 @@ class Client implements ChatStreams {
     });
   }
 
-  /** Forgets sessions that ended and that nobody watches, beyond the newest. */
+  /** Forgets all but the newest of the ended sessions that nothing watches. */
   #evict(): void {
     const awaited = new Set([...this.#calls.values()].map(({ session }) => session));
     const atRest = [...this.#channels.values()].filter(
@@ -570,7 +570,7 @@ class Client implements ChatStreams {
   }
 }
 
-/** Reads what `takeDue` answers with: `Due` in src/bindings/client.rs. */
+/** Reads the result of `takeDue`, which is `Due` in src/bindings/client.rs. */
 function dueAt(address: number): { batch?: Batch; waiting: number } {
   const [words, count, text, length, names, namesLength, others, waiting] = wordsAt(address, 8) as unknown as [number, number, number, number, number, number, number, number];
   if (count === 0) return { waiting };
@@ -583,7 +583,7 @@ async function later(run: (...given: any[]) => unknown, ...given: unknown[]): Pr
   return run(...given);
 }
 
-/** Whole milliseconds, which is what the core counts. */
+/** Returns whole milliseconds, the unit in which the core counts. */
 function time(given: unknown): number {
   return Math.trunc(Math.max(0, Number(given))) || 0;
 }

@@ -1,36 +1,36 @@
-/** When chunks are handed out: once per animation frame, or as they come. */
+/** Decides when chunks are delivered: once per animation frame, or as they come. */
 
 import { Urgency } from "../loader/generated.js";
 import { nextTask } from "./task.js";
 
-/** While no frame is drawn (hidden, covered, scrolled away) chunks still arrive this often, in ms. */
+/** The interval of deliveries in ms while no frame is drawn, because the page is hidden, covered or scrolled away. */
 const HIDDEN_INTERVAL = 50;
-/** A frame that has not come by then will not: engines draw nothing for frames of pages out of sight. */
+/** The time in ms after which a frame will not come any more: engines draw nothing for pages out of sight. */
 const LATEST_FRAME = 250;
-/** Where nothing is ever drawn. */
+/** The interval in ms where nothing is ever drawn. */
 const FRAME = 16;
-/** So many bytes of chunks come between two frames of a replay, and not of a stream that is written while it is read. */
+/** The bytes of chunks that come between two frames of a replay only, never of an answer that is being written. */
 const FLOOD = 16 * 1024;
-/** So long a replay is shown in one piece if it can be, in ms: each frame with a part of it delays the rest by its layout. */
+/** The time in ms for which a replay is held back to be shown at once: the layout of each part would delay the rest. */
 const LONGEST_HOLD = 100;
 
-/** Hands out the chunks of a session, unless `flood` bytes of them wait; gives how many bytes it left to wait. */
+/** Delivers the chunks of a session, unless `flood` bytes of them wait. Returns the number of bytes that it left waiting. */
 export type Outlet = (session: string, flood: number) => number;
 
-/** Since when a session is due, how much of it waited before the last frame, and whether more of it is to come. */
+/** A session that is due: since when, the bytes that waited before the last frame, and whether its stream is over. */
 interface Due {
   readonly since: number;
   bytes: number;
   isOver: boolean;
 }
 
-/** Collects the sessions that have something, and delivers each when it is time. */
+/** Collects the sessions that have chunks, and delivers each when it is time. */
 export class Delivery {
   readonly #rule: "frame" | "immediate";
   readonly #outlet: Outlet;
   readonly #due = new Map<string, Due>();
   #cancel: (() => void) | undefined;
-  /** When chunks were handed out last. */
+  /** The time of the last delivery. */
   #last = -Infinity;
 
   constructor(rule: "frame" | "immediate", outlet: Outlet) {
@@ -39,12 +39,12 @@ export class Delivery {
     if (rule === "frame") this.#watchPage("addEventListener");
   }
 
-  /** Chunks wait. Never delivers before it returns. */
+  /** Schedules a delivery of waiting chunks. It never delivers before it returns. */
   add(session: string, urgency: Urgency): void {
     const due = this.#dueOf(session);
     if (urgency === Urgency.Now || this.#rule === "immediate") return queueMicrotask(() => this.#give(session));
     due.isOver ||= urgency === Urgency.Soon;
-    // Two in one frame would be more than was promised.
+    // The contract allows one delivery per frame.
     const mayComeSoon = performance.now() - this.#last > HIDDEN_INTERVAL;
     if (due.isOver && mayComeSoon) void nextTask().then(() => this.#give(session));
     else this.#waitForFrame();
@@ -56,12 +56,12 @@ export class Delivery {
     return due;
   }
 
-  /** Nothing of this session is due any more. */
+  /** Forgets what is due of a session. */
   drop(session: string): void {
     this.#due.delete(session);
   }
 
-  /** Delivers now what is due. */
+  /** Delivers now everything that is due. */
   readonly flush = (): void => {
     this.#stopWaiting();
     for (const session of [...this.#due.keys()]) this.#give(session);
@@ -73,9 +73,9 @@ export class Delivery {
     if (this.#due.size > 0) this.#waitForFrame();
   };
 
-  /** So many bytes that wait are still coming fast: they are shown in one piece a little later. */
+  /** Returns the number of waiting bytes above which the chunks of a replay are shown together a little later. */
   #floodOf(due: Due): number {
-    // Nothing is laid out of a hidden page, and its next turn may be a minute away.
+    // A hidden page has no layout, and its next turn may be a minute away.
     const isHeld = !due.isOver && !isHidden() && performance.now() - due.since < LONGEST_HOLD;
     return isHeld ? due.bytes + FLOOD : Infinity;
   }
@@ -83,7 +83,7 @@ export class Delivery {
   #give(session: string, flood = Infinity): void {
     const due = this.#due.get(session);
     if (!due) return;
-    // What is added from within is due anew.
+    // Chunks that are added during the delivery are due again.
     this.#due.delete(session);
     if (this.#due.size === 0) this.#stopWaiting();
     const last = this.#last;
@@ -103,14 +103,14 @@ export class Delivery {
     this.#cancel = undefined;
   }
 
-  /** Delivers nothing any more. */
+  /** Stops all deliveries. */
   close(): void {
     this.#stopWaiting();
     this.#due.clear();
     if (this.#rule === "frame") this.#watchPage("removeEventListener");
   }
 
-  /** A page that is hidden or left draws no more frames; what waits for one would wait for ever. */
+  /** Delivers at once when the page is hidden or left, because it draws no more frames. */
   #watchPage(change: "addEventListener" | "removeEventListener"): void {
     if (typeof window !== "object" || typeof document !== "object") return;
     window[change]("pagehide", this.flush);

@@ -1,22 +1,22 @@
-/** Reads the bodies of answers: many small reads are handed on as one. */
+/** Reads the bodies of responses, and passes many small reads on as one. */
 
 import { nextTask } from "./task.js";
 
-/** Bytes that are handed over at once. */
+/** The number of bytes that are passed on at once. */
 const GATHERED = 32 * 1024;
-/** Of a read that is larger, as one of a replay may be that brings all of it, so much is handed over at a time… */
+/** The number of bytes that are passed on at a time of a larger read, such as a whole replay. */
 const SLICE = 64 * 1024;
-/** …and after so many ms of it other tasks get their turn: a page stays responsive below 50 in all. */
+/** The time in ms after which other tasks get their turn. A page stays responsive if a task takes less than 50 ms. */
 const TURN = 25;
-/** Microtasks that pass between two reads at most while a stream has bytes at hand. */
+/** The number of microtasks that pass at most between two reads while a stream has buffered bytes. */
 const PATIENCE = 10;
 
 /** Reads a body to its end, or until `take` wants no more. Rejects where the body breaks. */
 export async function pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => boolean): Promise<void> {
   const reader = body.getReader();
   const inlet = new Inlet(take, () => {
-    // A reader that cannot be cancelled has nothing left to give. Its promise is taken, because where the request was
-    // aborted it rejects, and Node ends a process over a rejection that nobody takes.
+    // A reader that cannot be cancelled has no more data. The rejection of an aborted request is caught, because Node ends a
+    // process that has an unhandled one.
     void reader.cancel?.().catch?.(() => {});
   });
   try {
@@ -32,7 +32,7 @@ export async function pump(body: ReadableStream<Uint8Array>, take: (bytes: Uint8
   }
 }
 
-/** Reads a body to its end, or until there are `most` bytes of it, and gives them as text. */
+/** Reads a body to its end, or up to `most` bytes, and returns the text. */
 export async function collect(body: ReadableStream<Uint8Array>, most: number): Promise<string> {
   const decoder = new TextDecoder();
   const parts: string[] = [];
@@ -57,8 +57,8 @@ async function addInTurns(inlet: Inlet, bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Gathers the reads that a stream has at hand, so that a call into the WebAssembly costs once for many small ones. What
- * came is handed over before the task that brought it is over: it waits for microtasks, never for a timer.
+ * Gathers the reads that a stream has buffered, so that many small ones cost one call into the WebAssembly. It passes them on
+ * before the current task is over, because it waits for microtasks and never for a timer.
  */
 class Inlet {
   isOpen = true;
@@ -66,7 +66,7 @@ class Inlet {
   readonly #close: () => void;
   #buffer: Uint8Array | undefined;
   #length = 0;
-  /** Microtasks since the last read; -1 while nobody counts. */
+  /** The number of microtasks since the last read, or -1 while none is awaited. */
   #waited = -1;
 
   constructor(take: (bytes: Uint8Array) => boolean, close: () => void) {
@@ -103,7 +103,7 @@ class Inlet {
   }
 }
 
-/** Test environments mix realms, where bytes are no instance of our `Uint8Array`. */
+/** Returns the bytes of a read. Test environments mix realms, whose arrays are not instances of this `Uint8Array`. */
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);

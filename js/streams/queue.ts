@@ -1,4 +1,4 @@
-/** Calls of the app's functions that wait until the app's own call, or ours, has returned. */
+/** Calls of the app's functions, which wait until the current call of the app or of the core has returned. */
 
 import { guard } from "../types/report.js";
 
@@ -7,12 +7,12 @@ interface Entry {
   call: () => void;
 }
 
-/** First in, first out; runs in a microtask. What a call adds runs after what waits already. */
+/** A queue that runs in a microtask, first in, first out. */
 export class CallQueue {
   #entries: Entry[] = [];
   #isScheduled = false;
 
-  /** `session`: of whose stream it tells. */
+  /** @param session the session that the call is about */
   add(session: string | undefined, call: () => void): void {
     this.#entries.push({ session, call });
     if (this.#isScheduled) return;
@@ -20,14 +20,14 @@ export class CallQueue {
     queueMicrotask(() => this.#run());
   }
 
-  /** Runs what waits for one session now, so that nothing of it is left for later. */
+  /** Runs the waiting calls of one session now. */
   runNow(session: string): void {
     const now = this.#entries.filter((entry) => entry.session === session);
     this.#entries = this.#entries.filter((entry) => entry.session !== session);
     for (const { call } of now) guard(call);
   }
 
-  /** Forgets what waits. */
+  /** Drops all waiting calls. */
   clear(): void {
     this.#entries = [];
   }

@@ -1,4 +1,4 @@
-/** What the core reports, as the objects that the app is given. */
+/** Converts what the core reports into the objects that the app receives. */
 
 import { RejoinError } from "../types/errors.js";
 import type { ErrorRecord, OutcomeRecord, StateRecord } from "../loader/generated.js";
@@ -17,15 +17,10 @@ export function toError({ code, message, status, retryable, details }: ErrorReco
   return new RejoinError(code, message, { status, retryable, details: details === undefined ? undefined : parse(details) });
 }
 
-/** Returns what was thrown while the WebAssembly was loaded as an error of ours. */
-export function toRejoinError(error: unknown): RejoinError {
-  return error instanceof RejoinError ? error : new RejoinError("INIT_FAILED", String(error), { cause: error, retryable: true });
-}
-
 /**
  * Reads the answer of `GET /sessions/{id}`.
  *
- * @throws {RejoinError} `INVALID_RESPONSE`: it is no session
+ * @throws {RejoinError} `INVALID_RESPONSE` if it is not a session
  */
 export function toSession(text: string): LoadedSession {
   const body = parse(text) as { messages?: unknown; active_stream?: object | null } | null;

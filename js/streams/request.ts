@@ -1,20 +1,20 @@
-/** A message as the core takes it: what it decides nothing by is JSON text with the names of PROTOCOL §1. */
+/** Converts a message for the core, which takes the members that it does not interpret as JSON text (PROTOCOL §1). */
 
 import { randomId } from "./random-id.js";
 import { Author, Trigger } from "../loader/generated.js";
 import { RejoinError } from "../types/errors.js";
 import type { SentTurn, StreamRequest } from "../types/index.js";
 
-/** The texts of a message; `Engine.start` reads them. */
+/** The texts of a message, which `Engine.start` reads. */
 export interface SendRecord {
   readonly message: string;
   readonly messageId: string;
   readonly context: string | undefined;
-  /** The further members of the body, which are an object. */
+  /** The further members of the body, as a JSON object. */
   readonly rest: string;
-  /** Headers of this send alone, which are an object. */
+  /** The headers of this send alone, as a JSON object. */
   readonly headers: string | undefined;
-  /** What `onTurn` is called with, without `from`. */
+  /** The argument of `onTurn` without `from`. */
   readonly turn: string;
 }
 
@@ -25,7 +25,7 @@ export function authorOf({ isUserMessage }: StreamRequest): Author {
   return isUserMessage === false ? Author.Assistant : Author.User;
 }
 
-/** Returns what a message does to its session. */
+/** Returns the trigger of a message. */
 export function triggerOf({ trigger }: StreamRequest): Trigger {
   return TRIGGERS[trigger ?? "submit"];
 }
@@ -33,7 +33,7 @@ export function triggerOf({ trigger }: StreamRequest): Trigger {
 /**
  * Returns the texts of a message.
  *
- * @throws {RejoinError} `INVALID_ARGUMENT`: a member cannot be written as JSON, or `headers` are none
+ * @throws {RejoinError} `INVALID_ARGUMENT` if a member cannot be written as JSON, or `headers` are not valid
  */
 export function sendRecord(request: StreamRequest): SendRecord {
   const messageId = request.messageId ?? randomId();
@@ -51,7 +51,7 @@ export function sendRecord(request: StreamRequest): SendRecord {
   }
 }
 
-/** `JSON.stringify` leaves out what is not given. */
+/** Returns the further members of the body. `JSON.stringify` leaves out the undefined ones. */
 function restOf({ parts, metadata, body, trigger, replaces, toolOutputs, approvals }: StreamRequest): object {
   return {
     parts,
@@ -75,7 +75,7 @@ function turnOf({ message, parts, metadata, trigger, replaces }: StreamRequest, 
   };
 }
 
-/** Reads what `turnOf` wrote, perhaps in another tab, which may have written anything; `undefined` where it is no turn. */
+/** Reads the text of a turn. Another tab may have written anything: the result is undefined if it is not a turn. */
 export function readTurn(text: string, from: "here" | "tab"): SentTurn | undefined {
   try {
     const turn = JSON.parse(text) as Partial<SentTurn> | null;

@@ -1,8 +1,8 @@
-/** A turn for other tasks. */
+/** Lets other tasks of the event loop run. */
 
 /**
- * Not by a timer, where there is anything else: those of a hidden page come once a second. A message port would keep Node
- * from ending. Jest's jsdom has neither.
+ * Resolves in the next task. It avoids timers, which run once a second in a hidden page. In Node a message port would keep the
+ * process alive. Jest's jsdom has neither `setImmediate` nor message ports.
  */
 export function nextTask(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };

@@ -97,6 +97,12 @@ export class RejoinError extends Error {
   }
 }
 
+/** Returns the error itself if it is a `RejoinError`, and otherwise one with `code` and the same sentence. */
+export function toRejoinError(error: unknown, code: RejoinErrorCode = "FAILED"): RejoinError {
+  if (error instanceof RejoinError) return error;
+  return new RejoinError(code, error instanceof Error ? error.message : String(error), { cause: error, retryable: true });
+}
+
 const BRAND = Symbol.for("rejoin.error");
 Object.defineProperty(RejoinError.prototype, BRAND, { value: true });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
+import { until } from "./lib/backend.mjs";
 import { chat, closeAll, shows, texts } from "./lib/chat.mjs";
 
 afterEach(closeAll);
@@ -385,6 +386,40 @@ describe("another version", () => {
     await again;
     assert.deepEqual(made.backend.texts(), ["user: Uno", "assistant: "]);
     assert.deepEqual(texts(made.conversation.getSnapshot()), ["user: Uno", "assistant: "]);
+  });
+
+  test("that is refused because another device goes on with what it replaces puts each old message back once", async () => {
+    const { conversation, backend } = chat();
+    for (const text of ["One", "Two"]) {
+      const begun = backend.next();
+      const sent = conversation.send(text);
+      await begun;
+      if (text === "One") backend.say("Eins");
+      else backend.task().write({ type: "tool-input-available", toolCallId: "c", toolName: "look", input: {} });
+      backend.finish();
+      await sent;
+    }
+    const other = chat({ generateId: () => "o-1" }, { backend });
+    await other.conversation.refresh();
+    const continued = backend.next();
+    await other.conversation.addToolOutput({ toolCallId: "c", output: 1 });
+    await continued;
+
+    const shown = new Set();
+    conversation.subscribe(() => shown.add(conversation.getSnapshot().messages.map(({ id }) => id).join()));
+    const edited = conversation.edit("q-2", "Zwei");
+    await shows(conversation, ({ delivery }) => delivery["q-3"] === "sending");
+    await until(() => [...shown].some((ids) => ids.includes("a-2")));
+    const replaced = backend.next();
+    backend.say("Done");
+    backend.finish();
+    await replaced;
+    backend.say("Ja");
+    backend.finish();
+    assert.equal((await edited).kind, "finished");
+    assert.ok(shown.has("q-1,a-1,q-2,a-2,q-3"), [...shown].join(" "));
+    for (const ids of shown) assert.equal(new Set(ids.split(",")).size, ids.split(",").length, ids);
+    assert.deepEqual(texts(conversation.getSnapshot()), ["user: One", "assistant: Eins", "user: Zwei", "assistant: Ja"]);
   });
 
   test("is refused while an answer is written", async () => {

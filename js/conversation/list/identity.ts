@@ -2,27 +2,36 @@
 
 import type { UIMessage } from "../../types/index.js";
 
-/** Returns the old message if the new one is equal, and otherwise the new one with those old parts that are equal. */
-export function keepMessage<MESSAGE extends UIMessage>(old: MESSAGE | undefined, fresh: MESSAGE): MESSAGE {
-  if (!old || old === fresh) return fresh;
-  if (isEqual(old, fresh)) return old;
-  const parts = fresh.parts.map((part, place) => (isEqual(old.parts[place], part) ? old.parts[place] : part));
-  return { ...fresh, parts } as MESSAGE;
+type Fields = Record<string, unknown>;
+
+/** Returns the old value if the new one is equal. */
+export function keep<T>(old: T, fresh: T): T {
+  return isEqual(old, fresh) ? old : fresh;
 }
 
-/** Returns the old list if the new one has the same elements. */
-export function keepList<T>(old: readonly T[], fresh: readonly T[]): readonly T[] {
-  return old.length === fresh.length && old.every((item, place) => item === fresh[place]) ? old : fresh;
+/** Returns a new list with those old messages and parts that are equal, or the old list if all are. */
+export function keepList<MESSAGE extends UIMessage>(old: readonly MESSAGE[], fresh: readonly MESSAGE[]): readonly MESSAGE[] {
+  const kept = fresh.map((message, place) => (message === old[place] ? message : keepMessage(old.find(({ id }) => id === message.id), message)));
+  return isSame(old, kept) ? old : kept;
+}
+
+function keepMessage<MESSAGE extends UIMessage>(old: MESSAGE | undefined, fresh: MESSAGE): MESSAGE {
+  if (!old) return fresh;
+  return keep(old, { ...fresh, parts: fresh.parts.map((part, place) => keep(old.parts[place] ?? part, part)) });
 }
 
 /** Compares JSON values at every depth, whatever the order of their members. */
-export function isEqual(one: unknown, other: unknown): boolean {
+export function isEqual(one: unknown, other: unknown, isMemberEqual = isEqual): boolean {
   if (one === other) return true;
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
-  if (Array.isArray(one) !== Array.isArray(other)) return false;
+  if (typeof one !== "object" || typeof other !== "object" || !one || !other || Array.isArray(one) !== Array.isArray(other)) return false;
   const names = Object.keys(one);
-  if (names.length !== Object.keys(other).length) return false;
-  return names.every((name) => name in other && isEqual((one as Fields)[name], (other as Fields)[name]));
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => name in other && isMemberEqual((one as Fields)[name], (other as Fields)[name]))
+  );
 }
 
-type Fields = Record<string, unknown>;
+/** Returns whether two objects or arrays have the same members. */
+export function isSame(one: object, other: object): boolean {
+  return isEqual(one, other, Object.is);
+}

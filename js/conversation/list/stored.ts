@@ -1,6 +1,7 @@
 /** Converts the messages that a backend stores (PROTOCOL §1) into messages to show. */
 
 import { errorText } from "../../message/tool-result.js";
+import { defined } from "../../streams/defined.js";
 import type { UIMessage, UIMessagePart } from "../../types/index.js";
 
 type Fields = Record<string, unknown>;
@@ -32,12 +33,12 @@ function messageOf(fields: Fields, place: number): UIMessage | undefined {
   const { id, role, parts, metadata } = fields;
   if (role !== "user" && role !== "assistant" && role !== "system") return undefined;
   if (Array.isArray(parts) && isName(id) && !("content" in fields)) return fields as unknown as UIMessage;
-  return {
+  return defined({
     id: isName(id) ? String(id) : `message-${place}`,
     role,
-    ...(metadata !== undefined && metadata !== null && { metadata }),
+    metadata: metadata ?? undefined,
     parts: hasParts(fields) ? (parts as UIMessagePart[]) : partsOf(fields),
-  };
+  }) as UIMessage;
 }
 
 function hasParts({ parts }: Fields): boolean {
@@ -73,7 +74,7 @@ function resultOf(output: unknown): Fields {
   const { type, success } = record(output);
   if (success === false) return { state: "output-error", errorText: errorText(output) };
   const isInterim = typeof type === "string" && PENDING.includes(type);
-  return { state: "output-available", output, ...(isInterim && { preliminary: true }) };
+  return defined({ state: "output-available", output, preliminary: isInterim || undefined });
 }
 
 const PENDING = ["operation_started", "operation_pending", "operation_in_progress"];

@@ -1,5 +1,6 @@
 /** Turns what the person wrote into the parts of a message. */
 
+import { defined } from "../../streams/defined.js";
 import { RejoinError } from "../../types/errors.js";
 import type { ConversationInput, FileUIPart, StreamRequest, UIMessage, UIMessagePart } from "../../types/index.js";
 
@@ -26,10 +27,10 @@ export function draftOf(input: string | ConversationInput): Draft {
   const draft: Draft = {
     parts: [...(text ? [{ type: "text" as const, text }] : []), ...(parts ?? [])],
     files: Array.from(files ?? []),
-    extras: { ...(context && { context }), ...(body && { body }) },
+    metadata,
+    extras: defined({ context, body }),
   };
   if (draft.parts.length === 0 && draft.files.length === 0) throw invalid("There is nothing to send: no text, parts or files.");
-  if (metadata !== undefined) draft.metadata = metadata;
   return draft;
 }
 
@@ -50,17 +51,13 @@ export async function fileParts(files: readonly File[]): Promise<FileUIPart[]> {
 export function requestOf({ parts, metadata }: UIMessage): Pick<StreamRequest, "message" | "parts" | "metadata"> {
   const texts = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
   const isPlain = parts.length === 1 && texts.length === 1;
-  return {
-    message: texts.join("\n"),
-    ...(!isPlain && { parts }),
-    ...(metadata !== undefined && { metadata: metadata as NonNullable<StreamRequest["metadata"]> }),
-  };
+  return defined({ message: texts.join("\n"), parts: isPlain ? undefined : parts, metadata: metadata as StreamRequest["metadata"] });
 }
 
 async function filePart(file: File): Promise<FileUIPart> {
   const mediaType = file.type || "application/octet-stream";
   const url = `data:${mediaType};base64,${base64(new Uint8Array(await file.arrayBuffer()))}`;
-  return { type: "file", mediaType, ...(file.name && { filename: file.name }), url };
+  return defined({ type: "file" as const, mediaType, filename: file.name || undefined, url });
 }
 
 /** The number of bytes that are converted at once: a call takes only so many arguments. */

@@ -1,8 +1,9 @@
 /** The messages that the backend does not have: those that wait for their turn, and those that could not be sent. */
 
 import { fileParts, requestOf } from "./input.js";
+import { defined } from "../../streams/defined.js";
 import type { Draft } from "./input.js";
-import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../../types/index.js";
+import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage, UIMessagePart } from "../../types/index.js";
 
 /** A message on its way to the backend. */
 export interface Entry<MESSAGE extends UIMessage> {
@@ -21,49 +22,59 @@ export interface Entry<MESSAGE extends UIMessage> {
   refusedBy?: string | undefined;
   /** The key of the question that it replaces. */
   replaces?: string | undefined;
-  /** Resolves the promise of the app's call. */
-  resolve?: ((outcome: StreamOutcome) => void) | undefined;
+  /** The promise of the calls that wait for its turn. */
+  outcome?: Promise<StreamOutcome> | undefined;
+  /** Resolves that promise. */
+  resolve?: (outcome: StreamOutcome) => void;
 }
 
-export class Outbox<MESSAGE extends UIMessage> {
-  #entries: readonly Entry<MESSAGE>[] = [];
-  #lastOrder = 0;
+export type Outbox<MESSAGE extends UIMessage> = ReturnType<typeof createOutbox<MESSAGE>>;
 
-  get entries(): readonly Entry<MESSAGE>[] {
-    return this.#entries;
-  }
+export function createOutbox<MESSAGE extends UIMessage>() {
+  let entries: Entry<MESSAGE>[] = [];
+  let last = 0;
+  const find = (key: string | undefined): Entry<MESSAGE> | undefined => entries.find((entry) => entry.key === key);
+  return {
+    find,
 
-  get messages(): MESSAGE[] {
-    return this.#entries.map(({ message }) => message);
-  }
+    get entries(): readonly Entry<MESSAGE>[] {
+      return entries;
+    },
 
-  /** The next message that goes out by itself. */
-  get next(): Entry<MESSAGE> | undefined {
-    return this.#entries.find(({ delivery }) => delivery === "queued");
-  }
+    /** Adds a message after all others, or puts one back that was taken out: before those that were written after it. */
+    add(entry: Entry<MESSAGE>, delivery: MessageDelivery): void {
+      entry.order ||= ++last;
+      entry.delivery = delivery;
+      entries = [...entries, entry].sort((one, other) => one.order - other.order);
+    },
 
-  find(key: string): Entry<MESSAGE> | undefined {
-    return this.#entries.find((entry) => entry.key === key);
-  }
-
-  /** Adds a message after all others, or puts one back that was taken out: before those that were written after it. */
-  add(entry: Entry<MESSAGE>): void {
-    if (entry.order === 0) entry.order = ++this.#lastOrder;
-    this.#entries = [...this.#entries, entry].sort((one, other) => one.order - other.order);
-  }
-
-  /** Removes a message and returns it. */
-  take(key: string): Entry<MESSAGE> | undefined {
-    const entry = this.find(key);
-    this.#entries = this.#entries.filter((other) => other !== entry);
-    return entry;
-  }
+    /** Removes a message and returns it. */
+    take(key: string): Entry<MESSAGE> | undefined {
+      const entry = find(key);
+      entries = entries.filter((other) => other !== entry);
+      return entry;
+    },
+  };
 }
 
 /** Creates the entry of a draft. */
-export function entryOf<MESSAGE extends UIMessage>(key: string, { parts, files, metadata, extras }: Draft, replaces?: string): Entry<MESSAGE> {
-  const message = { id: key, role: "user", parts, ...(metadata !== undefined && { metadata }) } as unknown as MESSAGE;
-  return { key, order: 0, messageId: key, message, delivery: "queued", files, extras, replaces };
+export function entryOf<MESSAGE extends UIMessage>(key: string, { parts, files, metadata, extras }: Draft, replaces?: string, order = 0): Entry<MESSAGE> {
+  return { key, messageId: key, message: questionOf(key, parts, metadata), delivery: "queued", files, extras, replaces, order };
+}
+
+/** Creates a message of the user. */
+export function questionOf<MESSAGE extends UIMessage>(id: string, parts: readonly UIMessagePart[], metadata: unknown): MESSAGE {
+  return defined({ id, role: "user", parts, metadata }) as unknown as MESSAGE;
+}
+
+/** Resolves with the outcome of a message's turn. */
+export function outcomeOf<MESSAGE extends UIMessage>(entry: Entry<MESSAGE>): Promise<StreamOutcome> {
+  return (entry.outcome ??= new Promise((resolve) => {
+    entry.resolve = (outcome) => {
+      entry.outcome = undefined;
+      resolve(outcome);
+    };
+  }));
 }
 
 /**
@@ -78,8 +89,6 @@ export async function readFiles<MESSAGE extends UIMessage>(entry: Entry<MESSAGE>
 }
 
 /** Returns the request that sends a message. */
-export function submission<MESSAGE extends UIMessage>(entry: Entry<MESSAGE>, nameOf: (key: string) => string): StreamRequest {
-  const { message, messageId, extras, replaces } = entry;
-  const edit = replaces === undefined ? undefined : { trigger: "edit" as const, replaces: nameOf(replaces) };
-  return { ...requestOf(message), messageId, ...extras, ...edit };
+export function submission<MESSAGE extends UIMessage>({ message, messageId, extras, replaces }: Entry<MESSAGE>, nameOf: (key: string) => string): StreamRequest {
+  return { ...requestOf(message), messageId, ...extras, ...(replaces !== undefined && { trigger: "edit", replaces: nameOf(replaces) }) };
 }

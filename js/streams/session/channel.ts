@@ -1,4 +1,4 @@
-/** One session as the app sees it: its listeners, its snapshot, what its stream gave so far. */
+/** One session as the app sees it: its listeners, its snapshot, and the chunks of its stream so far. */
 
 import { ChunkReader, hasReset, malformedOf } from "../../chunks/batch.js";
 import { isAfter } from "../../chunks/cursor.js";
@@ -11,22 +11,22 @@ import type { StateRecord } from "../../loader/generated.js";
 import type { RejoinError } from "../../types/errors.js";
 import type { MalformedFrame, StreamChunk, StreamListener, StreamListenerObject, StreamOutcome, StreamSnapshot, StreamStatus } from "../../types/index.js";
 
-/** What the core says of a stream. */
+/** The state of a stream as the core reports it. */
 export type StreamState = Omit<StateRecord, "error"> & { error?: RejoinError };
 
-/** A listener while it listens. */
+/** A registered listener. */
 export interface Subscription {
   readonly listener: StreamListener;
   isOpen: boolean;
-  /** The event up to which it knows the stream by itself. */
+  /** The id of the last event that the listener has received already. */
   after?: string | undefined;
-  /** Called when it no longer listens. */
+  /** Called when the subscription ends. */
   release?: () => void;
 }
 
 /** The state of a session without a stream. */
 export const IDLE: StreamState = { status: "idle", attempt: 0, role: "owner" };
-/** So many chunks are handed out before the next are made: those that nobody keeps cost the collector nothing. */
+/** The number of chunks that are created at a time. Short-lived chunks cost the garbage collector nothing. */
 const PART = 256;
 const ACTIVE: readonly StreamStatus[] = ["connecting", "streaming", "stalled", "reconnecting"];
 
@@ -41,7 +41,7 @@ export class Channel {
   /** Whether a stream has begun whose end was not reported yet. */
   #isRunning = false;
   #snapshot: StreamSnapshot | undefined;
-  /** Counts what makes chunks void that are being handed out: the stream let go, stopped, or begun anew. */
+  /** A counter that changes when chunks that are being delivered become void: after a detach, a stop or a new stream. */
   #generation = 0;
 
   constructor(sessionId: string) {
@@ -56,12 +56,12 @@ export class Channel {
     return ACTIVE.includes(this.#state.status);
   }
 
-  /** Whether a listener listens. */
+  /** Whether there is a listener. */
   get isHeard(): boolean {
     return this.#subscriptions.size > 0;
   }
 
-  /** Whether anything of the app would miss what it shows. */
+  /** Whether the app uses the session: by a listener, a watcher or an iterator. */
   get isWatched(): boolean {
     return this.isHeard || this.#watchers.size > 0 || this.#iterators.size > 0;
   }
@@ -71,7 +71,7 @@ export class Channel {
     return this.#snapshot;
   }
 
-  /** Takes over what the core says. Gives whether the status is another one. */
+  /** Takes over the state that the core reports. Returns whether the status has changed. */
   update(state: StreamState): boolean {
     const before = this.#state;
     const isSameError = before.error?.code === state.error?.code && before.error?.message === state.error?.message;
@@ -81,7 +81,7 @@ export class Channel {
     return before.status !== state.status;
   }
 
-  /** A stream begins: nothing of the one before counts. */
+  /** Begins a stream, and drops everything of the one before. */
   begin(): void {
     this.interrupt();
     this.#forget();
@@ -90,13 +90,13 @@ export class Channel {
     for (const iterator of this.#iterators) iterator.isReading = true;
   }
 
-  /** No stream runs any more: there was nothing to resume, or it was let go. Who iterates waits for the next one. */
+  /** Notes that no stream runs, because there was none to resume or it was detached. Iterators wait for the next one. */
   #rest(): void {
     this.#isRunning = false;
     for (const iterator of this.#iterators) iterator.isReading = false;
   }
 
-  /** Ends the iterators of the stream that was given. */
+  /** Ends the iterators of the current stream. */
   finish(outcome: StreamOutcome): void {
     this.#isRunning = false;
     for (const iterator of [...this.#iterators]) if (iterator.isReading) iterator.end(outcome);
@@ -108,7 +108,7 @@ export class Channel {
     for (const iterator of [...this.#iterators]) iterator.end(outcome);
   }
 
-  /** Lets go of all that it shows and keeps. */
+  /** Drops the snapshot and the history. */
   clear(): void {
     this.interrupt();
     this.#forget();
@@ -120,7 +120,7 @@ export class Channel {
     this.#transcript.reset();
   }
 
-  /** Chunks that are being handed out go to nobody any more. */
+  /** Makes the chunks that are being delivered void. */
   interrupt(): void {
     this.#generation++;
   }
@@ -131,7 +131,7 @@ export class Channel {
     return subscription;
   }
 
-  /** Adds a listener that hears nothing before its `replay`, and then nothing of what it knows by itself. */
+  /** Creates the subscription of a listener that receives nothing before `replay`, and then only what comes after an event. */
   subscribeLate(listener: StreamListener, after?: string): Subscription {
     return { listener, isOpen: true, after };
   }
@@ -143,8 +143,8 @@ export class Channel {
   }
 
   /**
-   * Iterates over the chunks of the stream that runs, or else of the next one. With `replay` the subscription hears nothing
-   * before its `replay`. `leave` is called when nothing more is wanted.
+   * Iterates over the chunks of the running stream, or of the next one. With `replay` the subscription receives nothing before
+   * `replay` is called with it. `leave` is called when the iterator is closed.
    */
   iterate(replay: boolean, leave: () => void): { iterator: ChunkIterator; late: Subscription | undefined } {
     const isLate = replay && this.#isRunning;
@@ -159,7 +159,7 @@ export class Channel {
     return { iterator, late: isLate ? subscription : undefined };
   }
 
-  /** Those who listen now. */
+  /** Returns the current subscriptions. */
   subscriptions(): Subscription[] {
     return [...this.#subscriptions];
   }
@@ -171,12 +171,12 @@ export class Channel {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Tells those who watch the snapshot. */
+  /** Calls the watchers of the snapshot. */
   notify(): void {
     for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) guard(watcher);
   }
 
-  /** Keeps chunks, then tells of the frames that are none, and hands the chunks to everyone who listens. */
+  /** Keeps chunks, reports malformed frames, and delivers the chunks to all listeners. */
   deliver(batch: Batch, onMalformed?: (frame: MalformedFrame) => void): void {
     if (hasReset(batch)) this.#forget();
     this.#history.add(batch);
@@ -192,7 +192,7 @@ export class Channel {
     if (subscriptions.length === 0) return;
     const reader = new ChunkReader(batch);
     const [only] = subscriptions;
-    // As nearly always: nobody else hears the same objects, so that each is handed out as it is made.
+    // A single listener is the usual case. Nothing else shares the objects, so that each is delivered as it is created.
     if (only && subscriptions.length === 1 && typeof only.listener === "function" && only.after === undefined) {
       return handEach(only.listener, () => reader.next(), () => only.isOpen && generation === this.#generation);
     }
@@ -200,7 +200,7 @@ export class Channel {
     for (let chunks = reader.take(part); chunks.length > 0; chunks = reader.take(part)) this.#give(subscriptions, chunks, generation);
   }
 
-  /** Gives a late listener what the stream gave so far; then it listens like the others. */
+  /** Delivers the chunks so far to a late listener, and subscribes it. */
   replay(subscription: Subscription): void {
     if (!subscription.isOpen) return;
     this.#subscriptions.add(subscription);
@@ -209,7 +209,7 @@ export class Channel {
     this.#give([subscription], chunks, this.#generation);
   }
 
-  /** Tells those of these listeners that still listen. */
+  /** Reports a status to those of the listeners that are still subscribed. */
   tellStatus(subscriptions: readonly Subscription[], status: StreamStatus): void {
     for (const { listener, isOpen } of subscriptions) {
       if (isOpen && typeof listener === "object") guard(() => listener.onStatus?.(status));
@@ -220,7 +220,7 @@ export class Channel {
     for (const frame of malformedOf(batch)) if (generation === this.#generation) guard(() => onMalformed(frame));
   }
 
-  /** `generation`: that to which the chunks belong. */
+  /** @param generation the generation that the chunks belong to */
   #give(subscriptions: Subscription[], chunks: readonly StreamChunk[], generation: number): void {
     for (const subscription of subscriptions) {
       const unknown = subscription.after === undefined ? chunks : unknownTo(subscription, chunks);
@@ -238,7 +238,7 @@ function wantsBatches({ listener }: Subscription): boolean {
   return typeof listener === "object" && listener.onBatch !== undefined;
 }
 
-/** Leaves out what a listener knows by itself; a stream that starts over is new to everyone. */
+/** Leaves out the chunks that a listener has received already. After a reset all chunks are new. */
 function unknownTo(subscription: Subscription, chunks: readonly StreamChunk[]): readonly StreamChunk[] {
   const after = subscription.after ?? "";
   const first = chunks.findIndex(({ type, eventId }) => type === "stream_reset" || (eventId !== undefined && isAfter(eventId, after)));
@@ -247,7 +247,7 @@ function unknownTo(subscription: Subscription, chunks: readonly StreamChunk[]): 
   return chunks.slice(first);
 }
 
-/** Hands chunks to a listener in its own shape, for as long as it wants them: each call may end that. */
+/** Delivers chunks to a listener in its own shape. Each call may end the subscription, which `wants` reports. */
 function hand(listener: StreamListener, chunks: readonly StreamChunk[], wants: () => boolean): void {
   if (typeof listener === "function") {
     handAll(listener, chunks, wants);
@@ -261,7 +261,7 @@ function handAll(listener: (chunk: StreamChunk) => void, chunks: readonly Stream
   handEach(listener, () => chunks[at++], wants);
 }
 
-/** The hot path: one guard for all of them, unless one throws. `next` gives `undefined` at the end. */
+/** Delivers chunks one by one, with one `guard` for all of them unless one throws. This is the hot path. */
 function handEach(listener: (chunk: StreamChunk) => void, next: () => StreamChunk | undefined, wants: () => boolean): void {
   let isDone = false;
   const handRest = (): void => {
@@ -280,7 +280,7 @@ function handRun(listener: StreamListenerObject, run: readonly StreamChunk[], wa
   if (listener.onBatch && wants()) guard(() => listener.onBatch?.(run));
 }
 
-/** Cuts chunks at resets, each of which is a run by itself. */
+/** Splits chunks at resets, each of which is a run by itself. */
 function runs(chunks: readonly StreamChunk[]): Array<readonly StreamChunk[]> {
   if (!chunks.some((chunk) => chunk.type === "stream_reset")) return chunks.length > 0 ? [chunks] : [];
   const cut: StreamChunk[][] = [];

@@ -1,6 +1,6 @@
 /**
- * What a stream gave so far, for listeners that come late: adjacent deltas of a block are one chunk. All of it: what it
- * takes goes by what the answer says, as the message itself does.
+ * The chunks of a stream so far, for late listeners. Adjacent deltas of a block are merged into one chunk, so that the memory that
+ * it takes is proportional to the answer.
  */
 
 import { chunksOf } from "../../chunks/batch.js";
@@ -12,17 +12,17 @@ type Delta = { type: string; blockId?: string; id?: string; toolCallId?: string;
   [text: string]: unknown;
 };
 
-/** By type: the member with the text, and the member with the block. */
+/** The names of the member with the text and of the member with the block, by type. */
 const DELTAS: Record<string, readonly [text: string, block: string]> = {
   text_chunk: ["content", "blockId"],
   "reasoning-delta": ["delta", "id"],
   "tool-input-delta": ["inputTextDelta", "toolCallId"],
 };
 
-/** So much of what is no delta is kept as it came, in code units: some of it is merged into nothing. */
+/** The amount of other chunks, in code units, that is kept unmerged. */
 const MOST_OTHERS = 4 * 1024 * 1024;
 
-/** Where the deltas of a merged chunk ended that had an id. */
+/** The ends of the deltas with an id within a merged chunk. */
 interface Seams {
   readonly ids: string[];
   readonly ends: number[];
@@ -31,26 +31,26 @@ interface Seams {
 /** Chunks of one stream, merged. */
 export class History {
   #chunks: StreamChunk[] = [];
-  /** Of the chunks with the same places. */
+  /** The seams of the chunks, by the same index. */
   #seams: Array<Seams | undefined> = [];
-  /** Whether the last chunk is a copy of ours, which may grow. */
+  /** Whether the last chunk is a private copy, which may grow. */
   #isOpen = false;
-  /** Not merged yet: most histories are never asked for, and deltas take less as they came. */
+  /** The batches that are not merged yet. Most histories are never read, and unmerged deltas take less memory. */
   #fresh: Batch[] = [];
   #freshOthers = 0;
 
-  /** Takes the next chunks. */
+  /** Adds the next chunks. */
   add(batch: Batch): void {
     this.#fresh.push(batch);
     this.#freshOthers += batch.others;
   }
 
-  /** Whether so much waits to be merged that it should not be kept as it came. */
+  /** Whether the unmerged chunks take so much memory that they should be merged. */
   get isFull(): boolean {
     return this.#freshOthers > MOST_OTHERS;
   }
 
-  /** Merges what waits. */
+  /** Merges the batches that are not merged yet. */
   merge(): void {
     for (const batch of this.#takeFresh()) for (const chunk of chunksOf(batch)) this.#take(chunk);
   }
@@ -82,14 +82,14 @@ export class History {
     this.#isOpen = false;
   }
 
-  /** All of it; what is added later does not change it. */
+  /** Returns all chunks. Later additions do not change the list. */
   chunks(): StreamChunk[] {
     this.merge();
     this.#isOpen = false;
     return [...this.#chunks];
   }
 
-  /** What came after an event. What has no id belongs to the event before it. */
+  /** Returns the chunks after an event. A chunk without an id belongs to the event before it. */
   after(cursor: string): StreamChunk[] {
     this.merge();
     const first = known(this.#chunks.map(({ eventId }) => eventId), cursor);
@@ -114,7 +114,7 @@ export class History {
   }
 }
 
-/** What a merged chunk holds beyond an event. */
+/** Returns the part of a merged chunk after an event. */
 function tail(chunk: Delta, seams: Seams | undefined, cursor: string): StreamChunk {
   const end = seams?.ends[known(seams.ids, cursor) - 1];
   const name = DELTAS[chunk.type]?.[0];
@@ -122,7 +122,7 @@ function tail(chunk: Delta, seams: Seams | undefined, cursor: string): StreamChu
   return { ...chunk, [name]: String(chunk[name]).slice(end) } as StreamChunk;
 }
 
-/** How many of these, which are in order, one has who stands at the cursor. */
+/** Returns the number of ids, which are in order, up to a cursor. */
 function known(ids: ReadonlyArray<string | undefined>, cursor: string): number {
   let last = ids.length;
   for (; last > 0; last--) {
@@ -136,7 +136,7 @@ function continues(last: Delta, next: Delta, block: string): boolean {
   return last.type === next.type && last[block] === next[block] && last.replayed === next.replayed && isPlain(next);
 }
 
-/** A delta without facts of its own: one with provider metadata, or a timestamp, stays by itself. */
+/** Returns whether a chunk is a delta without further members. One with provider metadata or a timestamp is not merged. */
 function isPlain(chunk: StreamChunk | Delta): boolean {
   const names = DELTAS[chunk.type];
   if (!names) return false;

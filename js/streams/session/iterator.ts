@@ -1,4 +1,4 @@
-/** The chunks of one stream as an async iterator (`chunks()`). */
+/** Implements the async iterator over the chunks of one stream (`chunks()`). */
 
 import { RejoinError } from "../../types/errors.js";
 import type { StreamChunk, StreamOutcome } from "../../types/index.js";
@@ -11,9 +11,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Keeps the chunks that nobody has read yet: as many as the answer has, where its reader is slower than the stream. */
+/** Keeps the chunks that the app has not read yet, which may be all of them if it is slower than the stream. */
 export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamOutcome | undefined> {
-  /** Whether the stream has begun that it gives. Until then it waits for the next one. */
+  /** Whether its stream has begun. Until then it waits for the next one. */
   isReading: boolean;
   #chunks: StreamChunk[] = [];
   #waiting: Waiting[] = [];
@@ -21,7 +21,7 @@ export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamO
   #isOver = false;
   readonly #leave: (iterator: ChunkIterator) => void;
 
-  /** `leave` is called once, when nothing more is wanted. */
+  /** @param leave called once, when the iterator is closed */
   constructor(isReading: boolean, leave: (iterator: ChunkIterator) => void) {
     this.isReading = isReading;
     this.#leave = leave;
@@ -31,7 +31,7 @@ export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamO
     return this;
   }
 
-  /** Takes the next chunk of the stream. */
+  /** Adds the next chunk of the stream. */
   take(chunk: StreamChunk): void {
     if (this.#isOver) return;
     const waiting = this.#waiting.shift();
@@ -39,7 +39,7 @@ export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamO
     else this.#chunks.push(chunk);
   }
 
-  /** No chunk follows. Without an outcome, because its signal was aborted, the loop ends after the chunk it has. */
+  /** Ends the iteration. Without an outcome, because its signal was aborted, unread chunks are dropped. */
   end(outcome?: StreamOutcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -63,7 +63,7 @@ export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamO
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** An error is thrown once; after that the iterator is at its end. */
+  /** Settles a `next()` after the end. An error is thrown once; after that the iterator is done. */
   #finish({ resolve, reject }: Waiting): void {
     const outcome = this.#outcome;
     if (outcome?.kind !== "failed" && outcome?.kind !== "expired") return resolve({ done: true, value: outcome });

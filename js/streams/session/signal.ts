@@ -1,4 +1,4 @@
-/** The `signal` of a listener. */
+/** Watches the abort signals that the app passes. */
 
 import type { StreamListener } from "../../types/index.js";
 
@@ -13,7 +13,7 @@ export function heed(signal: AbortSignal | undefined, leave: () => void): () => 
   return () => signal?.removeEventListener("abort", leave);
 }
 
-/** The same for the signal of a listener. */
+/** Calls a function when the signal of a listener is aborted. Returns a function that ends this. */
 export function heedListener(listener: StreamListener | undefined, leave: () => void): () => void {
   return heed(typeof listener === "object" ? listener.signal : undefined, leave);
 }

@@ -1,19 +1,10 @@
 // A process in which one run is like the next: timers, clocks and random numbers are the run's own, and time passes by its word.
 
+import { numbers } from "../../e2e/lib/random.mjs";
+
 const REAL = { setTimeout, clearTimeout, setImmediate, random: Math.random, date: Date.now, performance: performance.now.bind(performance) };
 /** The wall clock when a run begins. */
 const EPOCH = 1_750_000_000_000;
-
-/** Numbers from 0 up to 1 (mulberry32). */
-export function random(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** The time of a run. */
 export class Time {
@@ -69,7 +60,7 @@ export async function inTime(seed, run) {
   const time = new Time();
   globalThis.setTimeout = (...given) => time.add(...given);
   globalThis.clearTimeout = (id) => time.remove(id);
-  Math.random = random(seed);
+  Math.random = numbers(seed);
   Date.now = () => EPOCH + time.now;
   performance.now = () => time.now;
   try {

@@ -1,4 +1,4 @@
-// The page: chats to the left, the chosen one in the middle, what breaks it to the right.
+// Lays out the page: the list of chats on the left, the chosen chat in the middle, the lab on the right.
 import { useCallback, useEffect, useState, type MouseEvent } from "react";
 import { Chat } from "./app/Chat";
 import { ChatList } from "./app/ChatList";
@@ -14,7 +14,7 @@ import { useStore } from "./store";
 import { Drawer } from "./ui/Drawer";
 import { BoltIcon, MenuIcon } from "./ui/icons";
 
-/** From this width on the lab has room beside the chat. */
+/** The width from which on the lab has room beside the chat. */
 const LAB_BESIDE = "1180px";
 
 export function Page() {
@@ -56,7 +56,7 @@ export function Page() {
   );
 }
 
-/** Beside the chat the lab is as it was before a reload; over it, it comes when it is called. */
+/** Beside the chat, the lab is open if it was before a reload. Where it would cover the chat, it opens on demand only. */
 function useBreaker() {
   const lab = useLab();
   const isKept = useStore(lab.isOpen);
@@ -74,7 +74,7 @@ function useBreaker() {
   return { isOpen, toggle, close };
 }
 
-/** The address names the chat that is shown, so the link must not write itself there. */
+/** Moves the focus without following the link, because the address names the chat that is shown. */
 function skipToMain(event: MouseEvent): void {
   event.preventDefault();
   document.getElementById("main")?.focus();

@@ -1,4 +1,4 @@
-// The backend's JSON endpoints (PROTOCOL §1). Everything that streams is left to `rejoin`.
+// Calls the backend's JSON endpoints (PROTOCOL §1). `rejoin` does everything that streams.
 
 /** One line of the list of chats. Times are ISO 8601. */
 export interface SessionSummary {
@@ -9,7 +9,7 @@ export interface SessionSummary {
   readonly is_processing: boolean;
 }
 
-/** A message as the server keeps it. */
+/** A message as the server stores it. */
 export interface StoredMessage {
   readonly id: string;
   readonly role: "user" | "assistant" | "tool";
@@ -31,11 +31,11 @@ export interface StoredToolCall {
 export interface SessionDetail {
   readonly id: string;
   readonly messages: readonly StoredMessage[];
-  /** The task that runs now: what it has said so far is not among the messages, but in its stream. */
+  /** The task that runs now. What it has written so far is in its stream, not among the messages. */
   readonly active_stream: { readonly task_id: string } | null;
 }
 
-/** An answer that is not what was asked for. `code` is the server's, or one of NETWORK_ERROR, INVALID_RESPONSE, HTTP_<status>. */
+/** A request that failed. `code` is the server's, or one of NETWORK_ERROR, INVALID_RESPONSE, HTTP_<status>. */
 export class ApiError extends Error {
   constructor(
     readonly code: string,
@@ -83,7 +83,7 @@ export class Api {
   }
 }
 
-/** The body as JSON, or undefined where it is something else: an HTML page, say. */
+/** Returns the body as JSON, or undefined if it is something else, such as an HTML page. */
 async function readJson(response: Response): Promise<unknown> {
   try {
     return await response.json();

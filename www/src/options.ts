@@ -1,9 +1,9 @@
-// What the address of the page may say: `?base=` another backend, `?view=source` answers as plain text.
+// Reads the options in the address of the page: `?base=` for another backend, `?view=source` for answers as plain text.
 
 export interface PageOptions {
   /** Where the backend's endpoints are mounted. */
   readonly baseUrl: string;
-  /** Whether answers are rendered, or shown letter for letter as they came. */
+  /** Whether answers are rendered, or shown as their source. */
   readonly view: "rendered" | "source";
 }
 

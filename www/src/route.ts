@@ -1,4 +1,4 @@
-// Which chat is on the page stands in the address, so that a reload, a bookmark and the back button find it.
+// Keeps the chosen chat in the address, so that a reload, a bookmark and the back button find it.
 import { Store } from "./store";
 
 const PREFIX = "#/chat/";

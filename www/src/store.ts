@@ -1,4 +1,4 @@
-// A value that React can follow: the smallest thing `useSyncExternalStore` needs.
+// Keeps a value that React can follow by `useSyncExternalStore`.
 import { useSyncExternalStore } from "react";
 
 export class Store<T> {
@@ -31,14 +31,14 @@ export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.watch, store.get);
 }
 
-/** A store that survives a reload, where the browser lets it. */
+/** Creates a store that survives a reload, where the browser allows it. */
 export function keptStore(key: string, initial: boolean): Store<boolean> {
   const store = new Store(read(key) ?? initial);
   store.watch(() => {
     try {
       localStorage.setItem(key, JSON.stringify(store.get()));
     } catch {
-      // Then it lasts as long as the page.
+      // Without storage it lasts as long as the page.
     }
   });
   return store;

@@ -1,4 +1,4 @@
-// A chat as it looks: its messages, how the answer stands, and the field for the next message.
+// Shows a chat: its messages, the status of the answer, and the field for the next message.
 import type { UIMessage } from "rejoin";
 import type { ReactNode } from "react";
 import { StatusLine } from "../status/StatusLine";
@@ -15,7 +15,7 @@ import { useChat } from "./useChat";
 
 interface Props {
   readonly id: string;
-  /** Puts something around the messages. */
+  /** Wraps the messages in something else. */
   readonly frame?: (shown: ReactNode, messages: readonly UIMessage[]) => ReactNode;
 }
 

@@ -1,4 +1,4 @@
-// One chat in the list.
+// Shows one chat in the list.
 import type { SessionSummary } from "../api";
 import { useChats } from "./context";
 import { useSnapshot } from "../status/useSnapshot";

@@ -1,4 +1,4 @@
-// The list of chats, newest first.
+// Lists the chats, newest first.
 import { friendly } from "../ui/errors";
 import { useChats } from "./context";
 import { useNow } from "../hooks/useNow";

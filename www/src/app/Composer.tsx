@@ -1,4 +1,4 @@
-// Where a message is written. Enter sends, Shift+Enter breaks the line; while an answer runs the button stops it.
+// The field in which a message is written. Enter sends it, Shift+Enter breaks the line. While an answer is written, the button stops it.
 import type { ConversationInput, UIMessage } from "rejoin";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import { AttachIcon, CloseIcon, FileIcon, SendIcon, StopIcon } from "../ui/icons";
@@ -26,7 +26,7 @@ export function Composer({ isRunning, disabled = false, edited = null, onSend, o
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape" && edited) return onCancel?.();
-    // While an input method composes, Enter belongs to it.
+    // An input method that composes uses Enter itself.
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     if (isSendable) submit();

@@ -1,4 +1,4 @@
-// Before the first message: what this is, and things to try.
+// Shows what the demo is and what to try, before the first message.
 import type { ConversationInput } from "rejoin";
 import { FailureNote } from "../ui/FailureNote";
 import { Footer } from "../ui/Footer";

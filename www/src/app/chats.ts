@@ -1,4 +1,4 @@
-// The chats of a person: their list, and the first message of a new one.
+// Keeps the list of a person's chats, and the first message of a new one.
 import type { ChatStreams, ConversationInput } from "rejoin";
 import { coded, type Coded } from "../ui/errors";
 import { Store } from "../store";
@@ -11,9 +11,9 @@ export interface ChatList {
 }
 
 export interface ChatsOptions {
-  /** How the texts of answers are shown: rendered, or letter for letter as they came. */
+  /** Whether the texts of answers are rendered, or shown as their source. */
   readonly view: "rendered" | "source";
-  /** Whether a session is no chat of the person's. */
+  /** Whether a session is not one of the person's chats. */
   readonly isHidden?: (sessionId: string) => boolean;
 }
 
@@ -27,7 +27,7 @@ export class Chats {
     readonly api: Api,
     readonly options: ChatsOptions,
   ) {
-    // The server makes a chat's title of its first message.
+    // The server takes a chat's title from its first message.
     streams.onTurn(() => void this.refresh());
   }
 

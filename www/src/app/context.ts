@@ -1,4 +1,4 @@
-// The app's one `Chats`, for every component.
+// Provides the app's `Chats` to its components.
 import { createContext, use } from "react";
 import type { Chats } from "./chats";
 

@@ -1,4 +1,4 @@
-// One chat: `useConversation`, and which question the person is editing.
+// Combines `useConversation` with the question that the person is editing.
 import type { ConversationInput, UIMessage } from "rejoin";
 import { useConversation } from "rejoin/react";
 import { useCallback, useEffect, useState } from "react";
@@ -19,7 +19,7 @@ export function useChat(id: string) {
     if (first) void send(first);
   }, [chats, id, send]);
 
-  // What other devices wrote while this one had no network.
+  // Loads what other devices have written while this one had no network.
   useEffect(() => {
     const again = () => void resume();
     addEventListener("online", again);

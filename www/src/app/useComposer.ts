@@ -1,11 +1,11 @@
-// The message that is being written: its text and its files.
+// Keeps the message that is being written: its text and its files.
 import type { ConversationInput, FileUIPart, UIMessage } from "rejoin";
 import { useEffect, useRef, useState } from "react";
 
-/** A file of the message: one of this device, or one that the edited question has already. */
+/** A file of the message, from this device or from the question that is edited. */
 export interface Attached {
   readonly name: string;
-  /** The address of its picture, if it is one. */
+  /** The address of its preview, if it is a picture. */
   readonly preview?: string | undefined;
   readonly file?: File;
   readonly part?: FileUIPart;

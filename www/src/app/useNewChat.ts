@@ -1,4 +1,4 @@
-// A chat that does not exist yet: its first message creates it. What could not be begun is kept, so that nothing written is lost.
+// Creates a chat with its first message. A message whose chat could not be created is kept, so that no typed text is lost.
 import type { ConversationInput } from "rejoin";
 import { useState } from "react";
 import { show } from "../route";

@@ -1,7 +1,7 @@
 // Keeps the newest text in sight until the reader scrolls away, and again once the reader is back at the end.
 import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
 
-/** How near to the end (CSS px) counts as being there. */
+/** The distance from the end, in CSS px, that still counts as the end. */
 const NEAR = 40;
 
 export interface Autoscroll {
@@ -31,7 +31,7 @@ export function useAutoscroll(): Autoscroll {
     const onScroll = () => {
       const movedUp = box.scrollTop < top;
       top = box.scrollTop;
-      // Text that grows also moves the end away: only a reader who scrolls up leaves it.
+      // Growing text moves the end away, too. Only a reader who scrolls up leaves it.
       if (distance(box) <= NEAR) following.current = true;
       else if (movedUp) following.current = false;
       setAway(!following.current);

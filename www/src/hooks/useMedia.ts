@@ -1,4 +1,4 @@
-// A media query as a value.
+// Returns whether a media query matches.
 import { useCallback, useSyncExternalStore } from "react";
 
 export function useMedia(query: string): boolean {

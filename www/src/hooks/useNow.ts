@@ -1,7 +1,7 @@
-// The time, kept current while someone needs it.
+// Returns the time, and keeps it current while something shows it.
 import { useEffect, useState } from "react";
 
-/** ms since the Unix epoch, renewed every `everyMs`; `null` stands still and costs nothing. */
+/** Returns the ms since the Unix epoch, renewed every `everyMs`. With `null` it is not renewed, which costs nothing. */
 export function useNow(everyMs: number | null): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

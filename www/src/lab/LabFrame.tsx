@@ -1,4 +1,4 @@
-// What the lab puts around the messages of a chat: the other reader beside them, the verdict on both, and the timeline.
+// Frames the messages of a chat with the other reader beside them, the verdict on both, and the timeline.
 import type { UIMessage } from "rejoin";
 import { useEffect, type ReactNode } from "react";
 import { useSnapshot } from "../status/useSnapshot";

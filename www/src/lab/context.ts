@@ -1,4 +1,4 @@
-// The page's one lab, for its components.
+// Provides the page's lab to its components.
 import { createContext, use } from "react";
 import type { Lab } from "./lab";
 

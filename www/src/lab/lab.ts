@@ -14,7 +14,7 @@ export class Lab {
   readonly isOpen = keptStore("rejoin_demo_lab", false);
   /** Whether each message is also asked through another reader. */
   readonly compare = keptStore("rejoin_demo_compare", false);
-  /** Who can restart the server; null where nobody can. */
+  /** The supervisor that can restart the server, or null if there is none. */
   readonly control = new Store<Control | null>(null);
   readonly recorder: Recorder;
   readonly network: Network;
@@ -40,12 +40,12 @@ export class Lab {
     return new Api(this.#baseUrl, this.network.for("rejoin"));
   }
 
-  /** What the server has, asked past the faults of the lab. */
+  /** Asks the server past the faults of the lab. */
   truth(id: string): Promise<SessionDetail> {
     return new Api(this.#baseUrl, this.network.honest).session(id);
   }
 
-  /** Records what a chat's stream gives. */
+  /** Records the stream of a chat. */
   watch(id: string): void {
     if (this.#watched.has(id)) return;
     this.#watched.add(id);

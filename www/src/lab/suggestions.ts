@@ -1,4 +1,4 @@
-// What to try. A person sees a sentence; the demo agent finds its directives behind it, in the metadata (SERVER.md).
+// Suggests what to try. The person sees a sentence, and the demo agent finds its directives in the metadata (SERVER.md).
 import type { Suggestion } from "../app/NewChat";
 import type { Lab } from "./lab";
 

@@ -1,4 +1,4 @@
-// How the stream stands, in words.
+// Shows the status of the stream in words.
 import type { ChatStreams, StreamSnapshot } from "rejoin";
 import { useNow } from "../hooks/useNow";
 import { useOnline } from "./useOnline";

@@ -1,4 +1,4 @@
-// Whether the browser says that it has a network.
+// Returns whether the browser reports a network.
 import { useSyncExternalStore } from "react";
 
 export function useOnline(): boolean {

@@ -1,8 +1,8 @@
-// Whether what arrives is what this browser had already before its last reload.
+// Returns whether the stream repeats what this browser had received before its last reload.
 import type { ChatStreams } from "rejoin";
 import { useEffect, useState } from "react";
 
-/** A replay comes without pauses: after this many ms without a chunk it is over, though nothing newer has come. */
+/** The ms without a chunk after which a replay is over, because it comes without pauses. */
 const PAUSE_MS = 400;
 
 export function useReplaying(streams: ChatStreams, sessionId: string): boolean {

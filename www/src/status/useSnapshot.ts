@@ -1,4 +1,4 @@
-// What a session's stream shows now; renders anew at most once per frame, because the client delivers so.
+// Returns the snapshot of a session's stream. The component renders at most once per frame, because the client delivers so.
 import type { ChatStreams, StreamSnapshot } from "rejoin";
 import { useCallback, useSyncExternalStore } from "react";
 

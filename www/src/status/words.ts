@@ -1,9 +1,9 @@
-// What the status line says. One sentence per state; the countdown is apart, because a screen reader shall not hear it tick.
+// Words the status line, one sentence per state. The countdown is separate, because a screen reader should not read it every second.
 import type { StreamSnapshot } from "rejoin";
 import { isWaiting, operationOf, toolWords } from "../app/parts/tools";
 
 export interface StatusWords {
-  /** Names the look: a colour and whether it moves. */
+  /** The look: a colour, and whether it moves. */
   readonly tone: "quiet" | "live" | "busy" | "warning" | "bad";
   readonly text: string;
 }
@@ -11,7 +11,7 @@ export interface StatusWords {
 export interface Circumstances {
   readonly online: boolean;
   readonly replaying: boolean;
-  /** Whole seconds until the next try, or null where none is due. */
+  /** The whole seconds until the next attempt, or null if none is due. */
   readonly secondsLeft: number | null;
 }
 

@@ -1,4 +1,4 @@
-// The name, with a pulse that goes on.
+// Shows the name, with a pulse that goes on.
 
 export function Brand() {
   return (

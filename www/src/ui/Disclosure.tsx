@@ -1,11 +1,11 @@
-// Something folded that opens: the browser's own <details>, so keyboard and screen readers know it.
+// Folds something away. It is the browser's own <details>, which keyboards and screen readers support.
 import { useEffect, useState, type ReactNode } from "react";
 import { ChevronIcon } from "./icons";
 
 interface Props {
   readonly icon: ReactNode;
   readonly title: ReactNode;
-  /** A word or two at the end of the line: how it stands. */
+  /** The state in a word or two, at the end of the line. */
   readonly note?: ReactNode;
   readonly kind: string;
   readonly testId: string;

@@ -1,4 +1,4 @@
-// A side panel: beside the chat where there is room, over it where there is not.
+// A side panel, which lies beside the chat where there is room, and otherwise over it.
 import { useEffect, useRef, type ReactNode } from "react";
 import { useMedia } from "../hooks/useMedia";
 
@@ -7,7 +7,7 @@ interface Props {
   readonly label: string;
   /** The width of the page from which on the panel is beside the chat. */
   readonly wideFrom: string;
-  /** Whether it can also be away where there is room. */
+  /** Whether it can be closed also where there is room. */
   readonly folds?: boolean;
   readonly open: boolean;
   readonly onClose: () => void;

@@ -1,4 +1,4 @@
-// Something went wrong: one sentence, the code, and what can be done about it.
+// Shows what went wrong in one sentence, its code, and what the person can do.
 import type { ReactNode } from "react";
 import { friendly, type Coded } from "./errors";
 import { WarningIcon } from "./icons";

@@ -1,4 +1,4 @@
-// The foot of a chat, in line with its messages.
+// Lays out the foot of a chat, in line with its messages.
 import type { ReactNode } from "react";
 
 export function Footer({ children }: { children: ReactNode }) {

@@ -1,4 +1,4 @@
-// The shape of a chat while its history loads.
+// Shows the shape of a chat while its history loads.
 
 export function Skeleton() {
   return (

@@ -1,4 +1,4 @@
-// Something that is on or off.
+// A switch that is on or off.
 import type { ReactNode } from "react";
 
 interface Props {

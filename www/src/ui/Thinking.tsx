@@ -1,4 +1,4 @@
-// The pause before the first word.
+// Shows that an answer is on its way before its first word.
 
 export function Thinking() {
   return (

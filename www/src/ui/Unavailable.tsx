@@ -1,4 +1,4 @@
-// A chat that can't be shown at all.
+// Stands in for a chat that cannot be shown at all.
 import { friendly, type Coded } from "./errors";
 import { show } from "../route";
 import { PlusIcon, RetryIcon, WarningIcon } from "./icons";

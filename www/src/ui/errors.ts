@@ -1,4 +1,4 @@
-// What a person is told for an error code. The code is always shown beside it, for the one who has to look it up.
+// Explains error codes to a person. The code is always shown beside the sentence, so that it can be looked up.
 
 /** Anything that carries a code: a `RejoinError`, an `ApiError`. */
 export interface Coded {
@@ -47,7 +47,7 @@ export function friendly(error: Coded): string {
   return known ?? (error.message || "Something went wrong.");
 }
 
-/** Any thrown value as something with a code. */
+/** Returns any thrown value as something with a code. */
 export function coded(error: unknown): Coded {
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error as Error & Coded;
   return { code: "UNKNOWN", message: error instanceof Error ? error.message : String(error) };

@@ -1,4 +1,4 @@
-// Line icons, 20 × 20, in the colour of their text. Decoration only: whatever they stand for is also said in words.
+// Line icons, 20 × 20, in the colour of their text. They are decoration only: a text says the same.
 import type { ReactNode } from "react";
 
 function icon(shape: ReactNode) {

@@ -1,4 +1,4 @@
-// Times as people say them.
+// Formats times as people say them.
 
 const STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["year", 31_536_000_000],

@@ -1,4 +1,4 @@
-// One answer: its parts in order, and what a reader does with it.
+// Shows one answer: its parts in order, and the actions on it.
 import type { Conversation, UIMessage } from "rejoin";
 import { memo, useState } from "react";
 import { CopyButton } from "../../ui/CopyButton";
@@ -12,7 +12,7 @@ import { textOf } from "../useComposer";
 interface Props {
   readonly message: UIMessage;
   readonly growing: boolean;
-  /** Whether it is the last answer and complete, so that it may be written anew, or its tools wait for the person. */
+  /** Whether it is the last answer and complete: then it can be written anew, and its tools may wait for the person. */
   readonly isLast: boolean;
   readonly onRegenerate: (messageId: string) => void;
   readonly onToolOutput: Conversation["addToolOutput"];

@@ -1,4 +1,4 @@
-// What the tools of an answer wait for: the person's word whether one may run, or an output that this page gives.
+// Asks for what the tools of an answer wait for: the person's approval, or an output of this page.
 import type { Conversation, UIMessage } from "rejoin";
 import { ClockIcon, ShieldIcon } from "../../ui/icons";
 import { isTool, toolWords } from "../parts/tools";

@@ -1,4 +1,4 @@
-// Questions and answers, with the newest in sight unless the reader reads elsewhere.
+// Lists the questions and answers, and keeps the newest in sight unless the reader has scrolled away.
 import type { UIMessage } from "rejoin";
 import type { UseConversation } from "rejoin/react";
 import type { ReactNode } from "react";

@@ -1,4 +1,4 @@
-// What the person asked, with its files, and whether the server has it.
+// Shows one question with its files, and whether the server has it.
 import type { MessageDelivery, UIMessage } from "rejoin";
 import { memo } from "react";
 import { CopyButton } from "../../ui/CopyButton";

@@ -1,4 +1,4 @@
-// Files and sources of an answer, as links. Only web addresses and data are linked: what else a model writes is shown as text.
+// Links the files and sources of an answer. Only web addresses and data URLs become links; anything else is shown as text.
 import type { FileUIPart, ReasoningFileUIPart, SourceDocumentUIPart, SourceUrlUIPart, UIMessagePart } from "rejoin";
 import { FileIcon, LinkIcon } from "../../ui/icons";
 
@@ -10,7 +10,7 @@ export function isAttachment(part: UIMessagePart): part is AttachmentPart {
   return KINDS.has(part.type);
 }
 
-/** What an answer brings along, after its text. */
+/** Lists the files and sources of an answer, after its text. */
 export function Attachments({ parts }: { parts: readonly AttachmentPart[] }) {
   return (
     <ul className="attachments" aria-label="Sources and files" data-testid="attachments">

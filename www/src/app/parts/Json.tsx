@@ -1,4 +1,4 @@
-// A labelled JSON value, as a person reads it.
+// Shows a labelled JSON value, indented.
 
 export function Json({ label, value }: { label: string; value: unknown }) {
   const text = typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");

@@ -1,4 +1,4 @@
-// Rendered markdown. Each block is its own component, so that a growing answer renders only its last block again.
+// Renders markdown. Each block is its own component, so that a growing answer renders only its last block again.
 import { memo, useMemo, useState } from "react";
 import { BlockSplitter } from "./blocks";
 import { renderBlock } from "./markdown";

@@ -1,4 +1,4 @@
-// A job that runs in the background: nobody knows how far it is, so the bar says that it goes on and the clock for how long.
+// Shows a job that runs in the background. Its progress is unknown, so that the bar only says that it runs, and the clock for how long.
 import { useState } from "react";
 import { useNow } from "../../hooks/useNow";
 

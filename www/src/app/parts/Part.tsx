@@ -1,4 +1,4 @@
-// One part of an answer, by its kind. A kind without a look of its own is left out.
+// Shows one part of an answer by its kind. A kind without a component is left out.
 import type { UIMessagePart } from "rejoin";
 import { isTool } from "./tools";
 import { Reasoning } from "./Reasoning";

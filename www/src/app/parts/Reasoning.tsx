@@ -1,4 +1,4 @@
-// What the model thought on its way, folded.
+// Shows the model's reasoning, folded away.
 import type { ReasoningUIPart } from "rejoin";
 import { memo } from "react";
 import { Disclosure } from "../../ui/Disclosure";

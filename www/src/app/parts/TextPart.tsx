@@ -1,4 +1,4 @@
-// A text of an answer: rendered, or letter for letter as it came.
+// Shows a text of an answer, rendered or as its source.
 import { memo } from "react";
 import { Markdown } from "./Markdown";
 

@@ -1,4 +1,4 @@
-// A tool call: its name and how it stands; opened, what went in and what came out.
+// Shows a tool call: its name and stage, and its input and output when it is opened.
 import { memo } from "react";
 import { isOperation, stageOf, toolWords, type Stage, type ToolPart } from "./tools";
 import { Disclosure } from "../../ui/Disclosure";

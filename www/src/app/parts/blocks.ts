@@ -1,4 +1,4 @@
-// The top-level blocks of a markdown text, so that a growing answer costs what its last block costs and not what all of it costs.
+// Splits markdown into its top-level blocks, so that only the last block of a growing answer is rendered again.
 import { lexer } from "marked";
 
 /** One top-level block of a text: where it starts and its source. */
@@ -7,10 +7,10 @@ export interface Block {
   readonly source: string;
 }
 
-/** How many blocks at the end of a growing text may still change their extent: the last, and the one it may yet join. */
+/** The number of blocks at the end of a growing text that may still change: the last one, and the one that it may join. */
 const OPEN_BLOCKS = 2;
 
-/** Splits a text that mostly grows at its end. Keeps what it found: a longer text is read from its last blocks on. */
+/** Splits a text that mostly grows at its end. It keeps the blocks, and reads a longer text from the last ones on. */
 export class BlockSplitter {
   #text = "";
   #blocks: Block[] = [];
@@ -36,7 +36,7 @@ function readBlocks(text: string, offset: number): Block[] {
   return blocks;
 }
 
-/** The lexer reads LF only, and would count fewer characters than it was given. */
+/** Normalises line ends, because the lexer counts LF only. */
 function withPlainLineEnds(text: string): string {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }

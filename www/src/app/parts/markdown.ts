@@ -1,11 +1,11 @@
-// Markdown to safe HTML.
+// Converts markdown to safe HTML.
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 
 const marked = new Marked({
   gfm: true,
   renderer: {
-    // A picture from anywhere would tell its host who reads what: it becomes a link.
+    // A picture becomes a link, because loading it would show its host who reads what.
     image({ href, text }) {
       return `<a href="${escapeAttribute(href)}">${escapeText(text || href)}</a>`;
     },
@@ -13,7 +13,7 @@ const marked = new Marked({
     code({ text }) {
       return `<pre tabindex="0"><code>${escapeText(text)}</code></pre>`;
     },
-    // Nothing in an answer is HTML: what looks like it is shown as it was written.
+    // HTML in an answer is shown as text.
     html({ text, type, block }) {
       return type === "html" && block ? `<p>${escapeText(text)}</p>` : escapeText(text);
     },
@@ -26,7 +26,7 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   node.setAttribute("rel", "noopener noreferrer nofollow");
 });
 
-/** The HTML of one block, with nothing in it that runs, submits, styles or loads. */
+/** Returns the HTML of one block, in which nothing runs, submits, styles or loads. */
 export function renderBlock(source: string): string {
   const html = marked.parse(source, { async: false });
   return DOMPurify.sanitize(html, {

@@ -1,9 +1,9 @@
-// What a tool call is called, and how far it has come.
+// Names a tool call and its stage.
 import type { DynamicToolUIPart, ToolUIPart, UIMessage, UIMessagePart } from "rejoin";
 
 export type ToolPart = ToolUIPart | DynamicToolUIPart;
 
-/** `asking`: the person has to allow it. `operation`: it goes on in the background, beyond its turn (PROTOCOL §5). `unfinished`: its answer ended before it did. */
+/** `asking`: the person has to allow it. `operation`: it goes on in the background after its turn (PROTOCOL §5). `unfinished`: the answer ended before the call. */
 export type Stage = "writing" | "running" | "asking" | "operation" | "done" | "failed" | "unfinished";
 
 export function isTool(part: UIMessagePart): part is ToolPart {
@@ -15,7 +15,7 @@ export function toolName(part: ToolPart): string {
   return part.type === "dynamic-tool" ? part.toolName : part.type.slice("tool-".length);
 }
 
-/** The name of a tool as a person reads it. */
+/** Returns the name of a tool in plain words. */
 export function toolWords(part: ToolPart): string {
   return toolName(part).replaceAll(/[_-]+/g, " ");
 }
@@ -26,19 +26,19 @@ export function stageOf(part: ToolPart, growing: boolean): Stage {
   return growing || stage === "asking" || stage === "done" || stage === "failed" ? stage : "unfinished";
 }
 
-/** The tool that the answer waits for in the background, or null. */
+/** Returns the tool that the answer waits for in the background, or null. */
 export function operationOf(message: UIMessage | null): ToolPart | null {
   const last = message?.parts.at(-1);
   return last && isTool(last) && reportedStage(last) === "operation" ? last : null;
 }
 
-/** Whether a tool of a complete answer waits for the person or for the page. */
+/** Returns whether a tool of a complete answer waits for the person or for the page. */
 export function isWaiting(message: UIMessage | null): boolean {
   const states: readonly ToolPart["state"][] = ["input-available", "approval-requested"];
   return message?.parts.some((part) => isTool(part) && states.includes(part.state) && !part.providerExecuted) ?? false;
 }
 
-/** A tool that outlives its turn answers so first. */
+/** Returns whether an output says that the tool has begun an operation, which outlives its turn. */
 export function isOperation(output: unknown): output is { type: "operation_started"; message?: unknown } {
   return typeof output === "object" && output !== null && "type" in output && output.type === "operation_started";
 }

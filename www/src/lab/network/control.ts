@@ -1,20 +1,20 @@
 // The supervisor that `npm start` runs beside the server: it can restart the server and finish background jobs. Only on this machine, and
-// only in development; elsewhere there is none, and the lab does without.
+// only in development. Elsewhere the lab has no supervisor.
 
-/** Written beside the page by `npm start`; `control` is null where nobody supervises. */
+/** The file that `npm start` writes beside the page. `control` is null where nothing supervises the server. */
 interface Announcement {
   readonly control: string | null;
   readonly token?: string;
 }
 
 export interface Control {
-  /** The server ends and starts again; resolves when it listens. */
+  /** Restarts the server. Resolves when it listens again. */
   restart(): Promise<void>;
   /** Completes a background operation, as the service that runs it would. */
   complete(operationId: string): Promise<void>;
 }
 
-/** Null where there is none. */
+/** Finds the supervisor. Resolves with null if there is none. */
 export async function findControl(network: typeof fetch): Promise<Control | null> {
   try {
     const response = await network("./lab.json", { cache: "no-store" });

@@ -1,4 +1,4 @@
-// The body of one answer, with a hand on it: bytes pass until someone breaks it. What the reader sees is what it would see of a real fault.
+// Passes the body of one response on until the lab breaks it. The reader sees what it would see of a real fault.
 
 /** What may be done to a body. Everything but `throttle` happens to bytes that have not passed yet. */
 export interface Line {
@@ -17,11 +17,11 @@ export interface Line {
 export interface LineEvents {
   onBytes(count: number): void;
   onEnd(how: LineEnd): void;
-  /** Asked before each piece; `null` lets bytes pass as they come. */
+  /** Returns the pace, before each piece. `null` lets bytes pass as they come. */
   throttle(): Throttle | null;
 }
 
-/** `ended`: the backend ended the body. `closed`: the reader wants no more of it. */
+/** `ended`: the backend has ended the body. `closed`: the reader has cancelled it. */
 export type LineEnd = "ended" | "closed" | "cut" | "cut-short";
 
 export interface Throttle {
@@ -29,7 +29,7 @@ export interface Throttle {
   readonly everyMs: number;
 }
 
-/** What `fetch` rejects with, and its body, when the network breaks. */
+/** Returns the error with which `fetch` and its body reject when the network breaks. */
 export const networkError = () => new TypeError("network error");
 
 export function breakable(source: ReadableStream<Uint8Array>, events: LineEvents): { body: ReadableStream<Uint8Array>; line: Line } {
@@ -84,7 +84,7 @@ export function breakable(source: ReadableStream<Uint8Array>, events: LineEvents
         } catch (error) {
           finish("closed", () => control.error(error));
         }
-        // Silent for good: a promise that never settles is how a reader waits for bytes that never come.
+        // The promise never settles, as for bytes that never come.
         if (state === "silent") await new Promise(() => {});
       },
       cancel: () => finish("closed", () => {}),
@@ -103,7 +103,7 @@ export function breakable(source: ReadableStream<Uint8Array>, events: LineEvents
   };
 }
 
-/** Puts `extra` behind the first event that ends in `bytes`; where none does, it has to wait. */
+/** Inserts `extra` after the first event that ends in `bytes`. If none does, it waits for the next bytes. */
 function spliced(bytes: Uint8Array, extra: Uint8Array): [Uint8Array, Uint8Array | null] {
   const place = bytes.findIndex((byte, at) => byte === 10 && bytes[at + 1] === 10) + 2;
   if (place < 2) return [bytes, extra];

@@ -1,12 +1,12 @@
-// The network of this page, with every fault of the lab: a `fetch` for each of the two readers that are compared, so that what
-// happens to one happens to the other. Requests go through untouched until someone asks for a fault.
+// The network of this page with the faults of the lab. It has a `fetch` for each of the two readers that are compared, so that what
+// happens to one happens to the other. Requests pass untouched until the person asks for a fault.
 import { Store } from "../../store";
 import { breakable, networkError, type Line, type Throttle } from "./line";
 import type { Recorder, Side } from "./recorder";
 
 /** Faults that last until they are taken back. */
 export interface Conditions {
-  /** Until when the network is pretended to be away (ms since the epoch), or null. */
+  /** The time until which the network seems to be away, in ms since the epoch, or null. */
   readonly offlineUntil: number | null;
   readonly cutEverySecond: boolean;
   readonly slow: boolean;
@@ -18,11 +18,11 @@ export interface Conditions {
 
 const CALM: Conditions = { offlineUntil: null, cutEverySecond: false, slow: false, forgetful: false, cutAfter: null };
 
-/** About 3 kB/s, with a delay that one feels. */
+/** A slow network: about 3 kB/s, with a noticeable delay. */
 const SLOW: Throttle = { bytes: 300, everyMs: 100 };
 const SLOW_ANSWER_MS = 600;
 
-/** Frames that no backend should send, and some do: an error page, half a frame, a type nobody knows, bytes that are no text. */
+/** Frames that no backend should send, although some do: an error page, half a frame, an unknown type, bytes that are not text. */
 const GARBAGE = [
   "data: <html>502 Bad Gateway</html>\n\n",
   'data: {"type":"text-del\n\n',
@@ -51,7 +51,7 @@ export class Network {
     return (input, init) => this.#fetch(side, input, init);
   }
 
-  /** The network without the lab's faults, to ask what is true. */
+  /** The network without the lab's faults. */
   readonly honest: typeof fetch = (input, init) => this.network(input, init);
 
   /** Breaks every open answer in the middle, as a dropped Wi-Fi does. */
@@ -65,7 +65,7 @@ export class Network {
     for (const line of this.#lines()) line.endEarly();
   }
 
-  /** Every open connection stays open and says nothing more. */
+  /** Keeps every open connection open, and lets nothing more pass. */
   halfOpen(): void {
     for (const line of this.#lines()) line.silence();
     this.recorder.note("silent", "The connection stays open and is silent");
@@ -162,7 +162,7 @@ export class Network {
     }
   }
 
-  /** A backend that forgets cursors is one that is not told any; one that merges nothing is not asked to. */
+  /** Removes the cursor for a backend that ignores cursors, and `compact` for one that does not merge. */
   #altered(request: Request): Request {
     const { forgetful } = this.conditions.get();
     if (request.method !== "GET" || (!forgetful && this.compact)) return request;
@@ -177,7 +177,7 @@ function isStream(response: Response): boolean {
   return response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
-// Libraries look at `navigator.onLine` as well as at the events, so both have to tell the same story.
+// Libraries read `navigator.onLine` and listen to the events, so that both have to agree.
 function pretendOffline(): void {
   Object.defineProperty(navigator, "onLine", { configurable: true, get: () => false });
   dispatchEvent(new Event("offline"));

@@ -1,7 +1,7 @@
-// What happens on the network, kept for the picture of it: one trace for each answer and reader.
+// Records what happens on the network for the timeline: one trace for each answer and reader.
 import { Store } from "../../store";
 
-/** Who reads: `rejoin`, or the plain reader that it is compared with. */
+/** The reader: `rejoin`, or the plain reader that it is compared with. */
 export type Side = "rejoin" | "peer";
 
 /** `status N`: the backend refused with it. `refused`: there was no network. */
@@ -36,10 +36,10 @@ export interface Bin {
 
 export const BIN_MS = 100;
 
-/** How long traces may lag behind what happened, so that a flood of chunks costs no flood of pictures. */
+/** The time in ms by which traces may lag behind, so that many chunks do not cause many renderings. */
 const LAG_MS = 100;
 
-/** One answer as one reader came by it. */
+/** The connections and chunks through which one reader received one answer. */
 export class Trace {
   readonly connections: Connection[] = [];
   readonly marks: Mark[] = [];
@@ -67,7 +67,7 @@ export class Trace {
     this.#lostAt ??= at;
   }
 
-  /** When the first and the last thing happened, or null where nothing has. */
+  /** Returns the times of the first and the last entry, or null if there is none. */
   span(): readonly [number, number] | null {
     const times = [
       ...this.connections.flatMap(({ openedAt, closedAt }) => [openedAt, closedAt ?? openedAt]),
@@ -78,7 +78,7 @@ export class Trace {
   }
 }
 
-/** What a request for a stream tells on its way. */
+/** The callbacks for a request of a stream. */
 export interface Probe {
   answered(response: Response): void;
   bytes(count: number): void;
@@ -109,14 +109,14 @@ export class Recorder {
     return made;
   }
 
-  /** A new answer: a new picture. */
+  /** Begins the trace of a new answer. */
   begin(side: Side, sessionId: string): Trace {
     this.#traces.delete(`${side} ${sessionId}`);
     this.changed();
     return this.trace(side, sessionId);
   }
 
-  /** Something that happened to whoever listens just now. */
+  /** Records an event of the connection that is open. */
   note(kind: MarkKind, text: string): void {
     for (const trace of this.#traces.values()) {
       if (trace.connections.some(({ closedAt }) => closedAt === null)) trace.mark(kind, text);

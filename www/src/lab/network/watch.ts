@@ -1,4 +1,4 @@
-// Notes into the trace what `rejoin` gives: chunks as they are delivered, duplicates that it dropped, who owns the stream.
+// Records what `rejoin` delivers in the trace: its chunks, the duplicates that it has dropped, and the tab that owns the stream.
 import type { ChatStreams } from "rejoin";
 import type { Recorder } from "./recorder";
 

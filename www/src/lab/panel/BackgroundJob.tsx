@@ -1,4 +1,4 @@
-// In development one is the service that runs a job in the background, too: a button that finishes it.
+// Finishes a background job at the press of a button, in development, where no other service does.
 import { useState } from "react";
 import { operationOf } from "../../app/parts/tools";
 import { useSnapshot } from "../../status/useSnapshot";

@@ -1,4 +1,4 @@
-// What breaks the connection of the chat on the page, so that one sees that it does not matter.
+// The controls that break the connection of the chat on the page.
 import { useId, useState, type FormEvent, type ReactNode } from "react";
 import { useLab } from "../context";
 import { useNow } from "../../hooks/useNow";
@@ -63,7 +63,7 @@ export function FaultLab({ sessionId, onClose }: Props) {
   );
 }
 
-/** Which reader is asked the same, beside the chat. */
+/** Chooses the reader that is compared with this chat. */
 function Comparison() {
   const { compare, peer } = useLab();
   const isOn = useStore(compare);
@@ -109,7 +109,7 @@ function FaultButton({ name, icon, does, disabled = false, children }: ButtonPro
   );
 }
 
-/** What a fault is in the world, for those who wonder. */
+/** Explains a fault by what causes it in the world. */
 const TITLES: Readonly<Record<string, string>> = {
   cut: "The connection breaks in the middle, as when the Wi-Fi drops",
   end: "The body ends as if it were complete, as when a proxy gives up politely",
@@ -132,7 +132,7 @@ function OfflineButton({ network }: { network: Network }) {
   );
 }
 
-/** Only where `npm start` supervises the server. */
+/** The controls that need the supervisor of `npm start`. */
 function RestartButton() {
   const { control, recorder } = useLab();
   const known = useStore(control);

@@ -1,4 +1,4 @@
-// What happened to the stream, newest first: one line per change of its status.
+// Lists the changes of the stream's status, newest first.
 import type { StreamSnapshot, StreamStatus } from "rejoin";
 import { useState } from "react";
 

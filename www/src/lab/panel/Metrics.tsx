@@ -1,4 +1,4 @@
-// What the streams of the chat on the page have been through since the page was loaded.
+// Shows the counters of the chat's streams since the page was loaded.
 import type { StreamMetrics } from "rejoin";
 import { useLab } from "../context";
 import { useDroppedFrames } from "./useDroppedFrames";

@@ -1,4 +1,4 @@
-// A button that replays a very long answer, and what it cost.
+// Replays a very long answer at the press of a button, and shows how long that took.
 import { useLab } from "../context";
 import type { ReplayState } from "./replay";
 import { useStore } from "../../store";

@@ -1,17 +1,17 @@
-// How smoothly the page moves: frames that did not come, and the longest pause between two.
+// Measures how smoothly the page moves: the dropped frames, and the longest pause between two.
 
 export interface Smoothness {
-  /** Frames of 60 a second that did not come. */
+  /** The number of dropped frames, of 60 a second. */
   readonly dropped: number;
   /** ms. */
   readonly longest: number;
 }
 
 const FRAME_MS = 1000 / 60;
-/** Beyond this the page was hidden or asleep, and nobody looked. */
+/** The pause above which the page was hidden or asleep. */
 const ASLEEP_MS = 2000;
 
-/** Counts from now on until it is stopped; a hidden page has no frames, and drops none. */
+/** Counts until it is stopped. A hidden page draws no frames, and drops none. */
 export class FrameMeter {
   #dropped = 0;
   #longest = 0;

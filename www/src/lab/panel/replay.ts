@@ -1,4 +1,4 @@
-// The hardest reading there is: an answer of many thousand chunks that comes all at once, as after a night with the lid closed.
+// Replays an answer of many thousand chunks that arrive all at once, as after a night with the lid closed.
 import type { Lab } from "../lab";
 import { show } from "../../route";
 import { Store } from "../../store";
@@ -19,7 +19,7 @@ export type ReplayState =
       readonly compactMs: number;
     };
 
-/** Chunks of the answer that is replayed. */
+/** The number of chunks of the answer that is replayed. */
 const LENGTH = 20_000;
 const BLOCKS = 200;
 
@@ -28,7 +28,7 @@ export class Replay {
 
   constructor(private readonly lab: Lab) {}
 
-  /** Has the answer written, then joins it from its beginning twice: piece by piece, and merged. */
+  /** Has an answer written, and joins it from its beginning twice: chunk by chunk, and merged. */
   async run(): Promise<void> {
     const { lab, state } = this;
     state.set({ kind: "writing" });

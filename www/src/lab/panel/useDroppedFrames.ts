@@ -1,4 +1,4 @@
-// Frames that did not come while something was streamed, in all.
+// Counts the frames that were dropped while something was streamed.
 import { useEffect, useState } from "react";
 import { FrameMeter } from "./frames";
 

@@ -1,4 +1,4 @@
-// The verdict on this chat's last answer, for the comparison.
+// Shows the verdict on this chat's last answer, for the comparison.
 import type { StreamSnapshot, UIMessage } from "rejoin";
 import { useStored } from "./useStored";
 import type { Shown } from "./judgement";

@@ -1,4 +1,4 @@
-// The same question through another reader, beside the chat.
+// Shows the same question through another reader, beside the chat.
 import { lazy, Suspense } from "react";
 import { useChats } from "../../app/context";
 import { TextPart } from "../../app/parts/TextPart";
@@ -9,7 +9,7 @@ import type { PeerAnswer, PeerKind } from "./peer";
 import { useStored } from "./useStored";
 import { Verdict } from "./Verdict";
 
-/** Loaded when it is chosen: it brings the AI SDK. */
+/** Loaded when it is chosen, because it brings the AI SDK. */
 const UseChatReader = lazy(() => import("./UseChatReader"));
 
 export const PEER_NAMES: Readonly<Record<PeerKind, string>> = { plain: "plain reader", useChat: "useChat" };
@@ -43,7 +43,7 @@ export function PeerPane({ chatId }: { chatId: string }) {
   );
 }
 
-/** The exchange as it is shown, and what is to be said about it. */
+/** Shows the exchange and the verdict on it. */
 export function Reading({ answer }: { answer: PeerAnswer }) {
   const { scroller, content } = useAutoscroll();
   const { view } = useChats().options;

@@ -1,4 +1,4 @@
-// `useChat` of the AI SDK, with the transport that it brings, against the same server.
+// Reads with `useChat` of the AI SDK and its own transport, from the same server.
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport, type UIMessage, type UIMessageChunk } from "ai";
 import { useEffect, useState } from "react";
@@ -28,7 +28,7 @@ export default function UseChatReader({ chatId, sessionId, answer }: Props) {
   return <Reading answer={shown} />;
 }
 
-/** `useChat`'s own transport, told where this server takes messages. The lab counts what passes. */
+/** Creates `useChat`'s own transport for the endpoint of this server. The lab counts what passes. */
 class RecordedTransport extends DefaultChatTransport<UIMessage> {
   posts = 0;
   readonly #peer: Peer;

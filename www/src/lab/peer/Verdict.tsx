@@ -1,4 +1,4 @@
-// One line below an answer: whether it is what the server stored.
+// Says below an answer whether it is what the server has stored.
 import { verdictOf, type Shown, type Stored } from "./judgement";
 import { CheckIcon, WarningIcon } from "../../ui/icons";
 

@@ -1,12 +1,12 @@
-// Is what a reader shows what the server has stored? Letter by letter, and whether it says so truly.
+// Compares what a reader shows with what the server has stored, letter by letter, and with what the reader claims.
 
 export interface Shown {
   readonly text: string;
-  /** What the page says about it. */
+  /** What the page claims about the answer. */
   readonly claim: "writing" | "complete" | "failed";
 }
 
-/** What the server knows. */
+/** What the server has stored. */
 export interface Stored {
   /** The texts of the answers, one for each time the message was taken. */
   readonly answers: readonly string[];

@@ -1,4 +1,4 @@
-// The other side of the comparison: asks the same question in a session of its own. A plain reader reads the answer here; `useChat`
+// Asks the same question in a session of its own, for the comparison. A plain reader reads the answer here; `useChat`
 // reads it in the pane, because it is a hook.
 import type { JSONValue } from "rejoin";
 import type { Api } from "../../api";
@@ -6,7 +6,7 @@ import type { Recorder } from "../network/recorder";
 import { Store } from "../../store";
 import { readPlainly } from "./reader";
 
-/** Who reads: a loop around `fetch`, or `useChat` with its own transport. */
+/** The other reader: a loop around `fetch`, or `useChat` with its own transport. */
 export type PeerKind = "plain" | "useChat";
 
 export interface Question {
@@ -20,10 +20,10 @@ export interface PeerAnswer {
   /** Its own session; null until the backend has made it. */
   readonly sessionId: string | null;
   readonly text: string;
-  /** What a person is told, true or not. */
+  /** What the reader claims, true or not. */
   readonly claim: "writing" | "retrying" | "complete" | "failed";
   readonly message?: string;
-  /** How often the message was sent. */
+  /** The number of times that the message was sent. */
   readonly posts: number;
 }
 
@@ -56,7 +56,7 @@ export class Peer {
     return made;
   }
 
-  /** Whether a session is one of the plain reader, and no chat of the person's. */
+  /** Returns whether a session belongs to the plain reader and is not one of the person's chats. */
   owns(sessionId: string): boolean {
     return this.#hidden.has(sessionId);
   }
@@ -97,7 +97,7 @@ export class Peer {
     return () => signal?.removeEventListener("abort", stop);
   }
 
-  /** As a plain reader stops: it closes its connection, and the backend goes on. */
+  /** Stops as a plain reader does: it closes its connection, and the backend goes on. */
   stop(chatId: string): void {
     this.#running.get(chatId)?.abort();
     this.#running.delete(chatId);

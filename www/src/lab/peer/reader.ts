@@ -1,7 +1,7 @@
-// A plain reader of event streams, as most chats have one: what `rejoin` is compared with. It does what the usual TypeScript layer does:
-// ids are not read, the end of the body is the end of the answer, and what fails is sent again.
+// A plain reader of event streams, as most chats have one, with which `rejoin` is compared. It does what the usual TypeScript layer does:
+// it ignores ids, takes the end of the body for the end of the answer, and sends again what has failed.
 
-/** How a plain reader retries. */
+/** The retries of a plain reader. */
 const RETRIES = 3;
 const FIRST_PAUSE_MS = 1000;
 

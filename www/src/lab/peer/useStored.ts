@@ -1,4 +1,4 @@
-// What the server has stored of an answer, asked past the lab's faults until it has ended.
+// Asks the server, past the lab's faults, what it has stored of an answer, until the answer has ended.
 import { useEffect, useState } from "react";
 import type { SessionDetail } from "../../api";
 import type { Stored } from "./judgement";

@@ -1,4 +1,4 @@
-// One reader's row of the timeline: chunks above, connections as bars, and signs for what happened to them.
+// Draws one reader's row of the timeline: chunks above, connections as bars, and signs for what happened to them.
 import { memo } from "react";
 import type { Picture, Shape } from "./picture";
 

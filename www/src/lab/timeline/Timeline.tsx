@@ -1,4 +1,4 @@
-// The picture of a stream: when it was connected, when chunks came, where it was cut and where it was joined again.
+// Draws a stream: when it was connected, when chunks came, where it was cut and where it was joined again.
 import { useState, type KeyboardEvent } from "react";
 import { useLab } from "../context";
 import { useNow } from "../../hooks/useNow";

@@ -1,4 +1,4 @@
-// A trace as shapes on a time axis, each with the sentence that says what it is. Pure, so that drawing it is only drawing.
+// Computes the shapes of a trace on a time axis, each with a sentence that describes it.
 import { BIN_MS, type Bin, type Connection, type End, type MarkKind, type Trace } from "../network/recorder";
 
 export interface Axis {
@@ -29,10 +29,10 @@ export interface Picture {
 
 const SHORTEST_MS = 2000;
 const LONGEST_MS = 90_000;
-/** Columns of a picture at most: more would be thinner than one can see. */
+/** The largest number of columns, because more would be too thin to see. */
 const MOST_COLUMNS = 240;
 
-/** The axis that shows these traces, or null where nothing has happened. */
+/** Returns the axis for traces, or null if they are empty. */
 export function axisOf(traces: readonly Trace[], width: number, now: number): Axis | null {
   const spans = traces.flatMap((trace) => {
     const span = trace.span();
@@ -87,7 +87,7 @@ function rejoinLabel({ cursor, openedAt, firstByteAt }: Connection): string {
   return `Rejoined ${from}${firstByteAt === null ? "" : `, first byte after ${firstByteAt - openedAt} ms`}`;
 }
 
-/** Marks of one kind that would lie on top of each other are one. */
+/** Merges marks of one kind that would overlap. */
 function markShapes({ marks }: Trace, axis: Axis): Shape[] {
   return marks.filter(({ at }) => at >= axis.from).map(({ kind, text, at }, number) => ({ kind, key: `m${number}`, x: place(at, axis), label: text }));
 }
@@ -105,7 +105,7 @@ function columnsOf(bins: readonly Bin[], axis: Axis): Column[] {
   return [...sums].map(([slot, chunks]) => ({
     x: place(axis.from + slot * step, axis),
     width,
-    // By its root: a replay of hundreds of chunks shall not flatten the rest.
+    // The square root keeps a replay of hundreds of chunks from flattening the rest.
     height: Math.sqrt(chunks / most),
     label: `${count(chunks, "chunk")} at ${seconds(slot * step)}`,
   }));

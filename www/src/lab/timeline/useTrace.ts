@@ -1,4 +1,4 @@
-// What happened on the network to an answer; renders anew a few times a second while something happens.
+// Returns the trace of an answer, and renders a few times a second while it changes.
 import type { Side, Trace } from "../network/recorder";
 import { useStore } from "../../store";
 import { useLab } from "../context";

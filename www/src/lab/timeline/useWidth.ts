@@ -1,4 +1,4 @@
-// How wide an element is, in CSS px.
+// Returns the width of an element in CSS px.
 import { useEffect, useRef, useState, type RefObject } from "react";
 
 export function useWidth(): [RefObject<HTMLDivElement | null>, number] {

@@ -3,11 +3,10 @@
 //
 // `node tests/copilot/backend.mjs [port]` runs it alone.
 
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { extname, join, resolve } from "node:path";
 import { answerTo, operationAnswer } from "./lib/answer.mjs";
+import { Local } from "./lib/local.mjs";
 import { Session } from "./lib/session.mjs";
 import { Task } from "./lib/task.mjs";
 
@@ -51,9 +50,8 @@ export const tidy = {
   pageContext: "left-out", toolOutput: "value", errors: "code",
 };
 
-export class CopilotBackend {
+export class CopilotBackend extends Local {
   #options;
-  #server;
   #sessions = new Map();
   #tasks = new Map();
   #operations = new Map();
@@ -61,25 +59,13 @@ export class CopilotBackend {
 
   /** @param {Partial<Options>} options */
   constructor(options = {}) {
+    super((request, response) => void this.#handle(request, response));
     this.#options = { ...COPILOT, ...options };
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.#server.address().port}`;
-  }
-
-  async up(port = 0) {
-    this.#server = createServer((request, response) => void this.#handle(request, response));
-    this.#server.listen(port, "127.0.0.1");
-    await once(this.#server, "listening");
-    return this;
   }
 
   async stop() {
     for (const task of this.#tasks.values()) task.stop();
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, "close");
+    await super.stop();
   }
 
   async #handle(request, response) {

@@ -25,6 +25,17 @@ async function peerGrown(page) {
   await page.page.waitForFunction(() => document.querySelector('[data-testid="peer-answer"]')?.textContent.length > 50);
 }
 
+/** Ends the streams of both readers as if they were complete: the other one says that its answer is, and it is not. */
+async function endEarly(page) {
+  await page.send(LONG);
+  await page.grown(100);
+  await peerGrown(page);
+  await page.press("fault-end");
+  await page.page.waitForSelector('[data-testid="peer-claim"][data-claim="complete"]');
+  await page.verdict("own", "true");
+  await page.verdict("peer", "lost");
+}
+
 /** The shapes of one kind in a lane of the timeline. */
 function shapes(page, kind, lane = "own") {
   return page.page.locator(`[data-testid="lane-${lane}"] [data-kind="${kind}"]`);
@@ -140,13 +151,7 @@ describe("beside another reader", { concurrency: 3 }, () => {
   test("an end of file is shown as complete there, and is not here", () =>
     set.scene(held, async ({ page }) => {
       await page.press("compare");
-      await page.send(LONG);
-      await page.grown(100);
-      await peerGrown(page);
-      await page.press("fault-end");
-      await page.page.waitForSelector('[data-testid="peer-claim"][data-claim="complete"]');
-      await page.verdict("own", "true");
-      await page.verdict("peer", "lost");
+      await endEarly(page);
     }));
 
   test("a cut has the message sent again there, and rejoined here", () =>
@@ -166,13 +171,7 @@ describe("beside another reader", { concurrency: 3 }, () => {
     set.scene(held, async ({ page }) => {
       await page.press("compare");
       await page.press("peer-useChat");
-      await page.send(LONG);
-      await page.grown(100);
-      await peerGrown(page);
-      await page.press("fault-end");
-      await page.page.waitForSelector('[data-testid="peer-claim"][data-claim="complete"]');
-      await page.verdict("own", "true");
-      await page.verdict("peer", "lost");
+      await endEarly(page);
       await shapes(page, "cut", "peer").first().waitFor();
     }));
 

@@ -1,28 +1,14 @@
 // The agent behind `rejoin-server --agent http`: it answers as the test backend does.
 
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { answerTo, operationAnswer } from "./answer.mjs";
+import { Local } from "./local.mjs";
 
-export class Agent {
-  #server = createServer((request, response) => void this.#answer(request, response));
+export class Agent extends Local {
   #ids = 0;
 
-  get url() {
-    return `http://127.0.0.1:${this.#server.address().port}/`;
-  }
-
-  async up() {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return this;
-  }
-
-  async stop() {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, "close");
+  constructor() {
+    super((request, response) => void this.#answer(request, response));
   }
 
   async #answer(request, response) {

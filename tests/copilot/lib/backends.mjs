@@ -1,10 +1,10 @@
 // The two backends on which the app is tried, each with the app's pages and the two bases of its endpoints.
 
-import { once } from "node:events";
-import { createServer, request as httpRequest } from "node:http";
+import { request as httpRequest } from "node:http";
 import { startServer, Truth } from "../../e2e/lib/server.mjs";
 import { CopilotBackend } from "../backend.mjs";
 import { Agent } from "./agent.mjs";
+import { Local } from "./local.mjs";
 
 const JSON_BASE = "/api/proxy/api/chat";
 const BASE = "/api/chat";
@@ -68,7 +68,7 @@ export async function copilotBackend(files, habits = {}) {
 /** Ours, with an agent that answers the same. @returns {Promise<Backend>} */
 export async function ownBackend(files) {
   const agent = await new Agent().up();
-  const server = await startServer("--www", files, "--agent", "http", "--agent-url", agent.url, "--internal-api-key", KEY, "--heartbeat-ms", String(COMMENT_MS));
+  const server = await startServer("--www", files, "--agent", "http", "--agent-url", `${agent.url}/`, "--internal-api-key", KEY, "--heartbeat-ms", String(COMMENT_MS));
   const bases = await new Bases(server.url).up();
   async function stop() {
     await bases.stop();
@@ -79,28 +79,12 @@ export async function ownBackend(files) {
 }
 
 /** A proxy that gives a backend of one base a second one, for JSON alone. */
-class Bases {
+class Bases extends Local {
   #target;
-  #server = createServer((request, response) => this.#pass(request, response));
 
   constructor(target) {
+    super((request, response) => this.#pass(request, response));
     this.#target = new URL(target);
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.#server.address().port}`;
-  }
-
-  async up() {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return this;
-  }
-
-  async stop() {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, "close");
   }
 
   #pass(request, response) {

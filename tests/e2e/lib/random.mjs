@@ -1,13 +1,18 @@
-// Numbers that look random and are the same for the same seed (mulberry32).
+// Numbers that look random and are the same for the same seed.
 
-export function random(seed) {
+/** Numbers from 0 up to 1 (mulberry32). */
+export function numbers(seed) {
   let state = seed >>> 0;
-  const next = () => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+export function random(seed) {
+  const next = numbers(seed);
   return {
     /** A whole number from 0 up to, not including, `end`. */
     below: (end) => Math.floor(next() * end),

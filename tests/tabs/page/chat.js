@@ -1,15 +1,11 @@
 // A page with a whole conversation, without looks, and `globalThis.tab` for the tests to ask and to wait at.
 
+import { createWatch, problems } from "./watch.js";
+
 const session = new URLSearchParams(location.search).get("session");
 const { createChatStreams, createConversation } = await import("./dist/index.js");
 const streams = createChatStreams();
 const chat = createConversation(streams, session);
-
-const problems = [];
-const waiting = new Set();
-addEventListener("error", (event) => problems.push(`thrown: ${event.error?.stack ?? event.message}`));
-addEventListener("unhandledrejection", (event) => problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
-chat.subscribe(() => [...waiting].forEach((check) => check()));
 
 const textOf = ({ parts }) => parts.map(({ type, text }) => (type === "text" ? text : "")).join("");
 
@@ -24,30 +20,20 @@ function state() {
   return { status, shown, ids, calls, files, delivery: Object.values(delivery), error: error?.code, problems, text: shown.join(), heard: "" };
 }
 
-/** What a test may wait for. */
-const conditions = {
+const { look, until } = createWatch(state, {
   status: (now, ...names) => names.includes(now.status),
   delivery: (now, ...states) => JSON.stringify(now.delivery) === JSON.stringify(states),
   shows: (now, count) => now.shown.length === count && now.status === "ready",
   call: (now, state) => now.status === "ready" && now.calls.at(-1)?.state === state,
   question: (now, text) => now.shown.includes(`user: ${text}`),
-};
+});
+chat.subscribe(look);
 
 const kind = (outcome) => outcome.then(({ kind }) => kind);
 
 globalThis.tab = {
   state,
-  until: (name, ...wanted) =>
-    new Promise((done) => {
-      const check = () => {
-        const now = state();
-        if (!conditions[name](now, ...wanted)) return;
-        waiting.delete(check);
-        done(now);
-      };
-      waiting.add(check);
-      check();
-    }),
+  until,
   ask: (text) => kind(chat.send(text)),
   send: (text) => void chat.send(text),
   attach: (text, name, type, content) => kind(chat.send({ text, files: [new File([content], name, { type })] })),

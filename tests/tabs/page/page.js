@@ -2,6 +2,8 @@
 //
 // What the page should lack (`?without=locks,channel,storage`) is taken away before the package is there.
 
+import { createWatch, problems } from "./watch.js";
+
 const query = new URLSearchParams(location.search);
 const session = query.get("session");
 const lacks = query.get("without")?.split(",") ?? [];
@@ -27,13 +29,16 @@ const streams = createChatStreams({ userKey: query.get("user") ?? undefined, ret
 /** What listeners heard of the present answer, chunk by chunk. */
 let heard = "";
 const outcomes = [];
-const problems = [];
-const waiting = new Set();
 let returned = 0;
 
-function look() {
-  for (const one of [...waiting]) one();
-}
+const { look, until } = createWatch(state, {
+  status: (now, ...names) => names.includes(now.status),
+  role: (now, role) => now.role === role && now.status === "streaming",
+  grown: (now, length) => now.heard.length >= length,
+  outcomes: (now, number) => now.outcomes.length >= number,
+  saved: (now, ...ids) => ids.every((id) => now.tasks.includes(id)),
+  forgotten: (now, ...ids) => ids.every((id) => !now.tasks.includes(id)),
+});
 
 streams.subscribeToStream(session, {
   onChunk(chunk) {
@@ -51,8 +56,6 @@ streams.onStreamComplete((id, outcome) => {
   outcomes.push(outcome.kind);
   look();
 });
-addEventListener("error", (event) => problems.push(`thrown: ${event.error?.stack ?? event.message}`));
-addEventListener("unhandledrejection", (event) => problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
 addEventListener("pageshow", (event) => {
   if (event.persisted) returned += 1;
 });
@@ -65,31 +68,10 @@ function state() {
   return { status, role, taskId, text, heard, outcomes: [...outcomes], error: error?.code, tasks, problems, returned };
 }
 
-/** What a test may wait for. */
-const conditions = {
-  status: (now, ...names) => names.includes(now.status),
-  role: (now, role) => now.role === role && now.status === "streaming",
-  grown: (now, length) => now.heard.length >= length,
-  outcomes: (now, number) => now.outcomes.length >= number,
-  saved: (now, ...ids) => ids.every((id) => now.tasks.includes(id)),
-  forgotten: (now, ...ids) => ids.every((id) => !now.tasks.includes(id)),
-};
-
 globalThis.tab = {
   streams,
   state,
-  /** Resolves with the state once a condition holds. */
-  until: (name, ...wanted) =>
-    new Promise((done) => {
-      const check = () => {
-        const now = state();
-        if (!conditions[name](now, ...wanted)) return;
-        waiting.delete(check);
-        done(now);
-      };
-      waiting.add(check);
-      check();
-    }),
+  until,
   /** Sends and waits for the outcome: its kind, and the code of its error. */
   ask: (text) => streams.startStream(session, text).then(({ kind, error }) => [kind, error?.code]),
   send: (text) => void streams.startStream(session, text),

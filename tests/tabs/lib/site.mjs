@@ -1,9 +1,9 @@
-// The real server with the tests' page and the package beside it, on one origin; it is asked for what is true.
+// The real server with the tests' pages, the package and the built demo beside them, on one origin; it is asked for what is true.
 
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { startServer, Truth } from "../../e2e/lib/server.mjs";
+import { startServer, Truth, www } from "../../e2e/lib/server.mjs";
 import { eventually } from "./patience.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -16,6 +16,7 @@ export async function openSite() {
   const folder = mkdtempSync(join(tmpdir(), "rejoin-tabs-"));
   cpSync(join(root, "tests/tabs/page"), folder, { recursive: true });
   cpSync(join(root, "dist"), join(folder, "dist"), { recursive: true });
+  cpSync(www, join(folder, "demo"), { recursive: true });
   const server = await startServer("--www", folder, "--heartbeat-ms", String(HEARTBEAT_MS));
   return new Site(server, folder);
 }

@@ -2,6 +2,7 @@
 // answer, once, over the connections that the server should have seen?
 
 import assert from "node:assert/strict";
+import { Demo } from "./demo.mjs";
 import { LIMIT_MS } from "./patience.mjs";
 import { Tab } from "./tab.mjs";
 
@@ -47,9 +48,14 @@ export class Stage {
     return this.#open(`${this.base}/chat.html?${new URLSearchParams({ session })}`);
   }
 
-  async #open(address) {
+  /** One more tab, with a chat of the demo. */
+  demo(session) {
+    return this.#open(`${this.base}/demo/?view=source#/chat/${session}`, Demo);
+  }
+
+  async #open(address, Kind = Tab) {
     await this.driver.switchTo().newWindow("tab");
-    const tab = new Tab(this.driver, await this.driver.getWindowHandle());
+    const tab = new Kind(this.driver, await this.driver.getWindowHandle());
     this.tabs.push(tab);
     await tab.visit(address);
     return tab;

@@ -5,6 +5,7 @@ import { FaultProxy } from "../../e2e/proxy.mjs";
 import { openSite } from "./site.mjs";
 import { Stage } from "./stage.mjs";
 import { chat } from "../scenarios/chat.mjs";
+import { demo } from "../scenarios/demo.mjs";
 import { lacking } from "../scenarios/lacking.mjs";
 import { life } from "../scenarios/life.mjs";
 import { messages } from "../scenarios/messages.mjs";
@@ -61,6 +62,6 @@ export function suite(means) {
     /** How many streams the server was asked for in this scene. */
     set.opened = async () => (await site.streams()).total - opened;
 
-    for (const scenarios of [sharing, owner, life, lacking, messages, chat]) scenarios(set, means);
+    for (const scenarios of [sharing, owner, life, lacking, messages, chat, demo]) scenarios(set, means);
   });
 }

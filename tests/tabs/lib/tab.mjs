@@ -1,46 +1,44 @@
 // One tab under WebDriver, seen through `globalThis.tab` of its page.
 
 export class Tab {
-  #driver;
-
   constructor(driver, handle) {
-    this.#driver = driver;
+    this.driver = driver;
     this.handle = handle;
   }
 
   async focus() {
-    await this.#driver.switchTo().window(this.handle);
+    await this.driver.switchTo().window(this.handle);
   }
 
   /** Loads an address; given back when the page's client is ready. */
   async visit(url) {
     await this.focus();
-    await this.#driver.get(url);
-    await this.#ready();
+    await this.driver.get(url);
+    await this.ready();
   }
 
   async reload() {
     await this.focus();
-    await this.#driver.navigate().refresh();
-    await this.#ready();
+    await this.driver.navigate().refresh();
+    await this.ready();
   }
 
   /** Goes away to another page of another origin, and stays in the history. */
   async leave() {
     await this.focus();
-    await this.#driver.get("about:blank");
+    await this.driver.get("about:blank");
   }
 
   async back() {
     await this.focus();
-    await this.#driver.navigate().back();
-    await this.#ready();
+    await this.driver.navigate().back();
+    await this.ready();
   }
 
   /** Calls a method of the page's `tab`. */
   async call(name, ...wanted) {
     await this.focus();
-    return this.#driver.executeScript((name, wanted) => globalThis.tab[name](...wanted), name, wanted);
+    return this.driver.executeScript((name, wanted) => globalThis.tab[name](...wanted), name, wanted);
   }
 
   /** Waits in the page until a condition holds (see page.js); gives the state. */
@@ -48,7 +46,7 @@ export class Tab {
     await this.focus();
     const wait = (condition, done) => void globalThis.tab.until(...condition).then(done);
     try {
-      return await this.#driver.executeAsyncScript(wait, condition);
+      return await this.driver.executeAsyncScript(wait, condition);
     } catch (error) {
       const state = await this.state().then(shortened, String);
       throw new Error(`until ${condition.join(" ")}: ${error.message}\n${JSON.stringify(state, null, 1)}`);
@@ -62,20 +60,21 @@ export class Tab {
   /** Runs a function in the page. */
   async run(script, ...values) {
     await this.focus();
-    return this.#driver.executeScript(script, ...values);
+    return this.driver.executeScript(script, ...values);
   }
 
   async close() {
     await this.focus();
-    await this.#driver.close();
+    await this.driver.close();
   }
 
-  async #ready() {
+  /** Waits until the page can be asked. */
+  async ready() {
     const wait = (done) => {
       const look = () => (globalThis.tab?.isReady ? done() : setTimeout(look, 10));
       look();
     };
-    await this.#driver.executeAsyncScript(wait);
+    await this.driver.executeAsyncScript(wait);
   }
 }
 

@@ -1,0 +1,105 @@
+// The demo in a tab under WebDriver, as a person uses it: by what shows, with keys and clicks, waiting and never for time.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Key } from "selenium-webdriver";
+import { Tab } from "./tab.mjs";
+
+const at = (name) => `[data-testid="${name}"]`;
+/** Where pictures of the scenes go, for a person who wants to see them. */
+const { REJOIN_PICTURES: pictures } = process.env;
+
+export class Demo extends Tab {
+  async ready() {
+    await this.sees((field) => document.querySelector(field), at("message-input"));
+    await this.run(() => {
+      globalThis.problems ??= [];
+      addEventListener("error", (event) => globalThis.problems.push(`thrown: ${event.error?.stack ?? event.message}`));
+      addEventListener("unhandledrejection", (event) => globalThis.problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
+    });
+  }
+
+  /** Waits in the page until a function gives something, and returns that. */
+  async sees(isSo, ...values) {
+    await this.focus();
+    const look = `const [values, done] = arguments; const isSo = ${isSo}; (function look() { const seen = isSo(...values); if (seen) done(seen === true || seen instanceof Node ? true : seen); else setTimeout(look, 20); })();`;
+    try {
+      return await this.driver.executeAsyncScript(look, values);
+    } catch (error) {
+      const shown = await this.run(() => document.body.innerText);
+      throw new Error(`${isSo} ${JSON.stringify(values)}: ${error.message}\n${shown}`);
+    }
+  }
+
+  /** Waits until something shows. */
+  shows(selector) {
+    return this.sees((selector) => document.querySelector(selector), selector);
+  }
+
+  /** Waits until so many messages show, all of which the backend has, and nothing is being written. */
+  async settled(count) {
+    await this.sees((count) => {
+      const messages = [...document.querySelectorAll('[data-testid="question"], [data-testid="answer"]')];
+      const isAtRest = !document.querySelector('[data-testid="stop"], [aria-busy="true"], [data-delivery]');
+      const last = messages.at(-1)?.querySelector('[data-testid="regenerate"]');
+      return messages.length === count && isAtRest && last;
+    }, count);
+  }
+
+  /** The texts of all messages, as `role: text`. */
+  messages() {
+    return this.run(() => {
+      const textOf = (message) => [...message.querySelectorAll('.question-bubble, [data-testid="text-source"]')].map(({ textContent }) => textContent).join("");
+      const messages = [...document.querySelectorAll('[data-testid="question"], [data-testid="answer"]')];
+      return messages.map((message) => `${message.dataset.testid === "question" ? "user" : "assistant"}: ${textOf(message)}`);
+    });
+  }
+
+  problems() {
+    return this.run(() => globalThis.problems);
+  }
+
+  async element(selector) {
+    await this.shows(selector);
+    return this.driver.findElement({ css: selector });
+  }
+
+  /** Clicks what shows, as a person would who scrolls to it first. */
+  async click(selector) {
+    const element = await this.element(selector);
+    await this.driver.executeScript((one) => one.scrollIntoView({ block: "center" }), element);
+    await element.click();
+  }
+
+  async press(name) {
+    await this.click(at(name));
+  }
+
+  async send(text) {
+    const field = await this.element(at("message-input"));
+    const { platform } = { platform: process.platform === "darwin" ? Key.COMMAND : Key.CONTROL };
+    await field.sendKeys(Key.chord(platform, "a"), text, Key.ENTER);
+  }
+
+  /** Pastes what was copied into the field, and returns what is there then. */
+  async pasted() {
+    const field = await this.element(at("message-input"));
+    await field.sendKeys(Key.chord(Key.CONTROL, "v"));
+    return this.sees((field) => document.querySelector(field).value, at("message-input"));
+  }
+
+  /** Chooses files of this machine. */
+  async attach(...paths) {
+    const input = await this.element(at("attach"));
+    await input.sendKeys(paths.join("\n"));
+    await this.sees((count) => document.querySelectorAll('[data-testid="attached"] li').length === count, paths.length);
+  }
+
+  /** Keeps a picture of the tab if somebody asked for them. */
+  async picture(name) {
+    if (!pictures) return;
+    await this.focus();
+    mkdirSync(pictures, { recursive: true });
+    writeFileSync(join(pictures, `${name}.png`), await this.driver.takeScreenshot(), "base64");
+  }
+}

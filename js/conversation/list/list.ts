@@ -135,7 +135,10 @@ export function createList<MESSAGE extends UIMessage>(messages: readonly MESSAGE
      * @param isTaken whether the backend is known to have a message
      */
     absorb({ messages: loaded, activeStream, hasIds }: Loaded<MESSAGE>, { touched, removed }: Watch, merge: Merge, isTaken: (key: string) => boolean): void {
-      const server = loaded.map((message) => ({ ...message, id: keyOf(message.id) })).filter(({ id }) => !removed.has(id));
+      const named = loaded.map((message) => ({ ...message, id: keyOf(message.id) }));
+      // What comes after a message that is being replaced goes with it.
+      const gone = named.findIndex(({ id }) => removed.has(id));
+      const server = gone < 0 ? named : named.slice(0, gone);
       const merged = new Set(merge(server, messages, { activeStream }) as MESSAGE[]);
       const known = new Set(server.map(({ id }) => id));
       const shown = [...merged].filter(({ id }) => known.has(id));

@@ -125,8 +125,8 @@ export function createSends<MESSAGE extends UIMessage>(
     outbox.add(entry, waits ? "queued" : "unsent");
     if (waits) awaitsEnd = !joined && streams.isStreaming(sessionId);
     else if (!isStuck) fail(outcome, { kind: "send", key });
-    // A request whose answer was lost may have arrived all the same. What is to be replaced may be gone.
-    if ((joined && !isStuck) || error?.status === 404 || (!waits && kind !== "superseded" && error?.status === undefined)) look();
+    // A request whose answer was lost may have arrived all the same.
+    if ((joined && !isStuck) || (!waits && kind !== "superseded" && error?.status === undefined)) void look();
     return isStuck;
   };
 
@@ -145,7 +145,6 @@ export function createSends<MESSAGE extends UIMessage>(
     if (!wasTaken(turn, outcome)) {
       restore(turn, before);
       fail(outcome, { kind: "refused", again: () => regenerate(target) });
-      if (outcome.joined || outcome.error?.status === 404) look();
     }
     await end(turn, outcome);
     return outcome;
@@ -170,10 +169,14 @@ export function createSends<MESSAGE extends UIMessage>(
 
   // ---- what becomes of a turn ----
 
-  /** Puts back what was cut off. An answer to another message, which the stream gave instead, stays. */
+  /**
+   * Puts back what was cut off. An answer to another message, which the stream gave instead, stays. The history says what else has
+   * become of the messages.
+   */
   const restore = ({ answer, source }: Turn<MESSAGE>, before: readonly MESSAGE[]): void => {
     list.restore(before);
     if (answer && source) list.put(shownAnswer(answer, source));
+    void look();
   };
 
   /** Remembers what `retry` does. That the session answers another message is no error of the conversation. */

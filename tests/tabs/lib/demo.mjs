@@ -13,9 +13,10 @@ export class Demo extends Tab {
   async ready() {
     await this.sees((field) => document.querySelector(field), at("message-input"));
     await this.run(() => {
-      globalThis.problems ??= [];
-      addEventListener("error", (event) => globalThis.problems.push(`thrown: ${event.error?.stack ?? event.message}`));
-      addEventListener("unhandledrejection", (event) => globalThis.problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
+      // Firefox runs scripts of WebDriver with a global of their own.
+      const problems = (window.problems = []);
+      window.addEventListener("error", (event) => problems.push(`thrown: ${event.error?.stack ?? event.message}`));
+      window.addEventListener("unhandledrejection", (event) => problems.push(`rejected: ${event.reason?.stack ?? event.reason}`));
     });
   }
 
@@ -56,7 +57,7 @@ export class Demo extends Tab {
   }
 
   problems() {
-    return this.run(() => globalThis.problems);
+    return this.run(() => window.problems);
   }
 
   async element(selector) {
@@ -75,16 +76,17 @@ export class Demo extends Tab {
     await this.click(at(name));
   }
 
+  /** Writes a text in place of what the field holds, and sends it. */
   async send(text) {
     const field = await this.element(at("message-input"));
-    const { platform } = { platform: process.platform === "darwin" ? Key.COMMAND : Key.CONTROL };
-    await field.sendKeys(Key.chord(platform, "a"), text, Key.ENTER);
+    await this.driver.executeScript((one) => (one.focus(), one.select()), field);
+    await field.sendKeys(text, Key.ENTER);
   }
 
   /** Pastes what was copied into the field, and returns what is there then. */
   async pasted() {
-    const field = await this.element(at("message-input"));
-    await field.sendKeys(Key.chord(Key.CONTROL, "v"));
+    await this.click(at("message-input"));
+    await this.driver.actions().keyDown(Key.CONTROL).sendKeys("v").keyUp(Key.CONTROL).perform();
     return this.sees((field) => document.querySelector(field).value, at("message-input"));
   }
 

@@ -7,11 +7,8 @@ import { mergeLists } from "../../pkg/rejoin.js";
 import { Answer, Role } from "../loader/generated.js";
 import type { MergeOptions, Message } from "../types/index.js";
 import { requireInit } from "../loader/wasm.js";
-
-/** The types of results and messages which say that an operation still runs (PROTOCOL §7). */
-const PENDING = new Set<unknown>(["operation_started", "operation_pending", "operation_in_progress"]);
-
-type Fields = Record<string, unknown>;
+import { PENDING, isId, parse, plainText, record } from "../message/fields.js";
+import type { Fields } from "../message/fields.js";
 
 /**
  * Returns the server's messages in order, followed by the local ones that the server does not have yet. Both lists may mix
@@ -40,7 +37,7 @@ export function mergeMessages<S extends Message, L extends Message = S>(
 function continuedBy(activeStream: unknown, server: readonly unknown[]): Uint32Array | undefined {
   if (!activeStream || isOperation(activeStream as Fields)) return undefined;
   const { message_id: id, messageId = id } = activeStream as Fields;
-  const messages = server.map((message) => (typeof message === "object" && message !== null ? message : {}) as Fields);
+  const messages = server.map(record);
   const continued = isId(messageId) ? messages.find((message) => message["id"] === messageId) : undefined;
   if (!continued) return new Uint32Array();
   const calls = new Set<unknown>(list(continued["tool_calls"]).map((call) => call["id"]));
@@ -62,7 +59,7 @@ class Table {
   reduce(messages: readonly unknown[]): Uint32Array {
     const words: number[] = [];
     for (const message of messages) {
-      const fields = (typeof message === "object" && message !== null ? message : {}) as Fields;
+      const fields = record(message);
       const calls = keysOf(fields);
       const text = textOf(fields, calls.length > 0);
       const keys = [...calls, ...idsOf(fields), message];
@@ -124,13 +121,6 @@ function textOf(message: Fields, callsTools: boolean): string | undefined {
   return isCompared ? "" : undefined;
 }
 
-/** Returns a string itself, or the joined texts of a list of parts. */
-function plainText(content: unknown): string | undefined {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return undefined;
-  return content.map((part: Fields | null) => (part?.["type"] === "text" ? String(part["text"] ?? "") : "")).join("");
-}
-
 /** Describes the file parts, if there are any. It leaves out their URLs, which change when a backend stores the files. */
 function filesOf(message: Fields): string | undefined {
   const files = list(message["parts"]).filter((part) => part["type"] === "file");
@@ -154,7 +144,7 @@ function responseOf(message: Fields): Answer {
 
 /** Returns whether another response follows. A result that names an operation but has no type only says that it began. */
 function isPending(holder: Fields, result: unknown): boolean {
-  const { type, operation_id: id, operationId = id } = record(result);
+  const { type, operation_id: id, operationId = id } = resultOf(result);
   return holder["preliminary"] === true || PENDING.has(type) || (type === undefined && isId(operationId));
 }
 
@@ -169,7 +159,7 @@ function keysOf(message: Fields): string[] {
   const own = message["type"] === "tool_call" || message["type"] === "tool_call_start" ? "call" : "result";
   for (const name of ["toolId", "toolCallId", "tool_id"]) add(own, message[name]);
   for (const part of list(message["parts"])) addPart(part, add);
-  for (const source of [message, record(message["result"]), contentOf(message)]) addOperation(source, add);
+  for (const source of [message, resultOf(message["result"]), contentOf(message)]) addOperation(source, add);
   return keys;
 }
 
@@ -177,7 +167,7 @@ function addPart(part: Fields, add: (sort: string, id: unknown) => void): void {
   if (!isToolPart(part)) return;
   add("call", part["toolCallId"]);
   if (isAnsweredPart(part)) add("result", part["toolCallId"]);
-  addOperation(record(part["output"]), add);
+  addOperation(resultOf(part["output"]), add);
 }
 
 function isToolPart({ type }: Fields): boolean {
@@ -195,25 +185,14 @@ function addOperation(source: Fields, add: (sort: string, id: unknown) => void):
 
 /** Returns the content of a tool message, in which the server stores the result as JSON text. */
 function contentOf(message: Fields): Fields {
-  return message["role"] === "tool" ? record(message["content"]) : {};
+  return message["role"] === "tool" ? resultOf(message["content"]) : {};
 }
 
 /** Returns an object itself, or parses a JSON text that may name an operation. */
-function record(value: unknown): Fields {
-  if (typeof value === "object" && value !== null) return value as Fields;
-  if (typeof value !== "string" || !value.includes('"operation')) return {};
-  try {
-    const parsed: unknown = JSON.parse(value);
-    return typeof parsed === "object" && parsed !== null ? (parsed as Fields) : {};
-  } catch {
-    return {};
-  }
+function resultOf(value: unknown): Fields {
+  return record(typeof value === "string" && value.includes('"operation') ? parse(value) : value);
 }
 
 function list(value: unknown): Fields[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === "object" && item !== null) : [];
-}
-
-function isId(id: unknown): boolean {
-  return (typeof id === "string" && id !== "") || typeof id === "number";
 }

@@ -1,6 +1,7 @@
 /** Interprets tool responses: whether a response is final, which operation it started, and why a tool failed. */
 
-type Fields = Record<string, unknown>;
+import { record } from "./fields.js";
+import type { Fields } from "./fields.js";
 
 /**
  * Returns whether a later response to the same call follows: this one is `preliminary`, or an operation was started
@@ -23,7 +24,7 @@ export function startedOperation(result: unknown): Fields | undefined {
 /** Returns the result of a failed tool as the text that a part has for it. */
 export function errorText(result: unknown): string {
   if (typeof result === "string") return result;
-  const { error, message } = (typeof result === "object" && result !== null ? result : {}) as Fields;
+  const { error, message } = record(result);
   if (typeof error === "string") return error;
   if (typeof message === "string") return message;
   return JSON.stringify(result) ?? "";

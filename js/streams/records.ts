@@ -1,5 +1,6 @@
 /** Converts what the core reports into the objects that the app receives. */
 
+import { parse } from "../message/fields.js";
 import { RejoinError } from "../types/errors.js";
 import type { ErrorRecord, OutcomeRecord, StateRecord } from "../loader/generated.js";
 import type { StreamState } from "./session/channel.js";
@@ -26,12 +27,4 @@ export function toSession(text: string): LoadedSession {
   const body = parse(text) as { messages?: unknown; active_stream?: object | null } | null;
   if (!Array.isArray(body?.messages)) throw new RejoinError("INVALID_RESPONSE", "The answer is no session; is the base URL right?");
   return { messages: body.messages, activeStream: body.active_stream ?? null };
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return json;
-  }
 }

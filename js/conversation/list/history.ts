@@ -2,6 +2,7 @@
 
 import { mergeByIds } from "./list.js";
 import { toUIMessages } from "./stored.js";
+import { isId, record } from "../../message/fields.js";
 import { RejoinError } from "../../types/errors.js";
 import { MERGE } from "../../types/merge-key.js";
 import type { Loaded } from "./list.js";
@@ -28,7 +29,7 @@ export function createHistory<MESSAGE extends UIMessage>(
     try {
       const given = await (loadOwn ? loadOwn(sessionId, signal) : streams.loadSession(sessionId, { signal }));
       const { messages, activeStream } = "messages" in given ? given : { messages: given, activeStream: undefined };
-      return { messages: convert(messages), activeStream, hasIds: messages.every(hasId) };
+      return { messages: convert(messages), activeStream, hasIds: messages.every((message) => isId(record(message)["id"])) };
     } catch (error) {
       throw error instanceof RejoinError ? error : new RejoinError("LOAD_FAILED", "The history could not be loaded.", { cause: error, retryable: true });
     }
@@ -88,9 +89,4 @@ export function createHistory<MESSAGE extends UIMessage>(
       if (!initialMessages) await (first ??= loadFirst()).catch(() => {});
     },
   };
-}
-
-function hasId(message: unknown): boolean {
-  const id = (message as { id?: unknown } | null)?.id;
-  return typeof id === "string" && id !== "";
 }

@@ -3,6 +3,7 @@
  * it once, whatever brought it.
  */
 
+import { plainText } from "../../message/fields.js";
 import type { Merge } from "../../types/merge-key.js";
 import type { UIMessage } from "../../types/index.js";
 
@@ -154,12 +155,8 @@ export function createList<MESSAGE extends UIMessage>(messages: readonly MESSAGE
 
 function agrees(server: UIMessage | undefined, local: UIMessage): boolean {
   if (server?.role !== local.role) return false;
-  const [one, other] = [textOf(server), textOf(local)];
+  const [one = "", other = ""] = [plainText(server.parts), plainText(local.parts)];
   return one.startsWith(other) || other.startsWith(one);
-}
-
-function textOf({ parts }: UIMessage): string {
-  return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 /** Merges by ids alone, where the client cannot merge because its WebAssembly is not there. */

@@ -1,10 +1,10 @@
 /** Converts the messages that a backend stores (PROTOCOL §1) into messages to show. */
 
+import { PENDING, isId, parse, record } from "../../message/fields.js";
 import { errorText } from "../../message/tool-result.js";
 import { defined } from "../../streams/defined.js";
+import type { Fields } from "../../message/fields.js";
 import type { UIMessage, UIMessagePart } from "../../types/index.js";
-
-type Fields = Record<string, unknown>;
 
 /**
  * Returns the messages of a history. A `UIMessage` is taken as it is, and so are the `parts` of a stored message. Without `parts`
@@ -32,9 +32,9 @@ export function toUIMessages<MESSAGE extends UIMessage = UIMessage>(stored: read
 function messageOf(fields: Fields, place: number): UIMessage | undefined {
   const { id, role, parts, metadata } = fields;
   if (role !== "user" && role !== "assistant" && role !== "system") return undefined;
-  if (Array.isArray(parts) && isName(id) && !("content" in fields)) return fields as unknown as UIMessage;
+  if (Array.isArray(parts) && isId(id) && !("content" in fields)) return fields as unknown as UIMessage;
   return defined({
-    id: isName(id) ? String(id) : `message-${place}`,
+    id: isId(id) ? String(id) : `message-${place}`,
     role,
     metadata: metadata ?? undefined,
     parts: hasParts(fields) ? (parts as UIMessagePart[]) : partsOf(fields),
@@ -73,26 +73,10 @@ function settle(messages: UIMessage[], { tool_call_id: id, content }: Fields): v
 function resultOf(output: unknown): Fields {
   const { type, success } = record(output);
   if (success === false) return { state: "output-error", errorText: errorText(output) };
-  const isInterim = typeof type === "string" && PENDING.includes(type);
-  return defined({ state: "output-available", output, preliminary: isInterim || undefined });
+  return defined({ state: "output-available", output, preliminary: PENDING.has(type) || undefined });
 }
 
-const PENDING = ["operation_started", "operation_pending", "operation_in_progress"];
-
-/** Returns the value of JSON text, or the text itself if it is none. */
+/** Returns the value of JSON text, and any other value itself. */
 function parsed(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
-}
-
-function record(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? (value as Fields) : {};
-}
-
-function isName(id: unknown): boolean {
-  return (typeof id === "string" && id !== "") || typeof id === "number";
+  return typeof value === "string" ? parse(value) : value;
 }

@@ -16,7 +16,7 @@ const SEEDS = Number(process.env.SEEDS ?? 40);
 const FIRST = Number(process.env.FIRST_SEED ?? 1);
 const only = process.env.REJOIN_SEED;
 /** Seeds that have found faults. */
-const FOUND = [701, 2045, 6284];
+const FOUND = [701, 2045, 6284, 9886];
 const STEPS = 40;
 
 await init();

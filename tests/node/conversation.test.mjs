@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { until } from "./lib/backend.mjs";
+import { ChatBackend } from "./lib/chat-backend.mjs";
 import { chat, closeAll, shows, texts } from "./lib/chat.mjs";
 
 afterEach(closeAll);
@@ -420,6 +421,35 @@ describe("another version", () => {
     assert.ok(shown.has("q-1,a-1,q-2,a-2,q-3"), [...shown].join(" "));
     for (const ids of shown) assert.equal(new Set(ids.split(",")).size, ids.split(",").length, ids);
     assert.deepEqual(texts(conversation.getSnapshot()), ["user: One", "assistant: Eins", "user: Zwei", "assistant: Ja"]);
+  });
+
+  test("of a question replaces also what another device wrote after it, whatever a history brings meanwhile", async () => {
+    const backend = new ChatBackend();
+    const { fetch } = backend;
+    let loaded;
+    backend.fetch = async (url, init) => {
+      if (url.endsWith("/stream")) await loaded;
+      return fetch(url, init);
+    };
+    const { conversation } = chat({}, { backend });
+    const other = chat({ generateId: () => "o-1" }, { backend });
+    for (const send of [() => conversation.send("One"), () => other.conversation.send("Two")]) {
+      const begun = backend.next();
+      const sent = send();
+      await begun;
+      backend.say("Yes");
+      backend.finish();
+      await sent;
+    }
+    loaded = conversation.refresh();
+    const replaced = backend.next();
+    const edited = conversation.edit("q-1", "Eins");
+    await replaced;
+    backend.say("Ja");
+    backend.finish();
+    await edited;
+    assert.deepEqual(texts(conversation.getSnapshot()), ["user: Eins", "assistant: Ja"]);
+    assert.deepEqual(backend.texts(), ["user: Eins", "assistant: Ja"]);
   });
 
   test("is refused while an answer is written", async () => {

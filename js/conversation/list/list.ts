@@ -115,7 +115,7 @@ export function createList<MESSAGE extends UIMessage>(messages: readonly MESSAGE
       messages = before.map((message) => messages[placeOf(message.id)] ?? message);
     },
 
-    /** Called when a turn has ended. A history that is asked for from now on knows what it has changed. */
+    /** Called when the backend has what a turn has changed. A history that is asked for from now on shows it. */
     settle(): void {
       turn.touched.clear();
       turn.removed.clear();

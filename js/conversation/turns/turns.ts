@@ -252,7 +252,11 @@ export function createTurns<MESSAGE extends UIMessage>(
     handleTurn(sent: SentTurn): void {
       const { turn } = state;
       if (turn && sent.messageId !== undefined && turn.messageId === sent.messageId) turn.isTaken = true;
-      else if (!state.isOwn) follow(sent);
+      else if (!state.isOwn) {
+        follow(sent);
+        // The backend has taken this turn: a history that is asked for from now on knows of it.
+        list.settle();
+      }
       handleStream();
     },
 

@@ -5,6 +5,7 @@ mod cancel;
 mod compact;
 pub mod completions;
 mod feed;
+mod joint;
 mod reader;
 mod reaper;
 mod send;
@@ -29,6 +30,7 @@ use crate::chunk;
 use crate::error::ApiError;
 use crate::store::{self, Claim, Lookup, Portion, SharedStore, Slice, Status, StoreError, Task};
 pub use cancel::Cancelled;
+use cancel::Cancels;
 use feed::Feeds;
 pub use reader::{Batch, Reader, Replay};
 pub use reaper::Reaper;
@@ -39,15 +41,15 @@ pub use turn::settling::Settlement;
 pub use writer::{Confirmations, WriterTerms};
 use writer::{Stopped, Writer};
 
-/// What is read when a stream is opened.
+/// How much of a log is read when a stream is opened.
 const OPENING: Portion = Portion { entries: 512, bytes: 256 * 1024 };
-/// A request that needs several steps is refused when they take longer (PROTOCOL §1, `STORE_UNAVAILABLE`: within 2 s).
-/// What it began goes on.
+/// How long a request may take that needs several steps: then it is refused (PROTOCOL §1, `STORE_UNAVAILABLE`: within 2
+/// s), and the work that it began goes on.
 const PATIENCE: Duration = Duration::from_millis(1800);
-/// Between tries to learn whether a task has begun.
+/// The pause between two tries to learn from the store what has become of a task.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What a registry needs.
+/// What a registry is made with.
 pub struct Terms {
     pub agent: Arc<dyn Agent>,
     pub writer: WriterTerms,
@@ -61,25 +63,27 @@ pub struct Registry {
     feeds: Feeds,
     /// Tasks that this process writes.
     running: Mutex<Running>,
+    cancels: Cancels,
     /// Changes when one of them ends.
     ended: watch::Sender<()>,
     draining: watch::Sender<bool>,
 }
 
-/// Writers of this process, and how to stop each. A task may have a new writer while the old one still ends.
+/// The writers of this process, and the senders that stop them. A task may have a new writer while the old one is still
+/// ending.
 #[derive(Default)]
 struct Running {
     writers: HashMap<String, (u64, watch::Sender<Orders>)>,
-    /// The number of the newest.
+    /// The number of the writer that was added last.
     newest: u64,
 }
 
 impl Running {
     fn add(&mut self, task: &str) -> (u64, watch::Receiver<Orders>) {
-        let (orders, obey) = watch::channel(Orders::Write);
+        let (sender, orders) = watch::channel(Orders::Write);
         self.newest += 1;
-        self.writers.insert(task.into(), (self.newest, orders));
-        (self.newest, obey)
+        self.writers.insert(task.into(), (self.newest, sender));
+        (self.newest, orders)
     }
 
     fn remove(&mut self, task: &str, number: u64) {
@@ -101,7 +105,7 @@ impl Registry {
     pub fn new(terms: Terms) -> Arc<Self> {
         let feeds = Feeds::new(terms.writer.store.clone());
         let (ended, draining) = (watch::channel(()).0, watch::channel(false).0);
-        Arc::new(Self { terms, feeds, running: Mutex::default(), ended, draining })
+        Arc::new(Self { terms, feeds, running: Mutex::default(), cancels: Cancels::default(), ended, draining })
     }
 
     /// The store.
@@ -109,7 +113,7 @@ impl Registry {
         &self.terms.writer.store
     }
 
-    /// Whether this process ends: it takes up nothing any more.
+    /// Whether this process is shutting down and takes on no more work.
     pub fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
@@ -118,26 +122,26 @@ impl Registry {
         self.terms.writer.metrics.store_error();
     }
 
-    /// Goes on with a task after its operation, and returns when that turn is over.
+    /// Continues a task after its operation, and returns when that turn is over.
     pub async fn go_on(self: &Arc<Self>, task: Task, claim: Claim, result: Value) -> store::Result<()> {
         let (id, registry) = (task.id.clone(), self.clone());
-        let running = self.run(id.clone(), async move |obey| {
+        let running = self.run(id.clone(), async move |orders| {
             let mut writer = Writer::recover(registry.terms.writer.clone(), task.clone(), claim).await?;
             let turn = turn_after(&mut writer, task, result).await?;
-            registry.write(writer, turn, obey).await
+            registry.write(writer, turn, orders).await
         });
         match running.await {
             Ok(Err(Stopped::Corrupt)) => Err(StoreError::Corrupt(format!("the task of {id}"))),
-            // A writer that stopped has lost the task; who has it now answers for it.
+            // A writer that stopped has lost the task, and its new writer ends it.
             _ => Ok(()),
         }
     }
 
-    async fn write(&self, writer: Writer, turn: Turn, obey: watch::Receiver<Orders>) -> Result<(), Stopped> {
-        turn::write(writer, turn, self.terms.agent.clone(), self.terms.lease / 3, obey).await
+    async fn write(&self, writer: Writer, turn: Turn, orders: watch::Receiver<Orders>) -> Result<(), Stopped> {
+        turn::write(writer, turn, self.terms.agent.clone(), self.terms.lease / 3, orders).await
     }
 
-    /// Does a writer's work in a task of the runtime of its own, and sees to what it leaves when it stops.
+    /// Runs a writer in a task of the runtime, and cleans up when it stops.
     fn run<F>(
         self: &Arc<Self>,
         id: String,
@@ -146,8 +150,8 @@ impl Registry {
     where
         F: Future<Output = Result<(), Stopped>> + Send + 'static,
     {
-        let (number, obey) = self.running.lock().add(&id);
-        let (registry, work) = (self.clone(), work(obey));
+        let (number, orders) = self.running.lock().add(&id);
+        let (registry, work) = (self.clone(), work(orders));
         tokio::spawn(async move {
             let gauge = registry.terms.writer.metrics.task_begun();
             let outcome = work.await;
@@ -159,7 +163,7 @@ impl Registry {
         })
     }
 
-    /// A task whose writer had to stop is not left without an end.
+    /// Gives an end to a task whose writer had to stop.
     async fn clear_up(&self, id: &str, outcome: Result<(), Stopped>) {
         match outcome {
             Ok(()) => (),
@@ -175,7 +179,7 @@ impl Registry {
         }
     }
 
-    /// Fails a task of which nothing can be written or read any more.
+    /// Fails a task whose log can no longer be written or read.
     pub async fn condemn(&self, id: &str, why: &str) {
         tracing::error!(task = store::log_id(id), why, "a task is failed without a word in its log");
         if let Err(error) = self.store().condemn(id).await {
@@ -188,7 +192,7 @@ impl Registry {
         let slice = match self.store().read(task, cursor, OPENING).await {
             Ok(Lookup::Found(slice)) => slice,
             Ok(Lookup::Missing) => return Err(ApiError::TaskNotFound),
-            // What cannot be read is as good as gone.
+            // A log that cannot be read counts as expired.
             Ok(Lookup::Expired) | Err(StoreError::Corrupt(_)) => return Err(ApiError::TaskExpired),
             Err(error) => return Err(error.into()),
         };
@@ -202,7 +206,8 @@ impl Registry {
         Ok(Opened::Stream(Box::new(reader)))
     }
 
-    /// Takes a task from its writer, which may have lost it also where the answer stays out: so this is not given up.
+    /// Takes a task from its writer. The store may have done so although its answer got lost, so this tries until it
+    /// has an answer.
     async fn seize(&self, id: &str) -> store::Result<Option<Claim>> {
         loop {
             match self.store().seize(id).await {
@@ -236,8 +241,8 @@ impl Registry {
         }
     }
 
-    /// Takes up nothing any more and waits, for `patience`, until what runs here has been written to its end. What then
-    /// still runs fails; a task that was taken up after its operation and has written nothing since waits again.
+    /// Takes on no more work and waits, for `patience`, until the running tasks are written to their end. Tasks that
+    /// still run then fail. A task that continued after its operation and has written nothing since waits again.
     pub async fn drain(&self, patience: Duration) {
         self.draining.send_replace(true);
         let mut ended = self.ended.subscribe();
@@ -257,7 +262,7 @@ impl Registry {
         }
     }
 
-    /// Removes what has expired, for ever.
+    /// Removes expired tasks and sessions from the store, again and again.
     pub async fn sweep_for_ever(self: Arc<Self>, ttl: Duration) {
         let every = (ttl / 10).clamp(Duration::from_millis(100), Duration::from_secs(60));
         loop {

@@ -5,6 +5,7 @@
 mod admin;
 mod agent_http;
 mod auth;
+mod cancels;
 mod cluster;
 mod deadlines;
 mod demo;

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { transform } from "esbuild";
-import { found, targetDir } from "../../scripts/lib/run.mjs";
+import { found } from "../../scripts/lib/run.mjs";
 import { blocksOf, documents, root } from "./lib/blocks.mjs";
+import { cargo, makeCrate, succeed } from "./lib/crate.mjs";
 import { checkDiff } from "./lib/diff.mjs";
 import { checkShell } from "./lib/shell.mjs";
 import { complaints } from "./lib/typescript.mjs";
@@ -64,34 +65,12 @@ function checkPython({ code }) {
   succeed("python3", ["-W", "error", "-m", "py_compile", file]);
 }
 
-/** As a crate of its own with the server's dependencies, in the versions of the lock file. */
 function checkRust({ code }) {
   const crate = join(folder, "crate");
-  rmSync(crate, { recursive: true, force: true });
-  mkdirSync(join(crate, "src"), { recursive: true });
-  writeFileSync(join(crate, "Cargo.toml"), MANIFEST);
-  cpSync(join(root, "Cargo.lock"), join(crate, "Cargo.lock"));
-  writeFileSync(join(crate, "src/lib.rs"), code);
+  makeCrate(crate, { "lib.rs": code });
   succeed("rustfmt", ["--check", "--edition", "2024", "--config-path", root, join(crate, "src/lib.rs")]);
-  succeed("cargo", ["check", "--quiet", "--manifest-path", join(crate, "Cargo.toml")], { env: { ...process.env, RUSTFLAGS: "-D warnings", CARGO_TARGET_DIR: join(targetDir, "docs/target") } });
+  cargo("check", crate);
 }
-
-const MANIFEST = `[package]
-name = "block"
-version = "0.0.0"
-edition = "2024"
-
-[dependencies]
-axum = { version = "0.8", default-features = false, features = ["http1", "tokio", "query", "json"] }
-futures-util = "0.3"
-jiff = { version = "1", default-features = false, features = ["std"] }
-serde = { version = "1", features = ["derive"] }
-serde_json = "1"
-tokio = { version = "1", features = ["rt", "sync", "time"] }
-uuid = { version = "1", features = ["v4"] }
-
-[workspace]
-`;
 
 /** With a certificate of the moment, and on sockets that nobody needs rights for. */
 function checkNginx({ code }) {
@@ -115,10 +94,4 @@ function nginxSays(place, { key, certificate }, code) {
   writeFileSync(join(place, "nginx.conf"), whole);
   const { status, stderr } = spawnSync("nginx", ["-t", "-p", place, "-c", join(place, "nginx.conf")], { encoding: "utf8" });
   return status === 0 ? "" : stderr;
-}
-
-function succeed(program, args, options) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", ...options });
-  assert.ifError(error);
-  assert.equal(status, 0, stdout + stderr);
 }

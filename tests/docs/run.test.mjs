@@ -13,16 +13,17 @@ import { inTurn } from "../e2e/lib/stage.mjs";
 import { installFastApi } from "../agents/lib/fastapi.mjs";
 import { FaultProxy } from "../e2e/proxy.mjs";
 import { blocksOf, documents, root } from "./lib/blocks.mjs";
+import { cargo, makeCrate } from "./lib/crate.mjs";
 
 const marked = documents.flatMap(blocksOf).filter(({ run }) => run);
 const folder = join(root, "target/docs/run");
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
-const runs = { plain: runPlainly, express: runExpress, fastapi: runFastApi };
+const runs = { plain: runPlainly, express: runExpress, fastapi: runFastApi, axum: runAxum };
 
 for (const block of marked) {
-  test(`${block.file}:${block.line} runs (${block.run})`, { timeout: 120_000 }, () => runs[block.run](block));
+  test(`${block.file}:${block.line} runs (${block.run})`, { timeout: 300_000 }, () => runs[block.run](block));
 }
 
 /** In a process of its own, with what the README's reader has: a session, a way to render, a token. */
@@ -103,6 +104,41 @@ async def model(message):
   } finally {
     await backend.kill();
     await fastapi.remove();
+  }
+}
+
+/** The block's own model says two pieces at once; this one says as much, and as slowly, as those of the other backends. */
+const RUST_MODEL = `fn model(message: String) -> impl Stream<Item = Result<String, String>> + Send {
+    stream::iter(0..200).then(move |number| {
+        let delta = format!("{message}-{number} ");
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok(delta)
+        }
+    })
+}
+`;
+
+const RUST_MAIN = `#[tokio::main]
+async fn main() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    axum::serve(listener, block::router(block::Chats::default())).await.unwrap();
+}
+`;
+
+async function runAxum({ code }) {
+  const crate = join(folder, "axum");
+  const [before, after] = code.split(/^fn model[^]*?^}\n/m);
+  assert.ok(after, "the block has a model");
+  makeCrate(crate, { "lib.rs": before + RUST_MODEL + after, "main.rs": RUST_MAIN });
+  const backend = spawn(cargo("build", crate), { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [url] = await once(backend.stdout.setEncoding("utf8"), "data");
+    await tryBackend(url.trim());
+  } finally {
+    backend.kill();
+    await once(backend, "close");
   }
 }
 

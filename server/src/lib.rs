@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod error;
 mod http;
+mod json;
 mod limits;
 mod logging;
 mod metrics;

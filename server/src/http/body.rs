@@ -1,4 +1,4 @@
-//! Request bodies: bounded in size and time, and always refused in our own words.
+//! Reads request bodies, bounded in size and time. All refusals are errors of PROTOCOL §1.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,30 +12,35 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::json;
 
-/// What is read and thrown away beyond the limit: a client that is still sending does not look at the answer, and one
-/// whose connection is closed in its face never sees it.
+/// How much is read and dropped beyond the limit. A client that is still sending does not read the answer, and if the
+/// connection is closed it never will.
 const PATIENCE_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The body as JSON of a known shape.
+/// Reads the body as JSON of a known form.
 pub async fn json<T: DeserializeOwned>(body: Body, config: &Config) -> Result<T, ApiError> {
     let bytes = read(body, config.max_body_bytes, config.body_timeout()).await?;
     parsed(&bytes)
 }
 
-/// A body of which nothing is needed: there is none, or it is a JSON object.
+/// Reads a body that is not needed: it is empty, or a JSON object.
 pub async fn ignored(body: Body, config: &Config) -> Result<(), ApiError> {
     let bytes = read(body, config.max_body_bytes, config.body_timeout()).await?;
     if bytes.is_empty() { Ok(()) } else { parsed::<HashMap<String, IgnoredAny>>(&bytes).map(|_| ()) }
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| ApiError::InvalidRequest(format!("The body does not parse: {error}.")))
+    let text = std::str::from_utf8(bytes).map_err(|error| unreadable(&error))?;
+    json::parse(text).map_err(|error| unreadable(&error))
 }
 
-/// The whole body.
+fn unreadable(error: &dyn std::error::Error) -> ApiError {
+    ApiError::InvalidRequest(format!("The body does not parse: {error}."))
+}
+
+/// Reads the whole body.
 async fn read(mut body: Body, limit: usize, patience: Duration) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(patience, Limited::new(&mut body, limit).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
@@ -59,7 +64,7 @@ async fn discard(body: Body) {
 }
 
 /// Whether a request with these headers has a body that is not JSON. Pages of any site can send forms and plain text
-/// without being asked for leave, and JSON they cannot.
+/// without a preflight, and JSON only after one.
 pub fn is_of_another_type(headers: &HeaderMap) -> bool {
     let has_length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     (has_length || headers.contains_key(header::TRANSFER_ENCODING)) && !is_json(headers)

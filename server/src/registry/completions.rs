@@ -1,8 +1,8 @@
-//! The completion consumer: results of long-running operations on their way to their tasks (PROTOCOL §5).
+//! The consumer of completions: it hands the results of long-running operations to their tasks (PROTOCOL §5).
 //!
 //! A delivery is settled only when its effect is in the task's log. A process that dies in between leaves it unsettled,
-//! and it is delivered again, to any process. One that comes before its task waits is kept until it does. What goes
-//! wrong through no fault of its own, above all an outage of the store, does not count.
+//! and it is delivered again, to any process. A completion that comes before its task waits for it is kept until then.
+//! A failure that is not the delivery's own fault, above all an outage of the store, does not count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,15 @@ use serde_json::Value;
 
 use super::{Registry, fresh_id};
 use crate::agent::Dialect;
+use crate::json;
 use crate::store::{Delivery, MAX_DELIVERIES, Resume, SharedStore, StoreError};
 
-/// Between tries while the store is away.
+/// The pause between two tries while the store is away.
 const RETRY: Duration = Duration::from_millis(500);
-/// Between looks at a task that is not ready for its completion; longer each time.
+/// The first pause between two looks at a task that is not ready for its completion. It doubles each time.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 
-/// What an operation reports.
+/// The result of an operation, as it is reported.
 #[derive(Clone, Debug, Deserialize)]
 struct Completion {
     operation_id: String,
@@ -31,7 +32,7 @@ struct Completion {
     error: Value,
 }
 
-/// What is needed of one that does not parse, to fail the task that waits for it.
+/// The address of a completion that does not parse. It is enough to fail the task.
 #[derive(Debug, Deserialize)]
 struct Addressed {
     operation_id: String,
@@ -42,15 +43,15 @@ struct Addressed {
 /// Why a completion was not handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Failure {
-    /// It never will be: it does not parse, or what is stored of its task does not.
+    /// It never can be: the completion, or the stored task, does not parse.
     Dead(String),
-    /// It may be, at the next delivery.
+    /// It may be handled at the next delivery.
     Later(String),
-    /// The same, and this delivery does not count: the store is away, or this process ends.
+    /// It may be handled later, and this delivery does not count: the store is away, or this process is shutting down.
     Uncounted(String),
 }
 
-/// Takes deliveries and handles them, each beside the others, until the process ends.
+/// Takes deliveries and handles them concurrently, until the process shuts down.
 pub async fn consume_for_ever(registry: Arc<Registry>, lease: Duration) {
     while !registry.is_draining() {
         match registry.store().completions().await {
@@ -101,17 +102,17 @@ impl Consumer {
         }
     }
 
-    /// Takes the delivery back from the count, for which the store has to be there.
+    /// Gives the delivery back without counting it. Waits until the store is there.
     async fn release(&self, delivery: &Delivery) {
         while let Err(StoreError::Transient(_)) = self.store().release(delivery).await {
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Into the dead-letter log; the task that waits for it fails, so that nobody waits for ever.
+    /// Moves the delivery to the dead-letter log and fails the task that waits for it, so that nobody waits for ever.
     async fn bury(&self, delivery: &Delivery, why: &str) -> Result<(), StoreError> {
         tracing::error!(why, "a completion is dead");
-        if let Ok(addressed) = serde_json::from_str::<Addressed>(&delivery.data) {
+        if let Ok(addressed) = json::parse::<Addressed>(&delivery.data) {
             match self.lose(&addressed).await {
                 Err(error @ StoreError::Transient(_)) => return Err(error),
                 Err(error) => tracing::error!(%error, "the task of a dead completion cannot be failed"),
@@ -132,15 +133,14 @@ impl Consumer {
     }
 
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let completion: Completion =
-            serde_json::from_str(&delivery.data).map_err(|error| Failure::Dead(error.to_string()))?;
+        let completion: Completion = json::parse(&delivery.data).map_err(|error| Failure::Dead(error.to_string()))?;
         if delivery.attempt > MAX_DELIVERIES {
             return Err(Failure::Later("its handling took processes down".into()));
         }
         self.held(delivery, self.carry_out(&completion)).await
     }
 
-    /// Keeps a delivery from going to another process while it is handled here.
+    /// Keeps a delivery from being made to another process while it is handled here.
     async fn held(&self, delivery: &Delivery, work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
         tokio::pin!(work);
         loop {
@@ -155,7 +155,8 @@ impl Consumer {
         }
     }
 
-    /// Again until the task does not wait for the operation any more: whoever brought that about.
+    /// Hands the completion to its task. Tries until the task no longer waits for the operation, whoever brought that
+    /// about.
     async fn carry_out(&self, completion: &Completion) -> Result<(), Failure> {
         let task = self.task_of(completion).await?;
         let (holder, mut look) = (fresh_id(), FIRST_LOOK);
@@ -175,14 +176,15 @@ impl Consumer {
                 }
                 Resume::Claimed(claim, task) => {
                     let error = Dialect::AiSdk.error("OPERATION_FAILED", &reason(&completion.error));
-                    // Someone else may have ended it meanwhile, which the next round sees.
+                    // Someone else may have ended it meanwhile. The next round finds out.
                     self.registry.fail(*task, claim, error).await;
                 }
             }
         }
     }
 
-    /// An operation that nobody knows may still be on its way into the store; then the completion names its task.
+    /// The task of the completion's operation. An operation that is not stored yet is one whose task the completion
+    /// names.
     async fn task_of(&self, completion: &Completion) -> Result<String, Failure> {
         let known = self.store().operation(&completion.operation_id).await.map_err(failure)?;
         Ok(known.unwrap_or_else(|| completion.task_id.clone()))
@@ -197,7 +199,7 @@ fn failure(error: StoreError) -> Failure {
     }
 }
 
-/// What went wrong, in words.
+/// The reason of a failure, in words.
 fn reason(error: &Value) -> String {
     match error {
         Value::Null => "The operation failed.".into(),

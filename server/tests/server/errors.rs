@@ -43,6 +43,21 @@ async fn bodies_that_do_not_parse_are_refused_and_store_nothing() {
 }
 
 #[tokio::test]
+async fn half_an_emoji_in_a_body_is_stored_as_the_replacement_character() {
+    let server = TestServer::start(&[]).await;
+    let session = server.session().await;
+    let body = r#"{"message": "/tokens 1 \ud83d", "message_id": "m", "metadata": {"a": "\udc00"},
+                   "parts": [{"type": "text", "text": "/tokens 1 \ud83d\ud83d\ude00"}]}"#;
+    let sent = as_json(server.post(&format!("/sessions/{session}/stream")), body).send().await.unwrap();
+    assert_eq!(sent.status(), 200);
+    let shown = server.show(&format!("/sessions/{session}")).await;
+    let message = &shown["messages"][0];
+    assert_eq!(message["content"], "/tokens 1 \u{fffd}");
+    assert_eq!(message["parts"][0]["text"], "/tokens 1 \u{fffd}😀");
+    assert_eq!(message["metadata"]["a"], "\u{fffd}");
+}
+
+#[tokio::test]
 async fn a_body_of_which_nothing_is_needed_may_be_missing_and_has_to_parse() {
     let server = TestServer::start(&["--max-body-bytes", "200"]).await;
     let session = server.session().await;
@@ -138,7 +153,7 @@ async fn addresses_and_methods_that_are_not_there_have_the_same_shape_of_error()
 }
 
 #[tokio::test]
-async fn the_server_tells_about_itself() {
+async fn the_server_reports_its_health_its_settings_and_its_metrics() {
     let server = TestServer::start(&["--stream-ttl", "120"]).await;
     let health = server.show("/health").await;
     assert_eq!((health["status"].as_str(), health["store"].as_str()), (Some("healthy"), Some("memory")));

@@ -1,12 +1,10 @@
-//! Reads the JSON that agents write. Its strings may hold half of a surrogate pair, which no text in Rust can: agents cut
-//! text into deltas anywhere, also within a character.
-
-use std::borrow::Cow;
+//! Reads the JSON that agents write. They cut text into deltas anywhere, also between the halves of a surrogate pair.
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::json;
 use crate::store::can_be_stored;
 
 /// The text of a JSON string that grows, kept as it is escaped. A pair that was cut is whole again when both halves are
@@ -44,7 +42,7 @@ impl Text {
 
 /// The value of a JSON text; `None` where it is none, is nested too deep, or has a number that is too large.
 pub fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).or_else(|_| serde_json::from_str(&well_formed(text))).ok()
+    json::parse(text).ok()
 }
 
 /// The value of a JSON text, where it can be stored.
@@ -55,38 +53,6 @@ pub fn value(text: &str) -> Option<Value> {
 /// The object of a JSON text, where it can be stored.
 pub fn object(text: &str) -> Option<Map<String, Value>> {
     if let Some(Value::Object(members)) = value(text) { Some(members) } else { None }
-}
-
-/// The same JSON with U+FFFD for each half of a pair that is alone.
-fn well_formed(text: &str) -> Cow<'_, str> {
-    if !text.contains("\\u") {
-        return text.into();
-    }
-    let mut formed = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        formed.push_str(before);
-        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(0xd800..=0xdfff), _) => {
-                formed.push('\u{fffd}');
-                rest = escape.get(6..).unwrap_or_default();
-                continue;
-            }
-            _ => escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end),
-        };
-        let (kept, after) = escape.split_at(length);
-        formed.push_str(kept);
-        rest = after;
-    }
-    formed.push_str(rest);
-    formed.into()
-}
-
-/// The UTF-16 code unit that an escape at the beginning of a text is.
-fn unit(text: &str) -> Option<u16> {
-    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -100,13 +66,6 @@ mod tests {
         assert_eq!(text.decode(), "a\"\\u\u{fffd}");
         text.push(r#""\ude00!""#);
         assert_eq!(text.decode(), "a\"\\u😀!");
-    }
-
-    #[test]
-    fn halves_in_any_value_are_replaced_and_what_looks_like_one_is_not() {
-        let value: Value = decode(r#"{"\udc00":["\ud83d\ud83d\ude00","\\ud83d","é\u00e9"]}"#).unwrap();
-        assert_eq!(value, serde_json::json!({ "\u{fffd}": ["\u{fffd}😀", "\\ud83d", "éé"] }));
-        assert_eq!(decode::<Value>("{"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::fake_agent::{Asked, FakeAgent, HEAD, events, refusal};
 use crate::redis::Redis;
@@ -430,17 +430,23 @@ async fn a_turn_that_goes_on_keeps_the_result_of_its_operation_when_the_agent_fa
 
 #[tokio::test]
 async fn what_an_agent_says_while_its_operation_runs_is_streamed_and_the_task_waits_all_the_same() {
-    let agent = FakeAgent::start(|_, mut connection| async move {
-        connection.write(&format!("{HEAD}{}", events(&[started("op-t")]))).await;
-        connection.write(&events(&hello()[1..5])).await;
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        connection.write(&events(&hello()[5..])).await;
+    let streamed = Arc::new(Notify::new());
+    let was_streamed = streamed.clone();
+    let agent = FakeAgent::start(move |_, mut connection| {
+        let was_streamed = was_streamed.clone();
+        async move {
+            connection.write(&format!("{HEAD}{}", events(&[started("op-t")]))).await;
+            connection.write(&events(&hello()[1..5])).await;
+            was_streamed.notified().await;
+            connection.write(&events(&hello()[5..])).await;
+        }
     })
     .await;
     let server = agent.server(&[]).await;
     let session = server.session().await;
     let mut stream = server.send(&session, "hello").await;
     assert_eq!(text(&stream.until("text-end").await), "Hello");
+    streamed.notify_one();
     let shown = server.when(&format!("/tasks/{}", stream.task()), |task| !task["operation_id"].is_null()).await;
     assert_eq!((&shown["status"], &shown["operation_id"]), (&json!("running"), &json!("op-t")));
 }
@@ -489,13 +495,15 @@ async fn cancel_closes_the_agents_connection_within_a_second() {
 }
 
 #[tokio::test]
-async fn an_agent_that_has_said_finish_is_heard_out_before_its_connection_closes() {
+async fn an_agent_that_has_sent_finish_is_read_to_its_end_before_its_connection_closes() {
     let (wrote, mut writes) = mpsc::channel(1);
+    let answered = Arc::new(Notify::new());
+    let was_answered = answered.clone();
     let agent = FakeAgent::start(move |_, mut connection| {
-        let wrote = wrote.clone();
+        let (wrote, was_answered) = (wrote.clone(), was_answered.clone());
         async move {
             connection.write(&format!("{HEAD}{}", events(&hello()))).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            was_answered.notified().await;
             // A closed connection takes the first write and refuses the next.
             let first = connection.write_whole(": saved\n\n").await;
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -504,9 +512,9 @@ async fn an_agent_that_has_said_finish_is_heard_out_before_its_connection_closes
     })
     .await;
     let server = agent.server(&[]).await;
-    let begun = Instant::now();
+    // The reader waits for no more than the `finish`: the agent writes nothing further until it has that.
     answer(&server, "hello").await;
-    assert!(begun.elapsed() < Duration::from_millis(300), "the reader waits for no more than the finish");
+    answered.notify_one();
     assert!(writes.recv().await.unwrap());
 }
 

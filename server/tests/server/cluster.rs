@@ -33,20 +33,8 @@ async fn follow(server: &TestServer, session: String, mut stream: Stream) -> Fol
         if stream.is_done() {
             return Followed { session, task, chunks, pause };
         }
-        loop {
-            assert!(begun.elapsed() < PATIENCE * 2, "stuck");
-            let after = chunks.last().map_or("0-0".to_owned(), |chunk| chunk.id.clone());
-            let response = server.get(&format!("/tasks/{task}/stream?last_message_id={after}")).send().await.unwrap();
-            match response.status().as_u16() {
-                200 => {
-                    stream = Stream::of(response);
-                    break;
-                }
-                410 => chunks.clear(),
-                503 => tokio::time::sleep(Duration::from_millis(100)).await,
-                other => panic!("{other}"),
-            }
-        }
+        assert!(begun.elapsed() < PATIENCE * 2, "stuck");
+        stream = server.rejoin(&task, &mut chunks).await;
     }
 }
 

@@ -19,138 +19,147 @@ async fn command(redis: &Redis, words: &[&str]) {
     command.arg(&words[1..]).query_async::<()>(&mut connection).await.unwrap();
 }
 
-/// A master, and a replica that has all of it.
-async fn replicated() -> (Redis, Redis) {
-    let (master, replica) = (Redis::start().await, Redis::start().await);
-    command(&replica, &["REPLICAOF", "127.0.0.1", &master.port().to_string()]).await;
-    replica.has_synced().await;
-    (master, replica)
+/// A master, a replica that has all of it, and a server that finds the one of them that serves by a switch.
+struct Pair {
+    master: Redis,
+    replica: Redis,
+    switch: Switch,
+    server: TestServer,
+    session: String,
 }
 
-/// Everything of a task, rejoining where a stream is cut, and beginning anew where entries are gone.
-async fn follow(server: &TestServer, task: &str, mut stream: Stream, mut seen: Vec<Chunk>) -> Vec<Chunk> {
-    let begun = Instant::now();
-    loop {
-        seen.extend(stream.rest().await);
-        if stream.is_done() {
-            return seen;
-        }
-        loop {
-            assert!(begun.elapsed() < PATIENCE, "stuck after {:?}", seen.last());
-            let after = seen.last().map_or("0-0".to_owned(), |chunk| chunk.id.clone());
-            let path = format!("/tasks/{task}/stream?last_message_id={after}");
-            let response = server.get(&path).send().await.unwrap();
-            match response.status().as_u16() {
-                200 => {
-                    stream = Stream::of(response);
-                    break;
-                }
-                410 => seen.clear(),
-                503 => tokio::time::sleep(Duration::from_millis(100)).await,
-                other => panic!("{other}"),
-            }
-        }
+impl Pair {
+    async fn start() -> Self {
+        let (master, replica) = (Redis::start().await, Redis::start().await);
+        command(&replica, &["REPLICAOF", "127.0.0.1", &master.port().to_string()]).await;
+        replica.has_synced().await;
+        let switch = Switch::to(master.port()).await;
+        let server = TestServer::over(&switch.url(), &FLAGS).await;
+        let session = server.session().await;
+        Self { master, replica, switch, server, session }
     }
+
+    async fn send(&self, message: &str) -> Stream {
+        self.server.send(&self.session, message).await
+    }
+
+    /// From now on the replica gets nothing of what the master is given.
+    async fn part(&self) {
+        command(&self.replica, &["REPLICAOF", "NO", "ONE"]).await;
+    }
+
+    /// The replica serves from now on, and the master is gone.
+    fn fail_over(&mut self) {
+        self.switch.turn(self.replica.port());
+        self.master.stop();
+    }
+
+    /// Everything of a task, rejoining where a stream is cut, and beginning anew where entries are gone.
+    async fn follow(&self, mut stream: Stream, mut seen: Vec<Chunk>) -> Vec<Chunk> {
+        let task = stream.task();
+        let reading = async {
+            loop {
+                seen.extend(stream.rest().await);
+                if stream.is_done() {
+                    return seen;
+                }
+                stream = self.server.rejoin(&task, &mut seen).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE * 2, reading).await.expect("the task does not end")
+    }
+
+    /// The session as anyone is shown it; its last answer is what was streamed.
+    async fn check_stored(&self, all: &[Chunk]) -> Value {
+        let shown = self.server.show(&format!("/sessions/{}", self.session)).await;
+        assert_eq!((stored_text(&shown), &shown["active_stream"]), (text(all), &Value::Null));
+        shown
+    }
+
+    /// The task has ended well, and a replay gives all of it.
+    async fn check_completed(&self, task: &str, all: &[Chunk]) {
+        assert_eq!(self.server.show(&format!("/tasks/{task}")).await["status"], "completed");
+        assert_eq!(self.server.join(task, "0-0").await.whole().await, all);
+        self.check_stored(all).await;
+    }
+}
+
+fn deltas(chunks: &[Chunk]) -> usize {
+    kinds(chunks).iter().filter(|kind| **kind == "text-delta").count()
 }
 
 #[tokio::test]
 async fn a_live_answer_is_whole_after_a_failover_that_lost_its_newest_entries() {
-    let (mut master, replica) = replicated().await;
-    let switch = Switch::to(master.port()).await;
-    let server = TestServer::over(&switch.url(), &FLAGS).await;
-    let session = server.session().await;
-    let mut stream = server.send(&session, "/tokens 200 /rate 100").await;
+    let mut pair = Pair::start().await;
+    let mut stream = pair.send("/tokens 200 /rate 100").await;
     let task = stream.task();
     let mut seen = stream.take(20).await;
-    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    pair.part().await;
     seen.extend(stream.take(30).await);
-    switch.turn(replica.port());
-    master.stop();
-    let all = follow(&server, &task, stream, seen).await;
-    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 200);
-    assert_eq!(server.show(&format!("/tasks/{task}")).await["status"], "completed");
-    assert_eq!(server.join(&task, "0-0").await.whole().await, all);
-    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+    pair.fail_over();
+    let all = pair.follow(stream, seen).await;
+    assert_eq!(deltas(&all), 200);
+    pair.check_completed(&task, &all).await;
 }
 
 #[tokio::test]
 async fn a_task_that_a_failover_lost_as_a_whole_is_begun_again_by_its_writer() {
-    let (mut master, replica) = replicated().await;
-    let switch = Switch::to(master.port()).await;
-    let server = TestServer::over(&switch.url(), &FLAGS).await;
-    let session = server.session().await;
-    server.send(&session, "/tokens 1 /rate 0").await.whole().await;
-    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
-    let mut stream = server.send(&session, "/tokens 200 /rate 100").await;
-    let task = stream.task();
+    let mut pair = Pair::start().await;
+    pair.send("/tokens 1 /rate 0").await.whole().await;
+    pair.part().await;
+    let mut stream = pair.send("/tokens 200 /rate 100").await;
     let seen = stream.take(20).await;
-    switch.turn(replica.port());
-    master.stop();
-    let all = follow(&server, &task, stream, seen).await;
-    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 200);
-    let shown = server.show(&format!("/sessions/{session}")).await;
-    assert_eq!(shown["messages"].as_array().unwrap().len(), 4);
-    assert_eq!(stored_text(&shown), text(&all));
+    pair.fail_over();
+    let all = pair.follow(stream, seen).await;
+    assert_eq!(deltas(&all), 200);
+    assert_eq!(pair.check_stored(&all).await["messages"].as_array().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn an_end_that_a_failover_lost_after_it_was_acknowledged_is_written_again() {
-    let (mut master, replica) = replicated().await;
-    let switch = Switch::to(master.port()).await;
-    let server = TestServer::over(&switch.url(), &FLAGS).await;
-    let session = server.session().await;
-    let mut stream = server.send(&session, "/tokens 60 /rate 100").await;
+    let mut pair = Pair::start().await;
+    let mut stream = pair.send("/tokens 60 /rate 100").await;
     let task = stream.task();
     let mut all = stream.take(20).await;
-    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    pair.part().await;
     all.extend(stream.rest().await);
     assert!(stream.is_done());
-    switch.turn(replica.port());
-    master.stop();
+    pair.fail_over();
     let path = format!("/tasks/{task}");
     let ending = async {
         loop {
-            let response = server.get(&path).send().await.unwrap();
+            let response = pair.server.get(&path).send().await.unwrap();
             let is_away = response.status() == 503;
             let shown: Value = response.json().await.unwrap();
             if !is_away && shown["status"] != "running" {
-                return shown;
+                return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, ending).await.unwrap()["status"], "completed");
-    assert_eq!(server.join(&task, "0-0").await.whole().await, all);
-    let shown = server.show(&format!("/sessions/{session}")).await;
-    assert_eq!((stored_text(&shown), &shown["active_stream"]), (text(&all), &Value::Null));
-    let nothing_more = server.get(&format!("{path}/stream?last_message_id={}", all.last().unwrap().id));
+    tokio::time::timeout(PATIENCE, ending).await.unwrap();
+    pair.check_completed(&task, &all).await;
+    let nothing_more = pair.server.get(&format!("{path}/stream?last_message_id={}", all.last().unwrap().id));
     assert_eq!(nothing_more.send().await.unwrap().status(), StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
 async fn a_task_whose_waiting_a_failover_lost_waits_again_and_takes_its_completion() {
-    let (mut master, replica) = replicated().await;
-    let switch = Switch::to(master.port()).await;
-    let server = TestServer::over(&switch.url(), &FLAGS).await;
-    let session = server.session().await;
-    let mut stream = server.send(&session, "/reasoning /operation deploy /tokens 3 /rate 50").await;
+    let mut pair = Pair::start().await;
+    let mut stream = pair.send("/reasoning /operation deploy /tokens 3 /rate 50").await;
     let (task, mut seen) = (stream.task(), stream.until("reasoning-delta").await);
-    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    pair.part().await;
     seen.extend(stream.until("tool-output-available").await);
     let operation = seen.last().unwrap().value["output"]["operation_id"].clone();
-    switch.turn(replica.port());
-    master.stop();
+    pair.fail_over();
     let completion = json!({"operation_id": operation, "task_id": task, "success": true, "result": "done"});
-    let mut connection = replica.connection().await.unwrap();
+    let mut connection = pair.replica.connection().await.unwrap();
     connection.xadd::<_, _, _, _, ()>("rejoin:completions", "*", &[("data", completion.to_string())]).await.unwrap();
-    let all = follow(&server, &task, stream, seen).await;
+    let all = pair.follow(stream, seen).await;
     let outputs: Vec<&Value> =
         all.iter().map(|chunk| &chunk.value["output"]).filter(|output| !output.is_null()).collect();
-    assert_eq!((outputs.len(), outputs[1]), (2, &json!("done")));
-    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 3);
-    assert_eq!(server.show(&format!("/tasks/{task}")).await["status"], "completed");
-    assert_eq!(server.join(&task, "0-0").await.whole().await, all);
-    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+    assert_eq!((outputs.len(), outputs[1], deltas(&all)), (2, &json!("done"), 3));
+    pair.check_completed(&task, &all).await;
 }
 
 #[tokio::test]
@@ -176,29 +185,25 @@ async fn readers_whose_publications_are_swallowed_read_the_log_and_the_process_i
 
 #[tokio::test]
 async fn a_demoted_master_that_keeps_its_connections_is_given_up() {
-    let (master, replica) = replicated().await;
-    let switch = Switch::to(master.port()).await;
-    let server = TestServer::over(&switch.url(), &FLAGS).await;
-    let session = server.session().await;
-    let mut stream = server.send(&session, "/tokens 200 /rate 50").await;
-    let task = stream.task();
+    let pair = Pair::start().await;
+    let mut stream = pair.send("/tokens 200 /rate 50").await;
     let seen = stream.take(20).await;
-    switch.turn(replica.port());
-    command(&replica, &["REPLICAOF", "NO", "ONE"]).await;
-    command(&master, &["REPLICAOF", "127.0.0.1", &replica.port().to_string()]).await;
+    pair.switch.turn(pair.replica.port());
+    pair.part().await;
+    command(&pair.master, &["REPLICAOF", "127.0.0.1", &pair.replica.port().to_string()]).await;
     let demoted = Instant::now();
-    while server.post("/sessions").send().await.unwrap().status() != 201 {
+    while pair.server.post("/sessions").send().await.unwrap().status() != 201 {
         assert!(demoted.elapsed() < Duration::from_secs(3), "no session is taken");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let all = follow(&server, &task, stream, seen).await;
-    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "text-delta").count(), 200);
+    let all = pair.follow(stream, seen).await;
+    assert_eq!(deltas(&all), 200);
     assert!(demoted.elapsed() < Duration::from_secs(10), "{:?}", demoted.elapsed());
-    assert_eq!(stored_text(&server.show(&format!("/sessions/{session}")).await), text(&all));
+    pair.check_stored(&all).await;
 }
 
 #[tokio::test]
-async fn entries_that_an_operator_removed_are_told_as_gone() {
+async fn a_cursor_before_entries_that_an_operator_removed_is_refused() {
     let redis = Redis::start().await;
     let server = TestServer::over(&redis.url(), &FLAGS).await;
     let session = server.session().await;
@@ -287,7 +292,7 @@ async fn readers_go_on_when_subscriptions_are_killed_again_and_again() {
         all.push(reader.await.unwrap());
     }
     assert!(all.iter().all(|chunks| *chunks == all[0]));
-    assert_eq!(kinds(&all[0]).iter().filter(|kind| **kind == "text-delta").count(), 200);
+    assert_eq!(deltas(&all[0]), 200);
 }
 
 #[tokio::test]

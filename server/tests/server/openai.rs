@@ -22,10 +22,10 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = asked.clone();
+        let requests = asked.clone();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(serve(connection, answer.clone(), heard.clone()));
+                tokio::spawn(serve(connection, answer.clone(), requests.clone()));
             }
         });
         Self { url, asked }
@@ -51,7 +51,7 @@ impl Endpoint {
     }
 }
 
-async fn serve(mut connection: TcpStream, answer: String, heard: Arc<Mutex<Vec<(String, Value)>>>) {
+async fn serve(mut connection: TcpStream, answer: String, requests: Arc<Mutex<Vec<(String, Value)>>>) {
     let mut request = Vec::new();
     loop {
         let mut part = [0; 4096];
@@ -60,7 +60,7 @@ async fn serve(mut connection: TcpStream, answer: String, heard: Arc<Mutex<Vec<(
         let text = String::from_utf8_lossy(&request).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         if let Ok(body) = serde_json::from_str(body) {
-            heard.lock().push((head.to_owned(), body));
+            requests.lock().push((head.to_owned(), body));
             break;
         }
     }

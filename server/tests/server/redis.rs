@@ -157,7 +157,7 @@ async fn what_one_process_runs_another_refuses_repeats_and_cancels() {
 }
 
 #[tokio::test]
-async fn when_a_process_is_killed_the_readers_of_another_hear_it_within_the_lease() {
+async fn when_a_process_is_killed_the_readers_of_another_get_an_end_within_the_lease() {
     let redis = Redis::start().await;
     let a = Process::start(&redis.url(), &["--lease-ms", "1000"]);
     let b = redis.server(&["--lease-ms", "1000"]).await;
@@ -425,7 +425,7 @@ async fn the_consumer_of_a_process_that_is_gone_is_forgotten_when_another_starts
     assert!(consumers().await.iter().all(|consumer| consumer.name != gone));
 }
 
-/// A certificate for 127.0.0.1 by an authority that only those know who are told, as files: authority, certificate, key.
+/// Writes a certificate for 127.0.0.1 by an authority that nobody trusts, as files: authority, certificate, key.
 fn certified(folder: &std::path::Path) -> [String; 3] {
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
     let mut params = CertificateParams::new(Vec::new()).unwrap();

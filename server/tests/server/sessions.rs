@@ -150,13 +150,14 @@ async fn a_repeat_whose_task_is_gone_is_expired_and_the_messages_stay() {
 
 #[tokio::test]
 async fn a_running_task_never_expires_and_reading_renews_an_ended_one() {
-    let server = TestServer::start(&["--stream-ttl", "1"]).await;
+    let server = TestServer::start(&["--stream-ttl", "2"]).await;
     let session = server.session().await;
-    let stream = server.send(&session, "/tokens 2 /silence 1800").await;
+    let stream = server.send(&session, "/tokens 2 /silence 2500").await;
     let task = stream.task();
     stream.whole().await;
-    for _ in 0..5 {
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    // Far more often than a busy machine can miss, and longer than the time to live altogether.
+    for _ in 0..13 {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         server.show(&format!("/tasks/{task}")).await;
     }
 }

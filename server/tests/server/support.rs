@@ -96,6 +96,25 @@ impl TestServer {
         Stream::of(response)
     }
 
+    /// Joins a task after these chunks, once the store is there. Where the log does not reach back to them, they are
+    /// forgotten and the task is joined from its beginning.
+    pub async fn rejoin(&self, task: &str, seen: &mut Vec<Chunk>) -> Stream {
+        let joining = async {
+            loop {
+                let after = seen.last().map_or("0-0", |chunk| &chunk.id);
+                let path = format!("/tasks/{task}/stream?last_message_id={after}");
+                let response = self.get(&path).send().await.unwrap();
+                match response.status().as_u16() {
+                    200 => return Stream::of(response),
+                    410 => seen.clear(),
+                    503 => tokio::time::sleep(Duration::from_millis(100)).await,
+                    other => panic!("{other}"),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, joining).await.expect("the task cannot be joined")
+    }
+
     /// What `GET` answers.
     pub async fn show(&self, path: &str) -> Value {
         json_of(self.get(path), StatusCode::OK).await
@@ -175,17 +194,17 @@ impl Chunk {
 pub struct Stream {
     pub response: Response,
     parser: EventStream,
-    heard: Heard,
+    received: Received,
 }
 
 #[derive(Default)]
-struct Heard {
+struct Received {
     chunks: std::collections::VecDeque<Chunk>,
     comments: Vec<String>,
     done: bool,
 }
 
-impl Sink for Heard {
+impl Sink for Received {
     fn event(&mut self, event: Event<'_>) {
         let data = String::from_utf8(event.data.into()).unwrap();
         if data == "[DONE]" {
@@ -205,7 +224,7 @@ impl Sink for Heard {
 impl Stream {
     pub fn of(response: Response) -> Self {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, parser: EventStream::default(), heard: Heard::default() }
+        Self { response, parser: EventStream::default(), received: Received::default() }
     }
 
     pub fn task(&self) -> String {
@@ -216,18 +235,18 @@ impl Stream {
     async fn read(&mut self) -> bool {
         let read = tokio::time::timeout(PATIENCE, self.response.chunk()).await.unwrap();
         let Ok(Some(bytes)) = read else { return false };
-        self.parser.feed(&bytes, &mut self.heard).unwrap();
+        self.parser.feed(&bytes, &mut self.received).unwrap();
         true
     }
 
     /// The next chunk; `None` at the end of the body.
     pub async fn next(&mut self) -> Option<Chunk> {
-        while self.heard.chunks.is_empty() {
+        while self.received.chunks.is_empty() {
             if !self.read().await {
                 return None;
             }
         }
-        self.heard.chunks.pop_front()
+        self.received.chunks.pop_front()
     }
 
     /// Chunks up to and including the first of a kind.
@@ -264,21 +283,21 @@ impl Stream {
     /// Everything to the end, which must be `[DONE]`.
     pub async fn whole(mut self) -> Vec<Chunk> {
         let chunks = self.rest().await;
-        assert!(self.heard.done, "cut after {chunks:?}");
+        assert!(self.received.done, "cut after {chunks:?}");
         chunks
     }
 
     /// Whether `[DONE]` came.
     pub fn is_done(&self) -> bool {
-        self.heard.done
+        self.received.done
     }
 
     /// The comments so far; waits until there are that many.
     pub async fn comments(&mut self, number: usize) -> &[String] {
-        while self.heard.comments.len() < number {
+        while self.received.comments.len() < number {
             assert!(self.read().await);
         }
-        &self.heard.comments
+        &self.received.comments
     }
 }
 

@@ -1,5 +1,5 @@
 //! PROTOCOL §1, "A turn": what a message may carry, and how answers are given anew, questions edited and answers continued.
-//! The stories are told over each store.
+//! The same stories run over each store.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! From a configuration and a listener to a running server, and from a signal to its end.
+//! Starts a server from its configuration, runs it, and shuts it down after a signal.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::metrics::Metrics;
 use crate::registry::{Confirmations, Reaper, Registry, Terms, WriterTerms, completions};
 use crate::store;
 
-/// How long connections get to end when no task runs any more, and again when their streams are let go.
+/// How long connections get to end when no task runs any more, and again when their streams are closed.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Why a server does not run.
+/// Why a server cannot run.
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// A setting that cannot work.
@@ -48,11 +48,11 @@ pub struct Server {
     phase: Phase,
 }
 
-/// The two steps of the end.
+/// The two steps of the shutdown.
 struct Phase {
-    /// Nothing new is taken on.
+    /// The process takes on nothing new.
     draining: watch::Sender<bool>,
-    /// Open streams are let go.
+    /// Open streams are closed.
     released: watch::Sender<bool>,
 }
 
@@ -62,7 +62,7 @@ impl Server {
     /// # Errors
     /// A setting that cannot work, a store that does not open, an address that is taken.
     pub async fn bind(config: Config) -> Result<Self, ServerError> {
-        // Another part of the program may have chosen one already, which is as good.
+        // Another part of the program may have chosen one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let auth = Auth::new(&config).map_err(ServerError::Config)?;
         let metrics = Arc::new(Metrics::default());
@@ -91,7 +91,7 @@ impl Server {
         Ok(Self { listener, admin, app: Arc::new(app), phase })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     ///
     /// # Errors
     /// What the operating system says.
@@ -119,16 +119,17 @@ impl Server {
         format!("{agent} answers below {}/; the store is {}", config.mount(), self.app.registry.store().kind())
     }
 
-    /// Serves until `shutdown` is done, then drains: nothing new is taken on, and tasks are written to their end, for
-    /// `--drain-seconds` at most. Readers rejoin another process at once where there can be one, else they stay.
+    /// Serves until `shutdown` is done, then drains: it takes on nothing new, and tasks are written to their end for
+    /// `--drain-seconds` at most. Streams are closed at once where another process can serve their clients, and stay
+    /// open otherwise.
     ///
     /// # Errors
-    /// None today; a listener that fails is waited for.
+    /// There are none today: a listener that fails is tried again.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let Self { listener, admin, app, phase, .. } = self;
         let _background = Background::start(&app);
         let deadlines = Deadlines::new(&app.config);
-        // Operators are answered to the end.
+        // The address for operators is served to the end.
         let (_serve_on, never) = watch::channel(false);
         let _admin =
             admin.map(|admin| Task::spawn(http::serve(admin, http::admin_router(app.clone()), deadlines, never)));
@@ -147,7 +148,8 @@ async fn drain(app: &App, phase: &Phase, mut serving: JoinHandle<()>) {
         phase.released.send_replace(true);
     }
     app.registry.drain(app.config.drain()).await;
-    // The last chunks are still on their way to those who read to the end. Who waits for an operation is let go.
+    // The last chunks are still on their way to readers. Streams of tasks that wait for an operation are closed after
+    // that.
     if tokio::time::timeout(CLOSING, &mut serving).await.is_ok() {
         return;
     }
@@ -166,7 +168,7 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
     Ok(listener.local_addr()?)
 }
 
-/// Says what is fit for trying things out and not for strangers.
+/// Warns of settings that are not safe where other machines can reach the server.
 fn warn_strangers(config: &Config, reach: Reach) {
     if reach == Reach::Loopback {
         return;
@@ -253,7 +255,7 @@ impl Drop for Task {
     }
 }
 
-/// What runs beside the requests, until it is dropped.
+/// The work beside the requests, which ends when this is dropped.
 struct Background {
     _tasks: Vec<Task>,
 }

@@ -24,15 +24,15 @@ use crate::registry::{Batch, Reader};
 /// Names the task of a stream (PROTOCOL §1).
 pub const TASK_ID: HeaderName = HeaderName::from_static("x-task-id");
 
-/// What a stream needs besides its reader.
+/// The settings and permits of a stream.
 pub struct Outlet {
     pub heartbeat: Duration,
     pub metrics: Arc<Metrics>,
-    /// Counts among the open streams while it lives.
+    /// The permit among all open streams.
     pub _permit: OwnedSemaphorePermit,
-    /// The same, among those of its reader.
+    /// The permit among the streams of the same user or address.
     pub _slot: Slot,
-    /// Turns true when streams are to be let go.
+    /// Turns true when streams are to be closed.
     pub released: watch::Receiver<bool>,
 }
 
@@ -54,7 +54,7 @@ pub fn respond(task: &str, reader: Box<Reader>, outlet: Outlet) -> Response {
 
 type Reading = Pin<Box<dyn Future<Output = (Box<Reader>, Batch)> + Send>>;
 
-/// Where a stream has got to.
+/// The state of a stream.
 struct Sender {
     reading: Reading,
     next_heartbeat: Instant,
@@ -91,7 +91,7 @@ fn announce(reader: Box<Reader>, outlet: Outlet) -> (Bytes, Step) {
     (line.into(), Step::Send(sender))
 }
 
-/// A read goes on over any number of heartbeats; it is never begun anew for one.
+/// Begins the next read, which heartbeats do not interrupt.
 fn read(mut reader: Box<Reader>) -> Reading {
     Box::pin(async move {
         let batch = reader.next().await;
@@ -99,7 +99,7 @@ fn read(mut reader: Box<Reader>) -> Reading {
     })
 }
 
-/// Streams are let go. A server that is gone says so no more.
+/// Waits until streams are to be closed. A server that is gone never says so.
 async fn let_go(released: &mut watch::Receiver<bool>) {
     if released.wait_for(|released| *released).await.is_err() {
         std::future::pending::<()>().await;

@@ -1,5 +1,5 @@
-//! The conversation as an agent gets it: messages whose content is a list of parts, as the AI SDK's `UIMessage` has them.
-//! Results of tools are stored as messages of their own too, for others; here they are in the parts of their calls.
+//! The conversation as an agent gets it: messages with parts, as the AI SDK's `UIMessage` has them. The store also
+//! keeps results of tools as messages of their own, for other clients; here they are in the parts of their calls.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,8 +17,8 @@ pub struct UiMessage {
     pub parts: Vec<Value>,
 }
 
-/// All that was said when a turn begins, oldest first. Ends with the message to answer or, where the agent goes on with
-/// an answer, with what it has said of that.
+/// The conversation when a turn begins, oldest first. It ends with the message to answer or, where the agent continues
+/// an answer, with that answer so far.
 pub fn of(turn: &Turn) -> Vec<UiMessage> {
     let mut messages = spoken(&turn.history);
     messages.extend(spoken(std::slice::from_ref(&turn.asked)));
@@ -59,7 +59,7 @@ fn role(role: Role) -> &'static str {
     }
 }
 
-/// A message that was stored before parts were has its text.
+/// The parts of a message. One that was stored without parts has its text.
 fn parts(message: &Message) -> Vec<Value> {
     if message.parts.is_empty() && !message.content.is_empty() {
         return vec![json!({ "type": "text", "text": message.content })];
@@ -67,7 +67,7 @@ fn parts(message: &Message) -> Vec<Value> {
     message.parts.clone()
 }
 
-/// Gives a call its output.
+/// Puts an output into the part of its call.
 fn settle(parts: &mut [Value], call: &str, output: &Value) {
     for part in parts.iter_mut().filter(|part| part["toolCallId"] == call) {
         part["state"] = "output-available".into();

@@ -1,4 +1,4 @@
-//! Who answers. An agent turns a message into chunks; it knows nothing of logs, readers and leases.
+//! Agents, which answer messages. An agent turns a message into chunks and knows nothing of logs, readers and leases.
 
 pub mod conversation;
 pub mod demo;
@@ -17,7 +17,7 @@ use crate::chunk::{self, Chunk, Legacy};
 use crate::store::{Message, Operation, Task};
 pub use queue::Emitter;
 
-/// What an agent is asked.
+/// The question to an agent.
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub task: Task,
@@ -30,29 +30,29 @@ pub struct Turn {
     pub context: Option<Value>,
     /// Headers of the user's request that the agent may see. A turn that goes on later has none.
     pub headers: HeaderMap,
-    /// What was said before the message.
+    /// The messages before that one.
     pub history: Vec<Message>,
-    /// What was answered in earlier turns: by this task, or of the message that it continues.
+    /// The answer so far, where earlier turns of this task or another task began it.
     pub answered: Vec<Message>,
-    /// Bytes of the task's log so far.
+    /// How many bytes the task's log has so far.
     pub logged_bytes: u64,
 }
 
-/// Why there is a turn.
+/// The reason for a turn.
 #[derive(Clone, Debug)]
 pub enum Trigger {
-    /// A user's message.
+    /// The user sent a message.
     Submit,
     /// The message is answered anew.
     Regenerate {
-        /// The id that the page gave: of the answer that is gone, or of the message itself.
+        /// The id that the page sent, of the removed answer or of the message itself.
         replaces: String,
     },
-    /// A user's message in the place of another.
+    /// The user replaced a message.
     Edit,
-    /// The answer goes on: what waited in it was settled.
+    /// The answer continues, because the calls that waited in it are settled.
     Continue,
-    /// An operation of the task succeeded, and the agent is to go on.
+    /// An operation of the task succeeded, and the agent continues.
     Operation(Completed),
 }
 
@@ -66,7 +66,7 @@ pub struct Completed {
 }
 
 impl Turn {
-    /// The operation whose end this turn goes on after.
+    /// The operation after whose end this turn begins.
     pub fn completed(&self) -> Option<&Completed> {
         match &self.trigger {
             Trigger::Operation(completed) => Some(completed),
@@ -80,7 +80,7 @@ impl Turn {
     }
 }
 
-/// How an agent's work ended.
+/// The end of an agent's turn.
 #[derive(Debug)]
 pub enum Ending {
     /// The `finish` chunk.
@@ -89,22 +89,22 @@ pub enum Ending {
     Failed(Arc<str>),
     /// The `abort` chunk.
     Aborted(Arc<str>),
-    /// It goes on when this operation is complete; with the chunks that are to be written in the step that lets it wait.
+    /// The task waits for this operation. The chunks are written in the step that lets it wait.
     Waiting(Operation, Vec<Arc<str>>),
 }
 
-/// Nobody writes down any more what the agent says: it has lost the task, or the task was cancelled.
+/// Nobody takes the agent's chunks any more: this process has lost the task, or the task was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
 /// See the module.
 #[async_trait]
 pub trait Agent: Send + Sync + 'static {
-    /// Answers, chunk by chunk; `start` is not the agent's, and the last chunk is in what is returned.
+    /// Answers, chunk by chunk. The registry writes `start`, and the returned ending contains the last chunk.
     async fn answer(&self, turn: Turn, out: Emitter) -> Result<Ending, Gone>;
 }
 
-/// In which words an agent speaks.
+/// The dialect of an agent's chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
     #[default]
@@ -113,7 +113,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The chunk that ends a task badly.
+    /// Makes the `error` chunk that ends a failed task.
     pub fn error(self, code: &str, message: &str) -> Arc<str> {
         match self {
             Self::AiSdk => chunk::json(&Chunk::Error { error_text: message, code }),
@@ -121,7 +121,7 @@ impl Dialect {
         }
     }
 
-    /// The result of a tool.
+    /// Makes the chunk with the output of a tool.
     pub fn output(self, id: &str, name: &str, output: &Value) -> Arc<str> {
         match self {
             Self::AiSdk => chunk::json(&Chunk::ToolOutputAvailable { tool_call_id: id, tool_name: name, output }),

@@ -1,5 +1,5 @@
-//! What an agent has said and the log does not have yet, bounded in chunks and in bytes: an agent that is faster than the
-//! store waits, and so does whoever it reads from.
+//! The chunks that wait for the log, bounded in number and in bytes. An agent that is faster than the store waits, and
+//! so does the server that it reads from.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Gone;
 
-/// Chunks that may wait for the log.
+/// How many chunks may wait.
 pub const MOST_CHUNKS: usize = 256;
-/// Bytes that may wait for the log. One chunk that is larger than that waits alone.
+/// How many bytes may wait. One chunk that is larger than that waits alone.
 const MOST_BYTES: u32 = 256 * 1024;
 
-/// A chunk on its way to the log. It takes up its room until it is dropped.
+/// A chunk that waits. It takes up its bytes until it is dropped.
 #[derive(Debug)]
 pub struct Queued {
     /// JSON text.
@@ -36,7 +36,7 @@ pub struct Emitter {
     room: Arc<Semaphore>,
 }
 
-/// The log's end. An agent that emits after it was dropped is [`Gone`].
+/// The log's end. After it is dropped, the agent's next chunk fails with [`Gone`].
 #[derive(Debug)]
 pub struct Backlog(mpsc::Receiver<Queued>);
 
@@ -59,7 +59,8 @@ impl Emitter {
 }
 
 impl Backlog {
-    /// Waits for chunks, takes all that are there, and gives how many. None: the agent has stopped, and there is no more.
+    /// Waits for chunks, takes all that are there, and returns how many. 0: the agent has stopped, and no more will
+    /// come.
     pub async fn take_all(&mut self, into: &mut Vec<Queued>) -> usize {
         self.0.recv_many(into, MOST_CHUNKS).await
     }

@@ -1,8 +1,8 @@
-//! The public keys that an identity provider publishes (RFC 7517), fetched ahead of need and again for a key id that is
-//! new.
+//! The public keys that an identity provider publishes (RFC 7517). They are fetched ahead of need, and again for an
+//! unknown key id.
 //!
-//! A caller who makes up key ids causes one fetch in [`UNKNOWN`] at most. Keys that could not be renewed for [`STALE`]
-//! count as not to be had: a key that the provider has withdrawn must not be believed for ever.
+//! A caller who makes up key ids causes at most one fetch per [`UNKNOWN`]. Keys that could not be renewed for [`STALE`]
+//! are no longer used, because a key that the provider has withdrawn must not be believed for ever.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Between two fetches while all goes well.
+/// The time between two fetches that succeed.
 const RENEWAL: Duration = Duration::from_secs(600);
-/// Between two tries after one that failed.
+/// The time from a fetch that failed to the next.
 const RETRY: Duration = Duration::from_secs(1);
-/// Between two fetches for the sake of key ids that are not known.
+/// The shortest time between two fetches for unknown key ids.
 const UNKNOWN: Duration = Duration::from_secs(30);
-/// When keys are too old to be believed.
+/// The age at which keys are no longer used.
 const STALE: Duration = Duration::from_secs(3600);
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest key set, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// A key, and the one algorithm that it is for.
+/// A key with its one algorithm.
 pub struct Key {
     pub algorithm: Algorithm,
     pub decoding: DecodingKey,
@@ -78,7 +78,7 @@ impl Jwks {
             return answer;
         }
         let _one_at_a_time = self.fetching.lock().await;
-        // Whoever held the lock before may have fetched what is missing.
+        // The holder of the lock before may have fetched the missing key.
         let now = Instant::now();
         if let Some(answer) = self.state.lock().answer(id, now) {
             return answer;
@@ -89,7 +89,7 @@ impl Jwks {
         state.known(id, now).map_or_else(|| state.missing(now), |key| Ok(Some(key)))
     }
 
-    /// Keeps the keys fresh, for ever.
+    /// Renews the keys again and again.
     pub async fn renew_for_ever(self: Arc<Self>) {
         loop {
             let fetching = self.fetching.lock().await;
@@ -137,7 +137,7 @@ impl Jwks {
 }
 
 impl State {
-    /// What can be said of an id without a fetch; `None` where it takes one.
+    /// The answer for an id without a fetch; `None` where it takes one.
     fn answer(&self, id: &str, now: Instant) -> Option<Result<Option<Arc<Key>>, NoKeys>> {
         match self.known(id, now) {
             Some(key) => Some(Ok(Some(key))),
@@ -150,7 +150,7 @@ impl State {
         self.fresh(now)?.by_id.get(id).cloned()
     }
 
-    /// What is said of an id that is not among the keys: after a fetch that failed nobody knows.
+    /// The answer for an id that is not among the keys. After a failed fetch it is unknown whether the provider has it.
     fn missing(&self, now: Instant) -> Result<Option<Arc<Key>>, NoKeys> {
         if self.failed.is_some() || self.fresh(now).is_none() { Err(NoKeys) } else { Ok(None) }
     }
@@ -159,7 +159,7 @@ impl State {
         self.keys.as_ref().filter(|keys| now.saturating_duration_since(keys.fetched) < STALE)
     }
 
-    /// A fetch that failed is tried again soon, one for an unknown id seldom.
+    /// Whether a fetch is due: soon after one that failed, seldom for an unknown id.
     fn may_fetch(&self, now: Instant) -> bool {
         let past = |last: Option<Instant>, wait| last.is_none_or(|last| now.saturating_duration_since(last) >= wait);
         let lacks = self.failed.is_some() || self.fresh(now).is_none();
@@ -173,7 +173,7 @@ impl State {
     }
 }
 
-/// The keys that have an id and sign in a way that is taken here. The others are somebody else's matter.
+/// The keys that have an id and an algorithm that is accepted here. Others are ignored.
 fn usable(set: &JwkSet) -> HashMap<String, Arc<Key>> {
     set.keys.iter().filter_map(|jwk| Some((jwk.common.key_id.clone()?, Arc::new(key(jwk)?)))).collect()
 }

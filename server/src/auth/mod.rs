@@ -1,4 +1,4 @@
-//! Who calls, and what they may reach (PROTOCOL §1 and §6, owner). Nothing of a token or a key is ever logged.
+//! Identifies callers and decides what they may reach (PROTOCOL §1 and §6, owner). Tokens and keys are never logged.
 
 mod jwks;
 mod token;
@@ -16,7 +16,7 @@ use crate::store::{Scope, Session};
 use jwks::Jwks;
 use token::{Refusal, Tokens};
 
-/// Who makes a request.
+/// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     Anonymous,
@@ -30,9 +30,9 @@ enum Anonymous {
     Refused,
 }
 
-/// How callers are known.
+/// The ways to identify a caller.
 pub struct Auth {
-    /// Without these, everyone is anonymous, whatever they send.
+    /// The keys that tokens are checked with. Without them, everyone is anonymous.
     tokens: Option<Tokens>,
     anonymous: Anonymous,
     api_key: Option<SecretString>,
@@ -42,7 +42,7 @@ impl Auth {
     /// As configured. An empty secret or key counts as none.
     ///
     /// # Errors
-    /// Says which flag is missing or cannot work.
+    /// The flag that is missing or wrong.
     pub fn new(config: &Config) -> Result<Self, String> {
         let tokens = Tokens::new(config)?;
         if config.require_auth && tokens.is_none() {
@@ -52,7 +52,7 @@ impl Auth {
         Ok(Self { tokens, anonymous, api_key: filled(config.internal_api_key.as_ref()) })
     }
 
-    /// Who calls.
+    /// Identifies the caller of a request.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         match (&self.tokens, headers.get(header::AUTHORIZATION)) {
             (Some(tokens), Some(authorization)) => {
@@ -73,14 +73,14 @@ impl Auth {
         }
     }
 
-    /// Lets the webhook's callers in.
+    /// Checks the API key of the webhook.
     pub fn check_api_key(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let expected = self.api_key.as_ref().ok_or(ApiError::WebhookNotConfigured)?.expose_secret();
         let given = headers.get("x-api-key").map_or(&b""[..], |key| key.as_bytes());
         if equal(given, expected.as_bytes()) { Ok(()) } else { Err(ApiError::Unauthorized("Wrong x-api-key.")) }
     }
 
-    /// The published keys, where tokens are checked against such.
+    /// The published keys, where tokens are checked with them.
     pub fn jwks(&self) -> Option<Arc<Jwks>> {
         self.tokens.as_ref()?.jwks()
     }
@@ -119,7 +119,7 @@ fn filled(secret: Option<&SecretString>) -> Option<SecretString> {
     secret.filter(|secret| !secret.expose_secret().is_empty()).cloned()
 }
 
-/// In time that depends on neither value, not even on their lengths.
+/// Compares two values in a time that depends on neither of them, not even on their lengths.
 fn equal(a: &[u8], b: &[u8]) -> bool {
     Sha256::digest(a).ct_eq(&Sha256::digest(b)).into()
 }

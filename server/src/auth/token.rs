@@ -15,16 +15,16 @@ const LEEWAY: u64 = 30;
 /// The longest user, in bytes: it becomes part of keys in the store.
 const LONGEST_USER: usize = 256;
 
-/// Why a token names nobody.
+/// Why a token identifies no user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is malformed, forged, expired, or for someone else.
+    /// The token is malformed, forged, expired, or for another audience.
     Invalid,
-    /// The published keys could not be fetched, so nothing can be said about it.
+    /// The published keys could not be fetched, so the token cannot be checked.
     NoKeys,
 }
 
-/// What tokens are checked against.
+/// The keys and claims that tokens are checked with.
 pub struct Tokens {
     secret: Option<DecodingKey>,
     jwks: Option<Arc<Jwks>>,
@@ -37,10 +37,10 @@ struct Claims {
     sub: String,
 }
 
-/// Whether a token that never expires is taken.
+/// Whether a token that never expires is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expiry {
-    /// Of a secret that the operator shares with nobody else, the operator decides how long tokens live.
+    /// With a secret of the operator's own, the operator decides how long tokens live.
     Optional,
     Required,
 }
@@ -102,7 +102,7 @@ impl Tokens {
                 validation.set_audience(&[audience]);
                 required.push("aud");
             }
-            // Not asked for: a token may say whatever it wants.
+            // The audience is not configured, so any is accepted.
             None => validation.validate_aud = false,
         }
         validation.set_required_spec_claims(&required);
@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_example_of_the_specification_is_refused() {
-        // RFC 7515 appendix A.1; it names no subject, so what is seen here is that the signature alone is not enough.
+        // RFC 7515 appendix A.1. The token names no subject, so its valid signature is not enough.
         let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert_eq!(tokens(&[]).user(token).await, Err(Refusal::Invalid));
     }

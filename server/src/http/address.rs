@@ -1,4 +1,4 @@
-//! Whose address a request comes from, also behind proxies.
+//! The address of a request's client, also behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,11 +7,11 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Who opened the connection of a request; an extension of it.
+/// The address that opened the connection of a request. It is an extension of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// The proxies whose word is believed (`--trusted-proxy`).
+/// The proxies whose `x-forwarded-for` is believed (`--trusted-proxy`).
 pub struct Proxies(pub Vec<IpNet>);
 
 impl Proxies {

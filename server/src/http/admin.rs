@@ -1,5 +1,5 @@
-//! What operators ask: whether the process lives, whether it can serve, what it has counted (SERVER.md,
-//! `--admin-listen`). A process that drains goes on to answer here.
+//! The endpoints for operators: whether the process lives, whether it can serve, and its metrics (SERVER.md,
+//! `--admin-listen`). A process that drains still answers at its own address for operators.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{Answer, App, Shared, health};
 use crate::error::ApiError;
 use crate::metrics::CONTENT_TYPE;
 
-/// The routes of operators.
+/// The routes for operators.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -24,12 +24,12 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Who answers lives; the store may be away.
+/// A process that answers lives, also while the store is away.
 async fn alive() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }
 
-/// The store takes writes, and what other processes write is heard here.
+/// The store accepts writes, and publications of other processes arrive here.
 async fn ready(State(app): Shared) -> Answer {
     app.check_not_draining()?;
     health::in_time(app.store().ready()).await?;

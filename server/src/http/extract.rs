@@ -1,4 +1,4 @@
-//! What handlers take out of a request.
+//! The extractors of the handlers.
 
 use std::sync::Arc;
 
@@ -51,19 +51,19 @@ impl<S: Send + Sync> FromRequestParts<S> for OperationId {
     }
 }
 
-/// What does not decode to text names nothing.
+/// An id that does not decode to text is unknown.
 async fn in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, ApiError> {
     Path::from_request_parts(parts, state).await.map(|Path(id)| id).map_err(|_| ApiError::NotFound)
 }
 
-/// Whether this server may have made an id. Ids become parts of keys in the store, so that one with a colon or a brace
-/// might name something else there.
+/// Whether this server may have made an id. Ids become parts of keys in the store, where an id with a colon or a brace
+/// might name another key.
 fn is_our_id(id: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(fits)
 }
 
-/// Whether an id that others make up (of a message, of an operation) is one that is taken.
+/// Whether an id that others choose (of a message, of an operation) is accepted.
 fn is_foreign_id(id: &str) -> bool {
     let fits = |sign: char| !sign.is_control() && !matches!(sign, '{' | '}');
     !id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(fits)
@@ -83,17 +83,17 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
-/// What sends a request.
+/// The kind of client that sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     Page,
     Program,
 }
 
-/// A caller, and as whom they are counted.
+/// A caller, and the subject of the limits.
 pub struct Visitor {
     pub caller: Caller,
-    /// `None`: not limited.
+    /// The subject of the limits; `None`: there is no limit.
     pub subject: Option<Subject>,
     pub client: Client,
 }
@@ -116,7 +116,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
     }
 }
 
-/// The parameters of a query; of one given twice the first counts.
+/// The parameters of a query. The first value of a parameter counts.
 pub struct Query(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {

@@ -1,4 +1,4 @@
-//! What clients ask about the server itself.
+//! The endpoints about the server itself.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::store;
 
-/// A store that takes longer does not answer.
+/// How long the store may take. One that takes longer counts as away.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The store's answer, if it comes in time.

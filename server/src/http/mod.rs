@@ -1,5 +1,5 @@
-//! The endpoints of PROTOCOL §1, and around them what all of them share: CORS, the checks of strangers, refusal while
-//! draining, one shape of error for everything that goes wrong, also for what the framework refuses by itself.
+//! The endpoints of PROTOCOL §1, and the layers that all of them share: CORS, the checks of origins and host names,
+//! refusal while draining, and one form of error, also for the errors of the framework.
 
 mod address;
 mod admin;
@@ -43,7 +43,7 @@ pub use admin::router as admin_router;
 pub use origin::{Origins, Reach};
 pub use serve::{Deadlines, serve};
 
-/// What every handler can reach.
+/// The state that every handler can reach.
 pub struct App {
     pub config: Config,
     pub registry: Arc<Registry>,
@@ -54,11 +54,11 @@ pub struct App {
     pub proxies: Proxies,
     pub limits: Arc<Limits>,
     pub metrics: Arc<Metrics>,
-    /// Permits for open streams.
+    /// The permits for open streams.
     pub streams: Arc<Semaphore>,
-    /// Turns true when nothing new is taken on.
+    /// Turns true when the process no longer takes on anything new.
     pub draining: watch::Receiver<bool>,
-    /// Turns true when open streams are let go.
+    /// Turns true when open streams are closed, so that their clients rejoin elsewhere.
     pub released: watch::Receiver<bool>,
 }
 
@@ -74,15 +74,15 @@ impl App {
         if *self.draining.borrow() { Err(ApiError::Draining) } else { Ok(()) }
     }
 
-    /// A session that this caller may reach.
+    /// Finds a session that this caller may reach.
     async fn session(&self, id: &str, caller: &Caller) -> Result<Session, ApiError> {
         let session = self.store().session(id).await?.ok_or(ApiError::SessionNotFound)?;
         caller.check(&session)?;
         Ok(session)
     }
 
-    /// A task that this caller may reach: it belongs to whom its session belongs. Of a task without a session nobody
-    /// knows whose it is, so nobody gets it.
+    /// Finds a task that this caller may reach: its owner is that of its session. The owner of a task without a session
+    /// is unknown, so nobody may reach it.
     async fn task(&self, id: &str, caller: &Caller) -> Result<Task, ApiError> {
         let task = match self.store().task(id).await? {
             Lookup::Found(task) => task,
@@ -94,7 +94,7 @@ impl App {
         Ok(task)
     }
 
-    /// Room for one more stream. Asked for before anything is stored.
+    /// Takes room for one more stream. It is asked for before anything is stored.
     fn outlet(&self, subject: Option<&Subject>) -> Result<Outlet, ApiError> {
         let permit = self.streams.clone().try_acquire_owned();
         Ok(Outlet {
@@ -111,7 +111,7 @@ impl App {
     }
 }
 
-/// All routes of the main address; those of operators too, where these have no address of their own.
+/// All routes of the main address. They include those for operators, where these have no address of their own.
 pub fn router(app: Arc<App>) -> Router {
     let mount = app.config.mount();
     let api = Router::new()
@@ -137,7 +137,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes.layer(ServiceBuilder::new().layer(trace::request_ids()).layer(trace::spans()).layer(trace::answered_ids()))
 }
 
-/// Lets in what may come in.
+/// Passes on a request that is allowed, and counts the failures of the store.
 async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
     let response = match check(&app, &request) {
         Ok(()) => next.run(request).await,

@@ -47,8 +47,8 @@ fn check(completion: &Complete) -> Result<(), ApiError> {
     }
 }
 
-/// A repeat, and a completion for a task that has ended, change nothing. A task that runs and does not know the operation
-/// yet is about to wait for it: the completion is kept until it does.
+/// Whether the task may wait for the operation. A repeat, and a completion for a task that has ended, change nothing. A
+/// task that runs and does not know the operation yet is about to wait for it, so the completion is kept.
 fn may_wait_for(task: Lookup<Task>, operation: &str) -> bool {
     match task {
         Lookup::Found(task) => {

@@ -1,6 +1,7 @@
-//! Which pages may call: CORS, and the two checks that CORS leaves open. A browser sends simple requests to other sites
-//! without asking, so what changes something is refused by its origin; and a page whose name was made to point at this
-//! machine (DNS rebinding) counts as same-origin, so a server on a loopback address is called by known names only.
+//! Decides which pages may call: CORS, and two checks that CORS leaves open. A browser sends simple requests to other
+//! sites without asking, so requests that change something are refused by their origin. A page whose name was made to
+//! resolve to this machine (DNS rebinding) counts as same-origin, so a server on a loopback address answers to known
+//! host names only.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -14,15 +15,15 @@ use crate::sse::TASK_ID;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const UI_MESSAGE_STREAM: HeaderName = HeaderName::from_static("x-vercel-ai-ui-message-stream");
-/// How long a browser may remember what a preflight said.
+/// How long a browser may remember a preflight.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
-/// Which names this server answers to.
+/// The host names that this server answers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It listens on a loopback address.
+    /// The server listens on a loopback address.
     Loopback,
-    /// It listens for others too, under names that it cannot know.
+    /// The server listens for other machines, under names that it cannot know.
     Network,
 }
 
@@ -42,7 +43,7 @@ impl Origins {
     /// `origins` as in `--allow-origin`.
     ///
     /// # Errors
-    /// Names the first that is no origin.
+    /// The first value that is no origin.
     pub fn new(origins: &[String], reach: Reach) -> Result<Self, String> {
         if origins.iter().any(|origin| origin == "*") {
             return Ok(Self { reach, allowed: Allowed::All });
@@ -58,7 +59,7 @@ impl Origins {
             Allowed::These(origins) => {
                 CorsLayer::new().allow_origin(AllowOrigin::list(origins.clone())).allow_credentials(true)
             }
-            // Any page at all may not act with what the browser knows of the user.
+            // A page of any site must not act with the user's credentials.
             Allowed::All => CorsLayer::new().allow_origin(AllowOrigin::any()),
         };
         layer
@@ -68,7 +69,7 @@ impl Origins {
             .max_age(PREFLIGHT)
     }
 
-    /// Refuses what a page may not ask.
+    /// Refuses requests that a page may not make.
     pub fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = host(uri, headers);
         if self.reach == Reach::Loopback && !host.as_ref().is_none_or(|host| self.is_known(host.host())) {
@@ -80,7 +81,7 @@ impl Origins {
         Err(ApiError::OriginRefused("Pages of that origin may not do this: see --allow-origin."))
     }
 
-    /// A name that this machine may have. An address is no name, and cannot be made to point elsewhere.
+    /// Whether this machine may have a host name. An address cannot be made to resolve to another machine.
     fn is_known(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_address = host.parse::<IpAddr>().is_ok() || ipv6(&host).is_some();
@@ -96,7 +97,8 @@ impl Origins {
         }
     }
 
-    /// `Sec-Fetch-Site` is believed first: no script can set it, and it is right behind a proxy that changes `Host`.
+    /// Whether a request may change something. `Sec-Fetch-Site` comes first: no script can set it, and it is right
+    /// behind a proxy that changes `Host`.
     fn may_change(&self, host: Option<&Authority>, headers: &HeaderMap) -> bool {
         let origin = headers.get(header::ORIGIN);
         match (&self.allowed, origin) {
@@ -117,7 +119,7 @@ pub fn is_of_a_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
 }
 
-/// What the request says it is for. The target wins over the header (RFC 9112 §3.2.2).
+/// The host that the request names. The target wins over the header (RFC 9112 §3.2.2).
 fn host(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     let named = || headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
     uri.authority().cloned().or_else(named)

@@ -1,4 +1,4 @@
-//! The body of `POST /sessions/{id}/stream` (PROTOCOL §1, "A turn"), and what it may say.
+//! The body of `POST /sessions/{id}/stream` (PROTOCOL §1, "A turn"), and its rules.
 
 use axum::http::HeaderMap;
 use serde::{Deserialize, Deserializer};
@@ -65,10 +65,10 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D:
 }
 
 impl SendBody {
-    /// What is sent, where it may be sent so. A message may have so many bytes of text.
+    /// The send that the body asks for. Its text may have `longest` bytes.
     ///
     /// # Errors
-    /// Something is missing, too long, or does not go with the trigger.
+    /// A field is missing, too long, or does not belong to the trigger.
     pub fn check(mut self, longest: usize, headers: HeaderMap) -> Result<Sent, ApiError> {
         self.message_id.as_deref().map_or(Ok(()), check_message_id)?;
         if !self.values().all(can_be_stored) || !self.body.iter().flat_map(Map::values).all(can_be_stored) {
@@ -96,7 +96,7 @@ impl SendBody {
         self.parts.iter().flatten().chain(&self.metadata).chain(outputs)
     }
 
-    /// What another trigger asks for would be dropped without a word.
+    /// Refuses fields of another trigger, which would be ignored.
     fn check_belongs(&self) -> Result<(), ApiError> {
         let replaces = matches!(self.trigger, Trigger::Regenerate | Trigger::Edit);
         if self.replaces.is_some() && !replaces {

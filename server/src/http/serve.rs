@@ -1,5 +1,5 @@
-//! From a listener to connections, each with its deadlines: for the head of a request, and for a reader that takes
-//! nothing. (The deadline for a body is kept where bodies are read.)
+//! Accepts connections and serves them with two deadlines: one for the head of a request, and one for a reader that
+//! takes nothing. (`body.rs` has the deadline for a body.)
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,9 +24,9 @@ use crate::config::Config;
 
 /// The largest head of a request, in bytes. Beyond it hyper answers 431.
 const LARGEST_HEAD: usize = 64 * 1024;
-/// How long to wait when the operating system gives no connection, for want of files or memory as a rule.
+/// How long to wait when the operating system gives no connection, mostly for lack of files or memory.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The answer to a head that does not come, of which hyper says nothing.
+/// The answer to a head that does not come. Hyper itself sends none.
 const HEAD_TIMEOUT: &str = concat!(
     "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 88\r\n\r\n",
     r#"{"detail":{"code":"REQUEST_TIMEOUT","message":"The head of the request did not come."}}"#,
@@ -36,9 +36,9 @@ const HEAD_TIMEOUT: &str = concat!(
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For the head of a request; so long, too, may a connection idle between two requests.
+    /// How long the head of a request may take, and how long a connection may be idle between two requests.
     pub head: Duration,
-    /// Without taking a byte of what is sent to it.
+    /// How long a client may take no byte of what is sent to it.
     pub write: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Deadlines {
 
 type Socket = TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>;
 
-/// Serves connections until `stop` turns true; then takes on no more, and returns when those that are open have ended.
+/// Serves connections until `stop` turns true. Then it accepts no more, and returns when the open ones have ended.
 pub async fn serve(listener: TcpListener, router: Router, deadlines: Deadlines, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -72,12 +72,12 @@ pub async fn serve(listener: TcpListener, router: Router, deadlines: Deadlines, 
     while connections.join_next().await.is_some() {}
 }
 
-/// A sender that is gone means the same.
+/// The end of the sender means the same.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// A client that has gone before it was accepted is nothing to wait for.
+/// Waits before the next try to accept a connection, unless only a client has left before it was accepted.
 async fn pause(error: &io::Error) {
     let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionRefused];
     if !gone.contains(&error.kind()) {
@@ -126,8 +126,8 @@ async fn say_late(socket: Socket, has_begun: bool) {
     }
 }
 
-/// A chunk is small and somebody waits for it: no bytes are held back to fill a packet. What lies in the system's own
-/// buffer untaken breaks the connection as well, since a short answer to a reader that takes nothing fits in there.
+/// Sends each chunk at once instead of filling a packet. A connection also breaks when bytes lie untaken in the
+/// system's own buffer for too long, because a short answer fits in there.
 fn prepare(socket: &TcpStream, write: Duration) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "cannot send small packets at once");

@@ -1,4 +1,4 @@
-//! Sessions: begin one, look at them, claim one, say something in one.
+//! The endpoints of sessions.
 
 use axum::Json;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 use crate::registry::{Cancelled, Opened, Replay, fresh_id};
 use crate::store::{Message, Page, Session, Task};
 
-/// How often a session is read anew when its task changes while it is read.
+/// How often a session is read again when its task changes meanwhile.
 const TRIES: usize = 10;
 
 /// `POST /sessions`.
@@ -68,7 +68,7 @@ async fn shown(app: &App, session: &Session) -> Answer {
     Ok(Json(view::session(session, &messages, active.as_ref())).into_response())
 }
 
-/// The running task and the messages of one moment: the same task ran before and after the messages were read.
+/// The running task and the messages of the same moment: that task ran before and after the messages were read.
 async fn snapshot(app: &App, session: &str) -> Result<(Option<Task>, Vec<Message>), ApiError> {
     let mut active = app.store().active(session).await?;
     for _ in 0..TRIES {
@@ -91,7 +91,7 @@ pub async fn assign(State(app): Shared, caller: Caller, SessionId(id): SessionId
     let user = caller.user().ok_or(ApiError::Unauthorized("Sign in to claim a session."))?;
     app.session(&id, &caller).await?;
     let session = app.store().assign_session(&id, user).await?.ok_or(ApiError::SessionNotFound)?;
-    // Someone else may have been faster.
+    // Someone else may have claimed it meanwhile.
     caller.check(&session)?;
     shown(&app, &session).await
 }
@@ -140,7 +140,7 @@ pub async fn send(
     }
     let outlet = app.outlet(visitor.subject.as_ref())?;
     let (registry, limits) = (app.registry.clone(), app.limits.clone());
-    // In a task of its own: a client that goes away in between leaves no message half begun.
+    // A task of the runtime does this, so that it is completed when the client goes away in between.
     let begun = tokio::spawn(async move {
         let admit = || limits.task(visitor.subject.as_ref());
         registry.send(&session, sent, admit).await

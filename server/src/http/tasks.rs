@@ -1,4 +1,4 @@
-//! Tasks: look at one, join its stream, cancel it.
+//! The endpoints of tasks.
 
 use axum::Json;
 use axum::body::Body;
@@ -39,7 +39,7 @@ pub async fn stream(
     }
 }
 
-/// The query wins over the header; neither means from the start.
+/// The cursor of the query, else that of the header, else the start.
 fn cursor(query: &Query, headers: &HeaderMap) -> Result<EventId, ApiError> {
     let text = match (query.value("last_message_id"), headers.get(LAST_EVENT_ID)) {
         (Some(text), _) => text,

@@ -1,5 +1,5 @@
-//! What the log says of a request: the method, the route and a number. Nothing that it carries: the ids in its path let
-//! whoever reads the log reach anonymous sessions.
+//! Logs requests: the method, the route and a number. Ids and bodies are not logged, because the id of an anonymous
+//! session is enough to reach it.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
@@ -9,22 +9,23 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 use uuid::Uuid;
 
-/// Identifies a request. One that comes with a number keeps it, so that a proxy's log and ours can be read together.
+/// The header with a request's number. A request that has one keeps it, so that the logs of a proxy and of this server
+/// can be read together.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest number that is kept.
 const LONGEST: usize = 64;
 
-/// Numbers requests.
+/// The layer that numbers requests.
 pub fn request_ids() -> SetRequestIdLayer<Numbers> {
     SetRequestIdLayer::new(REQUEST_ID, Numbers)
 }
 
-/// Says the number in the response.
+/// The layer that puts the number into the response.
 pub fn answered_ids() -> PropagateRequestIdLayer {
     PropagateRequestIdLayer::new(REQUEST_ID)
 }
 
-/// Makes numbers.
+/// Makes the numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbers;
 

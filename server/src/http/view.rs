@@ -18,7 +18,7 @@ pub fn session(session: &Session, messages: &[Message], active: Option<&Task>) -
     })
 }
 
-/// The single source of truth: what the running task has written is in its stream and nowhere else.
+/// Leaves out the messages of the running task, which are in its stream and nowhere else.
 fn visible<'a>(messages: &'a [Message], active: Option<&'a Task>) -> impl Iterator<Item = &'a Message> {
     messages
         .iter()

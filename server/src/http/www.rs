@@ -1,6 +1,7 @@
-//! Static files at `/`. A page that an app routes by itself gets the app's index; anything else that is not there is
-//! a JSON 404, below the API's path always. A file that lies there compressed as well (`app.js.br`, `app.js.gz`) goes
-//! compressed to whoever takes that; nothing is compressed here, where it would cost each visitor the time.
+//! Serves static files at `/`. An address that the app routes by itself gets the app's index; any other file that does
+//! not exist is a JSON 404, and so is everything below the API's path. A file that is there compressed as well
+//! (`app.js.br`, `app.js.gz`) is sent compressed to clients that accept it. Nothing is compressed here, because that
+//! would cost each visitor the time.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use tower_http::services::ServeDir;
 use super::{Answer, App, Shared};
 use crate::error::ApiError;
 
-/// Everything that is no route.
+/// Serves every address that is no route.
 pub async fn serve(State(app): Shared, request: Request) -> Answer {
     let Some(folder) = app.www.as_deref().filter(|_| is_outside_api(&app, request.uri())) else {
         return Err(ApiError::NotFound);
@@ -39,14 +40,14 @@ fn is_outside_api(app: &App, uri: &Uri) -> bool {
     mount.is_empty() || uri.path().strip_prefix(&mount).is_none_or(|rest| !(rest.is_empty() || rest.starts_with('/')))
 }
 
-/// A navigation to an address that names no file.
+/// Whether a request is a navigation to an address that names no file.
 fn wants_page(request: &Request) -> bool {
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let names_file = request.uri().path().rsplit('/').next().is_some_and(|last| last.contains('.'));
     accepts.is_some_and(|accept| accept.contains("text/html")) && !names_file
 }
 
-/// The request for the app's index, in an encoding that the asker takes.
+/// The request for the app's index, in an encoding that the client accepts.
 fn index_for(request: &Request) -> Request {
     let mut index = Request::new(Body::empty());
     if let Some(encodings) = request.headers().get(header::ACCEPT_ENCODING) {

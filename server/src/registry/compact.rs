@@ -1,5 +1,5 @@
-//! Merging adjacent deltas of a block into one chunk, which carries the id of the last one merged (PROTOCOL §2,
-//! `compact=1`). Snapshots of long logs are made in the same way.
+//! Merges adjacent deltas of a block into one chunk, which gets the id of the last of them (PROTOCOL §2, `compact=1`).
+//! Snapshots of long logs are made in the same way.
 
 use rejoin::stream::cursor::EventId;
 use serde::Deserialize;
@@ -7,16 +7,16 @@ use serde::Deserialize;
 use crate::chunk::{Chunk, Legacy, json};
 use crate::store::Entry;
 
-/// Text of a merged chunk beyond which a new one is begun: far below the client's limit for one event.
+/// How many bytes of text a merged chunk may have: far below the client's limit for one event.
 const LARGEST: usize = 256 * 1024;
 
-/// Takes entries one by one and gives back what is complete.
+/// Takes entries one by one and returns merged ones when they are complete.
 #[derive(Debug, Default)]
 pub struct Compactor {
     open: Option<Run>,
 }
 
-/// Deltas of one block, so far.
+/// The deltas of one block that were merged so far.
 #[derive(Debug)]
 struct Run {
     block: Block,
@@ -24,7 +24,7 @@ struct Run {
     last: EventId,
 }
 
-/// A chunk that holds a delta and nothing else: one with further fields is left as it is.
+/// A chunk that has a delta and no further fields. Other chunks are not merged.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum Delta {
@@ -58,7 +58,7 @@ impl Delta {
 }
 
 impl Compactor {
-    /// Takes the next entry; hands what is complete to `out`.
+    /// Takes the next entry, and adds complete ones to `out`.
     pub fn push(&mut self, entry: Entry, out: &mut impl FnMut(Entry)) {
         let Ok(delta) = serde_json::from_str::<Delta>(&entry.data) else {
             self.flush(out);
@@ -77,7 +77,7 @@ impl Compactor {
         }
     }
 
-    /// Hands out what is still open: nothing more comes that could be merged with it.
+    /// Adds the last merged entry to `out`: nothing more comes that could be merged with it.
     pub fn flush(&mut self, out: &mut impl FnMut(Entry)) {
         if let Some(run) = self.open.take() {
             out(run.entry());

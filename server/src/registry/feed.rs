@@ -1,7 +1,7 @@
-//! Live delivery: per task that has readers here, one pump takes each publication once, and all readers share it, already
-//! encoded. A reader that falls behind what is shared reads from the log at its own pace, so it neither slows the writer
-//! nor loses anything. The log is read only where a publication does not follow on what is known, or none has come for
-//! some seconds: publications may be lost.
+//! Live delivery. Each task that has readers in this process has one pump, which takes each publication once and
+//! encodes it for all of them. A reader that is further behind reads the log at its own pace, so it neither slows the
+//! writer nor loses anything. Publications may be lost: where one does not follow the last, or none has come for some
+//! seconds, the pump reads the log.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -20,18 +20,18 @@ use super::writer::jitter;
 use crate::store::notifications::{Notification, Publication, Subscription};
 use crate::store::{Entry, Lookup, Portion, Result, SharedStore, Slice, Status, StoreError};
 
-/// What is shared at most, per task; readers further behind read from the store.
+/// How much is kept for the readers of one task. A reader that is further behind reads the log.
 const MOST_FRAMES: usize = 512;
 const MOST_BYTES: usize = 256 * 1024;
-/// What the feeds of this process share at most, all together.
+/// How many bytes all feeds of this process keep together.
 const MOST_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
-/// What is read of the store at once.
+/// How much of a log is read at once.
 const PORTION: Portion = Portion { entries: 256, bytes: MOST_BYTES };
-/// Between tries while the store is away.
+/// The pause between two tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
-/// A task that a failover lost comes back as soon as its writer looks at it; for so long it is not taken for gone.
+/// How long a task may be missing before its readers are cut. Where a failover lost it, its writer brings it back.
 const ABSENCE: Duration = Duration::from_millis(1500);
-/// A publication that was lost costs that long at most.
+/// The longest delay that a lost publication causes.
 const LONGEST_SILENCE: Duration = Duration::from_millis(4500);
 
 /// The feeds of this process.
@@ -39,7 +39,7 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(4500);
 pub struct Feeds {
     store: SharedStore,
     open: Arc<Mutex<HashMap<String, Weak<Feed>>>>,
-    /// Bytes that all of them hold.
+    /// How many bytes all of them keep.
     shared: Arc<AtomicUsize>,
 }
 
@@ -58,13 +58,13 @@ pub struct Feed {
 }
 
 struct Tail {
-    /// Everything after this is in `frames`.
+    /// The id before the first of `frames`.
     base: EventId,
     frames: VecDeque<Frame>,
     bytes: usize,
     last: EventId,
     state: State,
-    /// Bytes that all feeds hold.
+    /// How many bytes all feeds keep.
     shared: Arc<AtomicUsize>,
 }
 
@@ -72,22 +72,22 @@ struct Tail {
 enum State {
     Live,
     Ended,
-    /// The task, or something of its log, is gone from the store.
+    /// The task, or a part of its log, is gone from the store.
     Gone,
 }
 
-/// What a feed has for a reader.
+/// The answer of a feed to a reader.
 #[derive(Debug)]
 pub enum Live {
-    /// In order, never empty.
+    /// The next events, in order; never empty.
     Frames(Vec<Frame>),
-    /// The reader has all there is for now.
+    /// The reader has everything so far.
     Nothing,
-    /// The reader is behind what is shared.
+    /// The reader is too far behind and has to read the log.
     Behind,
-    /// The reader has all there will ever be.
+    /// The reader has everything, and the task has ended.
     End,
-    /// The rest is gone.
+    /// The rest of the log is gone.
     Gone,
 }
 
@@ -99,13 +99,12 @@ fn frame(entry: &Entry) -> Frame {
 }
 
 impl Feeds {
-    /// None yet.
+    /// Makes the feeds of a process, of which there are none yet.
     pub fn new(store: SharedStore) -> Self {
         Self { store, open: Arc::default(), shared: Arc::default() }
     }
 
-    /// The feed of a running task, for a reader that has everything up to a cursor. What is appended after that comes
-    /// through it.
+    /// The feed of a running task, for a reader that has everything up to a cursor. The feed has everything after that.
     pub async fn join(&self, task: &str, cursor: EventId) -> Result<Arc<Feed>> {
         if let Some(feed) = self.open.lock().get(task).and_then(Weak::upgrade) {
             return Ok(feed);
@@ -133,12 +132,12 @@ impl Feed {
         Self { tail, changes, pump: tokio::spawn(pump.run(subscription)).abort_handle() }
     }
 
-    /// Changes with everything that comes after this call.
+    /// A receiver that changes with each event after this call.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.clone()
     }
 
-    /// What comes after a cursor.
+    /// The events after a cursor.
     pub fn after(&self, cursor: EventId) -> Live {
         self.tail.lock().after(cursor)
     }
@@ -193,7 +192,7 @@ impl Tail {
         self.shared.fetch_sub(bytes, Relaxed);
     }
 
-    /// The log was cut above what was read: what lies below is for the readers to fetch.
+    /// Starts anew at a position of the log, and leaves what lies before it for the readers to fetch.
     fn skip_to(&mut self, id: EventId) {
         self.frames.clear();
         self.forget(self.bytes);
@@ -201,7 +200,7 @@ impl Tail {
         self.last = id;
     }
 
-    /// Takes what the log has. True when there is no more in it.
+    /// Takes a page of the log. Returns whether it was the last.
     fn take(&mut self, slice: &Slice) -> bool {
         if slice.gap {
             self.state = State::Gone;
@@ -218,10 +217,10 @@ impl Tail {
         has_all
     }
 
-    /// Takes a publication. False where it does not follow on what is known.
+    /// Takes a publication. Returns false where entries between the last and this one are missing.
     fn follow(&mut self, publication: &Publication) -> bool {
         if publication.last < self.last {
-            // Known already: it was on its way while the log was read.
+            // It was on its way while the log was read, which had it already.
             return true;
         }
         let is_known = publication.last == self.last;
@@ -255,13 +254,13 @@ fn state_of(status: Status) -> State {
     if status == Status::Running { State::Live } else { State::Ended }
 }
 
-/// Brings what is new to a tail, until the task ends.
+/// Brings new entries to a tail, until the task ends.
 struct Pump {
     store: SharedStore,
     task: String,
     tail: Arc<Mutex<Tail>>,
     announce: watch::Sender<()>,
-    /// Since when the store does not have the task.
+    /// When the task was first found missing.
     absent_since: Option<Instant>,
 }
 
@@ -270,7 +269,7 @@ impl Pump {
         let mut is_current = false;
         loop {
             is_current = if is_current { self.listen(&mut subscription).await } else { self.look().await };
-            // Nobody listening means that nobody needs to know.
+            // Nobody has to be notified where nobody reads.
             let _ = self.announce.send(());
             if self.tail.lock().state != State::Live {
                 return;
@@ -278,7 +277,7 @@ impl Pump {
         }
     }
 
-    /// Takes the next publication; false where the log is to be looked at.
+    /// Takes the next publication. Returns false where the log has to be read.
     async fn listen(&self, subscription: &mut Subscription) -> bool {
         match tokio::time::timeout(LONGEST_SILENCE.mul_f64(jitter()), subscription.next()).await {
             Ok(Notification::Changed(publication)) => self.tail.lock().follow(&publication),
@@ -286,7 +285,7 @@ impl Pump {
         }
     }
 
-    /// Takes a page of the log; false where there is more.
+    /// Takes a page of the log. Returns false where there is more.
     async fn look(&mut self) -> bool {
         let cursor = self.tail.lock().last;
         match self.store.read(&self.task, cursor, PORTION).await {

@@ -1,4 +1,4 @@
-//! One reader of one task: first what the log holds, page by page, then what the feed brings.
+//! One reader of one task. It reads the log page by page, and then takes new entries from the feed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use super::compact::Compactor;
 use super::feed::{Feed, Feeds, Frame, Live};
 use crate::store::{Entry, Lookup, Portion, SharedStore, Slice, Status, StoreError};
 
-/// What is read of the store at once.
+/// How much of a log is read at once.
 const PORTION: Portion = Portion { entries: 512, bytes: 256 * 1024 };
-/// Between tries while the store is away.
+/// The pause between two tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
-/// Bytes that go out at once at most, so that one reader does not hold much memory.
+/// How many bytes are sent at once, so that one reader does not take much memory.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
-/// How the replayed part comes.
+/// How entries are sent that were in the log before the reader came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
     Exact,
     Compact,
 }
 
-/// What comes next.
+/// The next thing to send to a client.
 #[derive(Debug)]
 pub enum Batch {
     /// Encoded events.
     Events { bytes: Vec<u8>, count: usize, live: Option<EventId> },
-    /// The task has ended, and everything was read.
+    /// The task has ended, and the client has all of it.
     End,
-    /// The rest cannot be had here: the log was trimmed under a slow reader, or is gone. The client comes back.
+    /// The connection is cut, because the log was trimmed under a slow reader, or is gone. The client rejoins.
     Cut,
 }
 
@@ -42,18 +42,18 @@ pub struct Reader {
     feeds: Feeds,
     task: String,
     cursor: EventId,
-    /// The snapshot that the pages so far came from.
+    /// The end of the snapshot that the log had when the first page was read.
     trimmed: EventId,
     compactor: Option<Compactor>,
     /// The page that was read when the stream was opened.
     opening: Option<Slice>,
-    /// Set when the log has no more than was read.
+    /// The status that the task had when the log was read to its end.
     has_all: Option<Status>,
     live: Option<(Arc<Feed>, watch::Receiver<()>)>,
 }
 
 impl Reader {
-    /// Reads on from `opening`, which is what the log has after `cursor`.
+    /// Makes a reader after `cursor`. `opening` is the first page, which was read already.
     pub fn new(
         store: SharedStore,
         feeds: Feeds,
@@ -67,7 +67,7 @@ impl Reader {
         Self { store, feeds, task, cursor, trimmed, compactor, opening: Some(opening), has_all: None, live: None }
     }
 
-    /// Waits for what comes next.
+    /// Waits for the next thing to send.
     pub async fn next(&mut self) -> Batch {
         loop {
             if let Some(batch) = self.poll_live() {
@@ -88,7 +88,7 @@ impl Reader {
         }
     }
 
-    /// What the feed has, if this reader has come up to it.
+    /// The next entries of the feed, if the reader has caught up with it.
     fn poll_live(&mut self) -> Option<Batch> {
         let (feed, changes) = self.live.as_mut()?;
         changes.mark_unchanged();
@@ -114,7 +114,7 @@ impl Reader {
         Batch::Events { bytes, count, live: Some(self.cursor) }
     }
 
-    /// One page of the log; `None` where it gave nothing to send.
+    /// Reads one page of the log. `None`: there is nothing to send in it.
     async fn read_page(&mut self) -> Option<Batch> {
         if let Some(status) = self.has_all.take() {
             return self.caught_up(status).await;
@@ -139,8 +139,8 @@ impl Reader {
         self.replay(slice.entries)
     }
 
-    /// Entries after the cursor are gone. Also where a snapshot was made since the last page: it may hold, merged, what
-    /// was sent already.
+    /// Whether entries after the cursor are gone. That is also so where a snapshot was made since the last page,
+    /// because the merged chunks in it may contain text that was sent already.
     fn is_cut_by(&self, slice: &Slice) -> bool {
         let was_merged = slice.trimmed != self.trimmed && self.cursor < slice.trimmed;
         self.cursor > EventId::ZERO && (slice.gap || was_merged)
@@ -158,7 +158,7 @@ impl Reader {
         out.batch()
     }
 
-    /// The log has no more: what was held back for merging goes out, then the feed takes over.
+    /// Sends the chunk that was held back for merging. The log has no more entries, so the feed comes next.
     async fn caught_up(&mut self, status: Status) -> Option<Batch> {
         if let Some(mut compactor) = self.compactor.take() {
             let mut out = Out::default();
@@ -182,7 +182,7 @@ impl Reader {
     }
 }
 
-/// Events on their way out.
+/// Encoded events that wait to be sent.
 #[derive(Default)]
 struct Out {
     bytes: Vec<u8>,

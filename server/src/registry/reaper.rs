@@ -1,8 +1,9 @@
 //! Ends tasks whose lease has run out.
 //!
-//! A lease is believed to have run out only by one who has been in contact with the store, without a gap, for as long as
-//! a lease: after an outage, or a sleep of this machine, the writers get that time to renew. A node of a cluster may
-//! have been away unseen, so a lapsed lease is also looked at twice, with time in between for a writer to come back.
+//! A process believes that a lease has run out only if it has been in contact with the store, without a gap, for the
+//! length of a lease. So after an outage, or a sleep of this machine, the writers get that time to renew. One node of a
+//! cluster may have been away unseen, so a lapsed lease is looked at twice, with time in between for its writer to come
+//! back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use super::turn::Orders;
 use crate::chunk;
 use crate::store::{Lease, Lookup, Result, Status, StoreError};
 
-/// How long a lease is seen to have run out before the task is taken, at most. Writers try again sooner.
+/// The longest time from the first look at a lapsed lease to the second. Writers try again sooner.
 const SUSPICION: Duration = Duration::from_secs(1);
-/// Tasks that are looked at beside one another.
+/// How many tasks are looked at at the same time.
 const AT_ONCE: usize = 16;
 
 /// See the module.
@@ -36,7 +37,7 @@ impl Reaper {
         Self { registry, lease, suspects: Mutex::default() }
     }
 
-    /// Looks again and again.
+    /// Looks for lapsed leases until the process ends.
     pub async fn run(self) {
         let every = (self.lease / 4).clamp(Duration::from_millis(20), Duration::from_millis(500));
         let mut contact = StoreContact::begun(self.lease, every, Instant::now());
@@ -65,17 +66,17 @@ impl Reaper {
             Ok(Lease::Fine) => {
                 self.suspects.lock().remove(&id);
             }
-            Ok(Lease::Lapsed) if self.is_convicted(&id) => self.take(id).await,
+            Ok(Lease::Lapsed) if self.may_be_taken(&id) => self.take(id).await,
             Ok(Lease::Lapsed) => (),
             Err(StoreError::Corrupt(why)) => self.registry.condemn(&id, &why).await,
-            // Its node is away, and its writer cannot renew either: it gets a lease of time when the node is back.
+            // Its node is away, so its writer cannot renew either. It gets one more lease of time.
             Err(_) => {
                 self.suspects.lock().insert(id, Instant::now() + self.lease);
             }
         }
     }
 
-    fn is_convicted(&self, id: &str) -> bool {
+    fn may_be_taken(&self, id: &str) -> bool {
         let now = Instant::now();
         let mut suspects = self.suspects.lock();
         now >= *suspects.entry(id.to_owned()).or_insert(now + self.lease.min(SUSPICION))
@@ -96,8 +97,8 @@ impl Reaper {
         tracing::warn!(task = task.log_id(), "a task has lost its writer");
         self.registry.order(id, Orders::Drop);
         let registry = self.registry.clone();
-        // Reading its log may take long, and other tasks are not to wait for that. Someone else may have ended it
-        // meanwhile, which is as good.
+        // Reading its log may take long, and other tasks should not wait for that. It does no harm if someone else has
+        // ended the task meanwhile.
         tokio::spawn(async move { registry.end(task, claim, Status::Failed, chunk::interrupted()).await });
         Ok(())
     }

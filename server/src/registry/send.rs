@@ -1,4 +1,4 @@
-//! Takes what was sent: finds the task that answers it already, or begins one.
+//! Answers a send: finds the task that answers it already, or begins one.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::error::ApiError;
 use crate::limits::Slot;
 use crate::store::{self, Begin, Begun, Claim, Known, Lookup, Message, Role, Session, StoreError, Task};
 
-/// How often a plan is made anew when the session changes under it.
+/// How often a plan is made anew when the session changes meanwhile.
 const TRIES: usize = 5;
 
-/// A send.
+/// A message, regeneration, edit or continuation that a client sends to a session.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub action: Action,
     pub context: Option<Value>,
     pub message_id: Option<String>,
-    /// What the app sent for the agent.
+    /// The app's own values for the agent.
     pub body: Map<String, Value>,
     /// Headers of the request that the agent may see.
     pub headers: HeaderMap,
 }
 
 impl Sent {
-    /// Whether it stores a message that no user wrote.
+    /// Whether it stores a message of the role assistant, which no user wrote.
     pub fn is_note(&self) -> bool {
         matches!(&self.action, Action::Submit(said) if said.role == Role::Assistant)
     }
@@ -48,7 +48,7 @@ impl Sent {
 
 impl Registry {
     /// Begins the task that a send asks for, and returns its id. A repeat returns the id of the task that answers it
-    /// already. `admit` is asked for a slot, which is held while the task is written, when one is to begin.
+    /// already. Only where a task begins is `admit` asked for a slot, which is held while the task is written.
     pub async fn send(
         self: &Arc<Self>,
         session: &Session,
@@ -67,7 +67,7 @@ impl Registry {
         }
         let slot = match self.admitted(admit) {
             Ok(slot) => slot,
-            // A repeat that came at the same time may have begun the task since.
+            // A repeat that came at the same time may have begun the task meanwhile.
             Err(refusal) => return self.repeated(&session.id, &sent).await?.ok_or(refusal),
         };
         for _ in 0..TRIES {
@@ -84,7 +84,7 @@ impl Registry {
         Err(ApiError::StoreUnavailable)
     }
 
-    /// A slot for one more task. Only a task that is to begin counts against the limits.
+    /// Takes a slot for one more task, within the limits of this server and of the caller.
     fn admitted(&self, admit: impl FnOnce() -> Result<Slot, ApiError>) -> Result<Slot, ApiError> {
         if self.running.lock().writers.len() >= self.terms.max_tasks {
             return Err(ApiError::RateLimited("This server runs as many tasks as it may."));
@@ -110,11 +110,11 @@ impl Registry {
         }
     }
 
-    /// A name alone is no proof: it may be that of another send.
+    /// Refuses a send that has the name of another one and is not its repeat.
     async fn check_is_repeat(&self, sent: &Sent, task: &Task) -> Result<(), ApiError> {
         match &sent.action {
             Action::Submit(_) | Action::Regenerate { .. } => Ok(()),
-            // After the edit the message that it replaces is gone.
+            // After an edit, the message that it replaces is gone.
             Action::Edit { replaces, .. } => match self.store().message(&task.session_id, replaces).await? {
                 Some(_) => Err(ApiError::of_another_message()),
                 None => Ok(()),
@@ -133,7 +133,7 @@ impl Registry {
             }
             return self.prepared(&session.id, sent, Planner::new(session, &[], sent).plan()?).await;
         }
-        // In this order: no task runs after the last one was read, so what is read then is what that one left.
+        // The order matters: where no task runs after `last_task` was read, the messages are those that this task left.
         let session = self.store().session(&session.id).await?.ok_or(ApiError::SessionNotFound)?;
         let running = self.store().active(&session.id).await?;
         let messages = self.store().messages(&session.id).await?;
@@ -156,7 +156,7 @@ impl Registry {
         }
     }
 
-    /// The running task of a session: either this send started it, or it is in the way.
+    /// Joins the running task of a session if this send started it, and refuses the send otherwise.
     async fn join_or_refuse(&self, session: &str, running: &str, sent: &Sent) -> Result<String, ApiError> {
         let known = match &sent.message_id {
             Some(id) => self.store().known(session, id).await?,
@@ -193,8 +193,8 @@ impl Registry {
         }
     }
 
-    /// Whether a task began is unknown where the store did not answer. It is settled before long: either the task gets
-    /// its writer, or it never begins, and a repeat of the send begins another.
+    /// Finds out whether a task has begun where the store did not answer. Either it has and gets its writer, or it
+    /// never will, and a repeat of the send begins another.
     fn settle(self: &Arc<Self>, begin: Begin, sent: Sent, slot: Slot) {
         let registry = self.clone();
         tokio::spawn(async move {
@@ -216,7 +216,7 @@ impl Registry {
         tracing::info!(task = task.log_id(), "a task begins");
         let mut writer = Writer::fresh(self.terms.writer.clone(), begin, claim, ids);
         let (id, registry) = (task.id.clone(), self.clone());
-        self.run(id.clone(), async move |obey| {
+        self.run(id.clone(), async move |orders| {
             let _slot = slot;
             let (history, asked) = split(writer.history().await?, &task.answers);
             let turn = Turn {
@@ -230,20 +230,20 @@ impl Registry {
                 logged_bytes: 0,
                 task,
             };
-            registry.write(writer, turn, obey).await
+            registry.write(writer, turn, orders).await
         });
         id
     }
 }
 
-/// What a plan comes to.
+/// The outcome of a plan.
 enum Prepared {
     Begin(Box<Begin>),
-    /// This task answers it already.
+    /// This task answers the send already.
     Running(String),
 }
 
-/// The message that is answered, and what was said before it.
+/// Splits a session's messages into those before the message that is answered, and that message.
 pub(super) fn split(mut messages: Vec<Message>, answers: &str) -> (Vec<Message>, Option<Message>) {
     match messages.iter().position(|message| message.id == answers) {
         Some(at) => {

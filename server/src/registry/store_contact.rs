@@ -1,5 +1,5 @@
-//! How long this process has been in contact with the store. Whoever was not, for whatever reason, cannot tell a writer that
-//! is gone from one that could not renew its lease either (PROTOCOL §6, writer).
+//! How long this process has been in contact with the store. A process that was not, for whatever reason, cannot know
+//! whether a writer is gone or could not renew its lease either (PROTOCOL §6, writer).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a store keeps and hands out: sessions, messages, tasks, logs, completions.
+//! The records of a store: sessions, messages, tasks, logs, completions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ pub struct Session {
     pub title: Option<String>,
     /// Its owner; `None` is anonymous.
     pub user_id: Option<String>,
-    /// The task that began last, which may have ended. Every change of the messages belongs to a task, so a session
-    /// that still names the same ended task has the same messages.
+    /// The task that began last, which may have ended. Each change of the messages belongs to a task, so while a
+    /// session names the same ended task, it has the same messages.
     #[serde(default)]
     pub last_task: Option<String>,
 }
 
-/// How deep a value may be nested that becomes part of a record. What reads records has a limit of its own, and the record
-/// counts too.
+/// How deep a value may be nested that becomes part of a record. The parser that reads records has a limit, too, which
+/// counts the record itself.
 const DEEPEST: usize = 100;
 
 /// Whether a value can be stored in a record and read again.
@@ -41,7 +41,7 @@ fn nesting(value: &Value) -> usize {
     }
 }
 
-/// Who speaks.
+/// The role of a message's author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -54,7 +54,7 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub id: String,
-    /// Its place in the session, from 1. The store gives it; what is handed in is ignored.
+    /// Its number in the session, from 1. The store assigns it and ignores the number that it is given.
     #[serde(default)]
     pub sequence: u64,
     pub role: Role,
@@ -85,7 +85,7 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// Where a task's life has got to.
+/// The status of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -96,7 +96,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As on the wire.
+    /// The name of the status in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -107,16 +107,16 @@ impl Status {
     }
 }
 
-/// What a running task is doing.
+/// The stage of a running task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// A process writes it, under a lease.
     Working,
-    /// It waits for the completion of its last operation: no lease, no writer (PROTOCOL §5).
+    /// It waits for the completion of its last operation, without a lease or a writer (PROTOCOL §5).
     Waiting,
-    /// A process carries on after a completion, under a lease. When that runs out the task waits again, since the
-    /// completion will be delivered again.
+    /// A process continues it after a completion, under a lease. When the lease runs out the task waits again, because
+    /// the completion will be delivered again.
     Resuming,
 }
 
@@ -126,7 +126,8 @@ pub struct Operation {
     pub id: String,
     pub tool_name: String,
     pub tool_call_id: String,
-    /// Entries in the log when it began to wait: what follows belongs to the handling of its completion.
+    /// How many entries the log had when the task began to wait. The entries after them belong to the handling of the
+    /// completion.
     #[serde(default)]
     pub position: u64,
 }
@@ -143,10 +144,10 @@ pub struct Task {
     /// The assistant message that it writes (`start.messageId`).
     pub writes: String,
     pub created_at: Millis,
-    /// All its operations; only the last one may be waited for.
+    /// All its operations. The task may wait only for the last one.
     #[serde(default)]
     pub operations: Vec<Operation>,
-    /// What the app sent for the agent, while the task runs.
+    /// The app's own values for the agent, while the task runs.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub body: Map<String, Value>,
 }
@@ -162,28 +163,28 @@ impl Task {
         log_id(&self.id)
     }
 
-    /// The operation that it waits for or waited for last.
+    /// The operation that it waits for, or the last one that it waited for.
     pub fn operation(&self) -> Option<&Operation> {
         self.operations.last()
     }
 }
 
-/// What is known of something that may be gone.
+/// The result of looking for a record that may be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup<T> {
     Found(T),
-    /// The task's record is gone, its log is not yet.
+    /// The task's record is gone, and its log is still there.
     Expired,
     Missing,
 }
 
-/// The right to write a task: ends when another claim is made or the task ends.
+/// The right to write a task. It ends when another claim is made, or when the task ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub task: String,
     /// Grows with every claim (the fencing token).
     pub epoch: u64,
-    /// Entries appended so far. A retried append carries the same position, so that it writes once.
+    /// How many entries were appended so far. A repeated append has the same position, so that it writes once.
     pub position: u64,
 }
 
@@ -195,37 +196,37 @@ pub struct Entry {
     pub data: Arc<str>,
 }
 
-/// A piece of a log, with what was true of the task when it was read.
+/// A part of a log, with the state of the task when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// In order, after the cursor.
+    /// The entries after the cursor, in order.
     pub entries: Vec<Entry>,
     /// The task's status.
     pub status: Status,
     /// The newest id of the log.
     pub last: EventId,
-    /// Up to here the log is a snapshot of merged chunks; [`EventId::ZERO`] while it is not.
+    /// The last id of the snapshot of merged chunks; [`EventId::ZERO`] where there is none.
     pub trimmed: EventId,
     /// The first entry after the snapshot.
     pub first: EventId,
-    /// Entries after the cursor are gone, whoever removed them, or the log is shorter than the cursor.
+    /// Whether entries after the cursor are gone, whoever removed them, or the log ends before the cursor.
     pub gap: bool,
 }
 
-/// How much of a log is read at once. One entry is always given, however large.
+/// How much of a log is read at once. One entry is always read, however large.
 #[derive(Clone, Copy, Debug)]
 pub struct Portion {
     pub entries: usize,
     pub bytes: usize,
 }
 
-/// A task to begin, with what it does to the session in the same step.
+/// A task to begin, with the changes of the session in the same step.
 #[derive(Clone, Debug)]
 pub struct Begin {
     pub task: Task,
-    /// The session as it has to be still.
+    /// The state in which the session has to be.
     pub expected: Expected,
-    /// Ids by which a repeat of this send is known. The session may know none of them.
+    /// The names by which a repeat of this send is recognised. The session may know none of them.
     pub names: Vec<String>,
     pub replaced: Replacement,
     /// The message that it answers, or the message that it continues with what was added to it. They are inserted, or
@@ -233,42 +234,42 @@ pub struct Begin {
     pub messages: Vec<Message>,
     /// The session's title, if it has none yet.
     pub title: String,
-    /// Whose session it is, for the user's list.
+    /// The owner of the session, for the user's list.
     pub owner: Option<String>,
     /// The first entries of its log.
     pub chunks: Vec<Arc<str>>,
 }
 
-/// What a beginning relies on.
+/// The state of the session that a beginning relies on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// On nothing that may change.
+    /// Any state.
     Anything,
-    /// On messages that were read when this was [`Session::last_task`] and no task ran.
+    /// The messages have not changed since this was [`Session::last_task`] and no task ran.
     LastTask(Option<String>),
 }
 
-/// What a new answer takes the place of.
+/// The messages and tasks that a new answer replaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replacement {
-    /// Ids of the session's last messages. They stay known as replaced.
+    /// The ids of the session's last messages, which are remembered as replaced.
     pub messages: Vec<String>,
-    /// Tasks that wrote them: the names of their sends are replaced too.
+    /// The tasks that wrote them. The names of their sends are remembered as replaced, too.
     pub tasks: Vec<String>,
 }
 
-/// How a beginning went. Only a claim has stored something.
+/// The outcome of a beginning. Only [`Begun::Claimed`] has stored something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// It runs, and the caller writes it. With the ids of its first entries.
+    /// The task runs, and the caller writes it. The ids are those of its first entries.
     Claimed(Claim, Vec<EventId>),
-    /// The session knows one of the names, or this task has begun before. Names the task that answers.
+    /// The session knows one of the names, or this task has begun before. The id is that of the task that answers.
     Repeated(String),
     /// The session has removed the message or the answer of one of the names.
     Replaced,
     /// A task of the session runs.
     Busy(String),
-    /// The session is not as it is expected to be.
+    /// The session is not in the expected state.
     Changed,
     /// There is no such session.
     NoSession,
@@ -278,20 +279,20 @@ pub enum Begun {
     Withdrawn,
 }
 
-/// What a session knows of a message that is cancelled.
+/// The state of a message that is cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It has come, and this task answers it.
+    /// The message has come, and this task answers it.
     Answered(String),
-    /// It has come, and it or its answer was removed since.
+    /// The message has come, and it or its answer was removed since.
     Replaced,
-    /// It has not come, and is refused when it does, for [`REFUSED_FOR`].
+    /// The message has not come, and is refused for [`REFUSED_FOR`] when it does.
     Refused,
     /// There is no such session.
     NoSession,
 }
 
-/// How a removal went.
+/// The outcome of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// The session, its messages and the logs of its tasks are gone, if they were there.
@@ -300,7 +301,7 @@ pub enum Removal {
     Busy(String),
 }
 
-/// What a session knows of an id that a send may be named by.
+/// The state of a message or a send that a session knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// This task answers it.
@@ -309,32 +310,32 @@ pub enum Known {
     Replaced,
 }
 
-/// How a task ends, in one step.
+/// The end of a task, which is stored in one step.
 #[derive(Clone, Debug)]
 pub struct End {
     pub status: Status,
     /// The last entries of its log.
     pub chunks: Vec<Arc<str>>,
-    /// What it wrote; inserted or replaced by id, and a replaced one keeps its place.
+    /// The messages that it wrote. They are inserted, or replaced by id, and a replaced one keeps its number.
     pub messages: Vec<Message>,
 }
 
-/// How taking up a task after a completion went.
+/// The outcome of resuming a task after a completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resume {
     /// The caller writes it.
     Claimed(Claim, Box<Task>),
-    /// The task has ended, or has gone on from that operation.
+    /// The task has ended, or has continued after that operation.
     Settled,
-    /// Another process is at it.
+    /// Another process handles the completion.
     Busy,
-    /// The task runs, and does not wait for that operation yet.
+    /// The task runs and does not wait for that operation yet.
     Early,
     /// There is no such task.
     Unknown,
 }
 
-/// What looking at the lease of a task gave.
+/// The state of a task's lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It holds, or there is none.
@@ -343,14 +344,14 @@ pub enum Lease {
     Lapsed,
 }
 
-/// Whose sessions.
+/// The owner of the sessions in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
     User(String),
 }
 
-/// A piece of a list.
+/// A page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     pub limit: usize,
@@ -360,17 +361,17 @@ pub struct Page {
 /// A completion on its way to its task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Names it to the store.
+    /// The id under which the store knows it.
     pub id: String,
     /// JSON text, unchecked.
     pub data: String,
-    /// How often its handling was begun, this time included. Deliveries that were released do not count.
+    /// How often it was delivered, this time included. Deliveries that were released do not count.
     pub attempt: u32,
 }
 
 /// How long a message that was cancelled before it came is refused.
 pub const REFUSED_FOR: Duration = Duration::from_secs(3600);
-/// Messages of one session that are refused at most; the oldest are forgotten.
+/// How many messages of one session may be refused. The oldest are forgotten.
 pub const MOST_REFUSED: usize = 100;
 
 /// How often the handling of a completion may fail before it is dead.

@@ -1,4 +1,4 @@
-//! How a follower in this process learns that a log has grown, and with what.
+//! Notifies the followers in this process of the entries that a log has gained.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -9,26 +9,26 @@ use tokio::sync::Notify;
 
 use super::{Entry, Status};
 
-/// Bytes of chunks that wait for one follower at most. What is beyond is read from the log.
+/// How many bytes of chunks may wait for one follower. Beyond that, the follower reads the log.
 const LARGEST_QUEUE: usize = 256 * 1024;
 
 /// A change of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication {
-    /// The newest id before the change: who has it needs nothing else.
+    /// The newest id before the change. A follower that has it needs nothing else.
     pub previous: EventId,
     /// The newest id after it.
     pub last: EventId,
     pub status: Status,
-    /// What was appended; empty where it was too much to be sent along.
+    /// The appended entries. Empty where they were too large to be sent along.
     pub entries: Arc<[Entry]>,
 }
 
-/// What a follower is notified of.
+/// The notification of a follower.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notification {
     Changed(Publication),
-    /// Something may have changed: the log is to be looked at.
+    /// Something may have changed, so the follower has to read the log.
     Unknown,
 }
 
@@ -46,7 +46,7 @@ struct Mailbox {
 struct Queue {
     publications: VecDeque<Publication>,
     bytes: usize,
-    /// Something was dropped, or lost on the way.
+    /// Whether a change was dropped, or lost on the way.
     has_gap: bool,
 }
 
@@ -79,7 +79,7 @@ impl Queue {
                 self.bytes += publication.bytes();
                 self.publications.push_back(publication);
             }
-            // A look at the log gives everything that waits here.
+            // Reading the log gives everything that waits here.
             Notification::Changed(_) | Notification::Unknown => *self = Self { has_gap: true, ..Self::default() },
         }
     }
@@ -103,20 +103,20 @@ impl Mailbox {
 pub struct Notifications(Arc<Mutex<HashMap<String, Vec<Weak<Mailbox>>>>>);
 
 impl Notifications {
-    /// Hears every change from now on.
+    /// Subscribes to every change from now on.
     pub fn watch(&self, task: &str) -> Subscription {
         let mailbox = Arc::new(Mailbox::default());
         self.0.lock().entry(task.to_owned()).or_default().push(Arc::downgrade(&mailbox));
         Subscription(mailbox)
     }
 
-    /// Tells all who follow a task.
+    /// Notifies all followers of a task.
     pub fn notify(&self, task: &str, notification: &Notification) {
         let followers: Vec<_> = self.0.lock().get(task).into_iter().flatten().filter_map(Weak::upgrade).collect();
         followers.iter().for_each(|mailbox| mailbox.put(notification.clone()));
     }
 
-    /// Tells those who follow one of these tasks that they may have missed something.
+    /// Notifies the followers of these tasks that they may have missed something.
     pub fn notify_each<'a>(&self, tasks: impl IntoIterator<Item = &'a String>) {
         tasks.into_iter().for_each(|task| self.notify(task, &Notification::Unknown));
     }

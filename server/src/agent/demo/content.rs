@@ -1,4 +1,4 @@
-//! What the demo agent says.
+//! The texts of the demo agent.
 
 /// The thoughts that `/reasoning` wants.
 pub const REASONING: &str =
@@ -59,7 +59,7 @@ pub fn unicode_pieces() -> Vec<String> {
     .into()
 }
 
-/// What a message without directives gets.
+/// The answer to a message without directives.
 pub fn answer_to(message: &str) -> String {
     let quote = clipped(message, 200);
     format!(
@@ -91,12 +91,12 @@ pub fn clipped(text: &str, longest: usize) -> String {
     if clip.len() < text.len() { format!("{clip}…") } else { clip }
 }
 
-/// Cut after each space, so that the pieces joined are the text.
+/// The text in pieces, each cut after a space, so that together they are the text.
 pub fn words(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(String::from).collect()
 }
 
-/// About eight characters each.
+/// The text in pieces of about eight characters.
 pub fn pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     characters.chunks(8).map(|piece| piece.iter().collect()).collect()

@@ -1,6 +1,6 @@
-//! The demo agent: the same message gets the same answer. Directives drive it, for tests and for people who want to see a
-//! stream behave in a certain way (SERVER.md, "The demo agent"). They stand in the message's text, or behind it in
-//! `metadata.directives`, so that a page can show a plain sentence.
+//! The demo agent: the same message gets the same answer. Directives control it, for tests and for people who want to
+//! see a certain stream (SERVER.md, "The demo agent"). They are in the message's text or in `metadata.directives`, so
+//! that a page can show a plain sentence.
 
 mod content;
 mod directives;

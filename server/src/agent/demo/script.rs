@@ -1,4 +1,4 @@
-//! What the demo agent does about a message.
+//! The script of an answer of the demo agent.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const DEFAULT_RATE: u64 = 50;
 /// Words per second of an answer without directives: about as fast as one reads.
 const HUMAN_RATE: u64 = 25;
 
-/// What a message asks for.
+/// The content of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     pub reasoning: Option<String>,
@@ -94,7 +94,7 @@ impl Script {
         }
     }
 
-    /// The text, cut into its blocks; a tool call in the middle of the text stands between two of them.
+    /// The text in blocks. A tool call in the middle of the text is between two of them.
     pub fn passages(&self) -> Vec<&[String]> {
         match self.tools.iter().find_map(|tool| self.text.split_at_checked(tool.after)) {
             Some((before, after)) if !before.is_empty() => vec![before, after],

@@ -1,7 +1,7 @@
 //! Performs a script, in either dialect.
 //!
-//! A message is answered in several turns where it asks for operations, tools of the page or approvals: each turn looks at
-//! what was said in those before it, and says the next thing.
+//! A message that asks for operations, tools of the page or approvals is answered in several turns. Each turn looks at
+//! the answer so far and adds the next part.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -33,13 +33,13 @@ pub struct Speaker<'a> {
 }
 
 impl<'a> Speaker<'a> {
-    /// Says nothing yet.
+    /// Makes the speaker of a turn, which has emitted nothing yet.
     pub fn new(out: Emitter, script: &Script, turn: &'a Turn) -> Self {
         let answered = conversation::answered(turn);
         Self { out, pace: Pace::new(script.rate), dialect: script.dialect, turn, answered }
     }
 
-    /// Says what this turn has to say.
+    /// Emits the chunks of this turn.
     pub async fn perform(&mut self, script: &Script) -> Result<Ending, Gone> {
         if self.is_settled(script) {
             self.carry_out(script).await?;
@@ -65,7 +65,7 @@ impl<'a> Speaker<'a> {
         self.conclude(script).await
     }
 
-    /// What comes before all text and operations.
+    /// Emits the chunks that come before all text and operations.
     async fn open(&mut self, script: &Script) -> Result<(), Gone> {
         if let Some(thoughts) = &script.reasoning {
             self.think(thoughts).await?;
@@ -175,7 +175,7 @@ impl<'a> Speaker<'a> {
         self.answered.iter().find(|part| part["toolCallId"] == id)
     }
 
-    /// What was approved runs, what was denied says so.
+    /// Runs the approved calls and answers for the denied ones.
     async fn carry_out(&mut self, script: &Script) -> Result<(), Gone> {
         for (number, name) in script.approvals.iter().enumerate() {
             let id = self.approved_id(number);
@@ -188,7 +188,7 @@ impl<'a> Speaker<'a> {
         Ok(())
     }
 
-    /// All that needs no further turn.
+    /// Emits the parts that need no further turn.
     async fn conclude(&mut self, script: &Script) -> Result<Ending, Gone> {
         for (number, name) in script.data.iter().enumerate() {
             self.pace.wait().await;

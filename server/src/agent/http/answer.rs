@@ -1,7 +1,7 @@
-//! What an agent's stream means: which chunks go into the log as they came, which do not, and how the turn ends.
+//! Interprets an agent's stream: which chunks go into the log as they came, which do not, and how the turn ends.
 //!
-//! The server opened the task's stream already, so of the agent's `start` only the metadata counts. The first `finish`,
-//! `error` or `abort` ends the turn, and nothing after it is looked at.
+//! The server has written the task's `start` already, so the agent's `start` only adds its metadata. The first
+//! `finish`, `error` or `abort` ends the turn, and everything after it is ignored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::agent::{Dialect, Emitter, Ending, Gone, Turn};
 use crate::chunk::{self, Chunk};
 use crate::store::Operation;
 
-/// What ends an HTTP response, and nothing else.
+/// The event that ends an HTTP response, and no task.
 const DONE: &str = "[DONE]";
-/// How long the start of an operation is held back for the end of the stream. A completion that comes right after the
-/// start was seen then finds a task that waits for it.
+/// How long the start of an operation is held back for the end of the stream. A completion that comes right after
+/// readers see the start then finds a task that waits for it.
 const HOLD: Duration = Duration::from_millis(500);
-/// Chunks that are held back at most.
+/// How many chunks may be held back.
 const MOST_HELD: usize = 64;
 
-/// The answer of one turn, as far as it came.
+/// The answer of one turn so far.
 pub struct Answer {
     out: Emitter,
-    /// The result of the operation after which the agent goes on: it is written before the agent's first chunk, and not
-    /// earlier, so that until then the turn can be begun again.
+    /// The result of the operation after which the agent continues. It is written with the agent's first chunk, so that
+    /// the turn can be begun again until then.
     result: Option<Arc<str>>,
     chunks: u64,
     /// The operation that the last tool output started.
@@ -44,9 +44,9 @@ struct Held {
     until: Option<Instant>,
 }
 
-/// Why an answer goes no further.
+/// Why the reading of an answer stops.
 pub enum Halt {
-    /// Nobody listens.
+    /// Nobody takes the chunks any more.
     Gone,
     /// The agent failed.
     Failed(AgentError),
@@ -71,7 +71,7 @@ impl From<AgentError> for Halt {
 }
 
 impl Answer {
-    /// Nothing came yet.
+    /// Makes the answer of a turn that has none yet.
     pub fn new(turn: &Turn, out: Emitter) -> Self {
         let result = turn.completed().map(|completed| {
             let Operation { tool_call_id, tool_name, .. } = &completed.operation;
@@ -94,13 +94,13 @@ impl Answer {
         }
     }
 
-    /// Writes what has to be there before the turn fails.
+    /// Writes the chunks that come before the failure of the turn.
     pub async fn fail(&mut self) -> Result<(), Gone> {
         self.begin().await?;
         self.release().await
     }
 
-    /// The next event; what is held back is let go when it has waited long enough.
+    /// The next event. Chunks that were held back long enough are written meanwhile.
     async fn next(&mut self, events: &mut Events) -> Result<Option<Arc<str>>, Halt> {
         if let Some(until) = self.held.until {
             match timeout_at(until, events.next()).await {
@@ -111,7 +111,7 @@ impl Answer {
         Ok(events.next().await?)
     }
 
-    /// Takes the data of one event, and gives how the turn ends, where it does.
+    /// Takes the data of one event. Returns the end of the turn, if it ends the turn.
     async fn take(&mut self, data: Arc<str>) -> Result<Option<Ending>, Halt> {
         let chunk = wire::decode(&data);
         let chunk =
@@ -137,7 +137,7 @@ impl Answer {
         Ok(None)
     }
 
-    /// The result of the operation comes before anything else that this turn says.
+    /// Writes the result of the operation before any chunk of this turn.
     async fn begin(&mut self) -> Result<(), Gone> {
         match self.result.take() {
             Some(result) => self.out.emit(result).await,
@@ -145,7 +145,7 @@ impl Answer {
         }
     }
 
-    /// What a `start` says of the message, for a message that has begun already.
+    /// The metadata of a `start`, for a message that has begun already.
     async fn take_metadata(&mut self, start: &wire::Chunk<'_>) -> Result<(), Gone> {
         match metadata_of(start) {
             Some(metadata) => self.emit(metadata).await,
@@ -177,7 +177,7 @@ impl Answer {
         Ok(())
     }
 
-    /// The stream ended without saying how the turn does.
+    /// Ends the turn of a stream that ended without a last chunk.
     fn over(&mut self) -> Result<Ending, Halt> {
         if self.chunks == 0 {
             return Err(AgentError::new(Code::BadResponse, "the answer is empty").into());
@@ -188,8 +188,8 @@ impl Answer {
         }
     }
 
-    /// The agent says that the turn is over. Where the task waits for an operation, it is not, and of the `finish` only the
-    /// metadata stays.
+    /// Ends the turn after a `finish`. Where the task waits for an operation the turn is not over, and only the
+    /// metadata of the `finish` is kept.
     fn finish(&mut self, finish: &wire::Chunk<'_>, data: &Arc<str>) -> Ending {
         let Some(operation) = self.started.take() else { return Ending::Completed(finish_of(finish, data)) };
         self.held.chunks.extend(metadata_of(finish));
@@ -220,11 +220,11 @@ fn metadata_of(chunk: &wire::Chunk<'_>) -> Option<Arc<str>> {
 struct Output<'a> {
     call: String,
     tool: Option<String>,
-    /// JSON text; none: it failed.
+    /// The output as JSON text. `None`: the tool failed.
     payload: Option<&'a str>,
 }
 
-/// An output that says that an operation has been started.
+/// An output that names an operation which the tool has started.
 #[derive(Deserialize)]
 struct Started {
     r#type: String,
@@ -260,7 +260,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The operation that it started, if it did. Some agents write the output as JSON text in a string.
+    /// The operation that the tool started, if any. Some agents write the output as JSON text in a string.
     fn started(self) -> Result<Option<Operation>, AgentError> {
         let Some(payload) = self.payload else { return Ok(None) };
         let in_string = serde_json::from_str::<String>(payload).ok();

@@ -1,8 +1,8 @@
-//! An agent of the operator's: each turn is a POST to its address, and the event stream that answers becomes the task's
+//! The operator's own agent. Each turn is a POST to its address, and the event stream of the answer becomes the task's
 //! log (SERVER.md, "An agent of yours").
 //!
-//! When something goes wrong, the user gets a code and a sentence. The details go to the log: they may quote the agent's
-//! own words, which are not for users.
+//! When a turn fails, the user gets a code and a sentence. The details go to the log only, because they may quote the
+//! agent.
 
 mod answer;
 mod request;
@@ -19,7 +19,7 @@ use crate::config::AgentBody;
 use answer::{Answer, Halt};
 pub use signature::Secret;
 
-/// Which agent, and how it is asked.
+/// The agent's address and how requests are made.
 pub struct Settings {
     pub url: String,
     pub body: AgentBody,
@@ -34,15 +34,15 @@ pub struct HttpAgent {
     url: Url,
     form: AgentBody,
     secret: Option<Secret>,
-    /// Bytes that all turns of one task may give together.
+    /// How many bytes all turns of one task may have together.
     task_bytes: u64,
 }
 
 impl HttpAgent {
-    /// Checks the address; connects to nothing yet.
+    /// Checks the address. Connects to nothing yet.
     ///
     /// # Errors
-    /// In words, for the operator.
+    /// The address or the secret is wrong, with the reason in words for the operator.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let url = Url::parse(&settings.url).map_err(|error| format!("--agent-url: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -94,14 +94,14 @@ impl Agent for HttpAgent {
     }
 }
 
-/// What went wrong: a code for the user, and the details for the log.
+/// A failed turn: a code for the user, and the details for the log.
 #[derive(Debug)]
 struct AgentError {
     code: Code,
     why: String,
 }
 
-/// What the user gets to know.
+/// The sentence for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
     Timeout,

@@ -1,4 +1,4 @@
-//! What an agent is sent: the body in either form, and the headers.
+//! The request to an agent: the body in either form, and the headers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ const USER: HeaderName = HeaderName::from_static("rejoin-user");
 const ATTEMPT: HeaderName = HeaderName::from_static("rejoin-attempt");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Names one turn for ever: whatever is sent again is sent under the same.
+/// The name of a turn. A repeat of its request has the same name.
 pub fn idempotency_key(turn: &Turn) -> String {
     format!("{}.{}", turn.task.id, turn.number())
 }
@@ -43,7 +43,7 @@ fn rejoin(turn: &Turn, messages: &[UiMessage]) -> Value {
     body.into()
 }
 
-/// What both forms say beside the conversation.
+/// The fields that both forms have beside the conversation.
 fn about(turn: &Turn) -> Map<String, Value> {
     let mut about = Map::new();
     about.insert("task_id".into(), turn.task.id.as_str().into());
@@ -75,14 +75,14 @@ fn trigger(turn: &Turn) -> &'static str {
     }
 }
 
-/// With the text once more, for agents that hand it to a model as it is.
+/// A message with its text beside the parts, for agents that hand it to a model as it is.
 fn with_content(message: &UiMessage) -> Value {
     let mut whole = json!(message);
     whole["content"] = conversation::text(&message.parts).into();
     whole
 }
 
-/// What `useChat` sends. Its own members win over those of the app's body, as they do there.
+/// The body that `useChat` sends. Its own fields win over those of the app's body, as they do there.
 fn ai_sdk(turn: &Turn, messages: &[UiMessage]) -> Value {
     let mut body = turn.task.body.clone();
     body.insert("id".into(), turn.task.session_id.as_str().into());
@@ -102,7 +102,7 @@ fn ai_sdk(turn: &Turn, messages: &[UiMessage]) -> Value {
     body.into()
 }
 
-/// All headers of an attempt. Ours replace those of the user's request, so that nothing of it passes for a header of ours.
+/// All headers of an attempt. The server's own replace those of the user's request, so that a user cannot forge them.
 ///
 /// # Errors
 /// An id that a header cannot carry.
@@ -156,7 +156,7 @@ pub fn traceparent(turn: &Turn) -> HeaderValue {
         Some((trace, flags)) => format!("00-{trace}-{span}-{flags}"),
         None => format!("00-{}-{span}-01", Uuid::new_v4().simple()),
     };
-    // Hexadecimal digits and dashes always are a header's value.
+    // Hexadecimal digits and dashes are always valid in a header.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 

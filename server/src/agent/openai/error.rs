@@ -1,4 +1,4 @@
-//! What goes wrong at an endpoint, as the reader gets to see it.
+//! The failures of an endpoint, as the reader sees them.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ pub struct EndpointError {
     message: String,
 }
 
-/// Why an answer goes no further.
+/// Why the reading of an answer stops.
 pub enum Halt {
-    /// Nobody listens.
+    /// Nobody takes the chunks any more.
     Gone,
     /// The endpoint failed.
     Failed(EndpointError),
@@ -73,12 +73,12 @@ impl EndpointError {
         Self::new("UPSTREAM_CUT", "The model's endpoint broke off in the middle of its answer.")
     }
 
-    /// An event that is no part of an answer.
+    /// The failure of an event that is no part of an answer.
     pub fn malformed() -> Self {
         Self::new("UPSTREAM_MALFORMED", "The model's endpoint sent something that is no chunk.")
     }
 
-    /// An event that says what went wrong.
+    /// The failure that an event reports.
     pub fn said(error: &Value) -> Self {
         let said = error_of(error).unwrap_or_else(|| "no reason given".into());
         Self::new("UPSTREAM_ERROR", format!("The model's endpoint failed: {said}"))
@@ -86,7 +86,7 @@ impl EndpointError {
 
     fn refusal(status: StatusCode, body: &str) -> Self {
         match status {
-            // What endpoints say here may quote the key.
+            // The text of an authorisation error may quote the key.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Self::new("UPSTREAM_UNAUTHORIZED", "The model's endpoint refused this server's key.")
             }
@@ -95,7 +95,7 @@ impl EndpointError {
         }
     }
 
-    /// The chunk that says so.
+    /// The `error` chunk for the reader.
     pub fn chunk(&self) -> Arc<str> {
         Dialect::AiSdk.error(self.code, &self.message)
     }

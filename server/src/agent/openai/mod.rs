@@ -1,7 +1,7 @@
 //! Any OpenAI-compatible endpoint (Ollama, vLLM, llama.cpp, …): chat completions, streamed.
 //!
-//! Its end is an end only when it says so, with a `finish_reason` or `[DONE]`. A connection that stops before that is
-//! an error for the reader too: an answer that was cut off is never shown as a whole one.
+//! An answer has ended only after a `finish_reason` or `[DONE]`. A connection that stops before that is an error for
+//! the reader, too, so that an answer that was cut off never looks like a whole one.
 
 mod error;
 mod prompt;
@@ -23,13 +23,13 @@ use speaker::Speaker;
 
 /// Silence after which an endpoint is given up: a large model on a small machine may think long before its first word.
 const SILENCE: Duration = Duration::from_secs(300);
-/// The longest answer. Nobody waits for what takes that long.
+/// The longest time that an answer may take.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Which endpoint.
+/// The address, model and key of an endpoint.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// With or without its path.
+    /// The base URL, with or without the path.
     pub url: String,
     pub model: String,
     pub key: Option<String>,

@@ -1,20 +1,20 @@
-//! What was said so far, in the words of the endpoint.
+//! The conversation in the endpoint's format.
 
 use serde_json::{Value, json};
 
 use crate::agent::Turn;
 use crate::store::{Message, Role};
 
-/// The messages of a request: what was said before, what is asked, and what was answered to that so far, with the outputs
-/// that the page gave.
+/// The messages of a request: the history, the question, and the answer so far with the outputs that the page gave.
 pub fn messages(turn: &Turn) -> Vec<Value> {
     let history = turn.history.iter().filter_map(|message| spoken(message, &turn.history));
     let answered = turn.answered.iter().filter_map(|message| spoken(message, &turn.answered));
     history.chain([json!({ "role": "user", "content": asked(turn) })]).chain(answered).collect()
 }
 
-/// The message, and below it where the user was. A page says that, so it never speaks with the operator's voice, as a
-/// system message would; and it is no message of its own, since some models take only turns that alternate.
+/// The message, with the page's context below it. The context comes from a page, so it is no system message, which
+/// would speak for the operator. It is no message of its own either, because some models take only turns that
+/// alternate.
 fn asked(turn: &Turn) -> String {
     let message = &turn.asked.content;
     match &turn.context {

@@ -8,7 +8,7 @@ use crate::agent::upstream::Events;
 use crate::agent::{Emitter, Gone, Turn};
 use crate::chunk::{self, Chunk};
 
-/// What ends the stream.
+/// The event that ends the stream.
 const DONE: &str = "[DONE]";
 
 /// A block that is open.
@@ -36,7 +36,7 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Says nothing yet.
+    /// Makes a speaker that has emitted nothing yet.
     pub fn new(out: Emitter, turn: &Turn) -> Self {
         Self { out, task: turn.task.id.clone(), open: None, blocks: 0, calls: Vec::new(), finished: false }
     }
@@ -147,7 +147,7 @@ impl Speaker {
         }
     }
 
-    /// The inputs are whole now.
+    /// Emits the complete inputs of the calls.
     pub async fn close_calls(&mut self) -> Result<(), Gone> {
         for Call { id, name, arguments } in std::mem::take(&mut self.calls) {
             let text = if arguments.trim().is_empty() { "{}".into() } else { arguments };

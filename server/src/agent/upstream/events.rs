@@ -14,7 +14,7 @@ use super::{Failure, Limit, Limits, Wait};
 
 /// The name of the field that carries an event's data, which the parser counts too.
 const DATA: &str = "data: ";
-/// What is taken of an answer after its end, and for how long.
+/// How many bytes after the end of an answer are read, and for how long.
 const DRAIN: Duration = Duration::from_secs(10);
 const DRAIN_BYTES: usize = 1024 * 1024;
 
@@ -23,7 +23,7 @@ pub struct Events {
     response: Response,
     parser: Parser,
     received: Received,
-    /// What went wrong in the read that gave the events which wait in `received`.
+    /// The failure of the read that gave the events in `received`.
     failure: Option<Failure>,
     limits: Limits,
     read: u64,
@@ -36,7 +36,7 @@ struct Received(VecDeque<Arc<str>>);
 
 impl Sink for Received {
     fn event(&mut self, event: Event<'_>) {
-        // An event without data says no more than a comment.
+        // An event without data has no chunk.
         if !event.data.is_empty() {
             self.0.push_back(text(event.data).into());
         }
@@ -49,10 +49,10 @@ impl Events {
         Self { response, parser, received: Received::default(), failure: None, limits, read: 0, first_byte, deadline }
     }
 
-    /// The data of the next event; `None` at the end of the body. May be dropped and called again: nothing is lost.
+    /// The data of the next event; `None` at the end of the body. The future may be dropped, and nothing is lost.
     ///
     /// # Errors
-    /// After all that came before the failure has been given.
+    /// The connection or the stream failed, and all events before that were returned.
     pub async fn next(&mut self) -> Result<Option<Arc<str>>, Failure> {
         loop {
             match (self.received.0.pop_front(), self.failure.take()) {
@@ -69,8 +69,8 @@ impl Events {
         }
     }
 
-    /// Reads on to the end of the body and forgets it, for a while: a server whose connection is closed in its last
-    /// bytes takes that for a user who left, and may undo what it has just done.
+    /// Reads the rest of the body for a while and drops it. A server whose connection is closed during its last bytes
+    /// takes that for a user who left, and may undo its work.
     pub async fn drain(mut self) {
         let rest = async {
             let mut bytes = 0;
@@ -81,7 +81,7 @@ impl Events {
                 }
             }
         };
-        // Then it is closed all the same.
+        // After that time the connection is closed all the same.
         let _ = timeout(DRAIN, rest).await;
     }
 
@@ -98,7 +98,7 @@ impl Events {
         Ok(true)
     }
 
-    /// Until when the next bytes have to come. Silence counts only while there is somebody who reads.
+    /// The time by which the next bytes have to come. Silence counts only while somebody reads.
     fn due(&self) -> (Instant, Wait) {
         let (due, wait) = match self.read {
             0 => (self.first_byte, Wait::FirstByte),

@@ -1,5 +1,5 @@
-//! What can go wrong at the other end. The words here are for the log: they name statuses, types and errors of the
-//! system, and never the address, which may hold a password.
+//! The failures of a request. Their texts are for the log: they name statuses, types and errors of the system, and
+//! never the address, which may hold a password.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -17,23 +17,23 @@ const LOGGED: usize = 300;
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No connection was made, so nothing ran.
+    /// No connection was made, so the agent has not run.
     Unreachable(String),
-    /// The connection was made, and broke before an answer began.
+    /// The connection broke before an answer began.
     Unanswered(String),
-    /// An answer that is no success. `retry_after` as it asks for, zero where it does not.
+    /// The answer has an error status. `retry_after` is the time that it asks for, or zero.
     Status { status: StatusCode, retry_after: Option<Duration>, body: String },
-    /// A success of another content type, which is this.
+    /// The answer has this content type, which is not an event stream.
     NoStream(String),
-    /// It did not come in time.
+    /// The answer did not come in time.
     Timeout(Wait),
-    /// More came than is taken.
+    /// The answer is too large.
     TooLarge(Limit),
     /// The body broke off.
     Cut(String),
 }
 
-/// What was waited for too long.
+/// The deadline that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     FirstByte,
@@ -41,7 +41,7 @@ pub enum Wait {
     End,
 }
 
-/// What was too large.
+/// The limit that was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     Event,
@@ -49,7 +49,7 @@ pub enum Limit {
 }
 
 impl Wait {
-    /// Which of two times came first: that for the first byte, or that for everything.
+    /// The deadline that comes first: that of the first byte, or that of the whole answer.
     pub(super) fn at(first_byte: Instant, end: Instant) -> Self {
         if first_byte < end { Self::FirstByte } else { Self::End }
     }
@@ -72,13 +72,13 @@ impl Failure {
                 }
             }
         };
-        // Whatever came until then has to do.
+        // The part that came in time is enough for the log.
         let _ = timeout(PATIENCE, read).await;
         body.truncate(MOST_OF_A_BODY);
         Self::Status { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    /// How long the other end wants to be left alone before the same request; `None`: it is not to be made again.
+    /// How long to wait before the same request; `None`: it must not be made again.
     pub(super) fn is_worth_another_attempt(&self) -> Option<Duration> {
         match self {
             Self::Unreachable(_) => Some(Duration::ZERO),
@@ -93,7 +93,7 @@ pub fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
 }
 
-/// In seconds, or as a date.
+/// Reads a `retry-after`: seconds, or a date.
 fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
@@ -102,7 +102,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     }
 }
 
-/// The error with its causes, which is where a client says what happened.
+/// The error with its causes, which name what happened.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = match error.url() {
         Some(url) => error.to_string().replace(url.as_str(), "…"),

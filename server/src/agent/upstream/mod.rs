@@ -1,8 +1,8 @@
-//! A request to someone else's server that is answered by an event stream: how often it is made, how long it is waited
-//! for, and how much of the answer is taken. What the events mean is the agents' matter.
+//! Requests to another server that answers with an event stream: how often they are made, how long they may take, and
+//! how much of the answer is read. The agents interpret the events.
 //!
-//! A request is made again only while the other end has not begun to answer: a refused connection, or a status that says
-//! "not now". Once a byte of a body has come, whatever happens is the end of it, since the other end has run.
+//! A request is made again only while the other server has not begun to answer: after a refused connection, or a status
+//! that says "not now". Once a byte of a body has come the agent has run, so the request is never made again.
 
 mod events;
 mod failure;
@@ -17,27 +17,27 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub use events::Events;
 pub use failure::{Failure, Limit, Wait, is_passing};
 
-/// How long a connection may take to be made.
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Waits between attempts, where the other end asks for no longer one. Doubled each time, and spread, so that many tasks
-/// that were refused together don't come back together.
+/// The first pause between two attempts, where the other server asks for no longer one. It doubles each time, and is
+/// spread, so that tasks that were refused together do not come back together.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The longest `retry-after` that is waited for. A user sits in front of this.
+/// The longest `retry-after` that is obeyed, because a user is waiting.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What is waited for and taken.
+/// The limits of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the request to the first byte of the body.
+    /// The time from the request to the first byte of the body.
     pub first_byte: Duration,
-    /// From one read of the body to the next.
+    /// The time from one read of the body to the next.
     pub silence: Duration,
-    /// From the first request to the last byte.
+    /// The time from the first request to the last byte.
     pub total: Duration,
-    /// Of one event's data.
+    /// The bytes of one event's data.
     pub event_bytes: usize,
-    /// Of the body.
+    /// The bytes of the body.
     pub body_bytes: u64,
 }
 
@@ -50,13 +50,13 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Connects to nothing yet. `attempts` of 1 tries nothing again.
+    /// Makes a client, which connects to nothing yet. With `attempts` of 1 it never tries again.
     ///
     /// # Errors
-    /// In words, where the client cannot be built.
+    /// The client cannot be built, with the reason in words.
     pub fn new(limits: Limits, attempts: u32) -> Result<Self, String> {
-        // A connection that waited in a pool may be closed by the other end just as a request is written to it, and then
-        // nobody knows whether that request ran. Making a new one costs little beside what an agent does.
+        // No connection is kept in a pool. The other server may close it just as a request is written to it, and then
+        // nobody knows whether that request ran. A new connection costs little beside an agent's work.
         let client =
             Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).pool_max_idle_per_host(0).build();
         Ok(Self { client: client.map_err(|error| error.to_string())?, limits, attempts })
@@ -70,7 +70,7 @@ impl Upstream {
     /// Makes the request that `request` builds for each attempt, from 1, until an event stream begins.
     ///
     /// # Errors
-    /// Of the last attempt.
+    /// The failure of the last attempt.
     pub async fn open<B>(&self, body_bytes: u64, request: B) -> Result<Events, Failure>
     where
         B: Fn(u32) -> Result<Request, Failure> + Send + Sync,
@@ -106,7 +106,7 @@ impl Upstream {
     }
 }
 
-/// How long to wait until the next attempt; `None`: there is to be none.
+/// How long to wait until the next attempt; `None`: there is none.
 fn wait_after(failure: &Failure, attempt: u32) -> Option<Duration> {
     let asked = failure.is_worth_another_attempt()?;
     let longest = FIRST_WAIT.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(LONGEST_WAIT);

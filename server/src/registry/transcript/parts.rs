@@ -209,7 +209,7 @@ impl Parts {
         self.cells.len() - 1
     }
 
-    /// A result comes, also of a call that nothing was heard of.
+    /// Takes a result, also that of a call that never began.
     fn settle(&mut self, chunk: &Fields, result: Change) {
         let Some(call) = text(chunk, "toolCallId") else { return };
         let name = text(chunk, "toolName").unwrap_or(UNKNOWN);

@@ -1,4 +1,5 @@
-//! One turn of a task: writes down what the agent says. `start` is written when the task begins, `finish` comes last.
+//! One turn of a task: appends the agent's chunks to the log. `start` is written when the task begins, `finish` comes
+//! last.
 
 pub mod plan;
 pub mod settling;
@@ -16,27 +17,27 @@ use crate::agent::{Agent, Dialect, Ending, Gone, Turn};
 use crate::chunk::{finish, interrupted};
 use crate::store::Status;
 
-/// Chunks that come within this time of one another are appended together; the first is at once.
+/// Chunks that come within this time of one another are appended together. The first after a pause is appended at once.
 const TOGETHER: Duration = Duration::from_millis(30);
-/// Bytes of chunks that are appended without waiting for more.
+/// How many bytes of chunks are appended without waiting for more.
 const LARGEST: usize = 64 * 1024;
 
-/// A writer that has nothing to write looks that often whether the task is still its own, so that a cancel through
-/// another process, or a lost lease, reaches the agent within a second.
+/// How often a writer that has nothing to write checks that the task is still its own. A cancel through another
+/// process, or a lost lease, so stops the agent within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 
-/// What a writer is to do.
+/// What the registry tells a running writer to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orders {
     #[default]
     Write,
-    /// Someone else has taken the task: stop without a word.
+    /// Stop and write nothing: someone else has taken the task.
     Drop,
-    /// The process ends: give the task back, or fail it.
+    /// Give the task back, or fail it: the process is shutting down.
     Interrupt,
 }
 
-/// The agent at work. Dropped, it stops.
+/// A running agent and its chunks. Dropping this stops the agent.
 struct Work {
     chunks: Backlog,
     agent: JoinHandle<Result<Ending, Gone>>,
@@ -59,9 +60,9 @@ enum Stop {
 struct Waiting {
     chunks: Vec<Queued>,
     bytes: usize,
-    /// When they are to be.
+    /// When they are to be appended.
     due: Option<Instant>,
-    /// When others last were.
+    /// When the last append before these began.
     appended: Option<Instant>,
 }
 
@@ -88,7 +89,7 @@ impl Waiting {
     }
 }
 
-/// Until then; for ever where there is no time.
+/// Sleeps until a time, or for ever where there is none.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
@@ -96,7 +97,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Writes until the turn is over, the claim is lost, or other orders come.
+/// Writes until the turn is over, the claim is lost, or the registry gives other orders.
 pub async fn write(
     mut writer: Writer,
     turn: Turn,
@@ -108,7 +109,7 @@ pub async fn write(
     let begun_at = writer.position();
     let stop = transcribe(&mut writer, begin(turn, agent), renew, &mut orders).await?;
     if is_resumed && matches!(stop, Stop::Ordered(Orders::Interrupt)) && writer.position() == begun_at {
-        // Nothing of this turn was given to anyone: another process may begin it anew.
+        // No reader has anything of this turn yet, so another process may begin it anew.
         if writer.wait_again().await? {
             return Ok(());
         }
@@ -121,7 +122,8 @@ fn begin(turn: Turn, agent: Arc<dyn Agent>) -> Work {
     Work { chunks, agent: tokio::spawn(async move { agent.answer(turn, out).await }) }
 }
 
-/// A slow store gets fewer and larger writes: what comes during one waits for the next.
+/// Appends the agent's chunks until it stops. A slow store gets fewer and larger writes, because chunks that come
+/// during one wait for the next.
 async fn transcribe(
     writer: &mut Writer,
     mut work: Work,

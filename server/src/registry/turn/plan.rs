@@ -1,4 +1,5 @@
-//! What a send does to a session (PROTOCOL §1, "A turn"): which messages go, which come, and how the task begins.
+//! Plans the effect of a send on a session (PROTOCOL §1, "A turn"): which messages are removed and stored, and how the
+//! task begins.
 
 use serde_json::Value;
 
@@ -10,19 +11,19 @@ use crate::registry::transcript::Transcript;
 use crate::registry::{Sent, fresh_id};
 use crate::store::{Begin, Expected, Message, Replacement, Role, Session, Stage, Status, Task};
 
-/// How long a title gets.
+/// The longest title, in characters.
 const TITLE: usize = 80;
 
-/// What a send asks for.
+/// The effect that a send asks for.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// A new message is answered.
     Submit(Said),
-    /// A message is answered anew; the id is of it or of its answer.
+    /// A message is answered anew. The id is that of the message or of its answer.
     Regenerate { replaces: String },
-    /// A user's message and all after it give way to a new one.
+    /// A new message replaces a user's message and everything after it.
     Edit { replaces: String, said: Said },
-    /// The last answer goes on, with what waited in it settled.
+    /// The last answer continues after the calls that it waited for are settled.
     Continue(Vec<Settlement>),
 }
 
@@ -35,15 +36,15 @@ pub struct Said {
     pub metadata: Option<Value>,
 }
 
-/// What is to be done about a send.
+/// The plan for a send.
 #[derive(Debug)]
 pub enum Plan {
     Begin(Box<Begin>),
-    /// All of it has been done before, under this name.
+    /// The send was answered before, under this name.
     Repeat(String),
 }
 
-/// What a plan is made of.
+/// Makes a plan from a session and a send.
 pub struct Planner<'a> {
     session: &'a Session,
     /// The session's messages, read when the session named its last task and none ran. A new message needs none.
@@ -59,7 +60,7 @@ impl<'a> Planner<'a> {
     /// Makes the plan.
     ///
     /// # Errors
-    /// What it names is not there, or is not of the kind that it has to be.
+    /// The send names a message or a call that does not exist or is of the wrong kind.
     pub fn plan(&self) -> Result<Plan, ApiError> {
         match &self.sent.action {
             Action::Submit(said) => {
@@ -73,7 +74,7 @@ impl<'a> Planner<'a> {
     }
 
     fn regenerate(&self, replaces: &str) -> Result<Plan, ApiError> {
-        let at = self.place(replaces)?;
+        let at = self.index_of(replaces)?;
         let asked = self.asked(at).ok_or(ApiError::MessageNotFound)?;
         let (kept, removed) = self.messages.split_at(asked + 1);
         let message = kept.last().ok_or(ApiError::MessageNotFound)?;
@@ -86,7 +87,7 @@ impl<'a> Planner<'a> {
     }
 
     fn edit(&self, replaces: &str, said: &Said) -> Result<Plan, ApiError> {
-        let at = self.place(replaces)?;
+        let at = self.index_of(replaces)?;
         let (_, removed) = self.messages.split_at(at);
         if removed.first().is_none_or(|message| message.role != Role::User) {
             return Err(ApiError::InvalidRequest("`replaces` is not the id of a user message.".into()));
@@ -113,18 +114,18 @@ impl<'a> Planner<'a> {
         Ok(Plan::Begin(Box::new(begin)))
     }
 
-    /// Where a message is.
-    fn place(&self, id: &str) -> Result<usize, ApiError> {
+    /// The index of a message.
+    fn index_of(&self, id: &str) -> Result<usize, ApiError> {
         self.messages.iter().position(|message| message.id == id).ok_or(ApiError::MessageNotFound)
     }
 
-    /// Where the message is that the message at a place answers, or that is this one. An answer comes right after what it
-    /// answers, which may be a message of the role assistant that no task wrote.
+    /// The index of the message that the one at `at` answers, or `at` where that is a user's message. An answer comes
+    /// right after the message that it answers, which may be one of the role assistant that no task wrote.
     fn asked(&self, at: usize) -> Option<usize> {
         let message = self.messages.get(at)?;
         let before = self.messages.get(..at).unwrap_or_default();
         let spoken = before.iter().rposition(|other| other.role != Role::Tool);
-        let note = spoken.filter(|place| self.messages.get(*place).is_some_and(|other| is_note(other, message)));
+        let note = spoken.filter(|index| self.messages.get(*index).is_some_and(|other| is_note(other, message)));
         match message.role {
             Role::User => Some(at),
             Role::Assistant | Role::Tool => note.or_else(|| before.iter().rposition(|other| other.role == Role::User)),
@@ -166,7 +167,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A beginning that changes nothing yet, on a session that is as it was read.
+    /// The beginning of a task on an unchanged session, without messages to remove or to store.
     fn begin(&self, task: Task) -> Begin {
         let start = chunk::json(&Chunk::Start { message_id: &task.writes, task_id: &task.id });
         Begin {
@@ -182,7 +183,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a message is of the role assistant and the same task answers it with the other.
+/// Whether one message is a note of the role assistant that the same task answers with the other message.
 fn is_note(message: &Message, answer: &Message) -> bool {
     message.role == Role::Assistant && message.task_id == answer.task_id
 }
@@ -193,12 +194,12 @@ fn replacement_of(messages: &[Message]) -> Replacement {
     Replacement { messages: messages.iter().map(|message| message.id.clone()).collect(), tasks }
 }
 
-/// A task's id carries its session's, so that a store finds all keys of both from either.
+/// Makes a task's id, which carries its session's id, so that a store finds the keys of both from it.
 fn fresh_task_id(session: &str) -> String {
     format!("{session}.{}", uuid::Uuid::new_v4().simple())
 }
 
-/// The message on one line, cut where it is long.
+/// The title that a message gives: one line, cut where it is long.
 fn title_of(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= TITLE {

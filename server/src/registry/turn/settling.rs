@@ -1,5 +1,5 @@
-//! Settles the calls of an answer that wait for the page: outputs of its tools, and the user's word on others (PROTOCOL §1,
-//! `continue`).
+//! Settles the calls of an answer that wait for the page: outputs of the page's tools, and the user's approvals
+//! (PROTOCOL §1, `continue`).
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// What the page says of one call.
+/// The page's settlement of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
     /// The tool ran.
     Output { call: String, output: Value },
-    /// It failed, in words.
+    /// The tool failed, with the reason in words.
     Failure { call: String, error_text: String },
     /// The user was asked whether it may run.
     Approval { id: String, approved: bool, reason: Option<String> },
 }
 
-/// What settling an answer's calls gives.
+/// The effect of settling an answer's calls.
 #[derive(Debug, Default)]
 pub struct Settled {
     /// The settlements that are new, as chunks.
     pub chunks: Vec<Arc<str>>,
     /// The names under which their repeats are known.
     pub names: Vec<String>,
-    /// The names of those that have happened before.
+    /// The names of settlements that were made before.
     pub repeated: Vec<String>,
 }
 
 /// Settles calls of an answer with these parts.
 ///
 /// # Errors
-/// A call that is not there, or was settled otherwise, or others that wait too.
+/// A call does not exist, was settled in another way, or other calls still wait.
 pub fn settle(parts: &[Value], settlements: &[Settlement]) -> Result<Settled, ApiError> {
     let mut settled = Settled::default();
     let mut waiting: Vec<&Value> = parts.iter().filter(|part| waits(part)).collect();
@@ -57,12 +57,12 @@ pub fn settle(parts: &[Value], settlements: &[Settlement]) -> Result<Settled, Ap
 /// Checks that calls of an answer with these parts have been settled so.
 ///
 /// # Errors
-/// A call that is not there, was settled otherwise, or waits still.
+/// A call does not exist, was settled in another way, or still waits.
 pub fn check_settled(parts: &[Value], settlements: &[Settlement]) -> Result<(), ApiError> {
     if settle(parts, settlements)?.chunks.is_empty() { Ok(()) } else { Err(ApiError::of_another_message()) }
 }
 
-/// Whether a part is a call that waits for the page. What the model's provider runs does not.
+/// Whether a part is a call that waits for the page. A tool that the model's provider runs does not.
 fn waits(part: &Value) -> bool {
     match part["state"].as_str() {
         Some("approval-requested") => true,
@@ -77,7 +77,7 @@ impl Settlement {
         self.name() == other.name()
     }
 
-    /// Names what is settled. No message id has a brace, so it is no message's.
+    /// The name of the settlement. It contains a brace, which no message id does.
     fn name(&self) -> String {
         match self {
             Self::Output { call, .. } | Self::Failure { call, .. } => format!("{{call}}{call}"),
@@ -104,7 +104,7 @@ impl Settlement {
         }
     }
 
-    /// Whether this is how the call was settled.
+    /// Whether the call was settled in this way.
     fn has_settled(&self, part: &Value) -> bool {
         match self {
             Self::Output { output, .. } => part["state"] == "output-available" && is_same(&part["output"], output),
@@ -116,7 +116,7 @@ impl Settlement {
         }
     }
 
-    /// The chunk that says so to readers.
+    /// The chunk that readers get for it.
     fn chunk(&self, part: &Value) -> Arc<str> {
         let mut chunk = Map::new();
         let mut add = |name: &str, value: Value| drop(chunk.insert(name.into(), value));
@@ -147,7 +147,7 @@ impl Settlement {
     }
 }
 
-/// Whether two values are one to a page, which knows only one kind of number: `1.0` comes back as `1`.
+/// Whether two values are equal for a page. JavaScript has one kind of number, so `1.0` comes back as `1`.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),

@@ -1,10 +1,10 @@
-//! Confirms a writer's last step: that the task has ended, or waits for its operation. A failover may lose that step right
-//! after the store acknowledged it: the new master has the task as running, and without a writer it would end `INTERRUPTED`,
-//! although the whole answer was given, or the operation's completion is on its way. So a writer looks at its task once more
-//! after its last step, and takes it again where the store has lost it.
+//! Confirms a writer's last step, which ended the task or let it wait for its operation. A failover may lose that step
+//! right after the store acknowledged it: for the new master the task still runs, and without a writer it would end
+//! with `INTERRUPTED`, although readers have the whole answer, or the operation's completion is on its way. So a writer
+//! looks at its task once more after the last step, and takes the step again where the store has lost it.
 //!
-//! Where the store goes away meanwhile, the look waits until it is back. It comes before anyone takes the task for one whose
-//! writer is gone, since that is believed only a lease after an outage.
+//! Where the store is away, the look waits until it is back. The look comes before anyone ends the task for want of a
+//! writer, because after an outage every writer has a whole lease to come back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Writer, jitter};
 use crate::store::{End, Lookup, Message, Operation, Result, Status, StoreError, Task};
 
-/// From the step to the look at most. A replica lags behind by much less: a step that its master still has then is safe.
+/// The longest time from the step to the look. A replica lags behind by much less, so a step that the master still has
+/// then is safe.
 const LATEST: Duration = Duration::from_secs(3);
-/// Between tries while the store is away.
+/// The pause between two tries while the store is away.
 const RETRY: Duration = Duration::from_millis(200);
-/// KiB that steps which wait for their look may hold in this process; beyond, steps are not looked at again.
+/// How many KiB the unconfirmed steps of this process may hold together. A step beyond that is not confirmed.
 const MOST_KIB: usize = 128 * 1024;
 
-/// What a writer did last.
+/// The last step of a writer.
 #[derive(Debug)]
 pub enum LastStep {
     /// It ended the task.
@@ -31,7 +32,7 @@ pub enum LastStep {
 }
 
 impl LastStep {
-    /// Bytes that it holds beside what the writer remembers.
+    /// How many bytes the step holds beside those that the writer keeps.
     fn bytes(&self) -> usize {
         match self {
             Self::End(end) => end.messages.iter().map(size).sum(),
@@ -39,7 +40,7 @@ impl LastStep {
         }
     }
 
-    /// Whether a task in this state has not taken it.
+    /// Whether the store shows the task as it was before this step.
     fn is_missing_in(&self, task: &Task) -> bool {
         let is_running = task.status == Status::Running;
         match self {
@@ -57,7 +58,8 @@ pub struct Confirmations {
 }
 
 impl Confirmations {
-    /// For tasks with this lease: it holds for that long after the step, so that nobody takes the task before the look.
+    /// Makes room for tasks with this lease. Nobody takes a task within one lease of its last step, so the look comes
+    /// first.
     pub fn new(lease: Duration) -> Self {
         Self { room: Arc::new(Semaphore::new(MOST_KIB)), after: lease.min(LATEST) }
     }
@@ -68,7 +70,7 @@ impl Confirmations {
     }
 }
 
-/// Looks again, in the background, at a task whose writer has just taken its last step. A store of one process loses none.
+/// Confirms the step in the background. The store of one process loses no step, so there is nothing to confirm.
 pub fn begin(writer: Writer, step: LastStep) {
     if !writer.terms().store.is_shared() {
         return;
@@ -105,7 +107,7 @@ async fn confirm(mut writer: Writer, step: LastStep) {
     }
 }
 
-/// Whether the store has the task as it was before the step, or not at all although it cannot have expired.
+/// Whether the store has lost the step, or the whole task although it cannot have expired.
 async fn is_lost(writer: &Writer, step: &LastStep) -> Result<bool> {
     let found = writer.terms().store.task(&writer.task().id).await?;
     Ok(match found {

@@ -26,20 +26,21 @@ pub use confirmation::Confirmations;
 use confirmation::LastStep;
 use recent::Recent;
 
-/// What is read at once when a log is read whole.
+/// How much is read at once when a whole log is read.
 const PORTION: Portion = Portion { entries: 1000, bytes: 1024 * 1024 };
-/// Waits between tries to write. The longest is short enough to keep a lease right after an outage.
+/// The shortest and the longest pause between two tries to write. The longest is short enough to keep a lease right
+/// after an outage.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
-/// What a writer writes with.
+/// What all writers share.
 #[derive(Clone)]
 pub struct WriterTerms {
     pub store: SharedStore,
     pub metrics: Arc<Metrics>,
-    /// Entries of a log beyond which older ones become a snapshot.
+    /// How many entries a log may have before its older ones become a snapshot.
     pub max_log_chunks: u64,
-    /// Last steps that are still to be confirmed.
+    /// Room for last steps that are still to be confirmed.
     pub confirmations: Confirmations,
     /// How long an ended task is kept. A record that is gone sooner was lost, and is begun again.
     pub ttl: Duration,
@@ -55,9 +56,9 @@ pub struct Writer {
     loose: u64,
     bytes: u64,
     recent: Recent,
-    /// How the task began, while this writer has written all of it.
+    /// How the task began. It is known while this writer is the only one that the task has had.
     begin: Option<Begin>,
-    /// When the store last took a write.
+    /// When the store last accepted a write.
     written: Instant,
 }
 
@@ -66,14 +67,14 @@ pub struct Writer {
 pub enum Stopped {
     /// The task belongs to someone else now, or has ended.
     Fenced,
-    /// What is stored of it cannot be written or read.
+    /// The task's record or log cannot be written or read.
     Corrupt,
-    /// The log lacks more than this writer can append again; it has so many entries.
+    /// The log lacks more than this writer can append again. The number is how many entries it has.
     Gap(u64),
 }
 
 impl Writer {
-    /// For a task that has just begun, with the ids of its first entries.
+    /// Makes the writer of a task that has just begun. `ids` are those of its first entries.
     pub fn fresh(terms: WriterTerms, begin: Begin, claim: Claim, ids: Vec<EventId>) -> Self {
         let (task, chunks) = (begin.task.clone(), begin.chunks.clone());
         let mut writer = Self::new(terms, task, Claim { position: 0, ..claim });
@@ -89,7 +90,7 @@ impl Writer {
         Self { terms, task, claim, transcript, loose: 0, bytes: 0, recent, begin: None, written }
     }
 
-    /// For a task that others wrote so far.
+    /// Makes the writer of a task that others have written so far, which reads the whole log.
     pub async fn recover(terms: WriterTerms, task: Task, claim: Claim) -> std::result::Result<Self, Stopped> {
         let mut writer = Self::new(terms, task, claim);
         let (mut transcript, mut loose, mut bytes) = (writer.continued().await?, Vec::new(), 0);
@@ -107,7 +108,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// What it writes with.
+    /// What all writers share.
     pub fn terms(&self) -> &WriterTerms {
         &self.terms
     }
@@ -117,12 +118,13 @@ impl Writer {
         &self.task
     }
 
-    /// Bytes that it keeps of the newest entries.
+    /// How many bytes of the newest entries it keeps in memory.
     pub fn remembered_bytes(&self) -> usize {
         self.recent.bytes()
     }
 
-    /// The message that the task goes on with, if the session has it. What a task writes is stored when it ends.
+    /// The message that the task continues, if the session has it. A message that the task began itself is stored when
+    /// the task ends.
     async fn continued(&mut self) -> std::result::Result<Transcript, Stopped> {
         let (session, writes) = (&self.task.session_id.clone(), &self.task.writes.clone());
         let known = self.persist(|store, _| async move { store.message(session, writes).await }).await?;
@@ -130,7 +132,7 @@ impl Writer {
         Ok(transcript_of(&self.task, &messages))
     }
 
-    /// Whether the task goes on with a message that others began.
+    /// Whether the task continues a message that other tasks began.
     pub fn goes_on(&self) -> bool {
         self.transcript.goes_on()
     }
@@ -140,24 +142,24 @@ impl Writer {
         self.claim.position
     }
 
-    /// Bytes of the log so far, a snapshot counted as it is.
+    /// How many bytes of chunks the log has.
     pub fn logged_bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// What the log says so far, as messages.
+    /// The messages that the log makes so far.
     pub fn messages(&self) -> Vec<Message> {
         self.transcript.messages(&self.task)
     }
 
-    /// Whose session it is.
+    /// The owner of the task's session.
     pub async fn owner(&mut self) -> std::result::Result<Option<String>, Stopped> {
         let session = &self.task.session_id.clone();
         let session = self.persist(|store, _| async move { store.session(session).await }).await?;
         Ok(session.and_then(|session| session.user_id))
     }
 
-    /// What the session says.
+    /// The messages of the session.
     pub async fn history(&mut self) -> std::result::Result<Vec<Message>, Stopped> {
         let session = &self.task.session_id.clone();
         self.persist(|store, _| async move { store.messages(session).await }).await
@@ -170,8 +172,8 @@ impl Writer {
         if self.loose > self.terms.max_log_chunks { self.trim().await } else { Ok(()) }
     }
 
-    /// Turns all but the newer half of what a log may hold into a snapshot. Half, so that the log is read through once
-    /// in so many chunks and not for each.
+    /// Turns the older entries into a snapshot and keeps half of what a log may hold. So the log is read through once
+    /// per so many chunks, and not for each chunk.
     async fn trim(&mut self) -> std::result::Result<(), Stopped> {
         let keep = usize::try_from(self.terms.max_log_chunks / 2).unwrap_or(usize::MAX);
         let mut older = Vec::new();
@@ -205,7 +207,7 @@ impl Writer {
         self.terms.metrics.chunks_in(chunks.len());
     }
 
-    /// These entries are in the log now, and can be appended again.
+    /// Keeps entries of the log in memory, so that they can be appended again.
     fn remember(&mut self, ids: Vec<EventId>, chunks: &[Arc<str>]) {
         for (id, data) in ids.into_iter().zip(chunks) {
             self.recent.push(Entry { id, data: data.clone() });
@@ -213,17 +215,17 @@ impl Writer {
         self.claim.position += chunks.len() as u64;
     }
 
-    /// When the store last took a write, which has kept the lease.
+    /// When the store last accepted a write, which also renewed the lease.
     pub fn written(&self) -> Instant {
         self.written
     }
 
-    /// Keeps the lease.
+    /// Renews the lease.
     pub async fn renew(&mut self) -> std::result::Result<(), Stopped> {
         self.persist(|store, claim| async move { store.renew(&claim).await }).await
     }
 
-    /// Lets the task wait for an operation, with the chunks that come last.
+    /// Appends the last chunks of a turn and lets the task wait for an operation, in one step.
     pub async fn suspend(mut self, operation: Operation, chunks: Vec<Arc<str>>) -> std::result::Result<(), Stopped> {
         let ids = self.wait_for(&operation, &chunks).await?;
         self.wrote(ids, &chunks);
@@ -239,12 +241,13 @@ impl Writer {
         self.persist(|store, claim| async move { store.suspend(&claim, operation, chunks).await }).await
     }
 
-    /// Lets the task wait again, where the store has lost that it does: the last entries come back under their ids.
+    /// Repeats [`Writer::suspend`] after a failover that lost it. The last entries come back under their ids.
     pub async fn suspend_again(&mut self, operation: &Operation) -> std::result::Result<(), Stopped> {
         self.wait_for(operation, &[]).await.map(|_| ())
     }
 
-    /// Lets a task that was taken up after its operation, and has written nothing since, wait again.
+    /// Lets a task wait again that continued after its operation and has written nothing since. Returns false where it
+    /// has.
     pub async fn wait_again(&mut self) -> std::result::Result<bool, Stopped> {
         self.persist(|store, claim| async move { store.wait_again(&claim).await }).await
     }
@@ -273,12 +276,12 @@ impl Writer {
         self.persist(|store, claim| async move { store.finish(&claim, end).await }).await
     }
 
-    /// Ends the task again, where the store has lost that it ended: the last entries come back under their ids.
+    /// Repeats [`Writer::finish`] after a failover that lost it. The last entries come back under their ids.
     pub async fn end_again(&mut self, end: End) -> std::result::Result<(), Stopped> {
         self.end(&End { chunks: Vec::new(), ..end }).await.map(|_| ())
     }
 
-    /// Does a step until the store has answered.
+    /// Tries a step until the store has answered.
     async fn persist<T, F>(&mut self, step: impl Fn(SharedStore, Claim) -> F) -> std::result::Result<T, Stopped>
     where
         F: Future<Output = Result<T>>,
@@ -309,7 +312,8 @@ impl Writer {
         }
     }
 
-    /// Appends again what the log lacks after a position, and begins the task again where nothing is left of it.
+    /// Appends the entries that the log has lost after a position, and begins the task again where the store has lost
+    /// all of it.
     async fn restore(&mut self, position: u64) -> Result<()> {
         let lost = self.recent.after(position).ok_or(StoreError::Gap { position })?;
         if position == 0 {
@@ -319,7 +323,7 @@ impl Writer {
         self.terms.store.restore(&claim, &lost).await
     }
 
-    /// A record that is gone before it can have expired was lost.
+    /// Begins the task again. A record that is gone before it can have expired was lost.
     async fn begin_again(&self) -> Result<()> {
         let begin =
             self.begin.as_ref().filter(|_| self.written.elapsed() < self.terms.ttl).ok_or(StoreError::Fenced)?;
@@ -331,13 +335,13 @@ impl Writer {
     }
 }
 
-/// Empty, or what the message says that the task goes on with.
+/// The transcript that a task begins with: that of the message which it continues, or an empty one.
 fn transcript_of(task: &Task, messages: &[Message]) -> Transcript {
     let message = messages.iter().find(|message| message.id == task.writes);
     message.map_or_else(Transcript::default, |message| Transcript::stored(message, messages))
 }
 
-/// Waits between tries, longer each time.
+/// Pauses between tries, longer each time.
 #[derive(Default)]
 struct Waits(Option<Duration>);
 
@@ -353,7 +357,7 @@ impl Waits {
     }
 }
 
-/// Between a half and one.
+/// A random factor between a half and one, which spreads those that try again.
 pub fn jitter() -> f64 {
     let random = uuid::Uuid::new_v4().as_u128() as u16;
     0.5 + f64::from(random) / f64::from(u16::MAX) / 2.0

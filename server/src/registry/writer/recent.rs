@@ -1,10 +1,10 @@
-//! The newest entries of a log, kept by its writer: what a failover may lose and the writer can append again.
+//! The newest entries of a log. Its writer keeps them in memory, because a failover may lose them.
 
 use std::collections::VecDeque;
 
 use crate::store::Entry;
 
-/// Bytes of chunks that are kept. A replica lags behind by milliseconds, so this is far more than it may lack.
+/// How many bytes of chunks are kept. A replica lags behind by milliseconds, so it lacks far less than this.
 const LARGEST: usize = 256 * 1024;
 
 /// See the module.
@@ -17,17 +17,17 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// For a log with so many entries, of which none is known.
+    /// Begins with no entries, at the position that the log has.
     pub fn at(position: u64) -> Self {
         Self { position, ..Self::default() }
     }
 
-    /// Bytes of the chunks that are kept.
+    /// How many bytes of chunks it keeps now.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes the next entry.
+    /// Adds the next entry, and drops the oldest while there are too many bytes.
     pub fn push(&mut self, entry: Entry) {
         self.bytes += entry.data.len();
         self.entries.push_back(entry);
@@ -38,7 +38,7 @@ impl Recent {
         }
     }
 
-    /// What comes after a position, if all of that is known.
+    /// The entries after a position, if all of them are kept.
     pub fn after(&self, position: u64) -> Option<Vec<Entry>> {
         let known = usize::try_from(position.checked_sub(self.position)?).ok()?;
         (known <= self.entries.len()).then(|| self.entries.range(known..).cloned().collect())

@@ -74,7 +74,7 @@ pub fn last(txn: &WriteTransaction, id: &str) -> Result<EventId> {
     Ok(txn.open_table(TAILS)?.get(id)?.map_or(EventId::ZERO, |tail| tail_id(tail.value())))
 }
 
-/// The clock may stand still or run back; ids may not.
+/// The next id, which is always greater than the last, also where the clock stops or runs back.
 fn next_id(last: EventId) -> EventId {
     let now = clock::now();
     if now > last.ms { EventId { ms: now, seq: 0 } } else { EventId { ms: last.ms, seq: last.seq + 1 } }

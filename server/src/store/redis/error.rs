@@ -4,12 +4,12 @@ use redis::{ErrorKind, RedisError};
 
 use crate::store::StoreError;
 
-/// Words of refusals that pass: the node loads, was demoted, is full, or lost its place in the cluster. Up to Redis 6 they
-/// stand inside the error of the script that met them.
+/// The words of refusals that are temporary: the node loads, was demoted, is full, or no longer has the slot. Up to
+/// Redis 6 they are inside the error of the script that met them.
 const PASSING: [&str; 9] =
     ["LOADING", "READONLY", "OOM ", "MASTERDOWN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN", "TRYAGAIN", "MOVED"];
 
-/// Whether a node that was demoted refuses writes: only another connection finds the new master.
+/// Whether a node that was demoted refuses writes. Only another connection finds the new master.
 pub fn is_read_only(error: &RedisError) -> bool {
     error.code() == Some("READONLY") || error.to_string().contains("READONLY")
 }

@@ -1,6 +1,6 @@
-//! The listener: one subscription connection per process and node serves all logs that are followed here, whatever the
-//! number of readers. A publication carries what is new; one that is lost while the connection is away costs a look at
-//! the log: when it is back, everyone looks, and nobody waits for more than a few seconds without looking.
+//! Listens for publications. One connection per process and node serves all logs that are followed here, whatever the
+//! number of readers. A publication carries the new entries. Where one is lost because the connection is away, its
+//! readers read the log when it is back, and no reader waits for more than a few seconds without reading it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use super::{cluster_listener, publication};
 use crate::store::notifications::{Notifications, Subscription};
 use crate::store::{Result, StoreError};
 
-/// How long Redis may take to connect or to confirm.
+/// How long Redis may take to connect or to confirm a subscription.
 pub const PATIENCE: Duration = Duration::from_secs(1);
-/// Between tries to connect.
+/// The pause between two tries to connect.
 pub const RETRY: Duration = Duration::from_millis(200);
-/// How often it is checked that the connection lives, and who still listens.
+/// How often the connection, and the followers of each channel, are checked.
 pub const ROUND: Duration = Duration::from_secs(5);
-/// Channels per command when all are subscribed anew.
+/// How many channels a command has when all are subscribed anew.
 const AT_ONCE: usize = 500;
 
-/// Asks to listen for a task's channel, and to say when that is done.
+/// A request to subscribe to a task's channel, and to report when that is done.
 pub struct Listen {
     pub task: String,
     pub confirm: oneshot::Sender<()>,
@@ -60,7 +60,7 @@ impl Listener {
         Self { notifications, requests, listening }
     }
 
-    /// Hears every publication from when this returns.
+    /// Subscribes to a task. The follower gets each publication that is made after this returns.
     pub async fn watch(&self, task: &str) -> Result<Subscription> {
         let subscription = self.notifications.watch(task);
         let (confirm, confirmed) = oneshot::channel();
@@ -99,7 +99,7 @@ async fn listen_to_node(
     }
 }
 
-/// One connection's life.
+/// Serves one connection until it is lost.
 struct Listening {
     sink: PubSubSink,
     keys: Keys,
@@ -107,11 +107,11 @@ struct Listening {
     listened: HashSet<String>,
 }
 
-/// The connection is lost.
+/// Notifies all followers that the connection is lost.
 struct Lost;
 
 impl Listening {
-    /// Until the connection is lost; `None` when nobody will ever ask again.
+    /// Works until the connection is lost. `None`: nobody can subscribe any more.
     async fn listen(
         mut self,
         mut stream: PubSubStream,
@@ -153,7 +153,7 @@ impl Listening {
         if !self.listened.contains(&request.task) {
             self.subscribe(vec![request.task]).await?;
         }
-        // Who asked may have gone.
+        // The follower may have gone.
         let _ = request.confirm.send(());
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Listening {
         Ok(())
     }
 
-    /// Forgets channels that nobody follows any more, and checks that the connection lives.
+    /// Unsubscribes from channels that nobody follows any more, and checks the connection.
     async fn go_round(&mut self) -> std::result::Result<(), Lost> {
         let watched: HashSet<String> = self.notifications.watched().into_iter().collect();
         let left: Vec<String> = self.listened.difference(&watched).cloned().collect();

@@ -88,11 +88,11 @@ pub struct Redis {
     listener: Listener,
     /// The command that scripts publish with.
     publish: &'static str,
-    /// A task that there is not, whose channel this process publishes on to learn whether it hears.
+    /// The id of no task. This process publishes on its channel to find out whether publications arrive.
     probe: String,
     /// Steps of tasks.
     writes: Connection,
-    /// Leases: they are kept whatever waits on the other connections.
+    /// The leases, which do not wait for what is sent on the other connections.
     leases: Connection,
     /// Replays and lists, which may be large.
     reads: Connection,
@@ -122,7 +122,7 @@ impl Redis {
 }
 
 impl Redis {
-    /// Publishes, and waits until that arrives: a subscription may be lost while its connection is open.
+    /// Publishes a message and waits until it arrives. A subscription may be lost while its connection is open.
     async fn hears_itself(&self) -> Result<()> {
         let mut subscription = self.listener.watch(&self.probe).await?;
         let mut publish = cmd(self.publish);
@@ -144,7 +144,7 @@ impl Store for Redis {
         "redis"
     }
 
-    /// A write: a node that was demoted still answers a PING.
+    /// The check writes, because a node that was demoted still answers a PING.
     async fn ping(&self) -> Result<()> {
         self.writes.ask(cmd("SET").arg(self.keys.probe()).arg(crate::clock::now()).arg("PX").arg(60_000)).await
     }

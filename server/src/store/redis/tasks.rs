@@ -18,7 +18,7 @@ use crate::store::{
     Stage, Status, Task, Tasks,
 };
 
-/// Lapsed leases looked at in one round, per list.
+/// How many lapsed leases of each list are looked at in one round.
 const LAPSED_AT_ONCE: usize = 100;
 /// How long a beginning that was withdrawn is refused. No command is under way for longer.
 const REFUSE_MS: u64 = 600_000;
@@ -28,7 +28,7 @@ impl Redis {
         Reply::of(self.writes.run(script).await?)
     }
 
-    /// Lets every process know when to look whether the task still has a writer.
+    /// Lists the task with the time at which any process may check that it still has a writer.
     async fn list_lease(&self, id: &str) -> Result<()> {
         let list = self.keys.leases_of(id);
         self.leases.run(self.scripts.list_lease.key(list).arg(id).arg(self.lease_ms())).await
@@ -39,7 +39,7 @@ impl Redis {
         self.leases.run(self.scripts.unlist.key(list).arg(id).arg(look_again)).await
     }
 
-    /// What `lua/resume.lua` returns; `None` where a look found that the task may be taken.
+    /// Runs `lua/resume.lua`. `None`: a look found that the task may be taken.
     async fn try_to_resume(&self, id: &str, operation: &str, holder: &str, mode: &str) -> Result<Option<Resume>> {
         let mut script = self.scripts.resume.prepare_invoke();
         script.key(self.keys.task(id).meta).arg(self.lease_ms()).arg(operation).arg(holder).arg(mode);
@@ -58,7 +58,7 @@ impl Redis {
         }))
     }
 
-    /// What `lua/begin.lua` and `lua/withdraw.lua` return.
+    /// Reads the reply of `lua/begin.lua` and `lua/withdraw.lua`.
     fn begun(begin: &Begin, mut reply: Reply) -> Result<Begun> {
         let id = begin.task.id.as_str();
         Ok(match reply.word.as_str() {
@@ -168,8 +168,8 @@ impl Tasks for Redis {
     }
 
     async fn suspend(&self, claim: &Claim, operation: &Operation, chunks: &[Arc<str>]) -> Result<Vec<EventId>> {
-        // First, so that no completion finds a task that waits for an operation that nobody knows. One that comes before
-        // the task waits is kept until it does.
+        // The operation is written first, so that no completion finds a task that waits for an unknown operation. A
+        // completion that comes before the task waits is kept until it does.
         self.writes.ask::<()>(cmd("SET").arg(self.keys.operation(&operation.id)).arg(&claim.task)).await?;
         let keys = self.keys.task(&claim.task);
         let mut script = self.scripts.suspend.prepare_invoke();
@@ -198,7 +198,8 @@ impl Tasks for Redis {
     }
 
     async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume> {
-        // Looked at first: who lists the lease of a task that another has would keep the reaper from looking at it.
+        // The look comes first. To list the lease of a task that another process has would keep the reaper away from
+        // it.
         match self.try_to_resume(id, operation, holder, "look").await? {
             Some(outcome) => Ok(outcome),
             None => {
@@ -222,7 +223,7 @@ impl Tasks for Redis {
             self.leases.run::<Vec<String>>(&script).await
         });
         let mut found = futures_util::future::join_all(lists).await;
-        // The node of a list may be away while others are there.
+        // The node of one list may be away while others are there.
         if found.iter().any(Result::is_ok) {
             found.retain(Result::is_ok);
         }
@@ -288,8 +289,8 @@ impl Tasks for Redis {
 }
 
 impl Redis {
-    /// After the end: off the list of leases, its session to the front of its lists, and its operations live as long as it does. What is left behind where this
-    /// fails is found by the reaper, or is only untidy.
+    /// Tidies up after the end of a task: takes it off the list of leases, puts its session to the front of its lists,
+    /// and lets its operations expire with it. Where this fails, the reaper finds the lease, and the rest is harmless.
     async fn tidy_up(&self, id: &str) {
         let tidied = async {
             self.unlist_for_good(id).await?;
@@ -313,7 +314,7 @@ impl Redis {
     }
 }
 
-/// A task's record.
+/// Reads a task's record.
 pub fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
     let field = |name: &str| fields.get(name).cloned().ok_or_else(|| strange("a task"));
     let json = |name: &str, missing: &'static str| fields.get(name).map_or(missing, String::as_str);
@@ -330,7 +331,7 @@ pub fn task_of(id: &str, fields: &HashMap<String, String>) -> Result<Task> {
     })
 }
 
-/// Most tasks have none, and then it takes no room.
+/// The body as JSON. Most tasks have none, which takes no room.
 fn body_text(task: &Task) -> Result<String> {
     if task.body.is_empty() {
         return Ok(String::new());

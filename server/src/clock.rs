@@ -12,8 +12,8 @@ pub fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis().try_into().unwrap_or(Millis::MAX))
 }
 
-/// ISO 8601 in UTC with milliseconds, e.g. `2026-01-31T09:30:00.250Z` (PROTOCOL §1). A time beyond the year 9999 is
-/// written as the last that there is.
+/// Formats a time as ISO 8601 in UTC with milliseconds, e.g. `2026-01-31T09:30:00.250Z` (PROTOCOL §1). A time beyond
+/// the year 9999 becomes the last of that year.
 pub fn iso8601(at: Millis) -> String {
     let time = i64::try_from(at).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     format!("{:.3}", time.unwrap_or(Timestamp::MAX))

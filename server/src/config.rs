@@ -196,7 +196,7 @@ impl Config {
         Duration::from_millis(self.body_timeout_ms)
     }
 
-    /// The headers of a user's request that the agent gets to see.
+    /// The headers of a user's request that the agent gets.
     pub(crate) fn forwarded(&self, headers: &HeaderMap) -> HeaderMap {
         self.agent_http.forwarded(headers)
     }

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// How long a refused request should wait where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// See the module. Its text is what the caller reads: nothing of it comes from a store, a provider or another caller.
+/// An error of a request. Its text is for the caller and contains nothing from a store, a provider or another caller.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ApiError {
     #[error("{0}")]
@@ -77,12 +77,12 @@ pub enum ApiError {
     WebhookNotConfigured,
 }
 
-/// Marks a response that came of a store's failure, so that it is counted.
+/// Marks a response to a request that failed because of the store, so that the metrics count it.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreFailed;
 
 impl ApiError {
-    /// A send that is named as another was.
+    /// The error of a send that has the name of another send.
     pub fn of_another_message() -> Self {
         Self::InvalidRequest("`message_id` is the id of another message.".into())
     }
@@ -161,7 +161,7 @@ impl ApiError {
         detail.into()
     }
 
-    /// When another try may help; `None` where none will.
+    /// When another try may help; `None` where it will not.
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooFast(after) => Some(*after),
@@ -184,7 +184,7 @@ impl IntoResponse for ApiError {
             Self::Unauthorized(_) => {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            // What is left of the request is not waited for.
+            // The rest of the request is not read.
             Self::RequestTimeout | Self::Draining => {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -194,7 +194,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// At least one: a `Retry-After` of 0 asks for a try at once.
+/// The time in whole seconds, at least 1: a `Retry-After` of 0 asks for a try at once.
 fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }

@@ -1,7 +1,7 @@
 //! The reference backend of rejoin: chat tasks that outlive their readers (PROTOCOL §1, 2, 5, 6; SERVER.md).
 //!
-//! A request comes in through `http`; the `registry` begins a task and writes down what the `agent` says, under a claim
-//! on the task in the `store`; any number of readers follow the log, and `sse` sends it out.
+//! A request comes in through `http`. The `registry` begins a task and appends the chunks of the `agent` to its log,
+//! under a claim on the task in the `store`. Any number of readers follow the log, and `sse` sends it to them.
 
 mod agent;
 mod auth;

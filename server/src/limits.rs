@@ -1,6 +1,6 @@
-//! What one user, or one address, may have and do in this process (SERVER.md, `--user-tasks`, `--user-streams`,
-//! `--user-rate`). Limits of the process as a whole are elsewhere: `--max-tasks` in the registry, `--max-streams` at
-//! the streams.
+//! Limits what one user, or one address, may have and do in this process (SERVER.md, `--user-tasks`, `--user-streams`,
+//! `--user-rate`). The registry has the limit of all tasks (`--max-tasks`), and `http` that of all streams
+//! (`--max-streams`).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,12 +15,12 @@ use parking_lot::Mutex;
 use crate::config::Config;
 use crate::error::ApiError;
 
-/// A burst of new tasks is that many times the number per second.
+/// The size of a burst of new tasks, as a multiple of the number per second.
 const BURST: u32 = 3;
-/// Between two looks for users that have not begun a task for a while.
+/// The time between two rounds that forget users who have not begun a task for a while.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// Who is counted.
+/// The subject of a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     User(String),
@@ -58,12 +58,12 @@ impl Limits {
         }
     }
 
-    /// Room for one more open stream. Nobody in particular is not limited.
+    /// Takes room for one more open stream. Without a subject there is no limit.
     pub fn stream(&self, subject: Option<&Subject>) -> Result<Slot, ApiError> {
         self.streams.take(subject).ok_or(ApiError::RateLimited("You have as many streams open as you may."))
     }
 
-    /// Room for one more running task, which counts against the rate too.
+    /// Takes room for one more running task, which also counts against the rate.
     pub fn task(&self, subject: Option<&Subject>) -> Result<Slot, ApiError> {
         let slot = self.tasks.take(subject);
         let slot = slot.ok_or(ApiError::RateLimited("You have as many tasks running as you may."))?;
@@ -73,7 +73,7 @@ impl Limits {
         Ok(slot)
     }
 
-    /// Forgets those who have not begun a task for a while, for ever.
+    /// Forgets users who have not begun a task for a while, again and again.
     pub async fn sweep_for_ever(self: Arc<Self>) {
         let Some(rate) = &self.rate else { return };
         loop {
@@ -84,17 +84,17 @@ impl Limits {
     }
 }
 
-/// How many slots each subject has. Who has none is not in it.
+/// How many slots each subject has taken. A subject without slots has no entry.
 type Taken = Arc<Mutex<HashMap<Subject, usize>>>;
 
-/// Counts what each subject has.
+/// Counts the slots of each subject.
 struct Slots {
-    /// 0 is no limit.
+    /// The largest number of slots; 0 is no limit.
     most: usize,
     taken: Taken,
 }
 
-/// One of a subject's slots. Dropped, it is free again.
+/// One of a subject's slots, which is free again when this is dropped.
 pub struct Slot(Option<(Subject, Taken)>);
 
 impl Slots {

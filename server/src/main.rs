@@ -36,7 +36,7 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     }
     tokio::select! {
         ended = serving => Ok(ended?),
-        // Whoever asks twice does not want to wait. What still runs is ended by another process, or by the next one.
+        // A second signal ends the process at once. Another process, or the next one, ends the tasks that still run.
         () = either(&mut terminate, &mut interrupt) => std::process::exit(0),
     }
 }
@@ -57,7 +57,7 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// Each stream is a file to the operating system, which allows few of them by default and more to those who ask.
+/// Raises the limit of open files. Each stream takes one, and the operating system allows few by default.
 fn open_as_many_files_as_allowed() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

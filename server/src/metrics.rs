@@ -1,4 +1,4 @@
-//! What this process counts, as Prometheus text (SERVER.md).
+//! The metrics of this process, as Prometheus text (SERVER.md).
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub use prometheus_text::CONTENT_TYPE;
 /// Upper bounds of the histogram's buckets in seconds; ids know no time finer than a millisecond.
 const BOUNDS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// All that is counted.
+/// The metrics.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -56,7 +56,7 @@ impl Metrics {
     /// A counter's name ends with `_total` by itself.
     fn register(&mut self) {
         for status in [Status::Running, Status::Completed, Status::Failed, Status::Cancelled] {
-            // What has not happened yet shows as 0.
+            // Statuses that have not occurred yet show as 0.
             drop(self.tasks.get_or_create(&labels(status)));
         }
         let registry = &mut self.registry;

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderName};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-/// Headers that are never handed on. Some belong to the connection or to the body that they came with; of the others this
-/// server vouches to the agent.
+/// Headers that are never forwarded. Some belong to the connection or to the body of their request. The others are
+/// those that the server sets for the agent itself.
 const OURS: [&str; 12] = [
     "accept",
     "connection",
@@ -22,11 +22,11 @@ const OURS: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// So far ahead that no clock overflows.
+/// The longest time that a setting may have, so that no clock overflows.
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 3600;
 const OUR_PREFIXES: [&str; 3] = ["rejoin-", "webhook-", "proxy-"];
 
-/// What every agent gets of the user's request, if it is there.
+/// The headers of the user's request that every agent gets.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// See the module.
@@ -67,9 +67,9 @@ pub struct AgentHttp {
 /// `--agent-body`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AgentBody {
-    /// All that the server knows of the turn.
+    /// All fields that the server has for a turn.
     Rejoin,
-    /// What the AI SDK's `useChat` sends, and the rest under `rejoin`.
+    /// The body of the AI SDK's `useChat`, with the other fields under `rejoin`.
     AiSdk,
 }
 

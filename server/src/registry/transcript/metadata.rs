@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Adds what a chunk gives.
+/// Adds the metadata of a chunk.
 pub fn merge(metadata: &mut Option<Value>, given: Option<Value>) {
     let Some(given) = given.filter(|given| !given.is_null()) else { return };
     match (metadata.as_mut(), given) {
@@ -11,7 +11,7 @@ pub fn merge(metadata: &mut Option<Value>, given: Option<Value>) {
     }
 }
 
-/// Objects in both are merged at every depth; any other value takes the place of the one before.
+/// Merges objects at every depth. Any other value replaces the one before.
 fn merge_objects(known: &mut Map<String, Value>, given: Map<String, Value>) {
     for (name, value) in given {
         if matches!(name.as_str(), "__proto__" | "constructor" | "prototype") {

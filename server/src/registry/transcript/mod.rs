@@ -1,6 +1,6 @@
-//! What a task's log says as messages. History is made from the log and from nothing else, so that what was streamed is
-//! what is stored, whoever ends the task (PROTOCOL §6, history). A task that continues a message goes on from what is
-//! stored of that.
+//! Makes messages of a task's log. The history comes from the log and from nothing else, so the stored messages are
+//! what was streamed, whoever ends the task (PROTOCOL §6, history). A task that continues a message begins with its
+//! stored content.
 
 mod json;
 mod metadata;
@@ -17,14 +17,14 @@ use crate::store::{Message, Role, Task, ToolCall};
 use json::Text;
 use parts::{Block, Parts};
 
-/// A log, folded.
+/// The messages of a log, while it is read.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     text: Text,
     calls: Vec<Call>,
     parts: Parts,
     metadata: Option<Value>,
-    /// When the message began that the task continues.
+    /// The time at which the continued message began.
     begun_at: Option<Millis>,
 }
 
@@ -34,23 +34,23 @@ struct Call {
     name: String,
     arguments: Arguments,
     result: Output,
-    /// When the result was stored, in a message that goes on.
+    /// The time at which the result was stored, in a message that is continued.
     answered_at: Option<Millis>,
 }
 
 /// JSON text.
 #[derive(Clone, Debug)]
 enum Arguments {
-    /// A beginning of it, while the input streams.
+    /// The beginning of the input, while it streams.
     Streaming(Text),
     Whole(String),
 }
 
-/// What a tool has given.
+/// The output of a tool.
 #[derive(Clone, Debug)]
 enum Output {
     None,
-    /// An operation that runs: not the last word.
+    /// The output names a running operation, whose result will replace it.
     Started(String),
     Final(String),
 }
@@ -93,7 +93,7 @@ impl Wire<'_> {
 }
 
 impl Transcript {
-    /// A message that goes on, with the results of its calls.
+    /// Begins with a stored message and the results of its calls.
     pub fn stored(message: &Message, session: &[Message]) -> Self {
         let call = |call: &ToolCall| {
             let result = session.iter().rfind(|other| other.tool_call_id.as_deref() == Some(&call.id));
@@ -114,12 +114,12 @@ impl Transcript {
         }
     }
 
-    /// Whether it is of a message that was begun before.
+    /// Whether the message was begun by another task.
     pub fn goes_on(&self) -> bool {
         self.begun_at.is_some()
     }
 
-    /// Takes the next chunk. One that is no message's matter changes nothing.
+    /// Takes the next chunk. A chunk that is not part of a message changes nothing.
     pub fn push(&mut self, chunk: &str) {
         let Ok(wire) = serde_json::from_str::<Wire<'_>>(chunk) else { return };
         match wire.kind.as_str() {
@@ -182,7 +182,7 @@ impl Transcript {
         &mut self.calls[at]
     }
 
-    /// The error of a task is the result of the operation that it waited for.
+    /// Makes the error of a task the result of the operation that it waited for.
     fn fail(&mut self, message: &str) {
         for call in &mut self.calls {
             if matches!(call.result, Output::Started(_)) {
@@ -191,7 +191,7 @@ impl Transcript {
         }
     }
 
-    /// The assistant message, always, then one message for each result of a tool. The same log gives the same ids.
+    /// The assistant message, and after it one message for each result of a tool. The same log gives the same ids.
     pub fn messages(&self, task: &Task) -> Vec<Message> {
         let created_at = self.begun_at.unwrap_or(task.created_at);
         let assistant = Message {

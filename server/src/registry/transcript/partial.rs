@@ -1,11 +1,11 @@
-//! Reads JSON text that has not come to its end: the input of a tool while it streams. What is open counts as closed, the
-//! beginning of a literal as the literal, and a key without a value is left out, as the AI SDK reads it.
+//! Reads incomplete JSON text: the input of a tool while it streams. As in the AI SDK, open values count as closed, the
+//! beginning of a literal as the literal, and a key without a value is left out.
 
 use serde_json::{Map, Value};
 
 use super::json::{self, decode};
 
-/// How deep a value may be nested. Deeper, and what is in there is left out.
+/// How deep a value may be nested. Deeper values are left out.
 const DEEPEST: usize = 90;
 
 /// The value so far; `None` where there is none yet.
@@ -17,10 +17,10 @@ struct Reader<'a> {
     rest: &'a str,
 }
 
-/// What was read of a value.
+/// The part of a value that was read.
 struct Read<T> {
     so_far: Option<T>,
-    /// Whether its end was seen, so that something may follow it.
+    /// Whether the value is complete, so that something may follow it.
     is_whole: bool,
 }
 

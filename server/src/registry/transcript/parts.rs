@@ -1,6 +1,6 @@
-//! The parts of a message, as the AI SDK's reducer (`processUIMessageStream`) makes them of a stream. Where that one throws,
-//! because a chunk is of a block or a call that never began, this one begins it or passes the chunk over. Chunks of the
-//! legacy dialect make text and `dynamic-tool` parts.
+//! The parts of a message, as the AI SDK's reducer (`processUIMessageStream`) makes them of a stream. Where the reducer
+//! throws, because a chunk belongs to a block or a call that never began, this code begins the block or call, or
+//! ignores the chunk. Chunks of the legacy dialect make text and `dynamic-tool` parts.
 
 use serde_json::{Value, json};
 
@@ -14,11 +14,11 @@ const UNKNOWN: &str = "unknown";
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     cells: Vec<Cell>,
-    /// Blocks that more text may come for, and where they are.
+    /// The open blocks, and the indexes of their parts.
     open: Vec<(Block, usize)>,
 }
 
-/// Which block a delta is of.
+/// The block that a delta belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
     Text(String),
@@ -36,18 +36,18 @@ enum Cell {
 }
 
 impl Parts {
-    /// The parts of a message that goes on.
+    /// The parts of a message that is continued.
     pub fn stored(parts: &[Value]) -> Self {
         let cell = |part: &Value| ToolPart::stored(part).map_or_else(|| Cell::Whole(part.clone()), Cell::Tool);
         Self { cells: parts.iter().map(cell).collect(), open: Vec::new() }
     }
 
-    /// All parts so far. Text and reasoning are always `done`: what is stored grows no more.
+    /// All parts so far. Text and reasoning are always `done`, because a stored part no longer grows.
     pub fn values(&self) -> Vec<Value> {
         self.cells.iter().map(Cell::value).collect()
     }
 
-    /// Appends to a block, which begins here where it did not before.
+    /// Appends to a block, and begins it where it has not begun.
     pub fn delta(&mut self, block: Block, piece: &str, metadata: Option<Value>) {
         let at = self.place(&block).unwrap_or_else(|| self.begin(block));
         if let Some(Cell::Text { text, metadata: known, .. }) = self.cells.get_mut(at) {
@@ -65,7 +65,7 @@ impl Parts {
         }
     }
 
-    /// Takes a chunk that is no delta.
+    /// Takes a chunk that is not a delta.
     pub fn take(&mut self, kind: &str, chunk: &Fields) {
         match kind {
             "text-start" => self.start(Block::Text(id(chunk)), chunk),
@@ -145,13 +145,13 @@ impl Parts {
         self.open.retain(|(open, _)| open != block);
     }
 
-    /// A new part, which ends the block that has no name.
+    /// Adds a part, which ends the block without a name.
     fn add(&mut self, cell: Cell) {
         self.open.retain(|(open, _)| *open != Block::Legacy);
         self.cells.push(cell);
     }
 
-    /// A part that has these fields of its chunk.
+    /// Makes a part of these fields of a chunk.
     fn whole(&mut self, kind: &str, chunk: &Fields, names: &[&str]) {
         let mut part = Fields::new();
         part.insert("type".into(), kind.into());
@@ -160,7 +160,7 @@ impl Parts {
         self.add(Cell::Whole(part.into()));
     }
 
-    /// Data with an id takes the place of what had that id before; transient data is no part.
+    /// Adds a data part. One with an id replaces the part of that id, and transient data makes no part.
     fn data(&mut self, kind: &str, chunk: &Fields) {
         if chunk.get("transient") == Some(&true.into()) {
             return;
@@ -176,24 +176,24 @@ impl Parts {
         }
     }
 
-    /// Removes what the current step has added.
+    /// Removes the parts of the current step.
     fn reset_step(&mut self) {
         self.cells.truncate(self.step());
         self.open.clear();
     }
 
-    /// Where the current step begins.
+    /// The index at which the current step begins.
     fn step(&self) -> usize {
         let is_start = |cell: &Cell| matches!(cell, Cell::Whole(part) if part["type"] == "step-start");
         self.cells.iter().rposition(is_start).map_or(0, |at| at + 1)
     }
 
-    /// A call begins, or its input comes.
+    /// Begins a call, or takes its input.
     fn call(&mut self, chunk: &Fields, change: Change) {
         let (call, name) = (text(chunk, "toolCallId"), text(chunk, "toolName").unwrap_or(UNKNOWN).to_owned());
         let Some(call) = call else { return };
         let given = if chunk.get("dynamic") == Some(&true.into()) { Kind::Dynamic } else { Kind::Static };
-        // An error says nothing of the kind of a call that is known.
+        // An error does not change the kind of a known call.
         let any = change.state == "output-error";
         let step = self.step();
         let known = (step..self.cells.len())
@@ -219,7 +219,7 @@ impl Parts {
         }
     }
 
-    /// Changes a call that is known.
+    /// Changes a known call.
     fn change(&mut self, chunk: &Fields, change: impl FnOnce(&mut ToolPart)) {
         let at = text(chunk, "toolCallId").and_then(|call| self.find_call(call));
         if let Some(tool) = at.and_then(|at| self.tool_at(at)) {
@@ -262,7 +262,7 @@ impl Parts {
         }
     }
 
-    /// The first of the current step, else the last of all.
+    /// The index of a call: the first in the current step, else the last of all.
     fn find_call(&self, call: &str) -> Option<usize> {
         let is_of = |at: &usize| self.tool(*at).is_some_and(|tool| tool.call() == Some(call));
         let step = self.step();
@@ -311,7 +311,7 @@ fn id(chunk: &Fields) -> String {
     text(chunk, "id").unwrap_or_default().into()
 }
 
-/// What a failed tool says, in words.
+/// The text of a failed tool's error.
 fn failure_text(result: &Value) -> String {
     let said = result.get("error").or_else(|| result.get("message")).unwrap_or(result);
     said.as_str().map_or_else(|| result.to_string(), String::from)

@@ -16,7 +16,7 @@ pub struct ToolPart {
     streamed: Option<Text>,
 }
 
-/// How a tool is known to the page.
+/// The kind of a tool's part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The part's type has its name: `tool-NAME`.
@@ -25,7 +25,7 @@ pub enum Kind {
     Dynamic,
 }
 
-/// What a chunk changes. A field that is `None` is removed.
+/// The changes that a chunk makes. A field that is `None` is removed.
 #[derive(Default)]
 pub struct Change {
     pub state: &'static str,
@@ -38,7 +38,7 @@ pub struct Change {
 }
 
 impl ToolPart {
-    /// A call that nothing is known of but its names.
+    /// Makes a call of which only the names are known.
     pub fn new(kind: Kind, call: &str, name: &str) -> Self {
         let mut fields = Fields::new();
         match kind {
@@ -52,7 +52,7 @@ impl ToolPart {
         Self { fields, streamed: None }
     }
 
-    /// A part that was stored; `None` where it is of no tool.
+    /// Reads a stored part; `None` where it is not a tool's.
     pub fn stored(part: &Value) -> Option<Self> {
         let fields = part.as_object()?.clone();
         let kind = fields.get("type")?.as_str()?;
@@ -74,7 +74,7 @@ impl ToolPart {
         self.text("toolCallId")
     }
 
-    /// Whether this question, whether the tool may run, was asked of it.
+    /// Whether the call has this approval request.
     pub fn asks(&self, approval: &Value) -> bool {
         self.fields.get("approval").and_then(|asked| asked.get("id")).is_some_and(|id| id == approval)
     }
@@ -86,7 +86,7 @@ impl ToolPart {
         }
     }
 
-    /// Changes the state, as `updateToolPart` does: what every chunk may carry is kept where this one has none of it.
+    /// Changes the state, as `updateToolPart` does. Optional fields keep their values where this chunk has none.
     pub fn change(&mut self, name: &str, chunk: &Fields, change: Change) {
         self.settle_input();
         match self.kind() {
@@ -116,7 +116,7 @@ impl ToolPart {
         let (name, title) = (self.name(), self.field("title"));
         let input = self.field("input");
         self.change(&name, chunk, Change { input, raw_input, ..result });
-        // The title is of the call, whatever a result says.
+        // The title belongs to the call. A result does not change it.
         self.set("title", title);
     }
 
@@ -134,7 +134,7 @@ impl ToolPart {
         self.set("approval", Some(approval.into()));
     }
 
-    /// Takes the user's answer to that.
+    /// Takes the user's answer to an approval request.
     pub fn answer(&mut self, chunk: &Fields) {
         let mut approval = self.fields.get("approval").and_then(Value::as_object).cloned().unwrap_or_default();
         approval.extend(chunk.get("approvalId").map(|id| ("id".into(), id.clone())));
@@ -146,13 +146,13 @@ impl ToolPart {
         self.keep("callProviderMetadata", chunk, "providerMetadata");
     }
 
-    /// The tool does not run.
+    /// Marks the call as denied.
     pub fn deny(&mut self) {
         self.settle_input();
         self.set("state", Some("output-denied".into()));
     }
 
-    /// What streamed becomes the input, as far as it can be read.
+    /// Makes the streamed text the input, as far as it can be read.
     fn settle_input(&mut self) {
         let Some(streamed) = self.streamed.take() else { return };
         let text = streamed.decode();

@@ -1,4 +1,4 @@
-//! The completion log of one process: what is delivered is remembered in memory, how often in the file.
+//! The completion log of one process. Deliveries are remembered in memory, and their number in the file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::{Delivery, Result, StoreError};
 /// How long a wait for completions takes at most: those that were not settled are looked at again then.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What was delivered when, and is not settled yet.
+/// The completions that are not settled yet, with the time of their delivery.
 #[derive(Clone, Default)]
 pub struct Deliveries {
     at: Arc<Mutex<HashMap<u64, Instant>>>,
@@ -43,7 +43,7 @@ impl Deliveries {
         if !due.is_empty() {
             return Ok(due);
         }
-        // Running out of time is the other way to go on.
+        // The end of the time is no error here.
         let _ = tokio::time::timeout(LOOK_AGAIN, self.arrived.notified()).await;
         Ok(self.take(all()?, patience))
     }

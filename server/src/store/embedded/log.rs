@@ -10,7 +10,7 @@ use crate::clock;
 use crate::store::notifications::Publication;
 use crate::store::{Claim, Entry, Portion, Result, Slice, Status, StoreError, Task};
 
-/// What was appended.
+/// The result of an append.
 pub struct Pushed {
     pub ids: Vec<EventId>,
     /// The newest id before it; `None` for a repeat, which appended nothing.
@@ -80,12 +80,12 @@ fn next_id(last: EventId) -> EventId {
     if now > last.ms { EventId { ms: now, seq: 0 } } else { EventId { ms: last.ms, seq: last.seq + 1 } }
 }
 
-/// As a position counts.
+/// The number of chunks, as positions count them.
 pub fn count(chunks: &[Arc<str>]) -> u64 {
     chunks.len() as u64
 }
 
-/// What comes after a cursor.
+/// The entries after a cursor.
 pub fn read(view: &ReadTransaction, task: &Task, after: EventId, portion: Portion) -> Result<Slice> {
     let id = task.id.as_str();
     let log = view.open_table(LOG)?;
@@ -93,7 +93,7 @@ pub fn read(view: &ReadTransaction, task: &Task, after: EventId, portion: Portio
     let last = view.open_table(TAILS)?.get(id)?.map_or(EventId::ZERO, |tail| tail_id(tail.value()));
     let entries = entries(&log, id, after, portion)?;
     let first = first_after(&log, id, trimmed)?;
-    // Nothing that was appended is ever lost here, so only a cursor ahead of the log is one that it does not lead to.
+    // Nothing that was appended is ever lost here, so only a cursor ahead of the log is a gap.
     let gap = after > last;
     Ok(Slice { entries, status: task.status, last, trimmed, first, gap })
 }

@@ -1,8 +1,8 @@
 //! The durable default: one file, no service to run (redb). One process owns the file.
 //!
-//! All writes go through one thread, which gathers what waits into one transaction and answers only after the commit:
-//! a commit costs a sync of the disk, and so its price is shared by all tasks that write at that moment.
-//! Leases live in memory: the process that held them is the only one that could, so after a restart all are lost.
+//! All writes go through one thread, which puts the waiting ones into one transaction and answers only after the
+//! commit. A commit costs a sync of the disk, and so all tasks that write at that moment share the price. Leases are in
+//! memory: only the process that held them could renew them, so after a restart all have run out.
 
 mod completions;
 #[cfg(test)]
@@ -53,7 +53,7 @@ pub struct Embedded {
     terms: Terms,
 }
 
-/// When the lease of each running task that has one ends.
+/// The time at which the lease of each running task ends.
 type Leases = Arc<Mutex<HashMap<String, Instant>>>;
 
 impl Embedded {
@@ -77,7 +77,7 @@ impl Embedded {
         Ok(Arc::new(store))
     }
 
-    /// Every running task that should have a writer has lost it with the process that ran before.
+    /// After a restart, every running task that should have a writer has lost it.
     fn forget_leases(&self) -> Result<()> {
         let lost = tasks::leased(&self.view()?)?;
         let now = Instant::now();
@@ -132,7 +132,7 @@ impl Embedded {
         clock::now() + millis(self.terms.ttl)
     }
 
-    /// A read renews the life of an ended task. Not waited for, and only once a tenth of it has passed.
+    /// Renews the life of an ended task after a read, once a tenth of it has passed. Nobody waits for that.
     fn renew_life(&self, task: &str, expires_at: u64) {
         let until = self.expiry();
         if expires_at.saturating_add(millis(self.terms.ttl) / 10) < until {

@@ -1,4 +1,4 @@
-//! Removes sessions: when they are deleted, and when nothing was said in them for as long as the operator keeps them.
+//! Removes sessions: those that are deleted, and those without a message for the time that the operator keeps them.
 
 use redb::{ReadableTable, TableDefinition, Value, WriteTransaction};
 

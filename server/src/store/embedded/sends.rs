@@ -1,4 +1,4 @@
-//! The names that sends are known by, and what becomes of them when messages are removed (PROTOCOL §1, "A turn").
+//! The names of sends, also after the removal of their messages (PROTOCOL §1, "A turn").
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
@@ -6,7 +6,7 @@ use super::sessions;
 use super::tables::{MESSAGE_IDS, MESSAGES, SENDS, decode};
 use crate::store::{Known, Message, Replacement, Result};
 
-/// What a session knows of an id.
+/// The task that answers a message or a send of this id, if the session has one.
 pub fn known(view: &ReadTransaction, session: &str, id: &str) -> Result<Option<Known>> {
     if let Some(message) = sessions::message(view, session, id)? {
         return Ok(Some(Known::Answered(message.task_id)));
@@ -14,7 +14,7 @@ pub fn known(view: &ReadTransaction, session: &str, id: &str) -> Result<Option<K
     Ok(view.open_table(SENDS)?.get((session, id))?.map(|task| known_as(task.value())))
 }
 
-/// The same of the first name that is known, seen from within a write.
+/// The same for the first of these names that is known, within a write.
 pub fn first_known(txn: &WriteTransaction, session: &str, names: &[String]) -> Result<Option<Known>> {
     let (messages, sends) = (txn.open_table(MESSAGES)?, txn.open_table(SENDS)?);
     for name in names {
@@ -34,7 +34,7 @@ fn known_as(task: &str) -> Known {
     if task.is_empty() { Known::Replaced } else { Known::Answered(task.into()) }
 }
 
-/// Notes the names of a send. One that is a message's id is known by that message.
+/// Stores the names of a send. A name that is a message's id is found by that message.
 pub fn note(txn: &WriteTransaction, session: &str, names: &[String], task: &str) -> Result<()> {
     for name in names {
         if sessions::sequence(txn, session, name)?.is_none() {
@@ -44,7 +44,7 @@ pub fn note(txn: &WriteTransaction, session: &str, names: &[String], task: &str)
     Ok(())
 }
 
-/// Removes messages, and keeps in mind what was removed.
+/// Removes messages and remembers their ids and names.
 pub fn remove(txn: &WriteTransaction, session: &str, replaced: &Replacement) -> Result<()> {
     let mut names = replaced.messages.clone();
     names.extend(answered_by(txn, session, &replaced.tasks)?);

@@ -83,7 +83,7 @@ pub fn assign(txn: &WriteTransaction, id: &str, user: &str) -> Result<Option<Ses
     Ok(Some(session))
 }
 
-/// Notes the task that begins, and gives the session its title unless it has one.
+/// Stores the task that begins as the session's last, and gives the session its title unless it has one.
 pub fn note_task(txn: &WriteTransaction, session: Session, task: &str, title: &str) -> Result<()> {
     let title = session.title.or_else(|| Some(title.into()));
     save(txn, &Session { title, last_task: Some(task.into()), ..session })

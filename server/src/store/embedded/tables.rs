@@ -1,4 +1,5 @@
-//! The tables of the file, and how records lie in them: JSON text where a record may grow fields, tuples where not.
+//! The tables of the file, and the form of their records: JSON text where a record may get more fields, tuples
+//! otherwise.
 
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;

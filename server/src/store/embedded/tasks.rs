@@ -1,4 +1,4 @@
-//! Tasks. Each function is one step of a transaction; all that refuse do so before they write.
+//! Tasks. Each function is one step of a transaction. A function that refuses does so before it writes.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::store::{
     Task,
 };
 
-/// A task's record with what only the store needs of it.
+/// A task's record with the fields that only the store needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kept {
     pub task: Task,
     pub epoch: u64,
-    /// When it is to be removed; `None` while it runs.
+    /// The time at which it is removed; `None` while it runs.
     pub expires_at: Option<u64>,
-    /// Who took it up after its operation.
+    /// The holder that resumed it after its operation.
     #[serde(default)]
     pub holder: Option<String>,
 }
@@ -119,7 +119,7 @@ fn is_as_expected(session: &Session, expected: &Expected) -> bool {
     }
 }
 
-/// What a beginning that has happened already is answered with.
+/// The answer to a beginning that has happened already.
 pub fn begun(txn: &WriteTransaction, id: &str, chunks: usize) -> Result<Option<Begun>> {
     let Some(kept) = stored(txn, id)? else { return Ok(None) };
     if !kept.runs() || kept.epoch != 1 || kept.task.stage != Stage::Working {
@@ -191,7 +191,7 @@ pub fn condemn(txn: &WriteTransaction, id: &str, until: u64) -> Result<Option<Pu
     }
 }
 
-/// It runs no more: out of the indexes of running tasks.
+/// Removes a task from the indexes of running tasks.
 fn retire(txn: &WriteTransaction, task: &Task) -> Result<()> {
     txn.open_table(RUNNING)?.remove(task.id.as_str())?;
     let mut active = txn.open_table(ACTIVE)?;
@@ -290,7 +290,7 @@ pub fn trim(txn: &WriteTransaction, claim: &Claim, through: EventId, snapshot: &
     Ok(())
 }
 
-/// Puts the end of an ended task's life off.
+/// Renews the life of an ended task.
 pub fn keep_until(txn: &WriteTransaction, id: &str, until: u64) -> Result<()> {
     let Some(mut kept) = stored(txn, id)? else { return Ok(()) };
     let Some(before) = kept.expires_at.replace(until) else { return Ok(()) };
@@ -300,7 +300,7 @@ pub fn keep_until(txn: &WriteTransaction, id: &str, until: u64) -> Result<()> {
     save(txn, &kept)
 }
 
-/// Removes what has expired.
+/// Removes expired tasks.
 pub fn sweep(txn: &WriteTransaction, now: u64) -> Result<()> {
     let mut due = Vec::new();
     for row in txn.open_table(EXPIRY)?.range(..(now, ""))? {

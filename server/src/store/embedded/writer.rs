@@ -10,7 +10,7 @@ use crate::store::{Result, StoreError};
 /// How many writes may share a commit: bounds how long the first of them waits.
 const GROUP: usize = 1024;
 
-/// What a write does in the transaction. It returns what is left to do when that is durable, or is not.
+/// The work of a write in the transaction. It returns the work to do after the commit, whether that succeeded or not.
 type Job = Box<dyn FnOnce(&WriteTransaction) -> Result<Done> + Send>;
 type Done = Box<dyn FnOnce(Result<()>) + Send>;
 
@@ -29,8 +29,8 @@ impl Writer {
         Ok(Self(sender))
     }
 
-    /// Runs `job`, and after the commit what it returned to be done then. Both happen even if nobody waits for the
-    /// answer any more.
+    /// Runs `job`, and after the commit the work that it returned. Both happen even if nobody waits for the answer any
+    /// more.
     pub async fn write_then<T: Send + 'static, F: FnOnce() + Send + 'static>(
         &self,
         job: impl FnOnce(&WriteTransaction) -> Result<(T, F)> + Send + 'static,
@@ -59,7 +59,7 @@ impl Writer {
     /// Runs a write that nobody waits for.
     pub fn send(&self, job: impl FnOnce(&WriteTransaction) -> Result<()> + Send + 'static) {
         let job: Job = Box::new(move |txn| job(txn).map(|()| Box::new(|_| ()) as Done));
-        // A thread that has stopped has been reported by those who wait.
+        // Those who wait have reported a thread that has stopped.
         let _ = self.0.send((job, Box::new(|_| ())));
     }
 }
@@ -91,7 +91,7 @@ fn run(database: &Database, mut jobs: mpsc::UnboundedReceiver<(Job, Done)>) {
     }
 }
 
-/// A job refuses before it has written anything, so that a refusal leaves the others of its group alone.
+/// A job refuses before it has written anything, so that a refusal does not affect the other jobs of its transaction.
 fn commit(database: &Database, group: impl Iterator<Item = (Job, Done)>, done: &mut Vec<Done>) -> Result<()> {
     let begun = database.begin_write().map_err(StoreError::from);
     let mut broken = begun.as_ref().err().cloned();

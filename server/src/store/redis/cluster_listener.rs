@@ -1,4 +1,5 @@
-//! Listening to a cluster: each channel on the node that has its slot, so that the death of one node silences no other's.
+//! Subscribes to the nodes of a cluster, each channel at the node that has its slot, so that the death of one node does
+//! not affect the channels of others.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::listener::{Listen, PATIENCE, RETRY, ROUND};
 use super::publication;
 use crate::store::notifications::{Notification, Notifications};
 
-/// Connects again and again, until nobody will ever ask any more.
+/// Connects again and again, until nobody can subscribe any more.
 pub async fn listen(
     url: String,
     is_sharded: bool,
@@ -49,19 +50,19 @@ async fn connect(url: &str, sender: mpsc::UnboundedSender<PushInfo>) -> RedisRes
     client.get_async_connection().await
 }
 
-/// One connection's life. The driver subscribes anew by itself where a node goes and comes.
+/// Serves one connection until it is lost. The driver subscribes anew by itself where a node goes and comes back.
 struct Listening {
     channels: Channels,
     keys: Keys,
     notifications: Notifications,
 }
 
-/// The connection is of no use any more.
+/// The connection can no longer be used.
 struct Lost;
 
 impl Listening {
-    /// Until the connection is lost; `None` when nobody will ever ask again. Nothing here waits for a node: one that is
-    /// away would hold up what the others have to say.
+    /// Works until the connection is lost. `None`: nobody can subscribe any more. Nothing here waits for one node,
+    /// because a node that is away would hold up the others.
     async fn listen(
         &self,
         mut pushes: mpsc::UnboundedReceiver<PushInfo>,
@@ -83,7 +84,7 @@ impl Listening {
     fn take(&self, push: PushInfo) {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.notify(&push.data),
-            // Which channels were on the lost connection is not said.
+            // The driver does not say which channels were on the lost connection.
             PushKind::Disconnection => self.notifications.notify_each(&self.notifications.watched()),
             _ => (),
         }
@@ -101,7 +102,7 @@ impl Listening {
         let (channels, channel) = (self.channels.clone(), self.keys.task(&request.task).channel);
         tokio::spawn(async move {
             if channels.has(&request.task) || channels.subscribe(&request.task, channel).await {
-                // Who asked may have gone.
+                // The follower may have gone.
                 let _ = request.confirm.send(());
             }
         });
@@ -127,7 +128,7 @@ impl Listening {
     }
 }
 
-/// What is subscribed.
+/// The subscribed channels.
 #[derive(Clone)]
 struct Channels {
     connection: ClusterConnection,
@@ -159,7 +160,7 @@ impl Channels {
         let unsubscribed = async {
             if self.is_sharded { connection.sunsubscribe(channel).await } else { connection.unsubscribe(channel).await }
         };
-        // What stays subscribed by mistake costs a publication that nobody follows.
+        // A channel that stays subscribed by mistake only costs publications that nobody follows.
         let _ = tokio::time::timeout(PATIENCE, unsubscribed).await;
     }
 }

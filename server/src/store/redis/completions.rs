@@ -24,16 +24,16 @@ const GONE_LEASES: u64 = 10;
 /// How long it is remembered that a completion is in the dead-letter log, so that it gets there once.
 const REMEMBER_MS: u64 = 86_400_000;
 
-/// This process in the consumer group, with the one connection that blocks.
+/// The consumer of this process in the group, with the one connection that blocks.
 pub struct Consumer {
     connection: Connection,
     name: String,
-    /// When what others left is looked for again.
+    /// The next time to look for completions that other processes left.
     next_claim: Mutex<Instant>,
 }
 
 impl Consumer {
-    /// Under a fresh name.
+    /// Makes a consumer with a new name.
     pub fn new(connection: Connection) -> Self {
         Self { connection, name: uuid::Uuid::new_v4().to_string(), next_claim: Mutex::new(Instant::now()) }
     }
@@ -49,7 +49,7 @@ impl Consumer {
 }
 
 impl Redis {
-    /// Makes the consumer group, from the beginning of the log: nothing that came before it is passed over.
+    /// Makes the consumer group at the beginning of the log, so that no completion is missed.
     pub(super) async fn make_group(&self) -> Result<()> {
         let mut make = cmd("XGROUP");
         make.arg("CREATE").arg(self.keys.completions()).arg(GROUP).arg("0").arg("MKSTREAM");
@@ -59,15 +59,15 @@ impl Redis {
         }
     }
 
-    /// Takes the names of processes that are gone off the group, which would otherwise grow with every restart. One that
-    /// was only asleep is put on it again by its next read.
+    /// Removes the consumers of processes that are gone from the group, which would otherwise grow with every restart.
+    /// A process that was only asleep is added again by its next read.
     pub(super) async fn forget_consumers(&self) -> Result<()> {
         let mut script = self.scripts.forget_consumers.prepare_invoke();
         script.key(self.keys.completions()).arg(GROUP).arg(self.lease_ms().saturating_mul(GONE_LEASES));
         self.writes.run(&script).await
     }
 
-    /// Asks the group; `None` where Redis came back empty and the group had to be made anew.
+    /// Reads from the group. `None`: Redis came back empty, and the group was made anew.
     async fn ask_group<T: FromRedisValue>(&self, connection: &Connection, command: &Cmd) -> Result<Option<T>> {
         match connection.send(Request::Command(command)).await {
             Ok(reply) => Ok(Some(reply)),
@@ -95,10 +95,10 @@ impl Redis {
         Ok(claimed.ids)
     }
 
-    /// Counts that its handling begins. One that takes its process down stays counted.
+    /// Counts a delivery before it is handled, so that one which takes its process down is counted, too.
     async fn begin_delivery(&self, entry: StreamId) -> Result<Delivery> {
         let attempt = self.writes.ask(cmd("HINCRBY").arg(self.keys.failures()).arg(&entry.id).arg(1)).await?;
-        // Without its field it is no JSON either, and dead at once.
+        // An entry without the field is not JSON, so it is dead at once.
         Ok(Delivery { data: entry.get("data").unwrap_or_default(), id: entry.id, attempt })
     }
 }
@@ -113,7 +113,8 @@ impl Completions for Redis {
         self.writes.ask(cmd("XADD").arg(self.keys.completions()).arg("*").arg("data").arg(data)).await
     }
 
-    /// What others left for longer than a lease, from time to time; else what is new.
+    /// Claims completions that other processes left for longer than a lease, from time to time, and otherwise reads new
+    /// ones.
     async fn completions(&self) -> Result<Vec<Delivery>> {
         let mut entries = Vec::new();
         if self.consumer.is_time_to_claim(self.terms.lease / 4) {
@@ -124,7 +125,7 @@ impl Completions for Redis {
         }
         let mut deliveries = Vec::with_capacity(entries.len());
         for entry in entries {
-            // One that cannot be counted now is left, and comes again after a lease.
+            // A delivery that cannot be counted now is left, and comes again after a lease.
             if let Ok(delivery) = self.begin_delivery(entry).await {
                 deliveries.push(delivery);
             }
@@ -132,7 +133,7 @@ impl Completions for Redis {
         Ok(deliveries)
     }
 
-    /// Claims it anew, which counts as no delivery.
+    /// Claims the delivery anew, which does not count as one.
     async fn hold(&self, delivery: &Delivery) -> Result<()> {
         let mut claim = cmd("XCLAIM");
         claim.arg(self.keys.completions()).arg(GROUP).arg(&self.consumer.name).arg(0).arg(&delivery.id).arg("JUSTID");
@@ -151,7 +152,7 @@ impl Completions for Redis {
         self.writes.run(&script).await
     }
 
-    /// First into the dead-letter log: dying in between leaves it in both, and never in neither.
+    /// It goes into the dead-letter log first. If the process dies in between it is in both logs, and never in none.
     async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<()> {
         let mut script = self.scripts.bury.prepare_invoke();
         script.key(self.keys.dead()).key(self.keys.buried());

@@ -1,9 +1,9 @@
-//! Connections: to one Redis or to a cluster; which of the two is found out when the store is opened. They come back by
-//! themselves; while they are away, a command fails soon.
+//! Connections to one Redis or to a cluster. Opening the store finds out which of the two it is. Connections are
+//! restored by themselves; while they are away, a command fails soon.
 //!
-//! Every command of the store may be repeated, so one whose connection was dropped is sent once more at once. A node that
-//! was demoted keeps its connections and refuses writes: its connections are given up, so that the address is resolved
-//! anew and leads to the new master.
+//! Every command of the store may be repeated, so a command whose connection was dropped is sent once more at once. A
+//! node that was demoted keeps its connections and refuses writes. Its connections are given up, so that the address is
+//! resolved anew and leads to the new master.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -20,13 +20,14 @@ use tokio::time::Instant;
 use super::error::is_read_only;
 use crate::store::{Result, StoreError};
 
-/// A Redis that takes longer does not answer. Requests are refused within 2 s (PROTOCOL §1, `STORE_UNAVAILABLE`).
+/// How long an answer may take. Requests are refused within 2 s (PROTOCOL §1, `STORE_UNAVAILABLE`).
 const PATIENCE: Duration = Duration::from_millis(1300);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_millis(1000);
-/// Between two times that connections are given up, so that a replica that stays one is not flooded.
+/// The shortest time between two times that connections are given up, so that a node that stays a replica is not
+/// flooded.
 const GIVE_UP_EVERY: Duration = Duration::from_millis(250);
-/// Answers that have to stay out one after the other for a connection to be taken for dead.
+/// How many answers in a row have to be missing before a connection counts as dead.
 const TIMEOUTS: u32 = 2;
 
 /// One Redis that is no cluster, and how often all connections to it were given up.
@@ -68,13 +69,13 @@ pub struct Single {
     node: Arc<Node>,
     patience: Duration,
     current: Mutex<Current>,
-    /// Answers that stayed out since the last one that came.
+    /// How many answers are missing since the last one that came.
     timeouts: AtomicU32,
 }
 
 struct Current {
     manager: ConnectionManager,
-    /// What [`Node::given_up`] said when it was opened.
+    /// The number in [`Node::given_up`] when it was opened.
     generation: u64,
 }
 
@@ -149,7 +150,7 @@ impl Connection {
         Ok(self.send(Request::Script(script)).await?)
     }
 
-    /// The same with the error as Redis gave it.
+    /// Sends a request. The error is that of the driver.
     pub async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> RedisResult<T> {
         let tries = async {
             match self.try_once(&request).await {
@@ -157,7 +158,7 @@ impl Connection {
                 outcome => outcome,
             }
         };
-        // Connecting anew, and the second try, are part of the time that an answer may take.
+        // The time limit includes connecting anew and the second try.
         tokio::time::timeout(self.patience(), tries).await.unwrap_or_else(|_| Err(self.timed_out()))
     }
 
@@ -194,7 +195,7 @@ impl Connection {
     }
 }
 
-/// What is known of a Redis before it is used.
+/// The properties of a Redis that decide how it is used.
 pub struct Server {
     pub is_cluster: bool,
     /// Whether it has sharded publish/subscribe (7.0 and newer).
@@ -202,7 +203,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Asks it.
+    /// Asks the Redis for its properties.
     pub async fn ask(connection: &Connection) -> Result<Self> {
         let info: String = connection.ask(redis::cmd("INFO").arg("everything")).await?;
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -214,7 +215,7 @@ impl Server {
     }
 }
 
-/// An error of opening as the operator reads it: without the address, which may hold a password.
+/// The error of opening a store, for the operator. It does not name the address, which may hold a password.
 pub fn refused(error: &RedisError) -> StoreError {
     StoreError::Transient(format!("cannot connect to Redis: {:?}", error.kind()))
 }

@@ -1,9 +1,9 @@
 //! The keys (SERVER.md, "Redis"). All keys of a session and its tasks share the session's hash tag, so that every step
-//! on them is one script, in a cluster too; a task's id carries its session's id for that.
+//! on them is one script, in a cluster too. For that, a task's id contains its session's id.
 
 /// The consumer group of the completion log.
 pub const GROUP: &str = "rejoin";
-/// The lists of leases: as many, so that no node of a cluster carries all.
+/// How many lists of leases there are. They spread over the nodes of a cluster.
 pub const LEASE_LISTS: u32 = 8;
 /// The layout that this version reads and writes.
 pub const SCHEMA: &str = "1";
@@ -22,7 +22,7 @@ pub struct TaskKeys {
     pub meta: String,
     /// The log: a stream with the field `data`.
     pub log: String,
-    /// What the log's older entries were merged into: JSON, `[[id, data], …]`.
+    /// The snapshot of the log's older entries, merged: JSON, `[[id, data], …]`.
     pub snapshot: String,
     /// The session's [`Keys::refused`].
     pub refused: String,
@@ -76,7 +76,7 @@ impl Keys {
         self.of_session(session, "tasks")
     }
 
-    /// What the keys of a session's tasks begin with.
+    /// The prefix of the keys of a session's tasks.
     pub fn tasks(&self, session: &str) -> String {
         self.of_session(session, "task:")
     }
@@ -150,7 +150,7 @@ impl Keys {
         format!("{{{}:completions:dead}}:ids", self.0)
     }
 
-    /// What is written to learn whether writes are taken.
+    /// The key that is written to find out whether the store accepts writes.
     pub fn probe(&self) -> String {
         format!("{}:probe", self.0)
     }

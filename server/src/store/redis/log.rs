@@ -8,7 +8,7 @@ use super::error::strange;
 use super::tasks::status_of;
 use crate::store::{Entry, Lookup, Portion, Result, Slice};
 
-/// No entry can come after this, and Redis refuses to look.
+/// The greatest id. No entry can come after it, and Redis refuses to read there.
 const LAST: EventId = EventId { ms: u64::MAX, seq: u64::MAX };
 
 impl Redis {
@@ -29,12 +29,12 @@ impl Redis {
     }
 }
 
-/// What is left of a task without a record.
+/// Whether a task without a record has expired or is missing.
 pub fn gone<T>(has_log: i64) -> Lookup<T> {
     if has_log == 1 { Lookup::Expired } else { Lookup::Missing }
 }
 
-/// What `lua/read.lua` returns.
+/// Reads the reply of `lua/read.lua`.
 fn slice_of(parts: [Value; 7], after: EventId, portion: Portion) -> Option<Slice> {
     let [status, trimmed, last, first, entries, snapshot, gap] = parts;
     let trimmed = id_or(trimmed, EventId::ZERO)?;
@@ -51,7 +51,7 @@ fn slice_of(parts: [Value; 7], after: EventId, portion: Portion) -> Option<Slice
     })
 }
 
-/// How many of the entries fit; at least one.
+/// How many of the entries fit in a page; at least one.
 fn fitting(entries: &[Entry], portion: Portion) -> usize {
     let mut bytes = 0;
     let is_room = |entry: &&Entry| {

@@ -13,13 +13,13 @@ use crate::store::Result;
 /// Sessions that are looked at in one round.
 const AT_ONCE: usize = 100;
 
-/// What `lua/remove_session.lua` returns.
+/// The outcome of `lua/remove_session.lua`.
 pub enum Removed {
-    /// With its owner.
+    /// The session was removed. The value is its owner.
     Done(Option<String>),
-    /// This task runs or waits.
+    /// This task of the session runs or waits.
     Busy(String),
-    /// Something was said meanwhile.
+    /// The session has changed meanwhile.
     Changed { updated_at: Millis, owner: Option<String> },
     /// There is no such session.
     Missing,
@@ -69,12 +69,12 @@ impl Redis {
         }
     }
 
-    /// How many entries of the list it leaves where they are.
+    /// Removes a session that has not changed since a time. Returns 1 where it stays for its task, and 0 otherwise.
     async fn remove_if_silent(&self, id: &str, since: Millis) -> Result<usize> {
         match self.try_to_remove(id, Some(since)).await? {
             Removed::Done(owner) => self.delist(id, owner.as_deref()).await.map(|()| 0),
             Removed::Missing => self.delist(id, None).await.map(|()| 0),
-            // The list is a hint that had not followed.
+            // The list is a hint, and it was out of date.
             Removed::Changed { updated_at, owner } => self.enlist(id, owner.as_deref(), updated_at).await.map(|()| 0),
             Removed::Busy(_) => Ok(1),
         }

@@ -1,4 +1,4 @@
-//! What the scripts return: a word that says what happened, and what belongs to it.
+//! Reads the replies of the scripts: a word for the outcome, and its values.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use rejoin::stream::cursor::EventId;
 use super::error::strange;
 use crate::store::{Result, StoreError};
 
-/// A word, and the values after it.
+/// The reply of a script: a word, and the values after it.
 pub struct Reply {
     pub word: String,
     values: std::vec::IntoIter<Value>,

@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 impl Redis {
-    /// Puts a session to the front of its lists, which are an index: the session's own record is believed.
+    /// Puts a session to the front of its lists. The lists are an index, and the session's own record decides.
     pub(super) async fn enlist(&self, id: &str, user: Option<&str>, at: Millis) -> Result<()> {
         let lists = std::iter::once(self.keys.sessions()).chain(user.map(|user| self.keys.sessions_of(user)));
         for list in lists {
@@ -94,7 +94,7 @@ impl Sessions for Redis {
         if let Removed::Busy(task) = self.try_to_remove(&session.id, None).await? {
             return Ok(Removal::Busy(task));
         }
-        // Also where it is gone already, as it is for a repeat of a removal whose answer was lost.
+        // The lists are cleaned also where the session is gone, because a removal whose answer was lost is repeated.
         self.delist(&session.id, session.user_id.as_deref()).await?;
         Ok(Removal::Done)
     }

@@ -1,4 +1,4 @@
-//! What operators ask, and the end of a process (SERVER.md, `--admin-listen`, SIGTERM).
+//! The endpoints for operators, and the shutdown of a process (SERVER.md, `--admin-listen`, SIGTERM).
 
 use std::time::{Duration, Instant};
 

@@ -23,7 +23,7 @@ fn hello() -> Vec<Value> {
     ]
 }
 
-/// What a message gets, and that it is what is stored.
+/// The chunks that answer a message. Checks that the session stores the same.
 async fn answer(server: &TestServer, message: &str) -> Vec<Chunk> {
     let session = server.session().await;
     let chunks = server.send(&session, message).await.whole().await;
@@ -42,7 +42,7 @@ fn error(chunks: &[Chunk]) -> &Value {
     &chunks[chunks.len() - 2].value
 }
 
-/// The code that a user gets from an agent that answers so.
+/// The error code that a user gets from an agent with this answer.
 async fn code_of(agent: &FakeAgent, flags: &[&str]) -> String {
     let server = agent.server(flags).await;
     let chunks = answer(&server, "hello").await;
@@ -291,7 +291,7 @@ async fn attempts_come_to_an_end() {
     assert_eq!(patient.asked().len(), 1);
 }
 
-/// An agent that writes a head and then this, over and over, at this pace.
+/// An agent that writes a head and then this text, again and again, at this pace.
 async fn dripping(begins: String, drip: &'static str, every: u64) -> FakeAgent {
     FakeAgent::start(move |_, mut connection| {
         let begins = begins.clone();
@@ -451,7 +451,7 @@ async fn what_an_agent_says_while_its_operation_runs_is_streamed_and_the_task_wa
     assert_eq!((&shown["status"], &shown["operation_id"]), (&json!("running"), &json!("op-t")));
 }
 
-/// An agent that falls silent in the middle of its answer, and says when its connection is closed.
+/// An agent that falls silent in the middle of its answer, and reports when its connection is closed.
 async fn silent_agent() -> (FakeAgent, mpsc::Receiver<Instant>) {
     let (closed, closes) = mpsc::channel(1);
     let agent = FakeAgent::start(move |_, mut connection| {
@@ -550,7 +550,7 @@ async fn a_store_that_hangs_holds_the_agent_back_and_nothing_is_lost() {
             break before;
         }
     };
-    // What the operating system takes for a connection is most of it.
+    // Most of it is in the buffers of the operating system.
     assert!(stuck_at < PIECES * 3 / 4, "{stuck_at} pieces went into memory");
     redis.signal("CONT");
     let rest = stream.rest().await;

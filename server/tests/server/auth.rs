@@ -1,4 +1,4 @@
-//! Who may reach what: tokens, owners, the webhook's key.
+//! Access: tokens, owners, and the key of the webhook.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::StatusCode;

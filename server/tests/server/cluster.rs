@@ -1,5 +1,5 @@
-//! A cluster whose masters have replicas, and one of the masters dies or sleeps. These take a failover each, and run in CI:
-//! `npm run test:cluster`.
+//! A cluster whose masters have replicas, and one of the masters dies or sleeps. Each test takes a failover, so they
+//! run only when asked for: `npm run test:cluster`.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::redis::{Cluster, Redis};
 use crate::support::{Chunk, PATIENCE, Stream, TestServer, kinds, stored_text, text};
 
 const TASKS: usize = 12;
-/// Without anything of a task whose node lives. The streams bring a chunk every 20 ms.
+/// The longest pause in the stream of a task whose node lives. The streams have a chunk every 20 ms.
 const LONGEST_PAUSE: Duration = Duration::from_millis(2500);
 
 /// A task that is followed, and the longest pause between two of its chunks.
@@ -48,7 +48,7 @@ async fn has(node: &Redis, session: &str) -> bool {
 #[derive(Clone, Copy)]
 enum Fate {
     Dies,
-    /// For longer than the others wait for it, so that its replica takes over; then it comes back.
+    /// It sleeps until its replica has taken over, and then comes back.
     Sleeps,
 }
 

@@ -1,4 +1,5 @@
-//! A client that does not go on loses its connection and its slot (SERVER.md, `--head-timeout-ms` and its like).
+//! A client that stops reading or writing loses its connection and its slot (SERVER.md, `--head-timeout-ms` and its
+//! like).
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ async fn connect(server: &TestServer) -> TcpStream {
     TcpStream::connect(server.root.trim_start_matches("http://")).await.unwrap()
 }
 
-/// A connection that has little room for what it does not read.
+/// A connection with a small receive buffer.
 async fn connect_narrow(server: &TestServer) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(1024).unwrap();

@@ -1,4 +1,4 @@
-//! What survives: restarts, kill -9, the signal to end. The server is a process of its own here.
+//! Tasks and sessions survive restarts, kill -9 and SIGTERM. The server is a process of its own here.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! PROTOCOL §1: the table of errors, and one shape for all that goes wrong.
+//! PROTOCOL §1: the table of errors, and the one form that all errors have.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

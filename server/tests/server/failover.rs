@@ -1,4 +1,4 @@
-//! A master and its replica, and what a failover may lose; entries that go behind the server's back.
+//! Failovers from a master to its replica that lose writes, and entries that an operator removes.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn command(redis: &Redis, words: &[&str]) {
     command.arg(&words[1..]).query_async::<()>(&mut connection).await.unwrap();
 }
 
-/// A master, a replica that has all of it, and a server that finds the one of them that serves by a switch.
+/// A master, its replica, and a server that reaches either of them through a switch.
 struct Pair {
     master: Redis,
     replica: Redis,
@@ -43,18 +43,18 @@ impl Pair {
         self.server.send(&self.session, message).await
     }
 
-    /// From now on the replica gets nothing of what the master is given.
+    /// Stops the replication: the replica lacks all later writes.
     async fn part(&self) {
         command(&self.replica, &["REPLICAOF", "NO", "ONE"]).await;
     }
 
-    /// The replica serves from now on, and the master is gone.
+    /// Stops the master and leads the server to the replica.
     fn fail_over(&mut self) {
         self.switch.turn(self.replica.port());
         self.master.stop();
     }
 
-    /// Everything of a task, rejoining where a stream is cut, and beginning anew where entries are gone.
+    /// Reads a task to its end. It rejoins where a stream is cut, and begins anew where entries are gone.
     async fn follow(&self, mut stream: Stream, mut seen: Vec<Chunk>) -> Vec<Chunk> {
         let task = stream.task();
         let reading = async {
@@ -69,14 +69,14 @@ impl Pair {
         tokio::time::timeout(PATIENCE * 2, reading).await.expect("the task does not end")
     }
 
-    /// The session as anyone is shown it; its last answer is what was streamed.
+    /// Checks that the session has the streamed answer, and returns the session.
     async fn check_stored(&self, all: &[Chunk]) -> Value {
         let shown = self.server.show(&format!("/sessions/{}", self.session)).await;
         assert_eq!((stored_text(&shown), &shown["active_stream"]), (text(all), &Value::Null));
         shown
     }
 
-    /// The task has ended well, and a replay gives all of it.
+    /// Checks that the task is completed, and that a replay and the session have the streamed answer.
     async fn check_completed(&self, task: &str, all: &[Chunk]) {
         assert_eq!(self.server.show(&format!("/tasks/{task}")).await["status"], "completed");
         assert_eq!(self.server.join(task, "0-0").await.whole().await, all);

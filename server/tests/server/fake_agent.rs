@@ -1,4 +1,4 @@
-//! An agent in this process, down to the bytes of its connections: it answers each request as a test says.
+//! An agent in this process that controls the bytes of its connections: each test decides how it answers.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{PATIENCE, TestServer};
 
-/// What an agent was asked.
+/// A request to an agent.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// `POST /path`.
@@ -80,7 +80,7 @@ impl FakeAgent {
         TestServer::start(&[&fixed, flags].concat()).await
     }
 
-    /// All that it was asked so far.
+    /// All requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
     }
@@ -120,12 +120,12 @@ impl Connection {
         let _ = self.0.write_all(text.as_bytes()).await;
     }
 
-    /// Writes; gives whether the other end was there to take it.
+    /// Writes, and returns whether the other end took it.
     pub async fn write_whole(&mut self, text: &str) -> bool {
         self.0.write_all(text.as_bytes()).await.is_ok()
     }
 
-    /// Writes the same again until the other end is gone; gives how many bytes it took.
+    /// Writes the same again and again until the other end is gone, and returns how many bytes it took.
     pub async fn write_over_and_over(&mut self, text: &str, most: usize) -> usize {
         let mut written = 0;
         while written < most && self.write_whole(text).await {

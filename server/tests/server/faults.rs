@@ -1,5 +1,5 @@
-//! Every single command that a step sends to Redis is failed once, in every way that a command can fail: nothing is
-//! doubled, lost, stuck or untrue.
+//! Each command that a step sends to Redis fails once, in every way that a command can fail. Nothing is doubled, lost,
+//! stuck or wrong after that.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,12 +18,13 @@ const FAULTS: [Fault; 6] =
     [Fault::NotExecuted, Fault::AnswerLost, Fault::Late, Fault::LOADING, Fault::READONLY, Fault::OUT_OF_MEMORY];
 const LEASE: [&str; 2] = ["--lease-ms", "1000"];
 const KEY: [&str; 2] = ["--internal-api-key", "k"];
-/// Runs beside one another.
+/// How many runs there are at the same time.
 const AT_ONCE: usize = 6;
 /// More commands than any step sends.
 const MOST: usize = 60;
 
-/// A server behind a proxy, and a session. Runs share a Redis and not their keys: one would reap the tasks of another.
+/// A server behind a proxy, and a session. Runs share a Redis with different prefixes, or one would reap the tasks of
+/// another.
 struct Run {
     server: TestServer,
     proxy: Proxy,
@@ -40,7 +41,7 @@ impl Run {
         Self { server, proxy, prefix, session }
     }
 
-    /// Sends until the answer is something other than that the store is away.
+    /// Repeats a request while the store is away.
     async fn insist(&self, request: impl Fn() -> RequestBuilder) -> Response {
         let tries = async {
             loop {
@@ -86,7 +87,7 @@ impl Run {
         tokio::time::timeout(PATIENCE, reading).await.unwrap()
     }
 
-    /// What was streamed is what is stored and what a replay gives, once; the session is free.
+    /// Checks that the session stores the streamed answer once, that a replay has it, and that no task runs.
     async fn check(&self, chunks: &[Chunk], status: &str) {
         let ids: HashSet<&String> = chunks.iter().map(|chunk| &chunk.id).collect();
         assert_eq!(ids.len(), chunks.len(), "an entry came twice");
@@ -212,7 +213,7 @@ async fn a_task_whose_process_died_ends_once_whichever_command_fails() {
         stream.until("text-delta").await;
         drop(dying);
         run.proxy.fail(k, fault, &[&run.session]);
-        // Asked of Redis itself: a question to the server would be a command that is counted.
+        // The test asks Redis itself, because a request to the server would send commands that are counted.
         let meta = format!("{}:{{{}}}:task:{task}:meta", run.prefix, run.session);
         let ended = async {
             let mut connection = redis.connection().await.unwrap();

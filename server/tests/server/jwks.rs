@@ -56,7 +56,7 @@ fn claims(exp: i64) -> Value {
     json!({"sub": "ada", "iss": ISSUER, "aud": "chat", "exp": exp})
 }
 
-/// Where keys are published. It can go away and come back, and counts how often it was asked.
+/// A server of published keys. It can go away and come back, and counts its requests.
 #[derive(Clone)]
 struct Provider {
     url: String,
@@ -143,7 +143,8 @@ async fn a_key_verifies_its_own_kind_of_signature_and_no_other() {
     let published = Signer::rsa("r");
     let provider = Provider::start(Some(vec![published.published()])).await;
     let server = provider.server().await;
-    // Signed with another key under the same id; and with what everybody knows of the right one, as a secret.
+    // One token is signed with another key under the same id, the other with the public part of the right key as a
+    // secret.
     error_of(ask(&server, &Signer::ec("r").token(&claims(60))), 401, "UNAUTHORIZED").await;
     let known = published.published()["n"].as_str().unwrap().to_owned();
     let confused =

@@ -1,4 +1,4 @@
-//! What one user, or one address, may have and do (SERVER.md, `--user-tasks` and its like).
+//! The limits of one user, or one address (SERVER.md, `--user-tasks` and its like).
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! `--agent openai` against an endpoint that speaks the real wire format, and that fails in every way endpoints do.
+//! `--agent openai` against an endpoint with the real wire format, and its failures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Chunk, TestServer, kinds, stored_text, text};
 
-/// What the endpoint writes, byte for byte, then closes the connection.
+/// The bytes that the endpoint writes before it closes the connection.
 struct Endpoint {
     url: String,
-    /// The bodies it was asked with, and the headers before them.
+    /// The requests: their headers and their bodies.
     asked: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
@@ -41,7 +41,7 @@ impl Endpoint {
         TestServer::start(&["--agent", "openai", "--openai-url", &self.url, "--openai-model", "m"]).await
     }
 
-    /// What a session streams, and that it is what it stores.
+    /// The chunks that answer a message. Checks that the session stores the same.
     async fn answer(&self) -> Vec<Chunk> {
         let server = self.server().await;
         let session = server.session().await;

@@ -13,7 +13,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_rejoin-server");
 pub struct Process {
     child: Child,
     pub server: TestServer,
-    /// Where operators ask, with `--admin-listen`.
+    /// The address for operators, with `--admin-listen`.
     pub admin: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Process {
         Self { child, server: TestServer::at(root, None), admin }
     }
 
-    /// What a process says that does not start.
+    /// The output of a process that does not start.
     pub async fn failing(flags: &[&str]) -> String {
         let run = tokio::process::Command::new(PROGRAM)
             .args(["--listen", "127.0.0.1:0"])
@@ -66,7 +66,7 @@ impl Process {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// Signals the end, and waits until the process has seen it. Needs `--admin-listen`.
+    /// Sends SIGTERM, and waits until the process drains. Needs `--admin-listen`.
     pub async fn begin_drain(&self) {
         self.signal("TERM");
         let ready = format!("{}/readyz", self.admin.as_ref().unwrap());

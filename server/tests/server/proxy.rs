@@ -1,7 +1,7 @@
-//! A proxy between a server and its Redis that fails one command: the k-th of those that name something.
+//! A proxy between a server and its Redis that lets one command fail: the k-th of those that contain a name.
 //!
-//! It takes commands one by one and reads the answer to each, so that an answer of its own comes in order. A connection
-//! that subscribes is passed through from then on, with or without its publications.
+//! It takes commands one by one and reads the answer to each, so that its own answers come in order. A connection that
+//! subscribes is passed through from then on, with or without its publications.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Longer than a server waits for an answer.
 const LATE: Duration = Duration::from_millis(1600);
 
-/// What happens to the command.
+/// How the command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It never reaches Redis, and the connection is closed.
@@ -36,7 +36,7 @@ impl Fault {
 #[derive(Debug, Default)]
 struct Plan {
     fault: Option<Fault>,
-    /// What a command has to name to be counted.
+    /// The names of which a command has to contain one to be counted.
     names: Vec<String>,
     /// Commands that are still passed before the one that fails.
     left: usize,
@@ -85,7 +85,7 @@ impl Proxy {
                 let (client, _) = listener.accept().await.unwrap();
                 let plan = shared.clone();
                 tokio::spawn(async move {
-                    // A connection that ends is what is tested.
+                    // The tests are about connections that end.
                     let _ = serve(client, redis, plan).await;
                 });
             }
@@ -103,12 +103,12 @@ impl Proxy {
         *self.plan.lock() = Plan { fault: Some(fault), names, left: k - 1, ..Plan::default() };
     }
 
-    /// From now on publications do not arrive, on connections that stay open.
+    /// From now on publications do not arrive, although their connections stay open.
     pub fn swallow_publications(&self) {
         self.plan.lock().swallows = true;
     }
 
-    /// Whether there were so many.
+    /// Whether the k-th command has come, and failed.
     pub fn has_failed(&self) -> bool {
         self.plan.lock().has_failed
     }

@@ -1,4 +1,4 @@
-//! Several server processes on one Redis: SERVER.md, "Redis", and what goes wrong with it.
+//! Several server processes on one Redis, and its failures (SERVER.md, "Redis").
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -59,7 +59,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A replica has all that its master has; a master is one.
+    /// Waits until a replica has all data of its master. A master has it already.
     pub async fn has_synced(&self) {
         let mut connection = self.connection().await.unwrap();
         let syncing = async {
@@ -75,7 +75,7 @@ impl Redis {
     }
 
     pub async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
-        // On a busy machine it may take longer than a client waits by itself.
+        // On a busy machine an answer may take longer than the driver waits by default.
         let config = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
@@ -111,7 +111,7 @@ impl Drop for Redis {
     }
 }
 
-/// Low enough that the port of a cluster's bus, 10 000 above, is one.
+/// The port of a cluster's bus is 10 000 above this one, so it has to be low enough.
 fn free_port() -> u16 {
     let ports = std::iter::repeat_with(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
     ports.take(1000).find(|port| *port < 55_000).unwrap()
@@ -236,7 +236,7 @@ async fn a_redis_that_hangs_is_refused_within_two_seconds() {
     server.when("/health", |health| health["status"] == "healthy").await;
 }
 
-/// What takes its time to take a connection, and answers nothing that is asked then.
+/// A server that is slow to accept a connection and then answers no command.
 async fn slow_and_silent() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -244,7 +244,7 @@ async fn slow_and_silent() -> u16 {
         while let Ok((mut connection, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut bytes = Vec::new();
-                // The two commands that a client names itself with.
+                // The driver introduces itself with two commands.
                 while bytes.windows(7).filter(|part| *part == b"SETINFO").count() < 2 {
                     connection.read_buf(&mut bytes).await.unwrap();
                 }
@@ -473,7 +473,7 @@ async fn a_long_log_is_trimmed_and_replays_whole() {
     assert_eq!(server.join(&task, &all[790].id).await.whole().await, all[791..]);
 }
 
-/// Nodes that share the slots: three masters, and so many replicas of each.
+/// A cluster of three masters with so many replicas each.
 pub struct Cluster(pub Vec<Redis>);
 
 impl Cluster {

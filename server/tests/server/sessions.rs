@@ -1,4 +1,4 @@
-//! PROTOCOL §1: sessions, messages, tasks, cancel, and the rules that keep them one story.
+//! PROTOCOL §1: sessions, messages, tasks and cancel, and the rules that keep them consistent.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ async fn a_running_task_never_expires_and_reading_renews_an_ended_one() {
     let stream = server.send(&session, "/tokens 2 /silence 2500").await;
     let task = stream.task();
     stream.whole().await;
-    // Far more often than a busy machine can miss, and longer than the time to live altogether.
+    // The pauses are far shorter than the time to live, so that a busy machine keeps up, and together longer.
     for _ in 0..13 {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         server.show(&format!("/tasks/{task}")).await;

@@ -1,4 +1,5 @@
-//! What strangers may not do: pages of other sites, forged names, shapes that no client sends. One test a rule.
+//! Requests of strangers that are refused: pages of other sites, forged names, forms that no client sends. Each rule
+//! has a test.
 
 use redis::AsyncCommands;
 use reqwest::{Method, StatusCode};

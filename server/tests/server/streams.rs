@@ -129,7 +129,7 @@ async fn a_compact_join_merges_the_replayed_deltas_and_loses_none() {
     let ids: Vec<&String> = all.iter().map(|chunk| &chunk.id).collect();
     assert!(compact.iter().all(|chunk| ids.contains(&&chunk.id)));
     assert_eq!(compact.last(), all.last());
-    // A merged event's id is that of the last chunk in it: from there the rest is the rest.
+    // The id of a merged event is that of its last chunk, so a reader can continue from it.
     let merged = compact.iter().find(|chunk| chunk.kind() == "text-delta").unwrap();
     let rest = server.join(&task, &merged.id).await.whole().await;
     assert_eq!(merged.value["delta"].as_str().unwrap().to_owned() + &text(&rest), text(&all));

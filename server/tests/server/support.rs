@@ -9,7 +9,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-/// Nothing in these tests takes that long.
+/// The longest time that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server, which ends when this is dropped.
@@ -155,7 +155,7 @@ async fn bound(config: Config) -> Server {
     tokio::time::timeout(PATIENCE, binding).await.unwrap()
 }
 
-/// A request with a body that says to be JSON, whatever it is.
+/// A request with the content type of JSON and any body.
 pub fn as_json(request: RequestBuilder, body: impl Into<reqwest::Body>) -> RequestBuilder {
     request.header("content-type", "application/json").body(body)
 }

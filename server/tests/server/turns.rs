@@ -1,5 +1,5 @@
-//! PROTOCOL §1, "A turn": what a message may carry, and how answers are given anew, questions edited and answers continued.
-//! The same stories run over each store.
+//! PROTOCOL §1, "A turn": the contents of a message, regenerations, edits and continuations. The same stories run over
+//! each store.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -355,7 +355,7 @@ async fn a_continuation_that_is_stopped_keeps_what_it_said_and_the_message_befor
     assert_eq!(after[1]["parts"][2], json!({"type": "text", "text": text(&chunks), "state": "done"}));
 }
 
-/// What an agent is asked in each turn of a session.
+/// The requests to an agent, one for each turn of a session.
 async fn asked(form: &str) -> Vec<Value> {
     let call = json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "map", "input": {}});
     let agent = FakeAgent::streaming(&[call, json!({"type": "finish"})]).await;

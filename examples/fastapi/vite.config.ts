@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// To the browser the backend is of the same origin: no CORS, and cookies work.
+// The proxy gives page and backend the same origin, so cookies work and no CORS is needed.
 const backend = process.env["REJOIN_URL"] ?? "http://127.0.0.1:8787";
 
 export default defineConfig({

@@ -2,7 +2,7 @@ import type { NextConfig } from "next";
 import { BACKEND } from "./lib/backend";
 
 export default {
-  // The browser talks to this origin only: cookies of the app reach the backend, and no CORS is needed.
+  // The browser calls this origin only, so the app's cookies reach the backend, and no CORS is needed.
   rewrites: async () => [{ source: "/api/chat/:path*", destination: `${BACKEND}/api/chat/:path*` }],
   // A compressor holds small chunks back until it has enough of them. Compress in the proxy in front, and not the streams.
   compress: false,

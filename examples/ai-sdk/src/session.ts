@@ -7,7 +7,7 @@ interface Stored {
   content: string | null;
 }
 
-/** The session that the address names, or a new one; and what was said in it. */
+/** Returns the session that the address names, or a new one, with its messages. */
 export async function openSession(): Promise<{ id: string; messages: UIMessage[] }> {
   const known = location.hash.slice(1);
   const found = known ? await fetch(`/api/chat/sessions/${known}`) : undefined;

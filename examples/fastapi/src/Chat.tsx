@@ -5,7 +5,7 @@ import { useConversation } from "rejoin/react";
 /** One client for the whole page. */
 const streams = createChatStreams();
 
-/** One chat: its history, the answer that is being written, and what the person has just asked. */
+/** One chat: its history, the running answer, and messages that are being sent. */
 export function Chat({ id }: { id: string }) {
   const { messages, delivery, status, isRunning, error, send, stop, retry } = useConversation(streams, id, { resume: true });
   return (
@@ -31,7 +31,7 @@ function Part({ part }: { part: UIMessage["parts"][number] }) {
   return null;
 }
 
-/** A tool part has its tool's name, or carries it in its type. */
+/** Returns the name of a tool part's tool, which is a field of the part or part of its type. */
 function toolName(part: { type: string; toolName?: string }): string {
   return part.toolName ?? part.type.slice("tool-".length);
 }

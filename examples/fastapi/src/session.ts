@@ -1,4 +1,4 @@
-/** The id of the session that the address names, or of a new one. */
+/** Returns the id of the session that the address names, or of a new one. */
 export async function openSession(): Promise<string> {
   const known = location.hash.slice(1);
   if (known && (await fetch(`/api/chat/sessions/${known}`)).ok) return known;

@@ -3,7 +3,7 @@ import { createSession } from "@/lib/server";
 
 export const dynamic = "force-dynamic";
 
-/** Each visit begins a chat; its address is the chat's. */
+/** Each visit begins a new chat and redirects to its address. */
 export default async function Page() {
   redirect(`/chat/${await createSession()}`);
 }

@@ -22,7 +22,7 @@ export function Chat({ id, history }: { id: string; history: UIMessage[] }) {
     messages: history,
     transport,
     resume: true,
-    // The answer goes on when all that it waits for is there.
+    // The answer continues when all outputs and approvals that it waits for are there.
     sendAutomaticallyWhen: (chat) =>
       lastAssistantMessageIsCompleteWithToolCalls(chat) || lastAssistantMessageIsCompleteWithApprovalResponses(chat),
     onToolCall({ toolCall: { toolName, toolCallId } }) {

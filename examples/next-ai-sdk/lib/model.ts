@@ -1,4 +1,4 @@
-// Which model answers: one of the AI SDK's gateway where a key is set, and else one that follows a script and costs nothing.
+// The model: one of the AI SDK's gateway where a key is set, and otherwise a scripted one, which costs nothing.
 import type { LanguageModel } from "ai";
 import { MockLanguageModelV4, simulateReadableStream } from "ai/test";
 
@@ -11,14 +11,14 @@ export const model: LanguageModel = process.env.AI_GATEWAY_API_KEY
       doStream: async ({ prompt }) => ({ stream: simulateReadableStream({ chunks: spoken(prompt), chunkDelayInMs: 120 }) }),
     });
 
-/** What it calls, where the message asks for that. */
+/** The tool calls of the scripted model, for messages that ask for one. */
 const CALLS = [
   { asked: /weather/i, toolName: "weather", input: { city: "Berlin" } },
   { asked: /where/i, toolName: "location", input: {} },
   { asked: /book/i, toolName: "book", input: { restaurant: "The Harbour" } },
 ];
 
-/** Calls the tool that the message asks for; says what came of it, and else repeats what it was told. */
+/** Calls the tool that the message asks for and reports its result. Without a tool it repeats the message. */
 function spoken(prompt: Prompt): Part[] {
   const at = prompt.findLastIndex(({ role }) => role === "user");
   const question = texts(prompt[at]).join(" ");

@@ -1,8 +1,8 @@
-// The JSON endpoints of `rejoin-server`, as server components ask them. Everything that streams is left to `rejoin`.
+// The JSON endpoints of `rejoin-server`, for server components. `rejoin` does everything that streams.
 import type { UIMessage } from "ai";
 import { notFound } from "next/navigation";
 
-/** Where `rejoin-server` listens. */
+/** The address of `rejoin-server`. */
 export const SERVER = process.env.REJOIN_URL ?? "http://127.0.0.1:8787";
 
 /** A message as the server stores it. */
@@ -14,12 +14,12 @@ interface Stored {
   metadata?: unknown;
 }
 
-/** A new session's id. */
+/** Creates a session and returns its id. */
 export async function createSession(): Promise<string> {
   return (await ask<{ id: string }>("/sessions", { method: "POST" })).id;
 }
 
-/** The messages of a session, without the answer that is being written: the page gets that from its stream. */
+/** Returns the messages of a session without the running answer, which the page gets from its stream. */
 export async function loadMessages(id: string): Promise<UIMessage[]> {
   const { messages } = await ask<{ messages: Stored[] }>(`/sessions/${encodeURIComponent(id)}`);
   return messages.flatMap(({ id, role, content, parts, metadata }) =>

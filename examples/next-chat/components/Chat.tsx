@@ -6,7 +6,7 @@ import { streams } from "@/lib/streams";
 import { Composer } from "./Composer";
 import { Message } from "./Message";
 
-/** One chat: what the backend has stored, the answer that is being written, and what waits to be sent, as one list. */
+/** One chat: stored messages, the running answer, and messages that wait to be sent, as one list. */
 export function Chat({ sessionId, history }: { sessionId: string; history: UIMessage[] }) {
   const router = useRouter();
   const { messages, delivery, isRunning, error, attempt, send, stop, retry, removeQueued } = useConversation(streams, sessionId, {

@@ -1,7 +1,7 @@
 "use client";
 import type { FormEvent } from "react";
 
-/** Where a message is written. With `onStop` an answer is being written: it can be stopped, and a message waits for its end. */
+/** The input for a message. With `onStop` an answer is running: the user can stop it, and a message waits for its end. */
 export function Composer({ onSend, onStop }: { onSend: (text: string) => void; onStop?: () => void }) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();

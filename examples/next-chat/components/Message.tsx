@@ -3,7 +3,7 @@ import type { MessageDelivery, UIMessage, UIMessagePart } from "rejoin";
 
 interface Props {
   message: UIMessage;
-  /** How far the message has come, if the backend does not have it yet. */
+  /** The state of a message that the backend does not have yet. */
   delivery?: MessageDelivery;
   onRetry: (messageId: string) => void;
   onRemove: (messageId: string) => void;
@@ -29,7 +29,7 @@ export function Message({ message, delivery, onRetry, onRemove }: Props) {
   );
 }
 
-/** A part that did not change is the same object as before, so while an answer grows only its last part is drawn again. */
+/** An unchanged part is the same object as before, so while an answer grows only its last part renders again. */
 const Part = memo(function Part({ part }: { part: UIMessagePart }) {
   if (part.type === "text") return <p className="text">{part.text}</p>;
   if (part.type === "reasoning") return <p className="reasoning">{part.text}</p>;

@@ -11,7 +11,7 @@ export function NewChat() {
   async function start(text: string) {
     try {
       const id = await createSession();
-      // As soon as the backend has the message. The answer goes on in the page's client, and the chat shows it from there.
+      // The page changes as soon as the backend has the message. The answer continues in the page's client, and the chat shows it.
       const open = () => {
         router.push(`/chat/${id}`);
         router.refresh();

@@ -5,7 +5,7 @@ import { useActiveTasks } from "rejoin/react";
 import type { SessionSummary } from "@/lib/backend";
 import { streams } from "@/lib/streams";
 
-/** The list of chats. Those whose answer is being written are marked, whichever tab started it. */
+/** The list of chats. It marks those with a running answer, whichever tab started it. */
 export function Sessions({ sessions }: { sessions: SessionSummary[] }) {
   const path = usePathname();
   const busy = new Set(useActiveTasks(streams).map((task) => task.sessionId));

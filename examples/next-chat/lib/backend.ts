@@ -1,8 +1,8 @@
-// The backend's JSON endpoints, as server components ask them. Everything that streams is left to `rejoin`.
+// The backend's JSON endpoints, for server components. `rejoin` does everything that streams.
 import { notFound } from "next/navigation";
 import { toUIMessages, type UIMessage } from "rejoin";
 
-/** Where `rejoin-server`, or any backend of the same protocol, listens. */
+/** The address of `rejoin-server`, or of any backend with the same protocol. */
 export const BACKEND = process.env.REJOIN_URL ?? "http://127.0.0.1:8787";
 
 export interface SessionSummary {
@@ -10,12 +10,12 @@ export interface SessionSummary {
   title: string | null;
 }
 
-/** The newest sessions first. */
+/** Returns the sessions, newest first. */
 export async function listSessions(): Promise<SessionSummary[]> {
   return (await ask<{ sessions: SessionSummary[] }>("/sessions")).sessions;
 }
 
-/** The messages of a session, without the answer that is being written: the page gets that from its stream. */
+/** Returns the messages of a session without the running answer, which the page gets from its stream. */
 export async function loadMessages(sessionId: string): Promise<UIMessage[]> {
   return toUIMessages((await ask<{ messages: unknown[] }>(`/sessions/${encodeURIComponent(sessionId)}`)).messages);
 }

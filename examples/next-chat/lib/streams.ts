@@ -1,10 +1,10 @@
 "use client";
-// One client for the whole page: streams go on while the person looks at another chat.
+// One client for the whole page, so that streams continue while the user looks at another chat.
 import { createChatStreams } from "rejoin";
 
 export const streams = createChatStreams({ baseUrl: "/api/chat" });
 
-/** A new session; its id is the address of its chat. */
+/** Creates a session, whose id is part of its chat's address. */
 export async function createSession(): Promise<string> {
   const response = await fetch("/api/chat/sessions", { method: "POST" });
   if (!response.ok) throw new Error(`The chat could not be made: ${response.status}`);

@@ -1,5 +1,5 @@
-// The agent: a route as any app of the AI SDK has it. `rejoin-server` calls it for each turn, streams its answer to whoever
-// watches, and stores it; the browser never calls it.
+// The agent: an ordinary route of the AI SDK. `rejoin-server` calls it for each turn, stores its answer and streams it to the
+// page. The browser never calls it.
 import { convertToModelMessages, isStepCount, streamText, tool, type UIMessage } from "ai";
 import { Webhook } from "standardwebhooks";
 import { z } from "zod";
@@ -42,7 +42,7 @@ export async function POST(request: Request) {
   return result.toUIMessageStreamResponse();
 }
 
-/** Whether the request comes from our `rejoin-server`: both know REJOIN_AGENT_SECRET. */
+/** Returns whether the request comes from our `rejoin-server`, which has the same REJOIN_AGENT_SECRET. */
 function isOurs(body: string, headers: Headers): boolean {
   const secret = process.env.REJOIN_AGENT_SECRET;
   if (!secret) return process.env.NODE_ENV !== "production";

@@ -120,7 +120,7 @@ const HARBOUR =
   '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><rect width="320" height="200" fill="#9fd3e6"/><circle cx="250" cy="50" r="24" fill="#ffd97a"/><path d="M0 140h320v60H0z" fill="#2f7f8f"/><path d="M90 140h120l-24 28h-72z" fill="#7a3b2e"/><path d="M150 40v96h-60zM158 60v76h44z" fill="#fff"/></svg>';
 
 async function approval(page) {
-  await page.suggest("Needs your word");
+  await page.suggest("Needs your approval");
   await page.page.waitForSelector('[data-testid="approval"]');
 }
 

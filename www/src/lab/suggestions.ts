@@ -19,7 +19,7 @@ export function suggestionsOf(lab: Lab): readonly Suggestion[] {
     suggestion("A long answer", "What happens to you when my train enters a tunnel?"),
     suggestion("Thought and tools", "Look up how often streams break.", "/reasoning /tool search /tool statistics /rate 40"),
     suggestion("A tool of this page", "What time is it where I am?", "/client-tool clock"),
-    suggestion("Needs your word", "Book the earlier train for me.", "/approve book_ticket"),
+    suggestion("Needs your approval", "Book the earlier train for me.", "/approve book_ticket"),
     suggestion("Every script", "Say hello in every script that you know.", "/unicode /rate 20"),
     suggestion("A job in the background", "Prepare tonight's report.", "/operation nightly_report /rate 40"),
     suggestion("Something goes wrong", "Fail half-way through, please.", "/tokens 80 /rate 60 /error MODEL_OVERLOADED"),

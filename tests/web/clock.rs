@@ -54,8 +54,8 @@ fn coarse_clocks_do_not_make_it_fast() {
         let passed = f64::from(ms);
         let coarse = |grain: f64, phase: f64| ((passed + phase) / grain).floor() * grain;
         source.set(1_000_000.0 + coarse(100.0, 0.0), Some(coarse(100.0, 50.0)));
-        let told = (clock.now() - started) as f64;
-        assert!(told <= passed + 100.0 && told >= passed - 100.0, "{told} after {passed} ms");
+        let elapsed = (clock.now() - started) as f64;
+        assert!(elapsed <= passed + 100.0 && elapsed >= passed - 100.0, "{elapsed} after {passed} ms");
     }
 }
 

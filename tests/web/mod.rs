@@ -7,8 +7,10 @@
 
 mod clock;
 mod codec;
+mod driver;
+mod face;
+mod failing;
 mod fetch;
-mod hostile;
 mod options;
 mod page;
 mod storage;

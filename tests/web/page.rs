@@ -17,7 +17,7 @@ fn listen() -> (PageEvents, Events) {
 }
 
 #[wasm_bindgen_test]
-fn it_hears_the_life_of_the_page() {
+fn changes_in_the_life_of_the_page_are_events() {
     let (page, events) = listen();
     eval(
         "[new Event('offline'), new Event('online'), new PageTransitionEvent('pagehide', { persisted: true }), \
@@ -42,7 +42,7 @@ fn it_hears_the_life_of_the_page() {
 }
 
 #[wasm_bindgen_test]
-fn it_hears_writes_of_other_tabs() {
+fn writes_of_other_tabs_are_events() {
     let (_page, events) = listen();
     eval("window.dispatchEvent(new StorageEvent('storage', { key: 'k' }))");
     eval("window.dispatchEvent(new StorageEvent('storage', { key: null }))");
@@ -50,7 +50,7 @@ fn it_hears_writes_of_other_tabs() {
 }
 
 #[wasm_bindgen_test]
-fn an_event_within_an_event_is_heard() {
+fn an_event_within_an_event_is_handled() {
     let events = Events::default();
     let kept = events.clone();
     let handle: OnPageEvent = Rc::new(move |event| {
@@ -66,7 +66,7 @@ fn an_event_within_an_event_is_heard() {
 }
 
 #[wasm_bindgen_test]
-fn what_is_already_so_is_told_at_once() {
+fn a_page_that_is_hidden_or_offline_already_is_an_event_at_once() {
     let hidden = Bent::new("Document.prototype", "visibilityState", "return 'hidden'");
     let offline = Bent::new("Navigator.prototype", "onLine", "return false");
     let (_page, events) = listen();

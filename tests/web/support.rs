@@ -92,8 +92,8 @@ impl Client {
     }
 }
 
-/// What `js/streams/client.ts` hands to the shell; `take` gets the bytes of bodies.
-fn face(take: &JsValue) -> JsValue {
+/// Makes the face that `js/streams/client.ts` passes to the shell. `take` gets the bytes of bodies.
+pub fn face(take: &JsValue) -> JsValue {
     let pump = option_env!("REJOIN_TEST_PUMP").unwrap_or("throw new Error('npm test gives the pump')");
     let make = Function::new_with_args(
         "take",
@@ -169,16 +169,16 @@ impl Drop for Bent {
     }
 }
 
-/// What was heard, in words.
-pub type Heard = Rc<RefCell<Vec<String>>>;
+/// Events as texts, in order.
+pub type Log = Rc<RefCell<Vec<String>>>;
 
-/// Waits until all that was heard is this; gives up after ten seconds.
-pub async fn heard(heard: &Heard, wanted: &[&str]) {
+/// Waits until the log holds exactly these events. Gives up after ten seconds.
+pub async fn wait_for(log: &Log, wanted: &[&str]) {
     for _ in 0..2_000 {
-        if *heard.borrow() == wanted {
+        if *log.borrow() == wanted {
             return;
         }
         TimeoutFuture::new(5).await;
     }
-    panic!("heard {:?} and not {wanted:?}", heard.borrow());
+    panic!("the events are {:?} and not {wanted:?}", log.borrow());
 }

@@ -3,22 +3,22 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::support::{Bent, Heard, heard};
+use super::support::{Bent, Log, wait_for};
 use crate::browser::tabs::{TabEvent, Tabs, are_supported};
 use crate::client::io::LockMode;
 
-/// A tab, and what it has heard.
+/// A tab, and a log of its events.
 struct Tab {
     tabs: Tabs,
-    heard: Heard,
+    log: Log,
 }
 
 impl Tab {
     fn join(channel: &str) -> Self {
-        let heard = Heard::default();
-        let hears = heard.clone();
-        let handle = move |event| hears.borrow_mut().push(in_words(event));
-        Self { tabs: Tabs::join(channel, Rc::new(handle)).unwrap(), heard }
+        let log = Log::default();
+        let kept = log.clone();
+        let handle = move |event| kept.borrow_mut().push(in_words(event));
+        Self { tabs: Tabs::join(channel, Rc::new(handle)).unwrap(), log }
     }
 
     fn wait(&self, lock: &str) {
@@ -26,7 +26,7 @@ impl Tab {
     }
 
     async fn until(&self, wanted: &[&str]) {
-        heard(&self.heard, wanted).await;
+        wait_for(&self.log, wanted).await;
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_lock_is_held_by_one_tab_and_then_by_the_next() {
 }
 
 #[wasm_bindgen_test]
-async fn a_lock_that_is_taken_away_is_told() {
+async fn the_loss_of_a_lock_is_reported() {
     let (one, other) = (Tab::join("web:steals"), Tab::join("web:steals"));
     one.wait("web:stolen");
     one.until(&["locked s"]).await;
@@ -80,7 +80,7 @@ async fn a_lock_that_is_taken_away_is_told() {
 }
 
 #[wasm_bindgen_test]
-async fn a_lock_that_is_no_longer_waited_for_is_never_told() {
+async fn a_lock_that_is_no_longer_wanted_is_never_reported() {
     let (one, other) = (Tab::join("web:gives up"), Tab::join("web:gives up"));
     one.wait("web:given up");
     one.until(&["locked s"]).await;
@@ -89,11 +89,11 @@ async fn a_lock_that_is_no_longer_waited_for_is_never_told() {
     one.tabs.unlock("s");
     one.wait("web:given up");
     one.until(&["locked s", "locked s"]).await;
-    assert!(other.heard.borrow().is_empty(), "{:?}", other.heard.borrow());
+    assert!(other.log.borrow().is_empty(), "{:?}", other.log.borrow());
 }
 
 #[wasm_bindgen_test]
-async fn a_lock_that_is_asked_for_again_is_told_once() {
+async fn a_lock_that_is_requested_twice_is_reported_once() {
     let tab = Tab::join("web:again");
     tab.wait("web:again");
     tab.wait("web:again");
@@ -101,7 +101,7 @@ async fn a_lock_that_is_asked_for_again_is_told_once() {
 }
 
 #[wasm_bindgen_test]
-async fn locks_that_the_browser_refuses_are_told_as_such() {
+async fn locks_that_the_browser_refuses_are_reported_as_refused() {
     for refusal in [
         "return () => Promise.reject(new DOMException('denied', 'SecurityError'))",
         "return () => { throw new DOMException('denied', 'SecurityError') }",
@@ -135,10 +135,10 @@ fn a_page_without_locks_or_channels_goes_alone() {
 #[wasm_bindgen_test]
 async fn a_tab_that_left_hears_nothing() {
     let (one, other) = (Tab::join("web:left"), Tab::join("web:left"));
-    let Tab { tabs, heard } = one;
+    let Tab { tabs, log } = one;
     drop(tabs);
     other.tabs.post(&JsValue::from("hello"));
     other.wait("web:left");
     other.until(&["locked s"]).await;
-    assert!(heard.borrow().is_empty());
+    assert!(log.borrow().is_empty());
 }

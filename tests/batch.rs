@@ -1,7 +1,6 @@
-//! Lays out batches of `fixtures/frames.txt` in several groupings, for `node/batch.test.mjs` to read.
-//!
-//! A line is `<event id or -> <fresh|replayed> <data>`, or `reset`. Where the layout changed on purpose, run with
-//! `UPDATE_FIXTURES=1` and look at the difference.
+//! Writes batches of `fixtures/frames.txt` in several groupings, which `node/batch.test.mjs` reads. A line is `<event id or ->
+//! <fresh|replayed> <data>`, or `reset`. After an intended change of the layout, run with `UPDATE_FIXTURES=1` and review the
+//! difference.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Frames damaged at random: the scanner takes nothing that the exact way reads otherwise, and a batch adds up.
-//! `SEEDS=n` runs more of them.
+//! Randomly damaged frames: the scanner accepts nothing that the exact decoder reads otherwise, and the lengths of a batch add
+//! up. `SEEDS=n` runs more of them.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use random::Random;
 
 const FRAMES: &str = include_str!("fixtures/frames.txt");
 
-/// What JSON is made of, and what it must not hold.
+/// Pieces of valid and of invalid JSON.
 const PIECES: &[&str] = &[
     "\"",
     "\\",

@@ -1,4 +1,4 @@
-//! Random streams in random reads, against the standard. `SEEDS=n` runs more of them.
+//! Compares random streams in random reads with the standard. `SEEDS=n` runs more of them.
 
 #[path = "support/event_stream.rs"]
 mod event_stream;
@@ -8,7 +8,7 @@ mod random;
 use event_stream::{by_the_standard, parsed};
 use random::Random;
 
-/// Everything that means something in an event stream, and what breaks in the middle of it.
+/// Everything that has a meaning in an event stream, and bytes that break it.
 const PIECES: &[&[u8]] = &[
     b"data",
     b"data:",
@@ -46,7 +46,7 @@ const PIECES: &[&[u8]] = &[
 ];
 
 #[test]
-fn random_streams_in_random_reads_say_what_the_standard_says() {
+fn random_streams_in_random_reads_give_what_the_standard_gives() {
     let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(20_000);
     for seed in 0..seeds {
         let mut random = Random::new(seed);

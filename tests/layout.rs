@@ -1,5 +1,5 @@
-//! Holds the direction of dependencies that `ARCHITECTURE.md` and `src/lib.rs` describe: each part of the crate imports
-//! only parts that stand before it, and siblings do not import each other.
+//! Enforces the direction of dependencies that `ARCHITECTURE.md` and `src/lib.rs` describe: each part of the crate imports only
+//! parts before it, and siblings do not import each other.
 
 #![allow(clippy::expect_used, reason = "a test")]
 
@@ -68,7 +68,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The first segments of all `crate::` paths, in code, not in comments.
+/// Returns the first segments of all `crate::` paths in code, not in comments.
 fn imports(text: &str) -> impl Iterator<Item = &str> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1)).map(|path| {

@@ -1,4 +1,4 @@
-//! Random operations on a client keep every promise of `support/machine.rs`. `SEEDS=n` runs more of them; the fuzz target
+//! Checks the guarantees of `support/machine.rs` with random operations on a client. `SEEDS=n` runs more of them. The fuzz target
 //! `machine` runs the same check on operations that coverage has chosen.
 
 #![allow(clippy::expect_used, clippy::panic)]

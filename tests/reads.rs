@@ -1,4 +1,4 @@
-//! Streams put together at random, in reads of any size: rows, positions and counts are the same. `SEEDS=n` runs more.
+//! Random streams in reads of any size give the same rows, positions and counts. `SEEDS=n` runs more.
 
 #![allow(clippy::panic, clippy::indexing_slicing)]
 

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_send_is_retried_three_times_unless_told_otherwise() {
+    fn a_send_is_retried_three_times_by_default() {
         let mut standard = backoff(1);
         for _ in 0..3 {
             at(standard.failed(0, 0, Budget::Send));

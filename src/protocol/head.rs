@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_media_type_tells_an_event_stream() {
+    fn only_the_media_type_makes_an_event_stream() {
         let is = |content_type| Head { status: 200, content_type, ..Head::default() }.is_event_stream();
         assert!(is("text/event-stream") && is("Text/Event-Stream; charset=utf-8"));
         assert!(!is("text/html") && !is("") && !is("application/json; x=text/event-stream"));

@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_batch_starts_anew() {
+    fn a_cleared_batch_is_like_a_new_one() {
         let delta = r#"{"type":"text-delta","id":"b","delta":"x"}"#;
         let finish = r#"{"type":"finish"}"#;
         let mut used = batch(&[(delta, None), (finish, None)]);

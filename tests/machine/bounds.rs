@@ -1,5 +1,5 @@
-//! What is bounded: sessions that are remembered, requests that nobody waits for, rows that are never confirmed. And what
-//! a mere look may do: nothing.
+//! The bounds on remembered sessions, on requests that nobody waits for and on rows that are never confirmed. Also, that getters
+//! change nothing.
 
 use rejoin::client::ActiveTask;
 use rejoin::client::io::{Config, Input, OutcomeKind, Request, Status};
@@ -15,8 +15,6 @@ fn watch_many(harness: &mut Harness, count: usize) {
     }
 }
 
-// ---- a look ----
-
 #[test]
 fn a_look_at_a_record_that_has_expired_gives_none_and_writes_nothing() {
     let (harness, _) = Harness::streaming();
@@ -29,7 +27,7 @@ fn a_look_at_a_record_that_has_expired_gives_none_and_writes_nothing() {
 }
 
 #[test]
-fn a_look_gives_what_the_storage_holds_now_and_tells_the_client_nothing() {
+fn a_getter_reads_the_storage_as_it_is_and_does_not_change_the_client() {
     let (other, _) = Harness::streaming();
     let (harness, record) = (Harness::default(), other.saved.last().cloned());
     let key = harness.client.record_key(S);
@@ -60,8 +58,6 @@ fn a_record_that_expired_while_the_page_lived_is_not_resumed() {
     assert!(harness.is_look(), "{:?}", harness.last());
 }
 
-// ---- sessions ----
-
 #[test]
 fn sessions_that_are_only_shown_do_not_add_up() {
     let mut harness = Harness::default();
@@ -90,7 +86,7 @@ fn the_counters_of_a_session_that_was_let_go_stay_in_the_sum() {
 }
 
 #[test]
-fn a_session_that_was_let_go_is_told_anew_behind_a_reset() {
+fn a_session_that_was_dropped_is_delivered_again_behind_a_reset() {
     let (mut harness, _) = Harness::streaming();
     harness.detach();
     watch_many(&mut harness, 5_000);
@@ -100,8 +96,6 @@ fn a_session_that_was_let_go_is_told_anew_behind_a_reset() {
     harness.preamble("t1", ["1-0", "1-1"]);
     assert_eq!(harness.deliver().unwrap().descriptors().first(), RESET);
 }
-
-// ---- requests ----
 
 #[test]
 fn an_answer_finds_its_session_among_many_and_a_second_one_finds_nobody() {
@@ -148,8 +142,6 @@ fn a_servers_retry_field_is_a_floor_also_above_the_longest_delay_of_the_app() {
     assert!(asked.at >= cut_at + 120_000, "after {} ms", asked.at - cut_at);
 }
 
-// ---- delivery ----
-
 #[test]
 fn rows_that_were_taken_and_never_confirmed_fail_the_stream_and_keep_its_task() {
     let (mut harness, call) = Harness::streaming();
@@ -171,7 +163,7 @@ fn an_end_that_was_taken_and_never_confirmed_does_not_leave_its_call_pending() {
     harness.pass(11_000);
     assert_eq!(harness.code(call), "DELIVERY_FAILED");
     harness.resume();
-    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())), "it is told again");
+    assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())), "it is delivered again");
     harness.open(Some("t1"));
     harness.preamble("t1", ["1-0", "1-1"]);
     assert_eq!(harness.deliver().unwrap().descriptors().first(), RESET);

@@ -1,5 +1,5 @@
-//! What the client owes a backend as CoPilot's is (PROTOCOL §7): starts that nobody sends, operations in tasks of their
-//! own, logs that begin in the middle, records of the layer before this one.
+//! The behaviour that a backend like CoPilot's needs (PROTOCOL §7): streams without a `start`, operations in tasks of their own,
+//! logs that begin in the middle, records of the TypeScript layer.
 
 use rejoin::client::io::{Input, OutcomeKind};
 use rejoin::stream::cursor::EventId;
@@ -9,13 +9,13 @@ use crate::harness::{Harness, S, running};
 const STARTED: &str = r#"{"type":"operation_started","operation_id":"o1","task_id":"t2","tool_name":"build"}"#;
 const RESET: u32 = 3;
 
-/// A tool's output as that backend sends it: JSON text, without the tool's name.
+/// Returns a tool's output as that backend sends it: JSON text, without the tool's name.
 fn output(call: &str, output: &str) -> String {
     let output = serde_json::json!(output);
     format!(r#"{{"type":"tool-output-available","toolCallId":"{call}","output":{output}}}"#)
 }
 
-/// An answer that started an operation and finished.
+/// Returns a client after an answer that started an operation.
 fn after_an_operation_began() -> (Harness, u32) {
     let (mut harness, call) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
@@ -23,8 +23,6 @@ fn after_an_operation_began() -> (Harness, u32) {
     harness.finish("");
     (harness, call)
 }
-
-// ---- operations ----
 
 #[test]
 fn an_operation_that_goes_on_is_in_the_outcome_and_saved_in_the_place_of_its_chat() {
@@ -74,8 +72,6 @@ fn an_operation_in_the_task_of_its_answer_is_no_other_task() {
     assert_eq!(harness.outcome(call).unwrap().operation, None);
 }
 
-// ---- starts ----
-
 #[test]
 fn a_stream_without_a_start_is_opened_by_one_that_the_client_makes() {
     let mut harness = Harness::default();
@@ -97,7 +93,7 @@ fn a_stream_with_two_starts_has_one() {
 }
 
 #[test]
-fn a_stream_that_starts_over_is_opened_anew() {
+fn a_stream_that_starts_over_gets_another_start() {
     let mut harness = Harness::default();
     harness.rejoin("t1", None);
     for text in ["one", "another"] {
@@ -114,8 +110,6 @@ fn a_stream_that_starts_over_is_opened_anew() {
     harness.deliver();
     assert!(harness.text.starts_with(r#"[{"type":"stream_start","taskId":"t1""#), "{}", harness.text);
 }
-
-// ---- logs that were cut ----
 
 #[test]
 fn a_log_that_begins_in_the_middle_gives_what_is_left_and_says_so_at_its_end() {
@@ -140,7 +134,7 @@ fn a_log_that_begins_in_the_middle_gives_what_is_left_and_says_so_at_its_end() {
 
 const REPLAYED: u32 = 1 << 9;
 
-/// Whether any of the rows that wait is flagged as replayed.
+/// Returns whether any waiting row is flagged as replayed.
 fn is_any_replayed(harness: &mut Harness) -> bool {
     let batch = harness.deliver().unwrap();
     batch.descriptors().iter().any(|word| word & REPLAYED != 0) || batch.text().contains("\"replayed\":true")
@@ -180,7 +174,7 @@ fn a_page_that_was_reloaded_does_not_take_what_a_cut_log_has_for_what_was_saved(
 }
 
 #[test]
-fn a_cut_log_that_ends_before_what_was_followed_of_it_is_read_anew() {
+fn a_cut_log_that_ends_before_what_was_followed_is_read_again() {
     let config = rejoin::client::io::Config { tab: Some("a".into()), ..Default::default() };
     let mut harness = Harness::new(config);
     let call = harness.rejoin("t1", None);
@@ -242,8 +236,6 @@ fn a_log_that_was_trimmed_within_a_block_starts_over_once() {
     }
     assert_eq!(harness.client.metrics(Some(S)).resets, 1);
 }
-
-// ---- the app's own calls ----
 
 #[test]
 fn a_cursor_of_zero_is_none_and_the_stream_is_shared_between_tabs() {

@@ -1,4 +1,4 @@
-//! The end: only a real one is finished (API.md, guarantee 2; PROTOCOL §2).
+//! The end of a task: only a real one gives `finished` (API.md, guarantee 2; PROTOCOL §2).
 
 use rejoin::client::io::{OutcomeKind, Status};
 

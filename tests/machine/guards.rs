@@ -1,5 +1,5 @@
-//! Guards that no other test missed when they were taken away: of what listeners hold, of what a stop leaves, of which task
-//! a look may find.
+//! Conditions that other tests did not notice when they were removed: about what listeners hold, what a stop leaves, and which
+//! task a session that was read may name.
 
 use rejoin::client::ActiveTask;
 use rejoin::client::io::{Config, Input, Network, OutcomeKind, Status};
@@ -15,7 +15,7 @@ fn start_over(harness: &mut Harness) {
     harness.answer(410, TRIMMED);
 }
 
-/// The first rows of the task that is told to whoever comes back to it.
+/// Returns the first rows of a task that is resumed.
 fn first_rows_of_a_resume(harness: &mut Harness) -> Vec<u32> {
     harness.detach();
     harness.resume();
@@ -30,8 +30,6 @@ fn set(harness: &mut Harness, task: &str, last: &str) {
     harness.client.set_active_task(ActiveTask { task, session, last, ..ActiveTask::default() }, harness.now);
     harness.drain();
 }
-
-// ---- what listeners hold ----
 
 #[test]
 fn a_reset_that_was_not_delivered_is_owed_by_the_next_stream_of_the_task() {
@@ -72,7 +70,7 @@ fn a_frame_that_is_no_chunk_gave_listeners_nothing_to_void() {
 }
 
 #[test]
-fn blocks_of_the_telling_before_do_not_hide_a_hole_in_this_one() {
+fn blocks_of_an_earlier_replay_do_not_hide_a_hole_in_this_one() {
     let (mut harness, _) = Harness::streaming();
     start_over(&mut harness);
     harness.pass_until_asked();
@@ -120,7 +118,7 @@ fn buffers_that_come_back_late_do_not_take_the_place_of_rows() {
 }
 
 #[test]
-fn rows_that_nobody_got_are_fresh_when_the_history_tells_them() {
+fn rows_that_nobody_got_are_fresh_when_they_come_from_the_history() {
     let (mut harness, call) = Harness::streaming();
     harness.detach();
     harness.client.clear_active_task(S);
@@ -151,7 +149,7 @@ fn a_stream_announces_its_rows_though_those_of_the_one_before_were_never_taken()
 }
 
 #[test]
-fn a_task_that_is_told_a_third_time_is_replayed_up_to_where_the_second_came() {
+fn a_task_that_is_delivered_a_third_time_is_replayed_up_to_the_end_of_the_second() {
     let mut harness = Harness::default();
     for (task, last) in [("t1", "2-0"), ("t2", "2-0"), ("t1", "5-0"), ("t2", "2-0")] {
         harness.rejoin(task, None);
@@ -168,7 +166,7 @@ fn a_task_that_is_told_a_third_time_is_replayed_up_to_where_the_second_came() {
 }
 
 #[test]
-fn what_was_told_before_its_task_was_known_is_not_told_again() {
+fn rows_delivered_before_the_task_was_known_are_not_delivered_again() {
     let (mut harness, _) = Harness::started(None);
     harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
     harness.deliver();
@@ -185,7 +183,7 @@ fn what_was_told_before_its_task_was_known_is_not_told_again() {
 }
 
 #[test]
-fn what_was_told_of_a_task_without_a_name_is_void_when_the_running_task_is_told() {
+fn rows_of_a_task_without_a_name_are_reset_when_the_running_task_is_delivered() {
     let (mut harness, _) = Harness::started(None);
     harness.event("", r#"{"type":"text_chunk","content":"one "}"#);
     harness.deliver();
@@ -216,8 +214,6 @@ fn rows_that_are_being_handed_out_count_as_given() {
     harness.answer_status(None);
     assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"));
 }
-
-// ---- what a stop leaves ----
 
 #[test]
 fn a_stop_with_nothing_to_cancel_waits_for_the_cancelling_that_goes_on() {
@@ -308,8 +304,6 @@ fn a_message_that_was_let_go_does_not_take_the_record_of_the_stream_that_followe
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }
 
-// ---- which task a look may find ----
-
 #[test]
 fn a_task_that_was_asked_for_by_name_does_not_give_way_to_another() {
     let mut harness = Harness::default();
@@ -336,7 +330,7 @@ fn where_a_lost_task_stood_is_nothing_to_the_one_that_is_joined_instead() {
 }
 
 #[test]
-fn a_resumed_task_of_which_something_was_told_does_not_give_way_to_another() {
+fn a_resumed_task_with_delivered_rows_does_not_give_way_to_another() {
     let mut harness = Harness::default();
     set(&mut harness, "t0", "0-0");
     let call = harness.resume();

@@ -1,4 +1,4 @@
-//! Drives one client by hand: what goes in, what comes out, on a clock that the test moves.
+//! Drives one client by hand: passes inputs, collects effects, and moves the clock.
 
 use crate::codec;
 use rejoin::client::io::{
@@ -10,20 +10,20 @@ use rejoin::stream::batch::Batch;
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::encoder;
 
-/// The session of every test.
+/// The session of all tests.
 pub const S: &str = "s";
 
-/// A session in which this task runs.
+/// Returns a session in which this task runs.
 pub fn running(task: &str) -> String {
     format!(r#"{{"messages":[],"active_stream":{{"task_id":"{task}"}}}}"#)
 }
 
-/// A session with these messages, as JSON, in which nothing runs.
+/// Returns a session with these messages, given as JSON, in which no task runs.
 pub fn session(messages: &str) -> String {
     format!(r#"{{"messages":[{messages}],"active_stream":null}}"#)
 }
 
-/// A request that the client has made.
+/// A request that the client has sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     pub attempt: Attempt,
@@ -37,25 +37,25 @@ pub struct Harness {
     pub now: Millis,
     pub asked: Vec<Asked>,
     pub aborted: Vec<Attempt>,
-    /// Calls and their outcomes, in order.
+    /// The calls that were resolved, and their outcomes, in order.
     pub resolved: Vec<(u32, Option<Outcome>)>,
     pub ended: Vec<Outcome>,
-    /// Messages that a backend took.
+    /// The messages that a backend accepted.
     pub turns: Vec<(String, Sender)>,
     pub saved: Vec<String>,
     pub removed: Vec<String>,
     pub text: String,
-    /// How often the app was told to look again.
+    /// The number of notifications that the snapshot has changed.
     pub changes: u32,
-    /// What was told of rows that wait.
+    /// The urgencies with which waiting rows were announced.
     pub announced: Vec<Urgency>,
-    /// Streams that began.
+    /// The number of streams that began.
     pub began: u32,
-    /// What was told to other tabs.
+    /// The messages that were posted to other tabs.
     pub posted: Vec<String>,
-    /// Locks that were asked for and given back, in order.
+    /// The locks that were requested and released, in order.
     pub locks: Vec<Effect>,
-    /// Calls of the app so far; a message has the number of its call in its id.
+    /// The number of calls of the app so far. The id of a message contains the number of its call.
     pub calls: u32,
     shares: bool,
 }
@@ -92,8 +92,6 @@ impl Harness {
         }
     }
 
-    // ---- what the app does ----
-
     pub fn start(&mut self, message: &str) -> u32 {
         self.calls += 1;
         let call = self.calls;
@@ -103,7 +101,7 @@ impl Harness {
         call
     }
 
-    /// A message without a text that does something else than to be appended.
+    /// Sends a message without a text that changes the session in this way.
     pub fn send(&mut self, trigger: Trigger) -> u32 {
         self.calls += 1;
         let call = self.calls;
@@ -132,7 +130,7 @@ impl Harness {
         self.calls
     }
 
-    /// The same on a backend that cannot withdraw a message (PROTOCOL §7). The last request is then what it was before.
+    /// Stops on a backend that cannot withdraw a message (PROTOCOL §7). The last request is then the one before the stop.
     pub fn stop_on_base(&mut self) -> u32 {
         let call = self.stop();
         assert!(matches!(self.last().request, Request::Withdraw { .. }));
@@ -147,9 +145,7 @@ impl Harness {
         self.input(Input::Detach { session: S });
     }
 
-    // ---- what the network does ----
-
-    /// Opens the last request's stream, as our server would.
+    /// Opens the stream of the last request, as our server does.
     pub fn open(&mut self, task: Option<&str>) {
         let attempt = self.last().attempt;
         let head = Head { status: 200, content_type: "text/event-stream", task, ..Head::default() };
@@ -161,7 +157,7 @@ impl Harness {
         self.input(Input::Bytes { attempt, bytes });
     }
 
-    /// One event, with an id where `id` is not empty.
+    /// Sends one event, with an id unless `id` is empty.
     pub fn event(&mut self, id: &str, data: &str) {
         let mut bytes = Vec::new();
         encoder::event(&mut bytes, id.parse().ok(), data);
@@ -172,7 +168,7 @@ impl Harness {
         self.event(id, &format!(r#"{{"type":"text-delta","id":"b","delta":"{text}"}}"#));
     }
 
-    /// `start` and `text-start` of a task, as events 1-0 and 1-1, or without ids.
+    /// Sends `start` and `text-start` of a task, with these ids or without.
     pub fn preamble(&mut self, task: &str, ids: [&str; 2]) {
         self.event(ids[0], &format!(r#"{{"type":"start","messageId":"a1","taskId":"{task}"}}"#));
         self.event(ids[1], r#"{"type":"text-start","id":"b"}"#);
@@ -192,7 +188,7 @@ impl Harness {
         self.answer_with(Head { status, content_type: "application/json", ..Head::default() }, body);
     }
 
-    /// Asked how a task ended of which the session has an answer, the server says so, or that it does not know.
+    /// Answers the request for the status of a task whose answer the session has. `None` answers 404.
     pub fn answer_status(&mut self, status: Option<&str>) {
         while !matches!(self.last().request, Request::Task { .. }) {
             self.pass_until_asked();
@@ -217,47 +213,45 @@ impl Harness {
         self.input(Input::Page(page));
     }
 
-    /// The last request's stream breaks off, and the next request goes out.
+    /// Breaks the stream of the last request and waits for the next request.
     pub fn cut(&mut self) {
         self.end_of_file();
         self.pass_until_asked();
     }
 
-    /// The task ends, and the app has seen it.
+    /// Ends the task and delivers the end.
     pub fn finish(&mut self, id: &str) {
         self.event(id, r#"{"type":"finish"}"#);
         self.deliver();
     }
 
-    /// A message is refused, because this task runs.
+    /// Refuses a message because this task runs.
     pub fn busy_with(&mut self, task: &str) {
         self.answer(409, &format!(r#"{{"detail":{{"code":"TASK_RUNNING","task_id":"{task}"}}}}"#));
     }
 
-    /// What the storage holds of the session changed.
+    /// Reports a change of the session's record in the storage.
     pub fn stored(&mut self, record: Option<&str>) {
         let key = self.client.record_key(S);
         self.stored_at(&key, record);
     }
 
-    /// What the storage holds under a key changed.
+    /// Reports a change of a key in the storage.
     pub fn stored_at(&mut self, key: &str, text: Option<&str>) {
         let value = codec::stored(&self.client, key, text);
         self.input(Input::Stored { key, value });
     }
 
-    /// What a getter makes of a key of the storage.
+    /// Reads the saved task under a key as a getter does.
     pub fn stored_task(&self, key: &str, text: Option<&str>, now: Millis) -> Option<ActiveTask> {
         self.client.stored_task(key, codec::stored(&self.client, key, text), now)
     }
 
-    /// Another tab posted.
+    /// Passes a message of another tab.
     pub fn receive(&mut self, message: &str) {
         let message = codec::envelope(message).expect("a message has the shape of one");
         self.input(Input::Tab { message });
     }
-
-    // ---- time and delivery ----
 
     pub fn pass(&mut self, ms: Millis) {
         let until = self.now + ms;
@@ -268,7 +262,7 @@ impl Harness {
         self.now = until;
     }
 
-    /// Lets time pass until another request goes out.
+    /// Lets time pass until another request is sent.
     pub fn pass_until_asked(&mut self) -> &Asked {
         let before = self.asked.len();
         while self.asked.len() == before {
@@ -279,7 +273,7 @@ impl Harness {
         self.last()
     }
 
-    /// Delivers what waits, collecting its text.
+    /// Delivers the waiting rows and collects their text.
     pub fn deliver(&mut self) -> Option<Batch> {
         let batch = self.client.take_batch(S)?;
         self.text.push_str(batch.text());
@@ -287,13 +281,13 @@ impl Harness {
         Some(batch)
     }
 
-    /// Hands in an input and drains. What the app sees never changes without its being told.
+    /// Passes an input and drains the effects. Checks that the snapshot never changes without a notification.
     pub fn input(&mut self, input: Input<'_>) {
         let (shown, changes) = (self.client.snapshot(S), self.changes);
         self.client.handle(input, self.now);
         self.drain();
-        let is_told = self.changes > changes;
-        assert!(is_told || self.client.snapshot(S) == shown, "unheard of: {:?}", self.client.snapshot(S));
+        let is_notified = self.changes > changes;
+        assert!(is_notified || self.client.snapshot(S) == shown, "no notification of {:?}", self.client.snapshot(S));
     }
 
     pub fn drain(&mut self) {
@@ -319,14 +313,12 @@ impl Harness {
             Effect::Deliver { urgency, .. } => self.announced.push(urgency),
             Effect::Began { .. } => self.began += 1,
             Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.shares => {
-                panic!("a tab alone tells nobody")
+                panic!("a single tab posts nothing")
             }
             Effect::Post { message } => self.posted.push(codec::text_of(&message)),
             lock => self.locks.push(lock),
         }
     }
-
-    // ---- what can be seen ----
 
     pub fn last(&self) -> &Asked {
         self.asked.last().expect("nothing was asked")
@@ -336,7 +328,7 @@ impl Harness {
         self.client.snapshot(S).status
     }
 
-    /// How a call ended; `None` in it is a call that resolved without an outcome.
+    /// Returns the outcome of a call, which may have been resolved without one.
     pub fn outcome(&self, call: u32) -> Option<&Outcome> {
         let (_, outcome) = self.resolved.iter().find(|(resolved, _)| *resolved == call).expect("still pending");
         outcome.as_ref()
@@ -354,7 +346,7 @@ impl Harness {
         self.outcome(call).and_then(|outcome| outcome.error.clone()).expect("no error").code
     }
 
-    /// How often the server was asked to cancel something.
+    /// Returns how often the client requested a cancel.
     pub fn cancels(&self) -> usize {
         self.asked.iter().filter(|asked| matches!(asked.request, Request::Cancel { .. })).count()
     }
@@ -367,7 +359,7 @@ impl Harness {
         matches!(self.last().request, Request::Session { .. })
     }
 
-    /// Whether the last request joins a task, and after what.
+    /// Returns the task and the cursor if the last request joins a stream.
     pub fn joined(&self) -> Option<(String, String)> {
         match &self.last().request {
             Request::Join { task, after, .. } => Some((task.clone(), after.to_string())),
@@ -375,7 +367,7 @@ impl Harness {
         }
     }
 
-    /// A message whose stream is open.
+    /// Returns a client whose message has an open stream.
     pub fn started(task: Option<&str>) -> (Self, u32) {
         let mut harness = Self::default();
         let call = harness.start("hi");
@@ -383,7 +375,7 @@ impl Harness {
         (harness, call)
     }
 
-    /// The same with the next message of the session.
+    /// Sends the next message of the session and opens its stream.
     pub fn next(&mut self, task: Option<&str>) -> u32 {
         let call = self.start("next");
         self.pass(1_000);
@@ -391,7 +383,7 @@ impl Harness {
         call
     }
 
-    /// A stream of our server that has given `start` and one delta.
+    /// Returns a client that has received `start` and one delta from our server.
     pub fn streaming() -> (Self, u32) {
         let (mut harness, call) = Self::started(Some("t1"));
         harness.preamble("t1", ["1-0", "1-1"]);

@@ -1,4 +1,4 @@
-//! Rejoining: what is asked, what is known already, what starts over (API.md, guarantees 1 and 2).
+//! Joining a stream again: what is requested, what is known already, and what starts over (API.md, guarantees 1 and 2).
 
 use rejoin::client::io::{Config, Head, Input, OutcomeKind, Replay, Request, Status};
 use rejoin::stream::cursor::EventId;
@@ -73,7 +73,7 @@ fn a_trimmed_log_starts_over_from_the_beginning() {
     harness.pass_until_asked();
     assert_eq!(harness.joined().unwrap().1, "0-0");
     let batch = harness.deliver().unwrap();
-    assert_eq!(batch.descriptors(), [3], "listeners hear of it");
+    assert_eq!(batch.descriptors(), [3], "listeners get the reset");
     assert_eq!(harness.client.metrics(Some(S)).resets, 1);
 }
 
@@ -177,7 +177,7 @@ fn a_lost_record_with_an_answer_in_the_session_is_finished_with_its_text() {
 }
 
 #[test]
-fn whoever_sent_the_message_of_a_lost_record_is_told_its_answer_and_no_later_one() {
+fn the_sender_of_a_lost_tasks_message_gets_its_answer_and_no_later_one() {
     let later = r#"{"role":"user","id":"m9","content":"other"},{"role":"assistant","content":"theirs"}"#;
     for (answer, kind) in
         [(r#"{"role":"assistant","content":"one ours"},"#, OutcomeKind::Finished), ("", OutcomeKind::Expired)]
@@ -445,7 +445,7 @@ fn a_resume_of_a_quiet_session_is_nothing() {
 }
 
 #[test]
-fn a_resume_that_is_told_204_is_nothing_and_forgets_the_task() {
+fn a_resume_that_is_answered_204_resumes_nothing_and_removes_the_record() {
     let (mut first, _) = Harness::streaming();
     first.pass(300);
     let mut second = Harness::default();

@@ -1,4 +1,4 @@
-//! Stalls, the network, the page: a stream that lives is left alone, one that is dead is rejoined at once.
+//! Stalls, the network and the page: a live stream is left alone, and a dead one is joined again at once.
 
 use rejoin::client::io::{Config, Head, Input, Network, OutcomeKind, Page, Status};
 
@@ -89,7 +89,7 @@ fn offline_waits_for_online_and_that_time_does_not_count() {
 }
 
 #[test]
-fn after_online_a_stream_shows_within_a_heartbeat_that_it_lives() {
+fn after_online_a_live_stream_sends_a_byte_within_one_heartbeat() {
     let (mut harness, _) = Harness::streaming();
     harness.bytes(b": heartbeat 10000\n\n");
     harness.network(Network::Offline);
@@ -210,7 +210,7 @@ fn a_stream_that_fails_for_good_says_so_in_the_snapshot() {
 }
 
 #[test]
-fn the_snapshot_tells_when_the_next_try_is() {
+fn the_snapshot_contains_the_time_of_the_next_try() {
     let (mut harness, _) = Harness::streaming();
     harness.end_of_file();
     let snapshot = harness.client.snapshot(S);
@@ -256,8 +256,6 @@ fn what_a_client_holds_on_to_does_not_grow_with_streams_cuts_and_stops() {
     let [early, late] = [&footprints[100..200], &footprints[500..]].map(|rounds| rounds.iter().max().unwrap());
     assert!(late <= early && *early < 64 * 1024, "{early} then {late}");
 }
-
-// ---- forgetting a session ----
 
 #[test]
 fn a_forgotten_session_keeps_its_task_and_begins_without_a_reset() {

@@ -1,4 +1,4 @@
-//! The machine as the app and the network meet it: the status table and the guarantees of API.md, one sentence a test.
+//! The specification of the machine: the status table and the guarantees of API.md, one sentence per test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 

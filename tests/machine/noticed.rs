@@ -1,5 +1,5 @@
-//! What a person sees and hears of a stream beside its chunks, each told once and none too late; found missing by
-//! mutating the machine until no test complained.
+//! What an app gets of a stream besides its chunks, each notification once and none too late. Mutation testing showed that these
+//! tests were missing.
 
 use rejoin::client::ActiveTask;
 use rejoin::client::io::{
@@ -10,8 +10,6 @@ use crate::harness::{Harness, S};
 
 const RUNNING: &str = r#"{"messages":[],"active_stream":{"task_id":"t1","operation_id":"op","tool_name":"find"}}"#;
 const EMPTY: &str = r#"{"messages":[],"active_stream":null}"#;
-
-// ---- delivery ----
 
 #[test]
 fn rows_that_wait_are_announced_once_until_they_are_taken() {
@@ -84,7 +82,7 @@ fn a_stream_after_one_whose_rows_were_never_taken_announces_its_own() {
 }
 
 #[test]
-fn a_reset_is_announced_as_soon_as_the_new_telling_begins() {
+fn a_reset_is_announced_as_soon_as_the_new_answer_begins() {
     let (mut harness, _) = Harness::streaming();
     harness.announced.clear();
     harness.cut();
@@ -100,8 +98,6 @@ fn the_outcome_stays_visible_after_the_end() {
     assert_eq!(harness.client.outcome(S), harness.outcome(call));
     assert_eq!(harness.ended.len(), 1);
 }
-
-// ---- saving ----
 
 #[test]
 fn a_rejoin_saves_its_task_at_once() {
@@ -175,8 +171,6 @@ fn a_task_found_through_the_session_is_saved_with_its_operation() {
     assert_eq!((saved.operation.as_str(), saved.tool.as_str()), ("op", "find"));
 }
 
-// ---- what one stream leaves to the next ----
-
 #[test]
 fn a_stream_after_a_joined_one_is_its_own() {
     let mut harness = Harness::default();
@@ -202,8 +196,6 @@ fn a_stream_after_one_that_was_unauthorized_asks_for_headers_once_more_too() {
     harness.pass(1_000);
     assert!(harness.is_pending(next));
 }
-
-// ---- requests ----
 
 #[test]
 fn a_message_sent_offline_waits_for_the_network() {
@@ -319,7 +311,7 @@ fn a_busy_session_after_a_lost_answer_is_busy_with_our_own_message_where_repeats
 }
 
 #[test]
-fn a_telling_that_lost_a_part_is_let_go_before_it_is_asked_for_again() {
+fn a_broadcast_that_lost_a_part_is_dropped_before_it_is_requested_again() {
     let (mut harness, _) = Harness::streaming();
     harness.cut();
     harness.open(Some("t1"));

@@ -1,4 +1,4 @@
-//! What is news and what is known, what is a hole and what is none: events with ids, without, and both in one stream.
+//! Which events are new, which are known, and which are missing: with ids, without, and both in one stream.
 
 use rejoin::client::io::OutcomeKind;
 
@@ -81,7 +81,7 @@ fn a_stream_that_starts_over_twice_without_a_row_between_is_void_once() {
 }
 
 #[test]
-fn a_replay_that_differs_is_told_anew_whole() {
+fn a_replay_that_differs_starts_the_answer_over() {
     let (mut harness, call) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "one");

@@ -1,4 +1,4 @@
-//! The saved task: never ahead of delivery, one record a session, nothing but ids, counts and times (guarantee 4).
+//! The saved task: never ahead of delivery, one record per session, only ids, counts and times (guarantee 4).
 
 use rejoin::client::ActiveTask;
 use rejoin::client::io::{Config, Input, OutcomeKind};

@@ -1,4 +1,4 @@
-//! Sending a message: once, whatever becomes of the answer (API.md, guarantee 3).
+//! Sending a message: it is sent once, whatever happens to the response (API.md, guarantee 3).
 
 use rejoin::client::io::{
     Config, Failure, Head, Input, Origin, OutcomeKind, Recovery, Redirect, Repost, Request, SendRequest, Status, Why,
@@ -100,7 +100,7 @@ fn a_message_is_known_by_its_text_behind_the_messages_that_were_there_before_it(
 }
 
 #[test]
-fn where_nothing_tells_two_equal_texts_apart_a_message_is_neither_sent_again_nor_taken_for_answered() {
+fn a_message_that_cannot_be_distinguished_from_an_equal_one_is_neither_sent_again_nor_taken_for_answered() {
     let older = r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#;
     let mut harness = Harness::default();
     let call = harness.start("yes");
@@ -435,15 +435,13 @@ fn a_start_between_the_end_and_its_delivery_waits_for_it() {
     assert_eq!(harness.asked.len(), 2);
 }
 
-// ---- what the app has loaded ----
-
 fn load(harness: &mut Harness, mark: u32, session: &str) {
     let body = crate::codec::body(session).unwrap();
     harness.input(Input::Loaded { session: S, mark, body: &body });
 }
 
 #[test]
-fn a_session_that_the_app_has_loaded_tells_an_older_message_of_the_same_text_from_the_lost_one() {
+fn a_loaded_session_distinguishes_an_older_message_of_the_same_text_from_the_lost_one() {
     let older = session(r#"{"role":"user","content":"yes"},{"role":"assistant","content":"older"}"#);
     let mut harness = Harness::default();
     load(&mut harness, 0, &older);

@@ -1,4 +1,4 @@
-//! Stopping and letting go are different things (API.md, `stopStream`, `detachStream`, `close`).
+//! Stopping a stream and detaching it (API.md, `stopStream`, `detachStream`, `close`).
 
 use rejoin::client::io::{Config, Head, Input, Network, OutcomeKind, Request, Status};
 
@@ -274,7 +274,7 @@ fn detaching_from_a_message_on_its_way_lets_it_arrive_and_saves_its_task() {
 }
 
 #[test]
-fn what_was_given_before_a_detach_is_void_when_it_is_told_again() {
+fn rows_from_before_a_detach_are_reset_when_they_are_delivered_again() {
     let (mut harness, _) = Harness::streaming();
     harness.detach();
     harness.resume();

@@ -1,5 +1,5 @@
-//! The status table of API.md, row by row where the other files do not tell it: what each kind of request makes of each
-//! answer, and what a stop, a page and the storage do beside it.
+//! The rows of API.md's status table that the other files do not test: the effect of each response to each kind of request, and
+//! of stops, the page and the storage meanwhile.
 
 use rejoin::client::ActiveTask;
 use rejoin::client::io::{
@@ -24,14 +24,12 @@ fn saved(task: &str) -> Harness {
     harness
 }
 
-/// A stream that was cut and is being joined again.
+/// Returns a client whose stream was cut and is being joined again.
 fn rejoining() -> (Harness, u32) {
     let (mut harness, call) = Harness::streaming();
     harness.cut();
     (harness, call)
 }
-
-// ---- a join ----
 
 #[test]
 fn a_join_that_is_no_event_stream_or_is_forbidden_fails_at_once() {
@@ -73,7 +71,7 @@ fn a_trimmed_cursor_for_a_join_from_the_start_is_a_lost_log_and_no_loop() {
 }
 
 #[test]
-fn a_backend_without_ids_is_asked_for_the_exact_replay_of_what_it_told() {
+fn a_backend_without_ids_is_asked_for_an_exact_replay() {
     let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.cut();
@@ -104,8 +102,6 @@ fn the_metrics_count_bytes_events_chunks_and_what_is_odd() {
     assert_eq!(harness.client.metrics(None), metrics);
 }
 
-// ---- how a task ended ----
-
 #[test]
 fn a_task_whose_status_is_forbidden_fails_and_one_that_is_gone_is_looked_for() {
     let (mut harness, call) = rejoining();
@@ -121,8 +117,6 @@ fn a_task_whose_status_is_forbidden_fails_and_one_that_is_gone_is_looked_for() {
     harness.pass(1_000);
     assert!(harness.is_look());
 }
-
-// ---- a look at the session ----
 
 #[test]
 fn a_lost_task_of_a_session_that_is_gone_too_is_expired() {
@@ -149,7 +143,7 @@ fn a_session_that_cannot_be_read_fails_the_look() {
     harness.answer(404, "");
     harness.pass(1_000);
     harness.answer_with(html(200), "<html>");
-    assert_eq!(harness.code(call), "INVALID_RESPONSE", "which tells nothing of the task");
+    assert_eq!(harness.code(call), "INVALID_RESPONSE", "which shows nothing about the task");
 }
 
 #[test]
@@ -257,8 +251,6 @@ fn an_answer_from_the_history_is_replayed_where_a_part_of_it_was_given_before_a_
     }
 }
 
-// ---- a message ----
-
 #[test]
 fn a_session_that_was_busy_and_no_longer_is_gets_the_message_again() {
     let mut harness = Harness::default();
@@ -334,8 +326,6 @@ fn a_second_message_behind_one_that_waits_for_a_stop_is_refused() {
     harness.detach();
     assert_eq!(harness.kind(first), OutcomeKind::Superseded);
 }
-
-// ---- stops ----
 
 #[test]
 fn a_stop_without_a_stream_cancels_the_saved_task() {
@@ -420,8 +410,6 @@ fn after_close_nothing_that_waited_is_started() {
     assert!(!harness.is_send() && harness.client.deadline().is_none());
 }
 
-// ---- page and network ----
-
 #[test]
 fn time_without_a_network_or_in_the_cache_does_not_use_up_the_window() {
     for away in [true, false] {
@@ -491,8 +479,6 @@ fn a_stop_saves_what_was_delivered_before_it() {
     assert!(harness.saved.last().unwrap().contains("\"last\":\"3-0\""));
 }
 
-// ---- the storage ----
-
 #[test]
 fn the_map_of_the_typescript_layer_loses_to_a_record_and_to_time() {
     let mut harness = saved("t1");
@@ -506,8 +492,6 @@ fn the_map_of_the_typescript_layer_loses_to_a_record_and_to_time() {
     let tasks: Vec<&str> = harness.client.active_tasks().map(|active| active.task.as_str()).collect();
     assert_eq!(tasks, ["t1"]);
 }
-
-// ---- budgets and pauses ----
 
 #[test]
 fn progress_makes_the_window_whole_again() {

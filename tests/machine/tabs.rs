@@ -1,15 +1,15 @@
-//! One tab among others: what it makes of their messages, their stops, and of a browser that lets it have no others.
+//! One tab among others: their messages, their stops, and browsers that allow no sharing.
 
 use rejoin::client::io::{Config, Effect, Input, LockMode, OutcomeKind, Page, Status};
 
 use crate::harness::{Harness, S, session};
 
-/// A tab that shares its streams, by the name "a".
+/// Returns a tab with the name "a" that shares its streams.
 fn tab() -> Harness {
     Harness::new(Config { tab: Some("a".into()), ..Config::default() })
 }
 
-/// The tab "a" with the stream of a task of its own, and how it announced it.
+/// Returns the tab "a" as the owner of a task's stream, and its announcement.
 fn owner() -> (Harness, String) {
     let mut owner = tab();
     owner.start("hi");
@@ -19,8 +19,8 @@ fn owner() -> (Harness, String) {
     (owner, announced)
 }
 
-/// Another tab, which hears the announcement and gets the answer to what it asks.
-fn told_late(owner: &mut Harness, announced: &str) -> Harness {
+/// Returns another tab, which has got the announcement and the answer to its question.
+fn late_follower(owner: &mut Harness, announced: &str) -> Harness {
     let mut other = Harness::new(Config { tab: Some("b".into()), ..Config::default() });
     other.input(Input::Watch { session: S });
     other.receive(announced);
@@ -35,15 +35,13 @@ fn told_late(owner: &mut Harness, announced: &str) -> Harness {
     other
 }
 
-/// What the record of a stop looks like that another tab wrote at this tab's time.
+/// Returns the record of a stop that another tab wrote at this tab's time.
 fn stop_of(task: &str) -> String {
     let mut other = Harness::default();
     other.rejoin(task, None);
     other.stop();
     other.saved.last().unwrap().clone()
 }
-
-// ---- stops of other tabs ----
 
 #[test]
 fn a_stop_that_its_tab_does_not_bring_to_the_server_in_time_is_brought_by_another_one() {
@@ -102,8 +100,6 @@ fn a_message_waits_for_the_stop_that_another_tab_has_not_brought_to_the_server()
     assert!(harness.is_send() && harness.is_pending(call));
 }
 
-// ---- a look at what there is to resume ----
-
 #[test]
 fn a_message_waits_for_the_look_at_what_there_is_to_resume() {
     let mut harness = Harness::default();
@@ -134,8 +130,6 @@ fn a_message_is_refused_when_the_look_is_not_answered_at_once() {
     harness.fail();
     assert_eq!(harness.code(call), "TASK_RUNNING");
 }
-
-// ---- no others ----
 
 #[test]
 fn a_browser_that_refuses_locks_makes_each_tab_go_alone_at_once() {
@@ -168,17 +162,15 @@ fn an_owner_that_is_left_alone_goes_on() {
     assert_eq!((harness.status(), harness.asked.len()), (Status::Streaming, 1));
 }
 
-// ---- away and back ----
-
 #[test]
-fn a_page_that_returns_asks_who_tells_what_began_meanwhile() {
+fn a_page_that_returns_asks_for_broadcasts_that_began_meanwhile() {
     let mut harness = tab();
     harness.input(Input::Watch { session: S });
     harness.page(Page::Left);
     harness.posted.clear();
     harness.page(Page::Returned);
     assert!(harness.posted.iter().any(|message| message.contains(r#""kind":"ask""#)), "{:?}", harness.posted);
-    hear_state(&mut harness);
+    receive_state(&mut harness);
     assert_eq!(harness.status(), Status::Streaming);
 }
 
@@ -201,9 +193,9 @@ fn a_follower_of_a_silent_owner_asks_and_then_takes_the_lock_away() {
 }
 
 #[test]
-fn a_cadence_that_the_server_announces_after_the_others_were_told_reaches_them() {
+fn a_heartbeat_that_the_server_announces_late_reaches_the_followers() {
     let (mut owner, announced) = owner();
-    let mut other = told_late(&mut owner, &announced);
+    let mut other = late_follower(&mut owner, &announced);
     owner.posted.clear();
     owner.bytes(b": heartbeat 1000\n");
     for message in &owner.posted {
@@ -222,7 +214,7 @@ fn a_tab_that_wakes_up_asks_once_for_what_it_slept_through() {
         harness.receive(&frames("b", "b-1", number));
     }
     assert_eq!(harness.posted.len(), 1);
-    hear_state(&mut harness);
+    receive_state(&mut harness);
     harness.posted.clear();
     for number in 7..500 {
         harness.receive(&frames("b", "b-1", number));
@@ -238,7 +230,7 @@ fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
     let mut harness = follower();
     let owner = r#"{"v":2,"from":"n","session":"s","epoch":9007199254740991,"kind":"owner","stream":"n-1","place":{"last":"9-0","unnumbered":0,"hash":"0"}}"#;
     harness.receive(owner);
-    // A takeover without a task has nothing to tell: it leaves the recall unanswered (`answer_tab`, `has_telling`).
+    // An owner that took over and knows no task yet cannot answer the recall.
     harness.posted.clear();
     harness.pass(60);
     harness.receive(&frames("n", "n-1", 0));
@@ -253,7 +245,7 @@ fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
 }
 
 #[test]
-fn a_follower_goes_along_with_a_tab_that_begins_to_tell() {
+fn a_follower_follows_another_tab_that_begins_a_broadcast() {
     let mut harness = follower();
     let owner = r#"{"v":2,"from":"new","session":"s","epoch":9007199254740991,"kind":"owner","stream":"new-1","task":"t2",
         "place":{"last":"0-0","unnumbered":0,"hash":"0"}}"#;
@@ -268,10 +260,10 @@ fn a_follower_that_doubts_its_owner_goes_along_with_whoever_answers() {
     harness.pass(3_000);
     harness.receive(&state("new", "new-1", "t1"));
     harness.pass(2_500);
-    assert!(harness.asked.is_empty(), "the new owner is heard");
+    assert!(harness.asked.is_empty(), "the new owner is followed");
 }
 
-/// Leaves and returns, goes along with another tab that names no task, and takes over when that one is gone.
+/// Leaves and returns, follows another tab that names no task, and takes over when that one is gone.
 fn follow_an_unnamed_stream_to_its_end(harness: &mut Harness) {
     harness.page(Page::Left);
     harness.page(Page::Returned);
@@ -313,21 +305,21 @@ fn a_message_that_is_sent_after_another_tabs_stream_has_ended_gives_its_own_answ
 }
 
 #[test]
-fn an_answer_that_was_told_in_part_is_not_looked_for_when_another_tabs_stream_that_took_its_place_is_over() {
+fn a_partly_delivered_answer_is_not_searched_after_another_tabs_stream_that_replaced_it_ends() {
     let (mut harness, _) = owner();
     harness.preamble("t1", ["1-0", "1-1"]);
     harness.delta("2-0", "hel");
     harness.deliver();
-    let told = harness.text.clone();
+    let before = harness.text.clone();
     follow_an_unnamed_stream_to_its_end(&mut harness);
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","content":"hello"}"#;
     harness.answer(200, &session(messages));
     harness.deliver();
-    assert_eq!(harness.text, told);
+    assert_eq!(harness.text, before);
 }
 
 #[test]
-fn an_answer_that_the_history_told_with_its_task_is_not_asked_for_when_another_tab_tells_it() {
+fn an_answer_from_the_history_that_names_its_task_is_not_requested_when_another_tab_streams_it() {
     let (mut harness, call) = sender_without_answer();
     harness.pass_until_asked();
     let messages = r#"{"role":"user","id":"m1","content":"hi"},{"role":"assistant","task_id":"t1","content":"hello"}"#;
@@ -355,9 +347,7 @@ fn an_end_that_comes_late_leaves_the_record_of_the_task_that_another_tab_began_m
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }
 
-// ---- epochs ----
-
-/// What the tab "old" still posts, whose epoch was over long ago.
+/// Returns a message of the tab "old", whose epoch was over long ago.
 fn stale(message: &str) -> String {
     message.replace(r#""epoch":9007199254740991"#, r#""epoch":5"#)
 }
@@ -385,7 +375,7 @@ fn an_answer_to_an_old_question_does_not_take_the_place_of_what_an_idle_tab_show
 }
 
 #[test]
-fn an_owner_that_hears_of_a_newer_one_gives_its_stream_up_and_follows() {
+fn an_owner_that_learns_of_a_newer_one_gives_its_stream_up_and_follows() {
     let (mut harness, _) = owner();
     harness.preamble("t1", ["1-0", "1-1"]);
     harness.receive(&frames("new", "new-1", 3));
@@ -424,30 +414,28 @@ fn a_look_that_is_answered_after_its_tab_lost_its_lock_is_asked_again_when_it_ow
     assert!(harness.is_look() && harness.asked.len() == 2);
 }
 
-// ---- a telling that is over ----
-
 #[test]
-fn an_answer_that_is_over_before_another_tab_has_asked_is_told_all_the_same() {
+fn an_answer_that_ends_before_another_tab_has_asked_is_still_sent_to_it() {
     let (mut owner, announced) = owner();
     owner.preamble("t1", ["1-0", "1-1"]);
     owner.delta("2-0", "at once");
     owner.finish("3-0");
     assert_eq!(owner.status(), Status::Completed);
 
-    let other = told_late(&mut owner, &announced);
+    let other = late_follower(&mut owner, &announced);
     assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Completed));
     assert!(other.text.contains("at once"));
     assert!(other.asked.is_empty(), "without a request");
 }
 
 #[test]
-fn how_an_answer_ended_is_told_too_to_who_asks_late() {
+fn the_end_of_an_answer_is_sent_to_a_tab_that_asks_late() {
     let (mut owner, announced) = owner();
     owner.delta("2-0", "begun");
     owner.deliver();
     owner.stop();
 
-    let other = told_late(&mut owner, &announced);
+    let other = late_follower(&mut owner, &announced);
     assert_eq!((other.text.as_str(), other.status()), (owner.text.as_str(), Status::Stopped));
     assert!(other.text.contains("begun"));
 }
@@ -464,7 +452,7 @@ fn an_answer_that_is_over_is_kept_for_others_for_two_seconds() {
 }
 
 #[test]
-fn who_merely_asks_is_not_told_what_is_over() {
+fn a_tab_that_merely_asks_does_not_get_a_broadcast_that_has_ended() {
     let (mut owner, _) = owner();
     owner.finish("3-0");
     owner.posted.clear();
@@ -473,20 +461,20 @@ fn who_merely_asks_is_not_told_what_is_over() {
     assert!(owner.posted.is_empty(), "{:?}", owner.posted);
 }
 
-/// A tab that follows the stream of tab "b", whose silence is too long after three seconds.
+/// Returns a tab that follows tab "b", which it doubts after three seconds of silence.
 fn follower() -> Harness {
     let mut harness = tab();
     harness.resume();
-    hear_state(&mut harness);
+    receive_state(&mut harness);
     harness
 }
 
-fn hear_state(harness: &mut Harness) {
+fn receive_state(harness: &mut Harness) {
     harness.receive(&state("b", "b-1", "t1"));
     assert!(harness.asked.is_empty());
 }
 
-/// What an owner answers to tab "a", with nothing told yet.
+/// Returns the answer of an owner to tab "a", without any frames yet.
 fn state(from: &str, stream: &str, task: &str) -> String {
     format!(
         r#"{{"v":2,"from":"{from}","session":"s","epoch":9007199254740991,"kind":"state","to":"a","asked":9007199254740991,"stream":"{stream}","number":0,"task":"{task}",
@@ -494,14 +482,14 @@ fn state(from: &str, stream: &str, task: &str) -> String {
     )
 }
 
-/// A message with frames.
+/// Returns a message with frames.
 fn frames(from: &str, stream: &str, number: u64) -> String {
     format!(
         r#"{{"v":2,"from":"{from}","session":"s","epoch":9007199254740991,"kind":"frames","stream":"{stream}","number":{number},"frames":{{}}}}"#
     )
 }
 
-/// A tab whose message found no network.
+/// Returns a tab whose message found no network.
 fn sender_without_answer() -> (Harness, u32) {
     let mut harness = tab();
     let call = harness.start("hi");

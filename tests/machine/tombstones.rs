@@ -1,5 +1,5 @@
-//! Stops that the server never acknowledged, because it cannot cancel or would not: what was stopped is not told again,
-//! whatever the session does next (API.md, `stopStream`).
+//! Stops that the server never acknowledged, because it cannot cancel or refused to. A stopped answer is not delivered again,
+//! whatever happens in the session (API.md, `stopStream`).
 
 use rejoin::client::SavedTask;
 use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
@@ -9,7 +9,7 @@ use crate::harness::{Harness, S, running};
 
 const CANNOT: &str = r#"{"detail":"Not Found"}"#;
 
-/// A session whose task `t1` was stopped on a backend without cancel.
+/// Returns a session whose task `t1` was stopped on a backend without cancel.
 fn stopped() -> Harness {
     let (mut harness, _) = Harness::streaming();
     harness.stop();
@@ -17,7 +17,7 @@ fn stopped() -> Harness {
     harness
 }
 
-/// The page that comes after this one.
+/// Returns the page after a reload.
 fn reloaded(harness: &Harness) -> Harness {
     let mut next = Harness::default();
     next.stored(harness.saved.last().map(String::as_str));
@@ -223,8 +223,8 @@ fn a_stop_that_found_no_task_means_nothing_that_a_later_message_starts() {
     assert_eq!((harness.joined().unwrap().0.as_str(), harness.is_pending(call)), ("t1", true));
 }
 
-/// A session whose first message was stopped before its task was known, on a backend that runs two tasks at once and would
-/// not say which one it is.
+/// Returns a session whose first message was stopped before its task was known, on a backend that runs two tasks at once and does
+/// not name them.
 fn stopped_unknown() -> Harness {
     let (mut harness, _) = Harness::started(None);
     harness.delta("", "one ");

@@ -1,18 +1,18 @@
-//! Messages that do something else than to be appended (PROTOCOL §1, "A turn"): how they are refused, and how one is found
-//! whose answer was lost.
+//! Messages that are not appended (PROTOCOL §1, "A turn"): how they are refused, and how the client finds one whose response was
+//! lost.
 
 use rejoin::client::io::{Config, Input, OutcomeKind, Recovery, SendRequest, Sender, Trigger};
 
 use crate::harness::{Harness, S};
 
-/// A session of our server, which keeps ids. `last` is the id of its assistant message.
+/// Returns a session of our server, which stores ids. `last` is the id of its assistant message.
 fn answered(last: &str, running: &str) -> String {
     let question = r#"{"role":"user","id":"q1","content":"hi","task_id":"t0"}"#;
     let answer = format!(r#"{{"role":"assistant","id":"{last}","content":"hello","task_id":"t0"}}"#);
     format!(r#"{{"messages":[{question},{answer}],"active_stream":{running}}}"#)
 }
 
-/// The id under which the last request sends its message.
+/// Returns the id of the message in the last request.
 fn sent_id(harness: &Harness) -> Option<String> {
     match &harness.last().request {
         rejoin::client::io::Request::Send { request, .. } => Some(request.message_id.clone()),
@@ -127,8 +127,6 @@ fn a_message_after_an_edit_is_not_looked_for_behind_messages_that_were_removed()
     assert!(harness.is_look(), "it is there, and is not sent again");
 }
 
-// ---- other tabs ----
-
 #[test]
 fn a_message_is_reported_when_the_server_has_taken_it_and_once() {
     let mut harness = Harness::default();
@@ -156,7 +154,7 @@ fn a_message_that_was_refused_is_not_reported() {
 }
 
 #[test]
-fn other_tabs_hear_of_a_message_also_where_they_never_showed_its_session() {
+fn other_tabs_learn_of_a_message_even_if_they_never_showed_its_session() {
     let tab = |name: &str| Harness::new(Config { tab: Some(name.into()), ..Config::default() });
     let (mut sender, mut other) = (tab("a"), tab("b"));
     sender.send(Trigger::Submit);

@@ -1,4 +1,4 @@
-//! To which turn an answer belongs, where several are about: of several tabs, of several tasks at once, of an operation.
+//! Which turn an answer belongs to if several are possible: of several tabs, of tasks that run at once, of an operation.
 
 use rejoin::client::io::{Config, Input, OutcomeKind};
 
@@ -6,7 +6,7 @@ use crate::harness::{Harness, S};
 
 const RESET: Option<&u32> = Some(&3);
 
-/// A tab that shares its streams. Its messages have ids of their own.
+/// Returns a tab that shares its streams. Its messages have ids that no other tab's have.
 fn tab(name: &str) -> Harness {
     let mut tab = Harness::new(Config { tab: Some(name.into()), ..Config::default() });
     tab.calls = 100 * u32::from(name.as_bytes()[0]);
@@ -14,7 +14,7 @@ fn tab(name: &str) -> Harness {
     tab
 }
 
-/// A tab that sends a message and owns the session.
+/// Returns a tab that has sent a message and owns the session.
 fn sender(name: &str, message: &str) -> (Harness, u32) {
     let mut tab = tab(name);
     let call = tab.start(message);
@@ -22,7 +22,7 @@ fn sender(name: &str, message: &str) -> (Harness, u32) {
     (tab, call)
 }
 
-/// Brings what each of two tabs posted to the other until neither has anything more to say.
+/// Passes the messages of two tabs to each other until neither posts more.
 fn talk(one: &mut Harness, other: &mut Harness) {
     loop {
         let (from_one, from_other) = (std::mem::take(&mut one.posted), std::mem::take(&mut other.posted));
@@ -34,14 +34,14 @@ fn talk(one: &mut Harness, other: &mut Harness) {
     }
 }
 
-/// A session without ids, of which the messages are these, by role and text.
+/// Returns a session without ids, with these messages by role and text.
 fn session(messages: &[(&str, &str)], running: Option<&str>) -> String {
     let messages = messages.iter().map(|(role, text)| format!(r#"{{"role":"{role}","content":"{text}"}}"#));
     let active = running.map_or("null".to_owned(), |task| format!(r#"{{"task_id":"{task}"}}"#));
     format!(r#"{{"messages":[{}],"active_stream":{active}}}"#, messages.collect::<Vec<_>>().join(","))
 }
 
-/// A tab whose message got no answer and that follows the stream of another message, of this task, up to its first text.
+/// Returns a tab whose message got no response, and which follows the stream of another message up to its first text.
 fn follower_with_a_message(task: Option<&str>) -> (Harness, u32) {
     let (mut tab, call) = sender("a", "mine");
     tab.fail();
@@ -59,13 +59,11 @@ fn follower_with_a_message(task: Option<&str>) -> (Harness, u32) {
     (tab, call)
 }
 
-/// The owner is gone: this tab asks the server itself.
+/// Removes the owner, so that this tab sends a request itself.
 fn take_over(tab: &mut Harness) {
     tab.input(Input::Locked { session: S });
     tab.pass(1_000);
 }
-
-// ---- a message that waits while another turn is given ----
 
 #[test]
 fn the_end_of_a_stream_that_was_taken_over_is_not_that_of_the_message_that_waits() {
@@ -123,8 +121,6 @@ fn the_answer_to_a_message_that_is_sent_again_does_not_go_on_with_the_nameless_o
     tab.delta("", "mine ");
     assert_eq!(tab.deliver().unwrap().descriptors().first(), RESET);
 }
-
-// ---- several tasks at once ----
 
 #[test]
 fn a_task_that_is_known_to_answer_another_message_is_not_joined_for_this_one() {
@@ -219,8 +215,6 @@ fn what_runs_answers_no_message_that_was_there_when_nothing_ran() {
     assert!(harness.deliver().unwrap().text().contains("\"replayed\":true"), "it is the turn that the page let go");
 }
 
-// ---- what the history has ----
-
 #[test]
 fn the_newest_answer_is_not_that_of_a_task_after_which_another_message_was_sent() {
     let mut late = tab("a");
@@ -284,10 +278,8 @@ fn a_follower_whose_owner_is_gone_finds_the_end_of_a_nameless_answer_in_the_hist
     assert!(late.text.ends_with("one two ") || late.text.contains("one two "), "{}", late.text);
 }
 
-// ---- streams of other tabs ----
-
 #[test]
-fn a_stream_that_a_page_let_go_begins_anew_when_it_is_followed_again() {
+fn a_stream_that_a_page_detached_starts_over_when_it_is_followed_again() {
     let (mut owner, _) = sender("a", "hi");
     owner.open(None);
     owner.preamble("t1", ["", ""]);
@@ -320,7 +312,7 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
     late.finish("");
     late.posted.clear();
     let began = late.began;
-    // The owner was asleep, and hears nothing of what the other tab did but its question.
+    // The owner was suspended. Of all messages of the other tab it gets only the question.
     late.page(rejoin::client::io::Page::Returned);
     let question = late.posted.pop().unwrap();
     owner.input(Input::LockLost { session: S });
@@ -346,7 +338,7 @@ fn a_tab_is_not_drawn_back_to_a_turn_that_its_own_took_the_place_of() {
     tab.open(None);
     tab.delta("", "two ");
     tab.deliver();
-    // It wakes up, takes the lock as its turn comes, and gives what it gave.
+    // It wakes up, gets the lock, and delivers what it has received.
     sleeper.pass(10_000);
     sleeper.input(Input::LockLost { session: S });
     sleeper.input(Input::Locked { session: S });
@@ -382,7 +374,7 @@ fn who_follows_learns_the_task_that_the_owner_learned() {
 }
 
 #[test]
-fn a_follower_recognises_the_answer_to_its_message_where_only_the_session_tells_whose_task_runs() {
+fn a_follower_recognises_the_answer_to_its_message_if_only_the_session_names_its_task() {
     let (mut tab, call) = sender("a", "mine");
     tab.input(Input::LockLost { session: S });
     tab.open(None);

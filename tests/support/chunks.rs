@@ -1,4 +1,4 @@
-//! What holds for the data of any event, checked by `cargo test` and by fuzzing.
+//! Checks properties of the data of any event, for `cargo test` and for fuzzing.
 
 use rejoin::stream::batch::{Age, Batch};
 use rejoin::stream::chunk::{Chunk, Malformed, Tool, ToolStep, decode, decode_exact};
@@ -6,7 +6,7 @@ use rejoin::stream::cursor::EventId;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Panics where one of the promises is broken.
+/// Panics if a property does not hold.
 pub fn check(data: &str) {
     let decoded = decode(data);
     assert_eq!(decoded, decode_exact(data), "the scanner and the exact way differ: {data:?}");
@@ -20,7 +20,7 @@ pub fn check(data: &str) {
 }
 
 fn check_chunk(chunk: &Chunk<'_>, data: &str) {
-    // Twice: the second row meets the state that the first one left.
+    // Added twice, because the first row leaves state behind.
     let mut batch = Batch::default();
     for id in [None, Some(EventId { ms: 1, seq: u64::MAX })] {
         batch.push(chunk, id, Age::Replayed);
@@ -36,7 +36,7 @@ fn check_chunk(chunk: &Chunk<'_>, data: &str) {
     }
 }
 
-/// What is cut out of a tool's chunk is all that it says, as serde_json reads it.
+/// Checks that the parts of a tool chunk contain all that serde_json reads from it.
 fn check_tool(tool: &Tool<'_>, data: &str) {
     let (kind, payload) = match tool.step {
         ToolStep::Input => ("tool-input-available", "input"),
@@ -52,7 +52,7 @@ fn check_tool(tool: &Tool<'_>, data: &str) {
     assert_eq!(members, expected.iter().map(|(name, value)| (*name, value.as_str())).collect(), "{data:?}");
 }
 
-/// The sum of the lengths.
+/// Returns the sum of the lengths.
 fn units(mut descriptors: &[u32]) -> usize {
     let mut units = 0;
     while let Some((head, rest)) = descriptors.split_first() {
@@ -70,7 +70,7 @@ fn units(mut descriptors: &[u32]) -> usize {
     units
 }
 
-/// Objects cross as one JSON array.
+/// Checks that objects cross as one JSON array.
 fn check_json(text: &str, chunks: usize) {
     if chunks == 0 {
         return assert_eq!(text, "");

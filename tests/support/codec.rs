@@ -1,36 +1,36 @@
-//! The JSON that a browser parses for the client, and what it writes: tests keep bodies, records and tab messages as text.
+//! Parses and writes JSON as the browser does for the client, because tests keep bodies, records and tab messages as text.
 
 use rejoin::client::io::Millis;
 use rejoin::client::{Client, Entry, Envelope, LegacyEntry, Stored};
 use rejoin::protocol::body::Body;
 use serde_json::Value;
 
-/// The JSON text of an entry or an envelope.
+/// Returns the JSON text of an entry or an envelope.
 pub fn text_of<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("it is plain data")
 }
 
-/// The body of an answer; `None` where it is not a JSON object.
+/// Parses the body of a response. Returns `None` if it is not a JSON object.
 pub fn body(text: &str) -> Option<Body> {
     let value: Value = serde_json::from_str(text).ok()?;
     let details = value.get("detail").map(Value::to_string);
     Some(Body { details, ..serde_json::from_value(value).ok()? })
 }
 
-/// What a browser's `Date.parse` makes of the date of an HTTP header.
+/// Parses the date of an HTTP header as `Date.parse` of a browser does.
 #[allow(dead_code, reason = "not every suite shows dates")]
 pub fn http_date(text: &str) -> Option<Millis> {
     let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Millis::try_from(since_epoch.as_millis()).ok()
 }
 
-/// A message of another tab; `None` where it has another shape.
+/// Parses a message of another tab. Returns `None` if it has another form.
 #[allow(dead_code, reason = "the simulation's tabs exchange the structs")]
 pub fn envelope(text: &str) -> Option<Envelope> {
     serde_json::from_str(text).ok()
 }
 
-/// What the storage holds under a key.
+/// Parses the content of the storage under a key.
 pub fn stored(client: &Client, key: &str, text: Option<&str>) -> Stored {
     let Some(text) = text else { return Stored::Nothing };
     let read =
@@ -38,12 +38,12 @@ pub fn stored(client: &Client, key: &str, text: Option<&str>) -> Stored {
     read.unwrap_or(Stored::Unreadable)
 }
 
-/// The entry of a record.
+/// Parses the entry of a record.
 pub fn entry(text: &str) -> Option<Entry> {
     serde_json::from_str(text).ok()
 }
 
-/// The entries of the TypeScript layer's map. Values that are not tasks are left out.
+/// Parses the TypeScript layer's map. Leaves out values that are not tasks.
 pub fn legacy(text: &str) -> Option<Vec<LegacyEntry>> {
     let map: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
     let tasks = map.into_iter().filter_map(|(session, task)| {

@@ -1,9 +1,9 @@
-//! The event stream as the HTML standard writes it down, slowly: the whole stream at once, decoded first, each clause a
-//! line. What the parser in `src/sse` is held against, by `cargo test` and by fuzzing.
+//! A slow event stream parser that follows the HTML standard clause by clause, on the whole decoded stream. `cargo test` and
+//! fuzzing compare the parser in `src/stream/sse` with it.
 
 use rejoin::stream::sse::parser::{Event, Parser, Sink, text};
 
-/// What a stream says, in order.
+/// What a parser finds in a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     Event { kind: String, data: String, id: String, own_id: Option<String> },
@@ -15,7 +15,7 @@ pub enum Seen {
     TooLarge,
 }
 
-/// What the parser says of these reads.
+/// Returns what the parser of the package finds in these reads.
 pub fn parsed<'a>(limit: usize, reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
     let mut parser = Parser::new(limit);
     let mut recorder = Recorder::default();
@@ -28,7 +28,7 @@ pub fn parsed<'a>(limit: usize, reads: impl IntoIterator<Item = &'a [u8]>) -> Ve
     recorder.0
 }
 
-/// What the standard says of the stream.
+/// Returns what the standard finds in the stream.
 pub fn by_the_standard(limit: usize, stream: &[u8]) -> Vec<Seen> {
     // "Streams must be decoded using the UTF-8 decode algorithm", which strips one leading byte order mark.
     let decoded = String::from_utf8_lossy(stream);
@@ -47,7 +47,7 @@ pub fn by_the_standard(limit: usize, stream: &[u8]) -> Vec<Seen> {
     block.seen
 }
 
-/// Lines, and whether their end was seen.
+/// Splits text into lines, each with whether its end was found.
 fn lines(chars: impl Iterator<Item = char>) -> Vec<(String, bool)> {
     let mut chars = chars.peekable();
     let mut lines = Vec::new();

@@ -1,9 +1,10 @@
 //! Any operations on a client, in any order: apps that call anything, networks that answer anything, storages that hold
-//! anything, other tabs that post anything, clocks that run back. The bytes of one input decide everything; [`check`] panics where a promise is broken.
+//! anything, other tabs that post anything, clocks that run back. The bytes of one input decide everything. [`check`] panics
+//! if a guarantee is broken.
 //!
-//! What holds after every operation: the drain ends and is short, one foreground stream per session, a call is resolved
-//! at most once, an input for a request that is over does nothing, what waits is bounded, nothing is saved that was not
-//! delivered. At the end either `Close` resolves every call, or everything comes to rest by itself.
+//! After every operation: draining the effects ends soon, a session has at most one stream, a call is resolved at most once,
+//! an input for a request that has ended does nothing, what waits is bounded, and no position is saved before its rows were
+//! delivered. At the end, `Close` resolves every call, or the client comes to rest by itself.
 
 #[path = "machine/draw.rs"]
 mod draw;
@@ -26,13 +27,13 @@ use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::parser::Parser;
 
 const SESSIONS: &[&str] = &["s", "t", "/ü"];
-/// This tab, and how others name their tellings.
+/// The name of this tab, and the names of broadcasts.
 const TAB: &str = "me";
 const STREAMS: &[&str] = &["a-1", "a-2", "b-1", "me-1"];
-/// Beyond these the client would flood its shell.
+/// The number of effects of one input above which the client would flood its shell.
 const MOST_EFFECTS: usize = 64;
 const MOST_TIMEOUTS: u32 = 10_000;
-/// A deadline that does not move on by then is a busy loop.
+/// The number of timeouts at one time above which the client is in a busy loop.
 const MOST_AT_ONCE: u32 = 16;
 
 /// Runs one program. Its bytes are the operations.
@@ -58,12 +59,12 @@ struct World {
     calls: u32,
     storage: BTreeMap<String, String>,
     listeners: BTreeMap<&'static str, Listener>,
-    /// Sessions of which the last input told that they look different now.
+    /// The sessions whose snapshots the last input reported as changed.
     changed: BTreeSet<String>,
-    /// Sessions whose lock is wanted or held.
+    /// The sessions whose lock is requested or held.
     locks: BTreeSet<String>,
-    /// What the client posted last: other tabs answer it.
-    telling: String,
+    /// The broadcast that the client announced last, which other tabs refer to.
+    broadcast: String,
     is_closed: bool,
     /// `TRACE=1` prints what happens.
     tracing: bool,
@@ -97,13 +98,13 @@ impl World {
             listeners: SESSIONS.iter().map(|session| (*session, Listener::default())).collect(),
             changed: BTreeSet::new(),
             locks: BTreeSet::new(),
-            telling: String::new(),
+            broadcast: String::new(),
             is_closed: false,
             tracing: std::env::var_os("TRACE").is_some(),
         }
     }
 
-    /// Every other program has one session only, where it is clear whose every event is.
+    /// Half of the programs use one session only, so that the origin of every event is clear.
     fn step(&mut self, bytes: &mut Bytes<'_>) {
         let sessions = if self.seed & 2 == 0 { 1 } else { SESSIONS.len() };
         let session = SESSIONS[bytes.below(sessions)];
@@ -131,8 +132,6 @@ impl World {
         }
         self.check_sessions();
     }
-
-    // ---- other tabs ----
 
     fn grant(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
         if bytes.byte() & 7 == 0 {
@@ -166,10 +165,10 @@ impl World {
     }
 
     fn message(&mut self, session: &str, bytes: &mut Bytes<'_>) -> String {
-        let stream = if bytes.byte() & 3 == 0 { self.telling.clone() } else { bytes.pick(STREAMS).to_owned() };
+        let stream = if bytes.byte() & 3 == 0 { self.broadcast.clone() } else { bytes.pick(STREAMS).to_owned() };
         let (task, number) = (bytes.pick(TASKS), bytes.below(4));
         let place =
-            format!(r#"{{"last":"{}","unnumbered":{},"hash":"{}"}}"#, self.id_told(bytes), number, bytes.byte());
+            format!(r#"{{"last":"{}","unnumbered":{},"hash":"{}"}}"#, self.broadcast_id(bytes), number, bytes.byte());
         let shown = format!(r#"{{"status":"streaming","patience":{}}}"#, u32::from(bytes.byte()) * 100);
         let content = match bytes.below(10) {
             0 => format!(r#""kind":"ask","stream":"{stream}","number":{number}"#),
@@ -177,10 +176,13 @@ impl World {
             2..=3 => format!(
                 r#""kind":"state","to":"{TAB}","asked":{},"stream":"{stream}","number":{number},"task":"{task}","frames":{},"place":{place},"shown":{shown}"#,
                 self.now.saturating_sub(bytes.pick(&[0, 0, 0, 5_000])),
-                self.frames_told(bytes)
+                self.broadcast_frames(bytes)
             ),
             4..=5 => {
-                format!(r#""kind":"frames","stream":"{stream}","number":{number},"frames":{}"#, self.frames_told(bytes))
+                format!(
+                    r#""kind":"frames","stream":"{stream}","number":{number},"frames":{}"#,
+                    self.broadcast_frames(bytes)
+                )
             }
             6 => format!(r#""kind":"alive","stream":"{stream}""#),
             7 => {
@@ -196,11 +198,11 @@ impl World {
         format!(r#"{{"v":2,"from":"a","session":"{session}","epoch":{epoch},{content}{aliases}}}"#)
     }
 
-    fn frames_told(&mut self, bytes: &mut Bytes<'_>) -> String {
+    fn broadcast_frames(&mut self, bytes: &mut Bytes<'_>) -> String {
         let (mut text, mut ends, mut ids) = (String::new(), Vec::new(), String::new());
         for _ in 0..bytes.below(3) {
             if bytes.byte() & 1 != 0 {
-                ids.push_str(&self.id_told(bytes).to_string());
+                ids.push_str(&self.broadcast_id(bytes).to_string());
             }
             ids.push('\n');
             text.push_str(&match bytes.below(5) {
@@ -214,14 +216,12 @@ impl World {
         serde_json::json!({ "text": text, "ends": ends, "ids": ids }).to_string()
     }
 
-    /// What another tab tells may be delivered here.
-    fn id_told(&mut self, bytes: &mut Bytes<'_>) -> EventId {
+    /// Returns an id for a message of another tab, which this tab may then deliver.
+    fn broadcast_id(&mut self, bytes: &mut Bytes<'_>) -> EventId {
         let id = bytes.id();
-        self.listeners.values_mut().for_each(|listener| listener.heard = listener.heard.max(id));
+        self.listeners.values_mut().for_each(|listener| listener.largest = listener.largest.max(id));
         id
     }
-
-    // ---- the app ----
 
     fn call(&mut self, input: impl FnOnce(u32) -> Input<'static>) {
         self.calls += 1;
@@ -263,7 +263,7 @@ impl World {
         assert!(self.client.take_batch(session).is_none(), "rows of a stream that was let go");
     }
 
-    /// Messages on their way may stay open behind a stream that was let go.
+    /// The request of a message may stay open after its stream was detached.
     fn orphan(&mut self, session: &str) {
         for exchange in self.exchanges.values_mut() {
             exchange.is_orphan |= matches!(&exchange.request, Request::Send { session: of, .. } if of == session);
@@ -290,15 +290,13 @@ impl World {
         self.drain();
     }
 
-    /// The app or another page says that it was delivered.
+    /// Records that the app or another page has reported this event as delivered.
     fn allow(&mut self, session: &str, id: EventId) {
         if let Some(listener) = self.listeners.get_mut(session) {
-            listener.heard = listener.heard.max(id);
+            listener.largest = listener.largest.max(id);
             listener.delivered = listener.delivered.max(id);
         }
     }
-
-    // ---- delivery ----
 
     fn take_only(&mut self, session: &'static str) {
         let Some(batch) = self.client.take_batch(session) else { return };
@@ -306,7 +304,7 @@ impl World {
         let Some(listener) = self.listeners.get_mut(session) else { return };
         assert!(batch.bytes() <= 4_096 + 64 * listener.waiting, "{} of {}", batch.bytes(), listener.waiting);
         listener.waiting = 0;
-        listener.taken = Some(listener.heard);
+        listener.taken = Some(listener.largest);
         listener.spare.push(batch);
     }
 
@@ -321,8 +319,6 @@ impl World {
         }
         self.input(Input::Delivered { session });
     }
-
-    // ---- the network ----
 
     fn answer(&mut self, bytes: &mut Bytes<'_>) {
         let Some(attempt) = nth(&self.exchanges.keys().copied().collect::<Vec<_>>(), bytes.byte()) else { return };
@@ -363,12 +359,12 @@ impl World {
         self.expect_rows(read.len());
         let largest = self.exchanges.get_mut(&attempt).map(|exchange| largest_id(&mut exchange.parser, &read));
         for listener in self.listeners.values_mut() {
-            listener.heard = listener.heard.max(largest.unwrap_or_default());
+            listener.largest = listener.largest.max(largest.unwrap_or_default());
         }
         self.input(Input::Bytes { attempt, bytes: &read });
     }
 
-    /// It cannot be told from here whose rows these become.
+    /// The rows may belong to any session.
     fn expect_rows(&mut self, bytes: usize) {
         self.listeners.values_mut().for_each(|listener| listener.waiting += bytes);
     }
@@ -379,7 +375,7 @@ impl World {
         self.input(input);
     }
 
-    /// Something late for a request that is over, or that never was.
+    /// Passes an input for a request that has ended or never existed.
     fn stale(&mut self, bytes: &mut Bytes<'_>) {
         let attempt = nth(&self.over, bytes.byte()).unwrap_or(u32::MAX - 1);
         let (answer, body) = (Answer::new(bytes), body(bytes));
@@ -394,8 +390,6 @@ impl World {
         self.client.handle(input, self.now);
         assert_eq!(self.client.poll(), None, "a request that is over still counts");
     }
-
-    // ---- storage and time ----
 
     fn store(&mut self, session: &'static str, bytes: &mut Bytes<'_>) {
         let value = match bytes.below(5) {
@@ -438,7 +432,7 @@ impl World {
         codec::text_of(&SavedTask { active, unnumbered, saved, stopped, stops, ..SavedTask::default() }.to_entry())
     }
 
-    /// Usually forward, sometimes back.
+    /// Moves the clock, usually forward and sometimes back.
     fn time(&mut self, bytes: &mut Bytes<'_>) -> Millis {
         let step = bytes.pick(&[0, 1, 16, 250, 1_000, 10_000, 46_000, 700_000]);
         if bytes.byte() == 0 {
@@ -460,8 +454,6 @@ impl World {
         self.drain();
     }
 
-    // ---- effects ----
-
     fn input(&mut self, input: Input<'_>) {
         self.note(&input);
         let shown = SESSIONS.iter().map(|session| self.client.snapshot(session)).collect::<Vec<_>>();
@@ -470,7 +462,7 @@ impl World {
         self.drain();
         for (session, shown) in SESSIONS.iter().zip(shown) {
             let now = self.client.snapshot(session);
-            assert!(now == shown || self.changed.contains(*session), "nobody was told that {session} is {now:?}");
+            assert!(now == shown || self.changed.contains(*session), "no notification that {session} is {now:?}");
         }
     }
 
@@ -514,21 +506,21 @@ impl World {
             Effect::Save { key, value } => self.save(key, codec::text_of(&value)),
             Effect::Remove { key } => drop(self.storage.remove(&key)),
             Effect::Lock { .. } | Effect::Unlock { .. } | Effect::Post { .. } if !self.client.shares_tabs() => {
-                panic!("a tab alone tells nobody")
+                panic!("a single tab posts nothing")
             }
             Effect::Lock { session, .. } => drop(self.locks.insert(session)),
             Effect::Unlock { session } => {
                 assert!(self.locks.remove(&session), "a lock of {session} is given back twice")
             }
-            Effect::Post { message } => self.note_telling(&codec::text_of(&message)),
+            Effect::Post { message } => self.note_broadcast(&codec::text_of(&message)),
             Effect::Changed { session } => self.changed.extend([session]),
             Effect::Began { .. } | Effect::Deliver { .. } | Effect::Turn { .. } | Effect::Ended { .. } => {}
         }
     }
 
-    fn note_telling(&mut self, message: &str) {
+    fn note_broadcast(&mut self, message: &str) {
         let stream = message.split("\"stream\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        self.telling = stream.unwrap_or_default().to_owned();
+        self.broadcast = stream.unwrap_or_default().to_owned();
     }
 
     fn save(&mut self, key: String, value: String) {
@@ -550,9 +542,7 @@ impl World {
         }
     }
 
-    // ---- the end ----
-
-    /// In the middle of everything, also of a rejoin that shares a stream which runs.
+    /// Closes the client in the middle of its work.
     fn close_early(&mut self, bytes: &mut Bytes<'_>) {
         if bytes.byte() & 3 == 0 {
             self.rejoin(SESSIONS[0], bytes);
@@ -571,7 +561,7 @@ impl World {
         assert!(self.exchanges.values().all(|exchange| exchange.stage == Stage::Asked), "a stream outlives its client");
     }
 
-    /// Nobody answers any more: everything is given up some time.
+    /// No request is answered any more, so the client has to give up everything in the end.
     fn come_to_rest(&mut self) {
         self.input(Input::Network(Network::Online));
         self.input(Input::Page(Page::Returned));

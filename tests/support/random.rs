@@ -1,4 +1,4 @@
-//! A small generator of repeatable randomness (SplitMix64).
+//! A small seeded random number generator (SplitMix64).
 
 pub struct Random(u64);
 
@@ -8,7 +8,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -20,7 +20,7 @@ impl Random {
         &from[self.below(from.len())]
     }
 
-    /// All of `bytes` in reads of random lengths, some of them empty.
+    /// Splits `bytes` into reads of random lengths, some of them empty.
     pub fn cut<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
         let mut reads = Vec::new();
         let most = 1 + self.below(1 + bytes.len());

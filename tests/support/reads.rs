@@ -1,5 +1,5 @@
-//! A stream means the same however it is cut into reads: whole events that are read in one go, and bytes that come one by
-//! one, which never are.
+//! Checks that the rows of a stream do not depend on how it is split into reads. Whole events take the fast path of the parser,
+//! and single bytes never do.
 
 use rejoin::client::History;
 use rejoin::client::io::Metrics;
@@ -7,7 +7,7 @@ use rejoin::stream::chunk::{Chunk, Delta, JsonString, decode};
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::reader::{Position, Reader, Recording, Span, Verdict};
 
-/// What streams are put together of: events that repeat, and what breaks the repetition.
+/// The pieces of random streams: events that repeat, and others that interrupt the repetition.
 const PIECES: &[&str] = &[
     "id: 1763840000000-0\n",
     "id: 1763840000000-1\n",
@@ -55,7 +55,7 @@ const PIECES: &[&str] = &[
     "data: [DONE]\n\n",
 ];
 
-/// The stream that a program of numbers puts together; of 255 on, the byte itself, which may be no UTF-8.
+/// Returns the stream of a program of numbers. A number that is no index of a piece adds a byte, which may break UTF-8.
 #[must_use]
 pub fn stream(program: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
@@ -69,7 +69,7 @@ pub fn stream(program: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// Panics where it does not.
+/// Panics if the rows depend on the reads.
 pub fn check(stream: &[u8]) {
     for (after, recording) in [("0", Recording::Off), ("1763840000000-0", Recording::Events)] {
         let expected = read(stream.chunks(1), after, recording);
@@ -84,10 +84,10 @@ pub fn check(stream: &[u8]) {
     }
 }
 
-/// What a late follower is told: ids, blocks and texts, however they were put together.
-fn kept(told: Told) -> Vec<(Option<String>, String)> {
+/// What a late follower is total: ids, blocks and texts, however they were put together.
+fn kept(total: Outcome) -> Vec<(Option<String>, String)> {
     let mut history = History::default();
-    told.frames.into_iter().for_each(|(span, data)| history.push((span.text(), data)));
+    total.frames.into_iter().for_each(|(span, data)| history.push((span.text(), data)));
     let frames = history.frames().unwrap_or_default();
     frames.iter().map(|(id, data)| (id.clone(), meaning(data))).collect()
 }
@@ -106,7 +106,7 @@ fn shown(stream: &[u8]) -> String {
 }
 
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Outcome {
     descriptors: Vec<u32>,
     text: String,
     names: Vec<u8>,
@@ -118,31 +118,31 @@ struct Told {
     chunks: u64,
     duplicates: u64,
     malformed: u64,
-    news: u32,
+    new_events: u32,
     frames: Vec<(Span, String)>,
 }
 
-fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recording) -> Told {
+fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recording) -> Outcome {
     let after: EventId = after.parse().unwrap_or(EventId::ZERO);
     let mark = Position { last: EventId { ms: 1_763_840_000_000, seq: 1 }, unnumbered: 1 };
     let mut reader = Reader::new(after, mark);
     reader.set_recording(recording);
     reader.open();
     let mut metrics = Metrics::default();
-    let mut told = (0, Vec::new(), Verdict::Continue);
+    let mut total = (0, Vec::new(), Verdict::Continue);
     for bytes in reads {
-        let heard = reader.feed(bytes, &mut metrics);
-        told.0 += heard.new_events;
-        told.1.extend(heard.frames);
-        told.2 = heard.verdict;
-        if told.2 != Verdict::Continue {
+        let found = reader.feed(bytes, &mut metrics);
+        total.0 += found.new_events;
+        total.1.extend(found.frames);
+        total.2 = found.verdict;
+        if total.2 != Verdict::Continue {
             break;
         }
     }
-    let (news, frames, verdict) = told;
+    let (new_events, frames, verdict) = total;
     let (cursor, received, hash) = (reader.cursor(), reader.received(), reader.trail_hash());
     let batch = reader.take().unwrap_or_default();
-    Told {
+    Outcome {
         descriptors: batch.descriptors().to_vec(),
         text: batch.text().to_owned(),
         names: batch.names().to_vec(),
@@ -154,7 +154,7 @@ fn read<'a>(reads: impl Iterator<Item = &'a [u8]>, after: &str, recording: Recor
         chunks: metrics.chunks,
         duplicates: metrics.duplicates,
         malformed: metrics.malformed,
-        news,
+        new_events,
         frames,
     }
 }

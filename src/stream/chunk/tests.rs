@@ -172,7 +172,7 @@ fn types_that_the_protocol_does_not_know_pass_as_unknown() {
 }
 
 #[test]
-fn what_is_added_stands_last_so_that_it_wins() {
+fn added_members_come_last_so_that_they_take_precedence() {
     for (wire, expected) in [
         (r#" {"type":"usage" } "#, r#" {"type":"usage" ,"eventId":"1-0"}"#),
         (r#"{"type":"finish","eventId":"x"}"#, r#"{"type":"stream_end","eventId":"x","eventId":"1-0"}"#),
@@ -249,7 +249,7 @@ fn json_without_a_string_type_is_no_chunk() {
 }
 
 #[test]
-fn values_are_handed_on_as_they_stand() {
+fn values_are_passed_on_unchanged() {
     for value in [
         r#"{"__proto__":{"a":1},"b":1,"a":2,"b":3}"#,
         r#""\ud800 \udfff\ud83d""#,
@@ -306,7 +306,7 @@ fn strings_say_what_json_parse_gives() {
 }
 
 #[test]
-fn lone_surrogates_are_seen_wherever_they_stand() {
+fn lone_surrogates_are_found_at_every_position() {
     for (lone, replaced) in [
         (r"\ud800", "\u{fffd}"),
         (r"\udc00", "\u{fffd}"),

@@ -21,7 +21,7 @@ impl World {
         for (session, view) in views.iter_mut().enumerate() {
             let now = client.snapshot(SESSIONS[session]);
             if now != view.shown && !self.changed[session] {
-                return Err(format!("nobody was told of {now:?}"));
+                return Err(format!("no notification of {now:?}"));
             }
             view.shown = now;
         }
@@ -191,7 +191,7 @@ impl World {
         if task.is_some_and(|task| !task.gone) { Err("expired, but it is there".into()) } else { Ok(()) }
     }
 
-    /// What was stopped is not shown any more, by the page or by the one that is loaded after it.
+    /// Checks that neither this page nor the next one shows what was stopped.
     pub(super) fn check_not_stopped(&self) -> Step {
         let lane = &self.lanes[self.session];
         let last = self.tab.page.views[self.session].listener.last();
@@ -219,7 +219,7 @@ impl World {
     }
 
     fn check_stops(&self) -> Step {
-        // A tab that died over a stop leaves it to the next page that loads. Without a cancel the record is all there is.
+        // A tab that dies during a stop leaves it to the next page. Without a cancel there is only the record.
         if self.plan.tabs > 1 || self.plan.storage_losses > 0 || !self.can_cancel() {
             return Ok(());
         }
@@ -235,7 +235,7 @@ impl World {
         leftover.map_or(Ok(()), |text| Err(format!("a stop is left: {text}")))
     }
 
-    /// Whether every cancel is carried out in the end. A refused one is not repeated.
+    /// Returns whether every cancel succeeds in the end. A refused one is not repeated.
     fn can_cancel(&self) -> bool {
         let is_refused =
             |fault: &Fault| matches!(fault, Fault::Status(401) | Fault::Proxy(404) | Fault::ProxyBehind(404));
@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-/// An answer whose beginning is seen to be gone is called truncated, and no whole one is.
+/// Checks that an answer whose beginning is missing is reported as truncated, and no other one.
 fn check_truncated(answer: &Answer, outcome: &Outcome, server: &Server) -> Step {
     match (answer.cut(server), outcome.truncated) {
         (Cut::InPart, false) => Err("an answer without its beginning passes for whole".into()),
@@ -267,7 +267,8 @@ fn check_truncated(answer: &Answer, outcome: &Outcome, server: &Server) -> Step 
     }
 }
 
-/// The operation that a chat left behind is named, and no other one. What a session has stored does not tell of it.
+/// Checks that an outcome names the operation that a chat started, and no other one. The stored messages of a session do not name
+/// it.
 fn check_operation(chat: usize, answer: &Answer, outcome: &Outcome, server: &Server) -> Step {
     let left = server.operation_of(chat).map(|operation| operation.id.as_str());
     let named = outcome.operation.as_ref().map(|operation| operation.task.as_str());

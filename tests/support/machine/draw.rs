@@ -1,4 +1,4 @@
-//! What the bytes of a program decide: numbers, answers, bodies, frames.
+//! Draws numbers, responses, bodies and frames from the bytes of a program.
 
 use rejoin::client::io::{Head, Redirect, RetryAfter};
 use rejoin::protocol::body::Body;
@@ -15,7 +15,7 @@ pub const STATUSES: &[u16] =
 pub const PAUSES: &[&str] =
     &["0", "1", "7", "4000", "-1", "soon", "Sun, 06 Nov 1994 08:49:37 GMT", "99999999999999999999"];
 
-/// The rest of a program; when it is used up there are zeros.
+/// The rest of a program. After its end it yields zeros.
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -53,7 +53,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Status and headers of an answer, owned.
+/// The status and the headers of a response, as owned values.
 pub struct Answer {
     status: u16,
     content_type: &'static str,
@@ -96,7 +96,7 @@ pub fn parsed(body: &[u8]) -> Option<Body> {
     codec::body(str::from_utf8(body).ok()?)
 }
 
-/// The body of a plain answer: a session, a task, an error, or anything.
+/// Returns the body of a response: a session, a task, an error, or any bytes.
 pub fn body(bytes: &mut Bytes<'_>) -> Vec<u8> {
     let task = bytes.pick(TASKS);
     match bytes.below(7) {
@@ -121,7 +121,7 @@ pub fn body(bytes: &mut Bytes<'_>) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Bytes of a stream: whole events, or anything.
+/// Returns bytes of a stream: whole events, or any bytes.
 pub fn frames(bytes: &mut Bytes<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     for _ in 0..=bytes.below(4) {
@@ -159,7 +159,7 @@ pub fn frames(bytes: &mut Bytes<'_>) -> Vec<u8> {
     out
 }
 
-/// The largest id of the events that these bytes complete.
+/// Returns the largest id of the events that these bytes complete.
 pub fn largest_id(parser: &mut Parser, read: &[u8]) -> EventId {
     struct Ids(EventId);
     impl Sink for Ids {
@@ -174,7 +174,7 @@ pub fn largest_id(parser: &mut Parser, read: &[u8]) -> EventId {
     ids.0
 }
 
-/// The map of the TypeScript layer.
+/// Returns a map as the TypeScript layer saved it.
 pub fn legacy(session: &str, bytes: &mut Bytes<'_>) -> String {
     let (task, last) = (bytes.pick(TASKS), bytes.id());
     format!(r#"{{"{session}":{{"taskId":"{task}","lastMessageId":"{last}"}},"x":{{"taskId":"t9"}},"y":7}}"#)

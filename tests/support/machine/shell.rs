@@ -1,11 +1,11 @@
-//! What the shell knows of its requests, and what a session's listeners have a right to.
+//! The shell's view of its requests, and what a session's listeners may get.
 
 use rejoin::client::io::Request;
 use rejoin::stream::batch::Batch;
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::parser::Parser;
 
-/// What the shell knows of a request.
+/// The state of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Asked,
@@ -17,19 +17,19 @@ pub struct Exchange {
     pub request: Request,
     pub stage: Stage,
     pub parser: Parser,
-    /// A message whose stream was stopped or let go, while it was on its way.
+    /// Whether the stream of the message was stopped or detached while the request was open.
     pub is_orphan: bool,
 }
 
-/// What a session's listeners have a right to.
+/// What the listeners of a session may get.
 #[derive(Default)]
 pub struct Listener {
-    /// The largest id that the session's streams, its storage or its app ever named.
-    pub heard: EventId,
+    /// The largest event id that the session's streams, its storage or its app have named.
+    pub largest: EventId,
     pub taken: Option<EventId>,
     pub delivered: EventId,
     pub spare: Vec<Batch>,
-    /// Bytes that rows may come from, since rows were taken last.
+    /// The number of bytes that arrived since rows were taken last.
     pub waiting: usize,
 }
 

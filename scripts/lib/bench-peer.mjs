@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { createResumableStreamContext } from "resumable-stream";
 
-// It rejects a promise of its own that nobody else can hear.
+// It rejects a promise of its own that nobody else handles.
 process.on("unhandledRejection", () => {});
 
 const context = createResumableStreamContext({ waitUntil: (promise) => void promise.catch(() => {}) });

@@ -10,7 +10,7 @@ const LOCAL = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 /**
  * @param {{ supervisor: import("./supervisor.mjs").Supervisor, key: string, basePath: string, announceIn: string }} about
- *   `key` opens the webhook; `announceIn` is the file that tells the page where the control is.
+ *   `key` opens the webhook; `announceIn` is the file in which the page finds the address of the control.
  * @returns {Promise<import("node:http").Server>}
  */
 export async function startControl({ supervisor, key, basePath, announceIn }) {

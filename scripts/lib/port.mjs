@@ -1,4 +1,4 @@
-// A port that is free, for a program that can't choose one and tell.
+// Finds a free port, for a program that cannot choose and report one itself.
 
 import { createServer } from "node:net";
 

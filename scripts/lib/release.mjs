@@ -1,6 +1,6 @@
 // What a release changes in the files: one version everywhere, and the changelog's next section. Texts in, texts out.
 
-/** Where a version stands; each pattern has it as its second group. One that fits several places fits all of them. */
+/** The places of the version. Each pattern has the version as its second group, and is applied to every match. */
 const PLACES = {
   "package.json": [/(^ {2}"version": ")([^"]+)(")/m],
   "package-lock.json": [/(^ {2}"version": ")([^"]+)(")/m, /("": \{\s+"name": "rejoin",\s+"version": ")([^"]+)(")/],

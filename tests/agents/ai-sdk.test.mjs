@@ -62,7 +62,7 @@ for (const { major, ai } of majors) {
       assert.equal((await ask(backend, `/tasks/${task}`)).status, "completed");
     });
 
-    test("an answer is given anew, and goes on with the output of a tool of the page", async () => {
+    test("an answer is regenerated, and goes on with the output of a tool of the page", async () => {
       const session = await createSession(backend);
       const first = await all((await send(backend, session, "map")).chunks);
       const again = { trigger: "regenerate", replaces: first[0].messageId };

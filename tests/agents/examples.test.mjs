@@ -77,7 +77,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
       await chat.close();
     });
 
-    test("a page that is loaded anew in the middle of an answer goes on with it", async () => {
+    test("a page that is reloaded in the middle of an answer goes on with it", async () => {
       const chat = await stage.open();
       await chat.send("Tell me more");
       await chat.begun();
@@ -89,7 +89,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
       await chat.close();
     });
 
-    test("Stop cancels the task, and a page that is loaded anew does not bring it back", async () => {
+    test("Stop cancels the task, and a page that is reloaded does not bring it back", async () => {
       const chat = await stage.open();
       await chat.send("word ".repeat(500));
       await chat.begun();

@@ -66,7 +66,7 @@ for (const { path, form, delta } of DIALECTS) {
       await stranger.stop();
     });
 
-    test("a stop is heard by the agent, and the answer ends in what was said", async () => {
+    test("a stop reaches the agent, and the answer ends with what was written", async () => {
       const session = await createSession(server);
       const { task, chunks } = await send(server, session, "tell me ".repeat(500));
       const seen = await until(chunks, ({ type }) => type === delta);

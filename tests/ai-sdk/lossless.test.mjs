@@ -88,8 +88,8 @@ for (const { major, ai } of majors) {
     "a message with two texts, a file and metadata": (chat) =>
       chat.sendMessage({ parts: [{ type: "text", text: "Look" }, FILE, { type: "text", text: "here" }], metadata: { mood: "curious" } }, call),
     "a plain message": (chat) => chat.sendMessage({ text: "Hi" }, call),
-    "an answer that is written anew": (chat) => chat.regenerate(call),
-    "a named answer that is written anew": (chat) => chat.regenerate({ messageId: "a-1", ...call }),
+    "an answer that is regenerated": (chat) => chat.regenerate(call),
+    "a named answer that is regenerated": (chat) => chat.regenerate({ messageId: "a-1", ...call }),
     "an edited message": (chat) => chat.sendMessage({ text: "Uno", messageId: "u-1", metadata: { is: "new" } }, call),
   };
   for (const [name, play] of Object.entries(calls)) {

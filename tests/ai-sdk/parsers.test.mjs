@@ -35,14 +35,14 @@ async function answer(chunks, { cuts, target }) {
   }
 }
 
-/** Heard up to a place, then the page is loaded anew. */
+/** Read up to a place, then the page is reloaded. */
 async function answerAfterReload(chunks, { place, cuts, target }) {
   const items = new Map();
   const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value), removeItem: (key) => void items.delete(key) };
   const before = client(new LogBackend(chunks, [place, 0, 0, 0, 0, 0]), storage);
   await new Promise((done) => {
-    const heard = () => done();
-    before.startStream("s", "hi", heard);
+    const received = () => done();
+    before.startStream("s", "hi", received);
   });
   before.close();
   const streams = client(new LogBackend(chunks, cuts), storage);

@@ -74,7 +74,7 @@ for (const { major, ai } of majors) {
     }
   });
 
-  test(`ai ${major}: a page that is loaded anew in the middle of an answer shows all of it`, async () => {
+  test(`ai ${major}: a page that is reloaded in the middle of an answer shows all of it`, async () => {
     const id = await truth.createSession();
     const before = page(ai, id);
     const sent = before.chat.sendMessage({ text: "/tokens:80 /rate:200" });
@@ -126,7 +126,7 @@ for (const { major, ai } of majors) {
     streams.close();
   });
 
-  test(`ai ${major}: a page that is loaded anew in the middle of a continuation shows what the message had, and the rest`, async () => {
+  test(`ai ${major}: a page that is reloaded in the middle of a continuation shows what the message had, and the rest`, async () => {
     const id = await truth.createSession();
     const before = page(ai, id);
     await before.chat.sendMessage({ text: "/reasoning /client-tool map /tokens 80 /rate 200" });

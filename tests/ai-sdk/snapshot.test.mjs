@@ -26,7 +26,7 @@ test("of any answer that follows the rules, cut or not", async () => {
   }
 });
 
-/** A block of text without any is no part of a snapshot; the AI SDK tells of a step only with what it brings. */
+/** An empty block of text is no part of a snapshot, and the AI SDK adds a step only with its content. */
 function comparable(message) {
   const parts = message.parts.filter((part) => part.type !== "text" || part.text !== "");
   while (parts.at(-1)?.type === "step-start") parts.pop();

@@ -165,15 +165,15 @@ each("letting go before there is an answer leaves nothing behind", async (ai) =>
 });
 
 each("a failure reaches the chat as the RejoinError that it is, with its code", async (ai) => {
-  const heard = [];
+  const received = [];
   const backend = new Backend().answer("/stream", 403, { detail: { code: "ACCESS_DENIED", message: "Not yours." } });
-  const { streams, chat } = scene(ai, { backend, onError: (error) => heard.push(error) });
+  const { streams, chat } = scene(ai, { backend, onError: (error) => received.push(error) });
   await chat.sendMessage({ text: "hi" });
   assert.equal(chat.status, "error");
   assert.equal(chat.error.code, "ACCESS_DENIED");
   assert.equal(chat.error.status, 403);
   assert.ok(chat.error instanceof RejoinError);
-  assert.deepEqual(heard, [chat.error]);
+  assert.deepEqual(received, [chat.error]);
   streams.close();
 });
 
@@ -189,7 +189,7 @@ each("an error within an answer keeps what was shown, and its code", async (ai) 
   streams.close();
 });
 
-each("another message that the session is answering is shown, and that this one was not sent is told", async (ai) => {
+each("another message that the session is answering is shown, and the outcome says that this one was not sent", async (ai) => {
   const backend = new Backend();
   const { streams, chat } = scene(ai, { backend });
   backend.answer("/sessions/s/stream", 409, { detail: { code: "TASK_RUNNING", message: "Wait.", task_id: "task-1" } });
@@ -212,7 +212,7 @@ each("an answer that the app closes under the chat is not shown as complete", as
   assert.equal(finishes[0].isAbort, true);
 });
 
-each("an answer asked for anew is sent under a fresh id, with the text of the user's message", async (ai) => {
+each("a regeneration is sent with a new id, with the text of the user's message", async (ai) => {
   const { backend, streams, chat } = scene(ai);
   const send = chat.sendMessage({ text: "hi" });
   (await backend.stream()).begin("task-1").text("One").finish();
@@ -295,7 +295,7 @@ each("the legacy dialect is shown as the AI SDK's parts, in its order", async (a
   streams.close();
 });
 
-each("an unknown type is heard as data, and kills nothing", async (ai) => {
+each("an unknown type becomes data, and the answer goes on", async (ai) => {
   const data = [];
   const { backend, streams, chat } = scene(ai, { onData: (part) => data.push(part) });
   const done = chat.sendMessage({ text: "hi" });
@@ -391,7 +391,7 @@ class Hooked extends Backend {
   fetch = async (url, init) => this.hook(url) ?? this.#fetch(url, init);
 }
 
-everywhere("an answer that starts over as it was goes on where it stood", async (ai, major) => {
+everywhere("an answer that starts over unchanged goes on where it was", async (ai, major) => {
   for (const target of [major, undefined]) {
     const here = scene(ai, { target, backend: new Hooked() });
     await startOver(here, (stream) => stream.begin().text("Hel", "lo wor", "ld").finish());
@@ -457,7 +457,7 @@ test("two readers of one answer: that one lets go leaves it to the other", async
   streams.close();
 });
 
-test("wrong options are told by name", () => {
+test("wrong options are reported by name", () => {
   assert.throws(() => new RejoinChatTransport({}), { code: "INVALID_ARGUMENT", message: /streams/ });
   const streams = createChatStreams();
   assert.throws(() => new RejoinChatTransport({ streams, target: 4 }), { message: /target/ });

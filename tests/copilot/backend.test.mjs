@@ -127,7 +127,7 @@ test("a second message starts a second task, and a tidy backend refuses it", asy
   assert.equal((await other.post(`/sessions/${their}/stream`, { message: "and?" })).status, 409);
 });
 
-test("messages have neither ids nor dates, and the page's context stands in front of the text", async () => {
+test("messages have neither ids nor dates, and the page's context precedes the text", async () => {
   const visitor = await up();
   const session = await visitor.session();
   await visitor.send(session, "hi", { context: { url: "/library", content: "Agents" } });

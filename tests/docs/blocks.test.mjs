@@ -18,7 +18,7 @@ const typed = complaints(blocks.filter(({ language }) => language === "ts" || la
 const folder = join(root, "target/docs/blocks");
 mkdirSync(folder, { recursive: true });
 
-/** By language: throws where a block is wrong, gives a sentence where this machine cannot tell. */
+/** By language: throws if a block is wrong, and returns a sentence if this machine cannot check it. */
 const checks = {
   ts: checkTypes,
   tsx: checkTypes,

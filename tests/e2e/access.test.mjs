@@ -1,4 +1,4 @@
-// Usable by everyone: axe finds nothing, the keyboard reaches everything, a screen reader hears states and not tokens.
+// Usable by everyone: axe finds nothing, the keyboard reaches everything, a screen reader announces states and not tokens.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -113,15 +113,15 @@ describe("the keyboard", { concurrency: 4 }, () => {
     }, { look: PHONE }));
 });
 
-test("a screen reader hears how the stream stands, and not its tokens or the countdown", () =>
+test("a screen reader announces the state of the stream, and not its tokens or the countdown", () =>
   set.scene(undefined, async ({ page, proxy }) => {
     await page.page.evaluate(() => {
-      globalThis.heard = [];
+      globalThis.received = [];
       const live = '[role="status"], [role="alert"], [aria-live]';
       new MutationObserver((changes) => {
         for (const { target } of changes) {
           const region = (target.nodeType === Node.TEXT_NODE ? target.parentElement : target).closest(live);
-          if (region) globalThis.heard.push(region.textContent);
+          if (region) globalThis.received.push(region.textContent);
         }
       }).observe(document.body, { subtree: true, childList: true, characterData: true });
     });
@@ -132,10 +132,10 @@ test("a screen reader hears how the stream stands, and not its tokens or the cou
     await page.page.waitForFunction(() => /in [2-9] s/.test(document.querySelector('[data-testid="countdown"]')?.textContent ?? ""));
     await proxy.up();
     await page.settled();
-    const heard = await page.page.evaluate(() => globalThis.heard);
-    assert.ok(heard.some((text) => /Connection lost/.test(text)));
-    assert.ok(heard.includes("Answer complete"));
-    assert.ok(heard.every((text) => !/harbour|\d/.test(text)), heard.join(" | "));
+    const received = await page.page.evaluate(() => globalThis.received);
+    assert.ok(received.some((text) => /Connection lost/.test(text)));
+    assert.ok(received.includes("Answer complete"));
+    assert.ok(received.every((text) => !/harbour|\d/.test(text)), received.join(" | "));
   }));
 
 /** Presses Tab until the element of this test id, or one in it, has the focus. */

@@ -53,7 +53,7 @@ describe("markdown", { concurrency: 4 }, () => {
     });
   });
 
-  test("opens its links elsewhere, without telling from where", () =>
+  test("opens its links in another tab, without a referrer", () =>
     shows(typed("[there](https://example.com/)"), async (page) => {
       const link = page.locator('[data-testid="answer"] a');
       assert.deepEqual([await link.getAttribute("target"), await link.getAttribute("rel")], ["_blank", "noopener noreferrer nofollow"]);

@@ -85,7 +85,7 @@ describe("in the stream", { concurrency: 4 }, () => {
   test("nothing but garbage is no answer", () =>
     failsToSend(streamsAre({ kind: "answer", status: 200, headers: { "content-type": "text/event-stream" }, body: "garbage\n".repeat(1000) }), /^[A-Z_]+$/));
 
-  test("an error chunk is told with its code, and can be asked again", () =>
+  test("an error chunk is shown with its code, and the message can be sent again", () =>
     set.scene(undefined, async ({ page }) => {
       await page.send("Break. /tokens 10 /rate 0 /error MODEL_OVERLOADED");
       assert.equal(await page.failureCode(), "MODEL_OVERLOADED");

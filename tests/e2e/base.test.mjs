@@ -28,7 +28,7 @@ after(() => Promise.all(Object.values(backends).map((backend) => backend.stop())
 
 const MESSAGES = ["/tokens 60", "/tokens 40 /pace 2", "/tool search /tokens 20", "/legacy /tokens 40", "/legacy /tool search /tokens 20 /pace 2"];
 
-/** What a seed stands for: a backend, a message, and up to five misfortunes of the streams. */
+/** Returns the plan of a seed: a backend, a message, and up to five faults of the streams. */
 function planOf(seed) {
   const { below, pick } = random(seed);
   const misfortune = () =>
@@ -41,7 +41,7 @@ function planOf(seed) {
   return { backend: pick(["ignored", "honoured", "copilot"]), message: `plan ${seed} ${pick(MESSAGES)}`, faults };
 }
 
-/** A client that is in a hurry, and what it heard. */
+/** A client that is in a hurry, and what it received. */
 function client(url, options = {}) {
   const streams = createChatStreams({
     baseUrl: `${url}/api/chat`,
@@ -52,21 +52,21 @@ function client(url, options = {}) {
     seed: 1,
     ...options,
   });
-  const heard = [];
-  return { streams, heard, listener: (chunk) => void (chunk.type === "stream_reset" ? heard.splice(0) : heard.push(chunk)) };
+  const received = [];
+  return { streams, received, listener: (chunk) => void (chunk.type === "stream_reset" ? received.splice(0) : received.push(chunk)) };
 }
 
 async function play({ backend = "ignored", faults = [], message }) {
   const truth = new Truth(backends[backend].url);
   const session = await truth.createSession();
   const proxy = await new FaultProxy(backends[backend].url).up();
-  const { streams, heard, listener } = client(proxy.url);
+  const { streams, received, listener } = client(proxy.url);
   try {
     // As every page that opens a chat does. A message whose answer is lost is then known by its place.
     await streams.resumeSession(session);
     proxy.plan = inTurn(...faults);
     const outcome = await streams.startStream(session, message, listener);
-    return { outcome, heard, proxy, stored: await truth.session(session), metrics: streams.getMetrics(session) };
+    return { outcome, received, proxy, stored: await truth.session(session), metrics: streams.getMetrics(session) };
   } finally {
     streams.close();
     await proxy.down();
@@ -76,15 +76,15 @@ async function play({ backend = "ignored", faults = [], message }) {
 const textOf = (chunks) => chunks.filter(({ type }) => type === "text_chunk").map(({ content }) => content).join("");
 
 /** The guarantees of API.md, as far as one stream shows them. */
-function assertWhole({ outcome, heard, stored, metrics }) {
+function assertWhole({ outcome, received, stored, metrics }) {
   assert.equal(outcome.kind, "finished", outcome.error?.code);
   assert.equal(outcome.joined, undefined, "it is the message's own task");
-  assert.equal(textOf(heard), stored.messages.findLast(({ role }) => role === "assistant").content, "the text is the stored one");
+  assert.equal(textOf(received), stored.messages.findLast(({ role }) => role === "assistant").content, "the text is the stored one");
   assert.equal(stored.messages.filter(({ role }) => role === "user").length, 1, "one turn");
-  assert.equal(heard.at(-1).type, "stream_end");
-  assert.ok(metrics.resets > 0 || heard.every(({ replayed }) => !replayed), "nothing is old to a page that was not reloaded");
+  assert.equal(received.at(-1).type, "stream_end");
+  assert.ok(metrics.resets > 0 || received.every(({ replayed }) => !replayed), "nothing is old to a page that was not reloaded");
   const calls = stored.messages.flatMap(({ tool_calls }) => tool_calls ?? []).map(({ id }) => id);
-  assert.deepEqual(heard.filter(({ type }) => type === "tool_response").map(({ tool_id }) => tool_id), calls);
+  assert.deepEqual(received.filter(({ type }) => type === "tool_response").map(({ tool_id }) => tool_id), calls);
 }
 
 /** Plays all of them, some at once, and says which failed. */
@@ -118,7 +118,7 @@ test("every byte of a short answer may be the last one of the first connection",
 });
 
 describe("without ids", () => {
-  test("a rejoin asks from the start, and what was heard is not heard again", async () => {
+  test("a rejoin requests the stream from its start, and delivers nothing twice", async () => {
     const { proxy, metrics, ...rest } = await play({ message: "/tokens 40", faults: [{ kind: "fin", at: 1500 }] });
     assertWhole({ metrics, ...rest });
     assert.match(proxy.seen.find(({ path }) => REJOIN.test(path)).path, /last_message_id=0-0/);
@@ -141,35 +141,35 @@ describe("without ids", () => {
     streams.close();
   });
 
-  test("a page that comes back is told everything, and what it knew already as replayed", async () => {
+  test("a page that comes back gets the whole answer, with what it had before flagged as replayed", async () => {
     const saved = new Map();
     const storage = { getItem: (key) => saved.get(key) ?? null, setItem: (key, value) => void saved.set(key, value), removeItem: (key) => void saved.delete(key), key: (at) => [...saved.keys()][at] ?? null, get length() { return saved.size; } };
     const truth = new Truth(backends.ignored.url);
     const session = await truth.createSession();
     const first = client(backends.ignored.url, { storage });
     const left = first.streams.startStream(session, "/tokens 100 /pace 5", first.listener);
-    await until(first, session, () => textOf(first.heard).length > 60);
-    const known = first.heard.length;
+    await until(first, session, () => textOf(first.received).length > 60);
+    const known = first.received.length;
     first.streams.close();
     assert.equal((await left).kind, "superseded");
     const second = client(backends.ignored.url, { storage });
     assert.equal((await second.streams.resumeSession(session, second.listener)).kind, "finished");
-    assert.equal(textOf(second.heard), await truth.answer(session));
-    assert.equal(second.heard.filter(({ replayed }) => replayed).length, known);
-    assert.ok(second.heard.slice(known).every(({ replayed }) => !replayed));
+    assert.equal(textOf(second.received), await truth.answer(session));
+    assert.equal(second.received.filter(({ replayed }) => replayed).length, known);
+    assert.ok(second.received.slice(known).every(({ replayed }) => !replayed));
     second.streams.close();
   });
 
   test("a stop takes a backend that cannot cancel as done, and no chunk comes after it", async () => {
     const session = await new Truth(backends.ignored.url).createSession();
-    const { streams, heard, listener } = client(backends.ignored.url);
+    const { streams, received, listener } = client(backends.ignored.url);
     const outcome = streams.startStream(session, "/tokens 500 /pace 5", listener);
-    await until({ streams }, session, () => textOf(heard).length > 30);
+    await until({ streams }, session, () => textOf(received).length > 30);
     await streams.stopStream(session);
-    const chunks = heard.length;
+    const chunks = received.length;
     assert.equal((await outcome).kind, "stopped");
     assert.deepEqual(streams.listActiveTasks(), []);
-    assert.equal(heard.length, chunks);
+    assert.equal(received.length, chunks);
     streams.close();
   });
 

@@ -13,7 +13,7 @@ async function stored({ page, truth }) {
   return messages.filter(({ role }) => role !== "tool").map(({ role, content }) => `${role}: ${content}`);
 }
 
-test("an answer is written anew, and its question stays once", () =>
+test("an answer is regenerated, and its question stays once", () =>
   set.scene(undefined, async (scene) => {
     const { page } = scene;
     await page.send("Once more. /tokens 20 /rate 0");

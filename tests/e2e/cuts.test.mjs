@@ -57,7 +57,7 @@ describe("more than one cut", { concurrency: 4 }, () => {
       await assertWhole(scene);
     }));
 
-  test("rejoins that are answered 503 wait as long as they are told", () => {
+  test("rejoins that are answered 503 wait as long as Retry-After says", () => {
     const busy = { kind: "answer", status: 503, headers: { "retry-after": "1", "content-type": "application/json" }, body: '{"detail":{"code":"STORE_UNAVAILABLE","message":"away"}}' };
     return set.scene(inTurn({ kind: "rst", at: 900 }, busy), async (scene) => {
       await scene.page.send(TEXT);

@@ -204,7 +204,7 @@ describe("the timeline", { concurrency: 3 }, () => {
       assert.match(await page.page.textContent('[data-testid="cursor"]'), /^\d+-\d+$/);
     }));
 
-  test("tells what one points at, and what the arrow keys walk to", () =>
+  test("describes the event under the pointer, and the one that the arrow keys select", () =>
     set.scene(held, async ({ page }) => {
       await page.send(LONG);
       await page.grown(50);

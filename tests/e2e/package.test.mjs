@@ -34,14 +34,14 @@ const MESSAGES = [
   "/legacy /unicode /tool search /tokens 20 /rate 0",
 ];
 
-/** What a seed stands for: a message and up to five cuts of its streams. */
+/** Returns the plan of a seed: a message and up to five cuts of its streams. */
 function planOf(seed) {
   const { below, pick } = random(seed);
   const cut = () => ({ kind: pick(["rst", "fin", "eof", "rst", "fin", "eof", "half-open"]), at: below(pick([40, 700, 3500])) });
   return { message: `plan ${seed} ${pick(MESSAGES)}`, faults: Array.from({ length: 1 + below(5) }, cut) };
 }
 
-/** A client that is in a hurry, and what it heard. */
+/** A client that is in a hurry, and what it received. */
 function client(url) {
   const streams = createChatStreams({
     baseUrl: `${url}/api/chat`,
@@ -52,18 +52,18 @@ function client(url) {
     stallTimeoutMs: 800,
     seed: 1,
   });
-  const heard = [];
-  return { streams, heard, listener: (chunk) => void (chunk.type === "stream_reset" ? heard.splice(0) : heard.push(chunk)) };
+  const received = [];
+  return { streams, received, listener: (chunk) => void (chunk.type === "stream_reset" ? received.splice(0) : received.push(chunk)) };
 }
 
 async function play(faults, message) {
   const session = await truth.createSession();
   const proxy = await new FaultProxy(server.url).up();
   proxy.plan = inTurn(...faults);
-  const { streams, heard, listener } = client(proxy.url);
+  const { streams, received, listener } = client(proxy.url);
   try {
     const outcome = await streams.startStream(session, message, listener);
-    return { outcome, heard, proxy, faults, stored: await truth.session(session), snapshot: streams.getSnapshot(session) };
+    return { outcome, received, proxy, faults, stored: await truth.session(session), snapshot: streams.getSnapshot(session) };
   } finally {
     streams.close();
     await proxy.down();
@@ -77,14 +77,14 @@ function partsText({ message }) {
 }
 
 /** The guarantees of API.md, as far as one stream shows them. */
-function assertWhole({ outcome, heard, proxy, faults, stored, snapshot }) {
+function assertWhole({ outcome, received, proxy, faults, stored, snapshot }) {
   assert.equal(outcome.kind, "finished", outcome.error?.code);
   const answer = stored.messages.findLast(({ role }) => role === "assistant");
-  assert.equal(textOf(heard), answer.content, "the text is the stored one");
+  assert.equal(textOf(received), answer.content, "the text is the stored one");
   assert.equal(partsText(snapshot), answer.content, "so is the message's");
-  assertOnceInOrder(heard);
-  assertTools(heard, stored.messages);
-  assert.equal(heard.at(-1).type, "stream_end");
+  assertOnceInOrder(received);
+  assertTools(received, stored.messages);
+  assert.equal(received.at(-1).type, "stream_end");
   assert.equal(stored.messages.filter(({ role }) => role === "user").length, 1);
   assertSentOnce(proxy, faults);
 }
@@ -99,15 +99,15 @@ function assertSentOnce(proxy, faults) {
   if (faults[0]?.kind !== "rst") assert.equal(posts.length, 1, "one POST");
 }
 
-function assertOnceInOrder(heard) {
-  const ids = heard.map(({ eventId }) => eventId).filter(Boolean).map((id) => id.split("-").map(BigInt));
+function assertOnceInOrder(received) {
+  const ids = received.map(({ eventId }) => eventId).filter(Boolean).map((id) => id.split("-").map(BigInt));
   const early = ids.findIndex(([ms, seq], nth) => nth > 0 && (ms < ids[nth - 1][0] || (ms === ids[nth - 1][0] && seq <= ids[nth - 1][1])));
   assert.equal(early, -1, "event ids rise");
 }
 
-function assertTools(heard, messages) {
-  const started = new Map(heard.filter(({ type }) => type === "tool_call_start").map((chunk) => [chunk.tool_id, chunk.arguments]));
-  const responses = heard.filter(({ type }) => type === "tool_response");
+function assertTools(received, messages) {
+  const started = new Map(received.filter(({ type }) => type === "tool_call_start").map((chunk) => [chunk.tool_id, chunk.arguments]));
+  const responses = received.filter(({ type }) => type === "tool_response");
   const calls = messages.flatMap(({ tool_calls }) => tool_calls ?? []);
   assert.deepEqual([...started.keys()], calls.map(({ id }) => id));
   assert.deepEqual([...started.values()], calls.map((call) => JSON.parse(call.function.arguments)));
@@ -162,9 +162,9 @@ async function bodyLength({ outcome }) {
 describe("outcomes", () => {
   test("a stopped stream is stopped, and its task cancelled", async () => {
     const session = await truth.createSession();
-    const { streams, heard, listener } = client(server.url);
+    const { streams, received, listener } = client(server.url);
     const outcome = streams.startStream(session, "/tokens 5000 /rate 200", listener);
-    await until(() => textOf(heard).length > 50, streams, session);
+    await until(() => textOf(received).length > 50, streams, session);
     await streams.stopStream(session);
     const { kind, taskId } = await outcome;
     assert.equal(kind, "stopped");
@@ -178,34 +178,34 @@ describe("outcomes", () => {
   });
 
   test("an error chunk is a failure with its code", async () => {
-    const { outcome, heard } = await play([{ kind: "rst", at: 600 }], "/tokens 10 /rate 0 /error MODEL_OVERLOADED");
+    const { outcome, received } = await play([{ kind: "rst", at: 600 }], "/tokens 10 /rate 0 /error MODEL_OVERLOADED");
     assert.equal(outcome.kind, "failed");
     assert.equal(outcome.error.code, "MODEL_OVERLOADED");
-    assert.equal(heard.filter(({ type }) => type === "error").length, 1);
+    assert.equal(received.filter(({ type }) => type === "error").length, 1);
   });
 
   test("a second client resumes what the first one left, from its beginning", async () => {
     const session = await truth.createSession();
     const first = client(server.url);
     const left = first.streams.startStream(session, "/tokens 100 /rate 200", first.listener);
-    await until(() => textOf(first.heard).length > 50, first.streams, session);
+    await until(() => textOf(first.received).length > 50, first.streams, session);
     first.streams.close();
     assert.equal((await left).kind, "superseded");
     const second = client(server.url);
     const outcome = await second.streams.resumeSession(session, second.listener);
     assert.equal(outcome.kind, "finished");
-    assert.equal(textOf(second.heard), await truth.answer(session));
+    assert.equal(textOf(second.received), await truth.answer(session));
     assert.equal(await second.streams.resumeSession(session), null);
     second.streams.close();
   });
 
   test("a task is joined after a cursor", async () => {
-    const { outcome, heard, stored } = await play([], "/tokens 50 /rate 0");
-    const middle = heard[25];
-    const { streams, heard: rest, listener } = client(server.url);
+    const { outcome, received, stored } = await play([], "/tokens 50 /rate 0");
+    const middle = received[25];
+    const { streams, received: rest, listener } = client(server.url);
     const again = await streams.reconnectToTask(stored.id, outcome.taskId, middle.eventId, listener);
     assert.equal(again.kind, "finished");
-    assert.deepEqual(textOf(rest), textOf(heard.slice(26)));
+    assert.deepEqual(textOf(rest), textOf(received.slice(26)));
     streams.close();
   });
 

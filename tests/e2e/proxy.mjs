@@ -1,4 +1,4 @@
-// A fault proxy: stands between a client and a backend, counts what passes, and breaks the connection at a chosen byte.
+// A fault proxy between a client and a backend: it counts what passes, and breaks the connection at a chosen byte.
 //
 // It reads HTTP, so that a place in a body means the same however the body was framed and split; the faults are those of
 // TCP: a reset, a FIN in the middle of a body, a socket that stays open and says nothing, a port that refuses.
@@ -81,7 +81,7 @@ export class FaultProxy extends EventEmitter {
 
   #past = [];
 
-  #tell(name, about) {
+  #report(name, about) {
     this.#past.push({ name, about });
     this.emit(name, about);
   }
@@ -91,7 +91,7 @@ export class FaultProxy extends EventEmitter {
     if (body === undefined) return;
     const seen = this.#note(request, body);
     const fault = this.plan(seen);
-    this.#tell("request", seen);
+    this.#report("request", seen);
     if (fault?.kind === "refuse") return this.#break(response, "rst", seen);
     if (fault?.kind === "answer") return answer(response, fault);
     if (fault?.kind === "delay") await new Promise((done) => setTimeout(done, fault.ms));
@@ -141,7 +141,7 @@ export class FaultProxy extends EventEmitter {
     this.streaming += 1;
     response.on("close", () => {
       this.streaming -= 1;
-      this.#tell("closed", seen);
+      this.#report("closed", seen);
     });
   }
 
@@ -150,7 +150,7 @@ export class FaultProxy extends EventEmitter {
     if (kind === "rst") socket?.resetAndDestroy();
     if (kind === "fin") socket?.end();
     if (kind === "eof") response.end();
-    this.#tell("fault", { ...seen, kind });
+    this.#report("fault", { ...seen, kind });
   }
 }
 

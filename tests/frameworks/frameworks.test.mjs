@@ -1,4 +1,4 @@
-// The adapters of docs/frameworks.md: what stands there is compiled and run, with Vue and with Svelte.
+// The adapters of docs/frameworks.md: its code is compiled and run, with Vue and with Svelte.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -78,7 +78,7 @@ test("adjacent deltas of a block are one run", () => {
   assert.deepEqual(runs, [[TEXT, "b", "one"], [REASONING, "b", "t"], [TEXT, "w", "o"]]);
 });
 
-test("a reset is seen, which stands first", () => {
+test("a reset is found, which comes first", () => {
   const RESET = 3;
   const delta = [TEXT | NEW_BLOCK, 1, 3];
   const batchOf = (...words) => ({ words: Uint32Array.from(words), text: "", names: "" });

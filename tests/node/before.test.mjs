@@ -10,8 +10,8 @@ import { Backend, until } from "./lib/backend.mjs";
 const bytes = readFileSync(new URL("../../dist/client.wasm", import.meta.url));
 const backend = new Backend();
 const streams = createChatStreams({ fetch: backend.fetch, storage: "memory", delivery: "immediate", seed: 1 });
-const told = { waits: [], quiet: [] };
-for (const session of ["waits", "quiet"]) streams.onSnapshot(session, () => told[session].push(streams.getSnapshot(session).status));
+const shown = { waits: [], quiet: [] };
+for (const session of ["waits", "quiet"]) streams.onSnapshot(session, () => shown[session].push(streams.getSnapshot(session).status));
 const statuses = [];
 streams.subscribeToStream("waits", { onStatus: (status) => statuses.push(status) });
 
@@ -23,16 +23,16 @@ test("a session with a waiting call is connecting, and shows why the WebAssembly
   assert.deepEqual([kind, error.code], ["failed", "NOT_INITIALISED"]);
   const snapshot = streams.getSnapshot("waits");
   assert.deepEqual([snapshot.status, snapshot.error], ["error", error]);
-  await until(() => told.waits.at(-1) === "error");
+  await until(() => shown.waits.at(-1) === "error");
   assert.equal(streams.getStreamStatus("quiet"), "idle");
-  assert.deepEqual([told.quiet, statuses], [[], ["connecting", "error"]]);
+  assert.deepEqual([shown.quiet, statuses], [[], ["connecting", "error"]]);
 });
 
 test("a stop waits for it without showing that", async () => {
   const stopped = streams.stopStream("quiet");
   assert.equal(streams.getStreamStatus("quiet"), "idle");
   await stopped;
-  assert.deepEqual(told.quiet, []);
+  assert.deepEqual(shown.quiet, []);
 });
 
 test("a call that is let go before is connecting no more", async () => {

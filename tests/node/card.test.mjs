@@ -1,4 +1,4 @@
-// The card of ARCHITECTURE.md: the crates that the product was ordered with do their jobs, and nothing stands in for them.
+// The card of ARCHITECTURE.md: the crates that the product was ordered with do their jobs, and no code of ours replaces them.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

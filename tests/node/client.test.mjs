@@ -14,14 +14,14 @@ const collect = runInNewContext("gc");
 const types = (chunks) => chunks.map((chunk) => chunk.type);
 const text = (chunks) => chunks.filter((chunk) => chunk.type === "text_chunk").map((chunk) => chunk.content).join("");
 
-/** A listener that keeps what it hears. */
+/** A listener that keeps what it receives. */
 function ear() {
-  const heard = [];
-  return Object.assign((chunk) => void heard.push(chunk), { heard });
+  const received = [];
+  return Object.assign((chunk) => void received.push(chunk), { received });
 }
 
 describe("one stream", () => {
-  test("a message is posted, its chunks come in order, and the promise tells how it ended", async () => {
+  test("a message is posted, its chunks come in order, and the promise resolves with its outcome", async () => {
     const { streams, backend } = client();
     const listener = ear();
     const outcome = streams.startStream("s", "hello", listener);
@@ -31,9 +31,9 @@ describe("one stream", () => {
     assert.deepEqual({ ...stream.request.body, message_id: "" }, { message: "hello", is_user_message: true, message_id: "" });
     stream.begin().text("Hel", "lo").finish();
     assert.deepEqual(await outcome, { kind: "finished", taskId: "task-1", finishReason: "stop" });
-    assert.deepEqual(types(listener.heard), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
-    assert.equal(text(listener.heard), "Hello");
-    assert.equal(listener.heard[1].eventId, "3-0");
+    assert.deepEqual(types(listener.received), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
+    assert.equal(text(listener.received), "Hello");
+    assert.equal(listener.received[1].eventId, "3-0");
   });
 
   test("a read that brings all of a long answer gives it whole and in order", async () => {
@@ -43,11 +43,11 @@ describe("one stream", () => {
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin();
-    await until(() => listener.heard.length > 0);
+    await until(() => listener.received.length > 0);
     const events = deltas.map((delta, index) => `id: ${index + 10}-0\ndata: ${JSON.stringify({ type: "text-delta", id: "0", delta })}\n\n`);
     stream.raw(events.join("")).from(90_000).finish();
     assert.equal((await outcome).kind, "finished");
-    assert.equal(text(listener.heard), deltas.join(""));
+    assert.equal(text(listener.received), deltas.join(""));
   });
 
   test("a stop in the middle of a long read is the end of it", async () => {
@@ -60,11 +60,11 @@ describe("one stream", () => {
     });
     const stream = await backend.stream();
     stream.begin();
-    await until(() => listener.heard.length > 0);
+    await until(() => listener.received.length > 0);
     const event = (delta) => `data: ${JSON.stringify({ type: "text-delta", id: "0", delta })}\n\n`;
     stream.raw(event("stop") + event("more").repeat(40_000));
     assert.equal((await outcome).kind, "stopped");
-    assert.equal(text(listener.heard), "stop");
+    assert.equal(text(listener.received), "stop");
     assert.ok(stream.isCancelled);
   });
 
@@ -82,13 +82,13 @@ describe("one stream", () => {
     const outcome = streams.startStream("s", "hello", listener);
     const first = await backend.stream();
     first.begin().text("one ");
-    await until(() => text(listener.heard) === "one ");
+    await until(() => text(listener.received) === "one ");
     first.cut();
     const second = await backend.stream();
     assert.match(second.request.url, /^\/api\/chat\/tasks\/task-1\/stream\?last_message_id=3-0/);
     second.from(3).text("one ", "two").finish();
     assert.equal((await outcome).kind, "finished");
-    assert.equal(text(listener.heard), "one two");
+    assert.equal(text(listener.received), "one two");
     assert.equal(streams.getMetrics("s").duplicates, 1);
     assert.equal(streams.getMetrics().reconnects, 1);
   });
@@ -116,7 +116,7 @@ describe("one stream", () => {
     stream.text("x").finish();
     assert.equal((await outcome).kind, "finished");
     assert.equal(backend.requests.length, 1);
-    assert.deepEqual(intruder.heard, []);
+    assert.deepEqual(intruder.received, []);
   });
 
   test("a frame that is no chunk is skipped and reported", async () => {
@@ -130,11 +130,11 @@ describe("one stream", () => {
     assert.equal(streams.getMetrics("s").malformed, 1);
   });
 
-  test("a bad frame is told to the method of the options that were given", async () => {
+  test("a bad frame is passed to onMalformed as a method of the given options", async () => {
     const options = {
-      heard: [],
+      received: [],
       onMalformed({ data }) {
-        this.heard.push(data);
+        this.received.push(data);
       },
     };
     const backend = new Backend();
@@ -143,10 +143,10 @@ describe("one stream", () => {
     (await backend.stream()).begin().raw("data: {oops\n\n").text("fine").finish();
     await outcome;
     streams.close();
-    assert.deepEqual(options.heard, ["{oops"]);
+    assert.deepEqual(options.received, ["{oops"]);
   });
 
-  test("who lets go of a stream where it hears of a bad frame hears nothing more", async () => {
+  test("a listener that detaches when it receives a bad frame receives nothing more", async () => {
     for (const leave of ["detachStream", "stopStream"]) {
       const calls = [];
       const onMalformed = () => {
@@ -162,7 +162,7 @@ describe("one stream", () => {
     }
   });
 
-  test("a stream that starts over tells a function by a chunk, and an object by onReset", async () => {
+  test("a stream that starts over passes a chunk to a function, and calls onReset of an object", async () => {
     const { streams, backend } = client();
     const calls = [];
     const listener = ear();
@@ -170,13 +170,13 @@ describe("one stream", () => {
     const outcome = streams.startStream("s", "hello", listener);
     const first = await backend.stream();
     first.begin().text("old");
-    await until(() => text(listener.heard) === "old");
+    await until(() => text(listener.received) === "old");
     backend.answer("/tasks/task-1/stream", 410, { detail: { code: "CURSOR_TRIMMED", message: "gone", task_id: "task-1", first_message_id: "9-0" } });
     first.cut();
     await until(() => backend.requests.length > 1);
     backend.answer("/nothing", 404);
-    await until(() => listener.heard.some(({ type }) => type === "stream_reset") || backend.requests.length > 3);
-    assert.ok(types(listener.heard).includes("stream_reset"));
+    await until(() => listener.received.some(({ type }) => type === "stream_reset") || backend.requests.length > 3);
+    assert.ok(types(listener.received).includes("stream_reset"));
     assert.ok(calls.includes("reset"));
     streams.detachStream("s");
     assert.equal((await outcome).kind, "superseded");
@@ -184,7 +184,7 @@ describe("one stream", () => {
 });
 
 describe("requests", () => {
-  test("headers are asked for anew for every request, and told why", async () => {
+  test("headers are requested for every request, with the reason", async () => {
     const asked = [];
     const { streams, backend } = client({ headers: async (why) => (asked.push(why), { authorization: `token ${asked.length}` }) });
     void streams.startStream("s", "hello");
@@ -270,57 +270,57 @@ describe("listeners", () => {
     (await backend.stream()).begin().text("a").finish();
     assert.equal((await outcome).kind, "finished");
     await until(() => reported.includes("complete"));
-    assert.equal(text(listener.heard), "a");
+    assert.equal(text(listener.received), "a");
     assert.ok(reported.includes("listener") && reported.includes("watcher"));
   });
 
-  test("one that comes late hears first, merged, what the stream gave so far, if it wants", async () => {
+  test("a late listener first receives the stream so far, merged, if it asks for that", async () => {
     const { streams, backend } = client();
     const early = ear();
     void streams.startStream("s", "hello", early);
     const stream = await backend.stream();
     stream.begin().text("a", "b", "c");
-    await until(() => text(early.heard) === "abc");
+    await until(() => text(early.received) === "abc");
     const [late, later] = [ear(), ear()];
     streams.subscribeToStream("s", late, { replay: true });
     streams.subscribeToStream("s", later);
     stream.text("d").finish();
-    await until(() => types(late.heard).includes("stream_end"));
-    assert.deepEqual(types(late.heard), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
-    assert.equal(text(late.heard), "abcd");
-    assert.equal(late.heard[1].eventId, "5-0");
-    assert.equal(text(later.heard), "d");
-    assert.equal(early.heard.length, 6);
+    await until(() => types(late.received).includes("stream_end"));
+    assert.deepEqual(types(late.received), ["stream_start", "text_chunk", "text_chunk", "stream_end"]);
+    assert.equal(text(late.received), "abcd");
+    assert.equal(late.received[1].eventId, "5-0");
+    assert.equal(text(later.received), "d");
+    assert.equal(early.received.length, 6);
   });
 
-  test("one that joins a running stream at an event hears what comes after it", async () => {
+  test("one that joins a running stream at an event receives what comes after it", async () => {
     const { streams, backend } = client();
     const early = ear();
     void streams.startStream("s", "hello", early);
     const stream = await backend.stream();
     stream.begin().text("a", "b", "c", "d").send({ type: "tool-input-start", toolCallId: "t", toolName: "n" });
-    await until(() => types(early.heard).includes("tool_call_start"));
+    await until(() => types(early.received).includes("tool_call_start"));
     const ears = ["4-0", "6", "7-0", "8-0", "0-0"].map((after) => {
       const late = ear();
       void streams.reconnectToTask("s", "task-1", after, late);
       return late;
     });
     stream.text("e").finish();
-    await until(() => ears.every(({ heard }) => types(heard).includes("stream_end")));
-    assert.deepEqual(ears.map(({ heard }) => text(heard)), ["cde", "e", "e", "", "abcde"]);
-    assert.deepEqual(types(ears[2].heard), ["text_chunk", "stream_end"]);
-    assert.equal(ears[0].heard[0].eventId, "6-0");
+    await until(() => ears.every(({ received }) => types(received).includes("stream_end")));
+    assert.deepEqual(ears.map(({ received }) => text(received)), ["cde", "e", "e", "", "abcde"]);
+    assert.deepEqual(types(ears[2].received), ["text_chunk", "stream_end"]);
+    assert.equal(ears[0].received[0].eventId, "6-0");
     assert.equal(backend.requests.length, 1);
   });
 
-  test("one that unsubscribes, even from within, hears no more", async () => {
+  test("one that unsubscribes, even from within, receives no more", async () => {
     const { streams, backend } = client();
-    const heard = [];
-    const leave = streams.subscribeToStream("s", (chunk) => { heard.push(chunk); leave(); });
+    const received = [];
+    const leave = streams.subscribeToStream("s", (chunk) => { received.push(chunk); leave(); });
     const outcome = streams.startStream("s", "hello");
     (await backend.stream()).begin().text("a", "b").finish();
     await outcome;
-    assert.equal(heard.length, 1);
+    assert.equal(received.length, 1);
   });
 
   test("that of a call is let go with its stream, that of a subscription stays", async () => {
@@ -332,8 +332,8 @@ describe("listeners", () => {
       (await backend.stream()).begin().text("a").finish();
       await outcome;
     }
-    assert.equal(text(ofCall.heard), "a");
-    assert.equal(text(subscribed.heard), "aa");
+    assert.equal(text(ofCall.received), "a");
+    assert.equal(text(subscribed.received), "aa");
   });
 
   test("the status goes its way, and the snapshot is the same object until something changed", async () => {
@@ -372,7 +372,7 @@ describe("letting go", () => {
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin().text("a");
-    await until(() => text(listener.heard) === "a");
+    await until(() => text(listener.received) === "a");
     let isDetached = false;
     const late = [];
     streams.onSnapshot("s", () => isDetached && late.push("snapshot"));
@@ -387,16 +387,16 @@ describe("letting go", () => {
     assert.equal(streams.getActiveTask("s").lastMessageId, "3-0");
   });
 
-  test("a listener that detaches hears nothing of the rest of its batch", async () => {
+  test("a listener that detaches receives nothing of the rest of its batch", async () => {
     const { streams, backend } = client();
-    const heard = [];
+    const received = [];
     const outcome = streams.startStream("s", "hello", (chunk) => {
-      heard.push(chunk.type);
+      received.push(chunk.type);
       if (chunk.type === "text_chunk") streams.detachStream("s");
     });
     (await backend.stream()).begin().text("a", "b", "c").finish();
     assert.equal((await outcome).kind, "superseded");
-    assert.deepEqual(heard, ["stream_start", "text_chunk"]);
+    assert.deepEqual(received, ["stream_start", "text_chunk"]);
   });
 
   test("stopStream cancels on the server, and no later chunk is delivered", async () => {
@@ -406,13 +406,13 @@ describe("letting go", () => {
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin().text("a");
-    await until(() => text(listener.heard) === "a");
+    await until(() => text(listener.received) === "a");
     await streams.stopStream("s");
     assert.equal((await outcome).kind, "stopped");
     assert.equal(backend.requests.at(-1).url, "/api/chat/tasks/task-1/cancel");
     assert.equal(streams.getStreamStatus("s"), "stopped");
     assert.equal(streams.getActiveTask("s"), null);
-    assert.equal(text(listener.heard), "a");
+    assert.equal(text(listener.received), "a");
   });
 
   test("close resolves what waits as superseded, calls nothing back, and is idempotent", async () => {
@@ -453,7 +453,7 @@ async function closedWhileStreaming() {
   const listener = ear();
   const outcome = streams.startStream("s", "hello", listener);
   (await backend.stream()).begin().text("a");
-  await until(() => text(listener.heard) === "a");
+  await until(() => text(listener.received) === "a");
   streams.close();
   await outcome;
   return new WeakRef(streams);
@@ -493,8 +493,8 @@ describe("saved tasks", () => {
     assert.match(stream.request.url, /last_message_id=0-0&compact=1$/);
     stream.begin().text("a", "b").finish();
     assert.equal((await outcome).kind, "finished");
-    assert.deepEqual(listener.heard.filter(({ replayed }) => replayed).map(({ type }) => type), ["stream_start", "text_chunk"]);
-    assert.equal(text(listener.heard), "ab");
+    assert.deepEqual(listener.received.filter(({ replayed }) => replayed).map(({ type }) => type), ["stream_start", "text_chunk"]);
+    assert.equal(text(listener.received), "ab");
     assert.deepEqual([...map], []);
   });
 

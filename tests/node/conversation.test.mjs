@@ -581,8 +581,8 @@ describe("tool calls", () => {
 describe("events", () => {
   test("an end, a complete input and data are each reported once, and nothing of a replay", async () => {
     const made = chat();
-    const heard = [];
-    for (const event of ["finish", "error", "toolCall", "data"]) made.conversation.on(event, (value) => heard.push([event, value.kind ?? value.toolCallId ?? value.data]));
+    const received = [];
+    for (const event of ["finish", "error", "toolCall", "data"]) made.conversation.on(event, (value) => received.push([event, value.kind ?? value.toolCallId ?? value.data]));
     const begun = made.backend.next();
     const outcome = made.conversation.send("Hi");
     const task = await begun;
@@ -595,19 +595,19 @@ describe("events", () => {
     made.backend.finish();
     await outcome;
     await made.conversation.resume();
-    assert.deepEqual(heard, [["toolCall", "c"], ["data", 7], ["finish", "finished"]]);
+    assert.deepEqual(received, [["toolCall", "c"], ["data", 7], ["finish", "finished"]]);
   });
 
   test("a callback that throws stops neither the others nor the conversation", async (context) => {
     const made = chat();
-    const heard = [];
+    const received = [];
     context.mock.method(console, "error", () => {});
     made.conversation.on("finish", () => {
       throw new Error("mine");
     });
-    made.conversation.on("finish", ({ kind }) => heard.push(kind));
+    made.conversation.on("finish", ({ kind }) => received.push(kind));
     await converse(made, "Hi", "Hello");
-    assert.deepEqual(heard, ["finished"]);
+    assert.deepEqual(received, ["finished"]);
   });
 });
 

@@ -11,21 +11,21 @@ const NAMES = [
 
 before(() => init());
 
-/** Handlers that note what they hear. */
+/** Handlers that note what they receive. */
 function recorder() {
-  const heard = [];
-  const handlers = Object.fromEntries(NAMES.map((name) => [name, (chunk) => heard.push([name, chunk])]));
-  return { heard, handlers, names: () => heard.map(([name]) => name) };
+  const received = [];
+  const handlers = Object.fromEntries(NAMES.map((name) => [name, (chunk) => received.push([name, chunk])]));
+  return { received, handlers, names: () => received.map(([name]) => name) };
 }
 
 function run(...chunks) {
-  const { heard, handlers } = recorder();
+  const { received, handlers } = recorder();
   const dispatch = createStreamEventDispatcher(handlers);
   for (const chunk of chunks) dispatch(chunk);
-  return heard;
+  return received;
 }
 
-const names = (heard) => heard.map(([name]) => name);
+const names = (received) => received.map(([name]) => name);
 
 const start = (taskId) => ({ type: "stream_start", taskId });
 const text = (content, blockId) => (blockId === undefined ? { type: "text_chunk", content } : { type: "text_chunk", content, blockId });
@@ -51,9 +51,9 @@ test("every chunk reaches its handler as the object it is", () => {
     ["onOther", { type: "brand-new", unknown: true }],
     ["onStreamEnd", end],
   ];
-  const heard = run(...chunks.map(([, chunk]) => chunk));
-  assert.deepEqual(heard, chunks);
-  heard.forEach(([, chunk], place) => assert.equal(chunk, chunks[place][1]));
+  const received = run(...chunks.map(([, chunk]) => chunk));
+  assert.deepEqual(received, chunks);
+  received.forEach(([, chunk], place) => assert.equal(chunk, chunks[place][1]));
 });
 
 test("a batch and single chunks are the same", () => {
@@ -66,10 +66,10 @@ test("all handlers are optional, and one may be added later", () => {
   const handlers = {};
   const dispatch = createStreamEventDispatcher(handlers);
   dispatch([start("t"), text("a")]);
-  const heard = [];
-  handlers.onTextChunk = (chunk) => heard.push(chunk.content);
+  const received = [];
+  handlers.onTextChunk = (chunk) => received.push(chunk.content);
   dispatch([text("b"), { type: "error", message: "m" }]);
-  assert.deepEqual(heard, ["b"]);
+  assert.deepEqual(received, ["b"]);
 });
 
 test("a stream_start of another task starts over, also after the end", () => {
@@ -80,12 +80,12 @@ test("a stream_start of another task starts over, also after the end", () => {
 
 test("a block that is open at the end is ended before it, by its id", () => {
   for (const last of [end, { type: "error", message: "m" }]) {
-    const heard = run(text("a", "1"), text("b"), { ...last, eventId: "5-0", replayed: true });
-    assert.deepEqual(heard.slice(2, 4), [
+    const received = run(text("a", "1"), text("b"), { ...last, eventId: "5-0", replayed: true });
+    assert.deepEqual(received.slice(2, 4), [
       ["onTextEnded", { type: "text_ended", blockId: "1", eventId: "5-0", replayed: true }],
       ["onTextEnded", { type: "text_ended", eventId: "5-0", replayed: true }],
     ]);
-    assert.equal(heard.length, 5);
+    assert.equal(received.length, 5);
   }
 });
 
@@ -94,14 +94,14 @@ test("a block is ended once", () => {
   assert.deepEqual(names(run(text("a"), ended(), ended(), end)), ["onTextChunk", "onTextEnded", "onStreamEnd"]);
 });
 
-test("abort goes to onOther, then onStreamEnd, and the finish that follows is not heard", () => {
-  const heard = run(start("t"), { type: "abort", reason: "user" }, end);
-  assert.deepEqual(heard.slice(1), [["onOther", { type: "abort", reason: "user" }], ["onStreamEnd", { type: "stream_end" }]]);
+test("abort goes to onOther, then onStreamEnd, and the finish that follows is dropped", () => {
+  const received = run(start("t"), { type: "abort", reason: "user" }, end);
+  assert.deepEqual(received.slice(1), [["onOther", { type: "abort", reason: "user" }], ["onStreamEnd", { type: "stream_end" }]]);
 });
 
-test("after an error nothing is heard", () => {
-  const heard = run({ type: "error", message: "m" }, text("a"), end, { type: "error", message: "n" }, { type: "usage" });
-  assert.deepEqual(names(heard), ["onError"]);
+test("nothing is dispatched after an error", () => {
+  const received = run({ type: "error", message: "m" }, text("a"), end, { type: "error", message: "n" }, { type: "usage" });
+  assert.deepEqual(names(received), ["onError"]);
 });
 
 test("a started operation and preliminary results are delivered and are not final", () => {
@@ -112,23 +112,23 @@ test("a started operation and preliminary results are delivered and are not fina
     response("c", "so far", { preliminary: true }),
     response("c", "done"),
   ];
-  const heard = run(...responses, response("c", "again"), response("c", operation));
-  assert.deepEqual(heard.map(([, chunk]) => chunk), responses);
+  const received = run(...responses, response("c", "again"), response("c", operation));
+  assert.deepEqual(received.map(([, chunk]) => chunk), responses);
 });
 
-test("an operation whose stream has no start is heard: its start is made when its response comes", () => {
+test("an operation whose stream has no start gets one when its response arrives", () => {
   const started = { type: "operation_started", operation_id: "o", task_id: "u", tool_name: "search" };
   for (const result of [started, JSON.stringify(started)]) {
     const answer = [start("t"), call("c"), response("c", result), end];
     const operation = [response("c", "found"), { type: "start", messageId: "m" }, text("There."), end];
-    const heard = run(...answer, text("late"), operation, response("c", "again"), end);
-    assert.deepEqual(names(heard), [
+    const received = run(...answer, text("late"), operation, response("c", "again"), end);
+    assert.deepEqual(names(received), [
       "onStreamStart", "onToolCallStart", "onToolResponse", "onStreamEnd",
       "onStreamStart", "onToolResponse", "onOther", "onTextChunk", "onTextEnded", "onStreamEnd",
     ]);
-    assert.deepEqual(heard[4][1], { type: "stream_start", taskId: "u" });
-    assert.equal(heard[5][1], operation[0]);
-    assert.deepEqual(run(answer, start("u"), operation).map(([name]) => name), names(heard));
+    assert.deepEqual(received[4][1], { type: "stream_start", taskId: "u" });
+    assert.equal(received[5][1], operation[0]);
+    assert.deepEqual(run(answer, start("u"), operation).map(([name]) => name), names(received));
   }
   for (const own of [{ ...started, task_id: "t" }, { ...started, task_id: "" }, { ...started, task_id: null }]) {
     assert.equal(run(start("t"), response("c", own), end, response("c", "found")).length, 3);
@@ -141,9 +141,9 @@ test("a result that only mentions an operation is final", () => {
   }
 });
 
-test("what a reset makes void is told, and the task starts again", () => {
-  const heard = run(start("t"), text("a", "1"), { type: "stream_reset" }, start("t"), text("a", "1"), end);
-  assert.deepEqual(names(heard), [
+test("a reset is dispatched, and the task starts again", () => {
+  const received = run(start("t"), text("a", "1"), { type: "stream_reset" }, start("t"), text("a", "1"), end);
+  assert.deepEqual(names(received), [
     "onStreamStart", "onTextChunk", "onTextEnded", "onOther", "onStreamStart", "onTextChunk", "onTextEnded", "onStreamEnd",
   ]);
 });
@@ -153,7 +153,7 @@ test("what is no chunk is passed over, so that the answers of normalizeStreamChu
   assert.deepEqual(names(run(...frames.map(normalizeStreamChunk), undefined, 5, "x", {}, [null])), ["onTextChunk"]);
 });
 
-test("ids of any kind are told apart", () => {
+test("ids of any kind are distinguished", () => {
   assert.deepEqual(names(run(call(1), call("1"), call(null), call(undefined), call("__proto__"))), Array(5).fill("onToolCallStart"));
 });
 
@@ -164,9 +164,9 @@ test("handlers that are no object are refused", () => {
 });
 
 test("a handler is called on the handlers", () => {
-  const handlers = { heard: 0, onTextChunk() { this.heard++; } };
+  const handlers = { received: 0, onTextChunk() { this.received++; } };
   createStreamEventDispatcher(handlers)(text("a"));
-  assert.equal(handlers.heard, 1);
+  assert.equal(handlers.received, 1);
 });
 
 test("what a handler throws goes to reportError and stops no other", (t) => {
@@ -194,17 +194,17 @@ test("without reportError it goes to the console", (t) => {
 });
 
 test("what a handler dispatches comes after what waits already", () => {
-  const heard = [];
+  const received = [];
   const dispatch = createStreamEventDispatcher({
     onTextChunk: (chunk) => {
-      heard.push(chunk.content);
+      received.push(chunk.content);
       if (chunk.content === "a") dispatch([text("c"), text("d")]);
       if (chunk.content === "c") dispatch(end);
     },
-    onStreamEnd: () => heard.push("end"),
+    onStreamEnd: () => received.push("end"),
   });
   dispatch([text("a"), text("b")]);
-  assert.deepEqual(heard, ["a", "b", "c", "d", "end"]);
+  assert.deepEqual(received, ["a", "b", "c", "d", "end"]);
 });
 
 test("a handler may dispatch ten thousand times from within", () => {
@@ -216,18 +216,18 @@ test("a handler may dispatch ten thousand times from within", () => {
 
 test("a batch that is changed by a handler is handed on as it was given", () => {
   const batch = [text("a"), text("b")];
-  const heard = [];
+  const received = [];
   const dispatch = createStreamEventDispatcher({
     onTextChunk: (chunk) => {
-      heard.push(chunk.content);
+      received.push(chunk.content);
       batch.length = 0;
     },
   });
   dispatch(batch);
-  assert.deepEqual(heard, ["a", "b"]);
+  assert.deepEqual(received, ["a", "b"]);
 });
 
-test("a hundred thousand ids in many tasks are told apart all the way", () => {
+test("a hundred thousand ids in many tasks are distinguished to the end", () => {
   let [starts, updates, responses] = [0, 0, 0];
   const dispatch = createStreamEventDispatcher({
     onToolCallStart: () => starts++,
@@ -286,9 +286,9 @@ function anyChunk(below) {
   }
 }
 
-/** The guarantees, read off what the handlers heard between one onStreamStart and the next. */
+/** The guarantees, read off what the handlers received between one onStreamStart and the next. */
 function check(life) {
-  const count = (name, keep = () => true) => life.filter(([heard, chunk]) => heard === name && keep(chunk)).length;
+  const count = (name, keep = () => true) => life.filter(([received, chunk]) => received === name && keep(chunk)).length;
   const last = life.findIndex(([name]) => name === "onStreamEnd" || name === "onError");
   if (last >= 0) assert.equal(last, life.length - 1, "nothing after the end");
   assert.ok(count("onLoginNeeded") <= 1);
@@ -313,10 +313,10 @@ test("whatever the chunks do, however they are batched, the guarantees hold", ()
     const below = random(seed);
     const chunks = Array.from({ length: 60 }, () => anyChunk(below));
     const one = run(...chunks);
-    const { heard, handlers } = recorder();
+    const { received, handlers } = recorder();
     const dispatch = createStreamEventDispatcher(handlers);
     for (let at = 0; at < chunks.length; ) dispatch(chunks.slice(at, (at += 1 + below(9))));
-    assert.deepEqual(heard, one, `seed ${seed}: batches change nothing`);
+    assert.deepEqual(received, one, `seed ${seed}: batches change nothing`);
     const lives = [[]];
     for (const entry of one) {
       if (entry[0] === "onStreamStart" && lives.at(-1).some(isStartOrEnd)) lives.push([]);

@@ -44,8 +44,8 @@ describe("the signal of a listener", () => {
   test("aborted, it detaches its listener, and with the last one the stream", async () => {
     const { streams, backend } = client();
     const controller = new AbortController();
-    const heard = [];
-    const outcome = streams.startStream("s", "hi", { onChunk: ({ type }) => heard.push(type), signal: controller.signal });
+    const received = [];
+    const outcome = streams.startStream("s", "hi", { onChunk: ({ type }) => received.push(type), signal: controller.signal });
     const stream = await backend.stream();
     stream.begin().text("a");
     await shows(streams, "a");
@@ -54,16 +54,16 @@ describe("the signal of a listener", () => {
     assert.ok(stream.isCancelled);
     assert.equal(streams.getStreamStatus("s"), "idle");
     assert.equal(streams.getActiveTask("s").taskId, "task-1");
-    assert.deepEqual(heard, ["stream_start", "text_chunk"]);
+    assert.deepEqual(received, ["stream_start", "text_chunk"]);
   });
 
   test("a stream that others listen to or wait for goes on", async () => {
     for (const other of ["listener", "call"]) {
       const { streams, backend } = client();
       const controller = new AbortController();
-      const heard = [];
+      const received = [];
       const first = streams.startStream("s", "hi", other === "call" ? undefined : { signal: controller.signal });
-      const stop = streams.subscribeToStream("s", other === "call" ? { signal: controller.signal, onChunk() {} } : (chunk) => heard.push(chunk.type));
+      const stop = streams.subscribeToStream("s", other === "call" ? { signal: controller.signal, onChunk() {} } : (chunk) => received.push(chunk.type));
       const stream = await backend.stream();
       stream.begin().text("a");
       await shows(streams, "a");
@@ -72,7 +72,7 @@ describe("the signal of a listener", () => {
       await until(() => streams.getStreamStatus("s") === "completed");
       assert.equal((await first).kind, other === "call" ? "finished" : "superseded");
       assert.equal(text(streams), "ab");
-      if (other === "listener") assert.equal(heard.at(-1), "stream_end");
+      if (other === "listener") assert.equal(received.at(-1), "stream_end");
       stop();
     }
   });
@@ -185,13 +185,13 @@ describe("forget", () => {
 
   test("whoever still listens is reset before the answer comes again", async () => {
     const { streams, backend } = client();
-    const heard = [];
-    streams.subscribeToStream("s", (chunk) => heard.push(chunk.content ?? chunk.type));
+    const received = [];
+    streams.subscribeToStream("s", (chunk) => received.push(chunk.content ?? chunk.type));
     let changes = 0;
     streams.onSnapshot("s", () => changes++);
     void streams.startStream("s", "hi");
     (await backend.stream()).begin().text("a");
-    await until(() => heard.includes("a"));
+    await until(() => received.includes("a"));
     streams.forget("s");
     const before = changes;
     await until(() => changes > before);
@@ -199,7 +199,7 @@ describe("forget", () => {
     const resumed = streams.resumeSession("s");
     (await backend.stream()).begin().text("a").finish();
     await resumed;
-    assert.deepEqual(heard, ["stream_start", "a", "stream_reset", "stream_start", "a", "stream_end"]);
+    assert.deepEqual(received, ["stream_start", "a", "stream_reset", "stream_start", "a", "stream_end"]);
   });
 
   test("sessions that ended and that nobody watches are forgotten beyond fifty", async () => {

@@ -145,7 +145,7 @@ test("after init", async (t) => {
     }
   });
 
-  await t.test("more types than anyone has are still told apart", () => {
+  await t.test("more types than anyone has are still distinguished", () => {
     for (let i = 0; i < 2000; i++) assert.equal(normalizeStreamChunk({ type: `unknown ${i}` }), null);
     assert.deepEqual(normalizeStreamChunk({ type: "text-end" }), { type: "text_ended" });
   });

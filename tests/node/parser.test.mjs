@@ -10,18 +10,18 @@ before(() => init());
 const NAMES = ["onEvent", "onId", "onRetry", "onComment", "onError"];
 
 function recorder(options = {}) {
-  const heard = [];
-  const callbacks = Object.fromEntries(NAMES.map((name) => [name, (value) => heard.push([name, value])]));
-  return { heard, parser: createParser({ ...callbacks, ...options }) };
+  const received = [];
+  const callbacks = Object.fromEntries(NAMES.map((name) => [name, (value) => received.push([name, value])]));
+  return { received, parser: createParser({ ...callbacks, ...options }) };
 }
 
 function parse(...chunks) {
-  const { heard, parser } = recorder();
+  const { received, parser } = recorder();
   for (const chunk of chunks) parser.feed(chunk);
-  return heard;
+  return received;
 }
 
-const events = (heard) => heard.filter(([name]) => name === "onEvent").map(([, event]) => event);
+const events = (received) => received.filter(([name]) => name === "onEvent").map(([, event]) => event);
 const event = (data, more = {}) => ({ event: undefined, data, id: undefined, ...more });
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -38,8 +38,8 @@ test("without an id the id is undefined, and an empty one resets it", () => {
 });
 
 test("onId fires at the blank line, before onEvent, also for a block without data", () => {
-  const heard = parse("id: 1\ndata: a\n", "id: 2\n\n", "id: 3\n", "\n", "data: b\n\n");
-  assert.deepEqual(heard, [
+  const received = parse("id: 1\ndata: a\n", "id: 2\n\n", "id: 3\n", "\n", "data: b\n\n");
+  assert.deepEqual(received, [
     ["onId", "2"],
     ["onEvent", event("a", { id: "2" })],
     ["onId", "3"],
@@ -58,15 +58,15 @@ test("comments lose one leading space, retries are clamped numbers", () => {
   ]);
 });
 
-test("unknown fields and invalid retries are told to onError and end nothing", () => {
-  const heard = parse("foo: bar\nretry: soon\nDATA: x\ndata: a\n\n");
-  const [unknown, retry] = heard.map(([, error]) => error);
+test("unknown fields and invalid retries are passed to onError and end nothing", () => {
+  const received = parse("foo: bar\nretry: soon\nDATA: x\ndata: a\n\n");
+  const [unknown, retry] = received.map(([, error]) => error);
   assert.ok(unknown instanceof ParseError && unknown instanceof Error);
   assert.equal(unknown.name, "ParseError");
   const { type, field, value, line } = unknown;
   assert.deepEqual({ type, field, value, line }, { type: "unknown-field", field: "foo", value: "bar", line: "foo: bar" });
   assert.deepEqual([retry.type, retry.value, retry.line], ["invalid-retry", "soon", "retry: soon"]);
-  assert.deepEqual(heard.map(([name]) => name), ["onError", "onError", "onError", "onEvent"]);
+  assert.deepEqual(received.map(([name]) => name), ["onError", "onError", "onError", "onEvent"]);
 });
 
 test("all callbacks are optional", () => {
@@ -116,63 +116,63 @@ test("anything else is refused", () => {
 });
 
 test("end discards a block without its blank line, and then feed throws until reset", () => {
-  const { heard, parser } = recorder();
+  const { received, parser } = recorder();
   parser.feed("data: a\n\ndata: b\n");
   parser.end();
   parser.end();
-  assert.deepEqual(events(heard), [event("a")]);
+  assert.deepEqual(events(received), [event("a")]);
   assert.throws(() => parser.feed("\n"), (error) => error instanceof RejoinError && error.code === "PARSER_ENDED");
   parser.reset();
   parser.feed("data: c\n\n");
-  assert.deepEqual(events(heard), [event("a"), event("c")]);
+  assert.deepEqual(events(received), [event("a"), event("c")]);
 });
 
-test("an event above the limit is told once, and then feed throws until reset", () => {
-  const { heard, parser } = recorder({ maxBufferSize: 20 });
+test("an event above the limit is reported once, and then feed throws until reset", () => {
+  const { received, parser } = recorder({ maxBufferSize: 20 });
   parser.feed("data: 34567890123456\n\ndata: x\n\n");
   parser.feed("data: 345678901234567");
-  assert.deepEqual(heard.map(([name, value]) => value.data ?? value.type), ["34567890123456", "x", "max-buffer-size-exceeded"]);
+  assert.deepEqual(received.map(([name, value]) => value.data ?? value.type), ["34567890123456", "x", "max-buffer-size-exceeded"]);
   for (const chunk of ["\n\n", bytes("data: y\n\n")]) {
     assert.throws(() => parser.feed(chunk), (error) => error instanceof RejoinError && error.code === "MAX_BUFFER_SIZE_EXCEEDED");
   }
   parser.reset();
   parser.feed("data: z\n\n");
-  assert.equal(heard.length, 4);
+  assert.equal(received.length, 4);
 });
 
 test("comments and unknown fields do not count towards the limit", () => {
-  const { heard, parser } = recorder({ maxBufferSize: 10 });
+  const { received, parser } = recorder({ maxBufferSize: 10 });
   parser.feed(`: ${"x".repeat(100)}\nfoo: ${"y".repeat(100)}\ndata: a\n\n`);
-  assert.deepEqual(events(heard), [event("a")]);
+  assert.deepEqual(events(received), [event("a")]);
 });
 
 test("an infinite limit is allowed, and the default one is 16 MiB", () => {
   const chunk = "x".repeat(1 << 20);
   const grow = (options) => {
-    const { heard, parser } = recorder(options);
+    const { received, parser } = recorder(options);
     parser.feed("data: ");
-    for (let i = 0; i < 17 && heard.length === 0; i++) parser.feed(chunk);
-    return heard;
+    for (let i = 0; i < 17 && received.length === 0; i++) parser.feed(chunk);
+    return received;
   };
   assert.equal(grow({}).length, 1);
   assert.equal(grow({ maxBufferSize: Infinity }).length, 0);
 });
 
 test("reset forgets the last id and an unfinished line", () => {
-  const { heard, parser } = recorder();
+  const { received, parser } = recorder();
   parser.feed("id: 1\ndata: a\n\ndata: b\nda");
   parser.reset();
   parser.feed("ta: c\n\ndata: d\n\n");
-  assert.deepEqual(events(heard), [event("a", { id: "1" }), event("d")]);
+  assert.deepEqual(events(received), [event("a", { id: "1" }), event("d")]);
 });
 
 test("reset with consume takes an unfinished line as ended first", () => {
-  const { heard, parser } = recorder();
+  const { received, parser } = recorder();
   for (const line of ['{"error": "no stream"}', ": note", "retry: 5", "data: x"]) {
     parser.feed(line);
     parser.reset({ consume: true });
   }
-  assert.deepEqual(heard.map(([name, value]) => [name, value.line ?? value]), [
+  assert.deepEqual(received.map(([name, value]) => [name, value.line ?? value]), [
     ["onError", '{"error": "no stream"}'],
     ["onComment", "note"],
     ["onRetry", 5],
@@ -182,11 +182,11 @@ test("reset with consume takes an unfinished line as ended first", () => {
 test("after a reset nothing is left of what was fed before, wherever it was cut off", () => {
   const resets = [{}, { consume: true }];
   const steps = [": c", ": c\r", "\r\n", "\n", "data: a\r\n", "\r", "id: 1", "x", ...resets];
-  /** What a new parser hears; `consume` ends its last line, if one has begun. */
+  /** What a new parser receives; `consume` ends its last line, if one has begun. */
   const heardOf = (text, { consume } = {}) => parse(consume && /[^\r\n]$/.test(text) ? `${text}\n` : text);
   for (let code = 0; code < steps.length ** 4; code++) {
     const sequence = [1, 10, 100, 1000].map((digit) => steps[Math.floor(code / digit) % 10]);
-    const { heard, parser } = recorder();
+    const { received, parser } = recorder();
     const expected = [];
     let text = "";
     for (const step of sequence) {
@@ -199,15 +199,15 @@ test("after a reset nothing is left of what was fed before, wherever it was cut 
         parser.reset(step);
       }
     }
-    assert.deepEqual(heard, [...expected, ...heardOf(text)], JSON.stringify(sequence));
+    assert.deepEqual(received, [...expected, ...heardOf(text)], JSON.stringify(sequence));
   }
 });
 
-test("reset forgets the last id whatever the callback does that hears of the consumed line", () => {
+test("reset forgets the last id whatever the callback for the consumed line does", () => {
   for (const [act, expected] of [["throw", undefined], ["feed", "2"]]) {
-    const heard = [];
+    const received = [];
     const parser = createParser({
-      onEvent: ({ id }) => heard.push(id),
+      onEvent: ({ id }) => received.push(id),
       onComment: () => {
         if (act === "throw") throw new Error("no comment");
         parser.feed("id: 2\n\n");
@@ -217,57 +217,57 @@ test("reset forgets the last id whatever the callback does that hears of the con
     if (act === "throw") assert.throws(() => parser.reset({ consume: true }), /no comment/);
     else parser.reset({ consume: true });
     parser.feed("\r\ndata: a\n\n");
-    assert.deepEqual(heard, [expected], act);
+    assert.deepEqual(received, [expected], act);
   }
 });
 
-test("what a callback throws comes out of feed; nothing is lost, and nothing told twice", () => {
-  const heard = [];
+test("what a callback throws comes out of feed; nothing is lost, and nothing reported twice", () => {
+  const received = [];
   const parser = createParser({
     onEvent: ({ data }) => {
-      heard.push(data);
+      received.push(data);
       if (data === "b") throw new Error("no b");
     },
   });
   assert.throws(() => parser.feed("data: a\n\ndata: b\n\ndata: c\n\ndata: d"), /no b/);
-  assert.deepEqual(heard, ["a", "b"]);
+  assert.deepEqual(received, ["a", "b"]);
   parser.feed("e\n\n");
-  assert.deepEqual(heard, ["a", "b", "c", "de"]);
+  assert.deepEqual(received, ["a", "b", "c", "de"]);
 });
 
-test("what waits after a throw is told by end, and discarded by reset", () => {
+test("callbacks that wait after a throw are called by end, and dropped by reset", () => {
   for (const [close, expected] of [["end", ["a", "b"]], ["reset", ["a"]]]) {
-    const heard = [];
+    const received = [];
     const parser = createParser({
       onEvent: ({ data }) => {
-        heard.push(data);
+        received.push(data);
         if (data === "a") throw new Error("no a");
       },
     });
     assert.throws(() => parser.feed("data: a\n\ndata: b\n\n"), /no a/);
     parser[close]();
-    assert.deepEqual(heard, expected, close);
+    assert.deepEqual(received, expected, close);
   }
 });
 
 test("what a callback feeds comes after what waits already", () => {
-  const heard = [];
+  const received = [];
   const parser = createParser({
     onEvent: ({ data }) => {
-      heard.push(data);
+      received.push(data);
       if (data === "a") parser.feed("data: c\n\ndata: d");
     },
   });
   parser.feed("data: a\n\ndata: b\n\n");
   parser.feed("e\n\n");
-  assert.deepEqual(heard, ["a", "b", "c", "de"]);
+  assert.deepEqual(received, ["a", "b", "c", "de"]);
 });
 
 test("a reset from a callback discards what waits, and what is fed then is another stream", () => {
-  const heard = [];
+  const received = [];
   const parser = createParser({
     onEvent: ({ data, id }) => {
-      heard.push([data, id]);
+      received.push([data, id]);
       if (data !== "a") return;
       parser.reset();
       parser.feed("data: x\n\n");
@@ -275,19 +275,19 @@ test("a reset from a callback discards what waits, and what is fed then is anoth
   });
   parser.feed("id: 1\ndata: a\n\ndata: b\n\ndata: c");
   parser.feed("\n\ndata: y\n\n");
-  assert.deepEqual(heard, [["a", "1"], ["x", undefined], ["y", undefined]]);
+  assert.deepEqual(received, [["a", "1"], ["x", undefined], ["y", undefined]]);
 });
 
-test("an end from a callback lets what waits be heard", () => {
-  const heard = [];
+test("an end from a callback does not drop the callbacks that wait", () => {
+  const received = [];
   const parser = createParser({
     onEvent: ({ data }) => {
-      heard.push(data);
+      received.push(data);
       parser.end();
     },
   });
   parser.feed("data: a\n\ndata: b\n\n");
-  assert.deepEqual(heard, ["a", "b"]);
+  assert.deepEqual(received, ["a", "b"]);
   assert.throws(() => parser.feed("data: c\n\n"), RejoinError);
 });
 
@@ -297,16 +297,16 @@ test("a parser of many streams, and many parsers, do not meet", () => {
   one.parser.feed("data: a");
   two.parser.feed("data: b\n\n");
   one.parser.feed("\n\n");
-  assert.deepEqual([events(one.heard), events(two.heard)], [[event("a")], [event("b")]]);
+  assert.deepEqual([events(one.received), events(two.received)], [[event("a")], [event("b")]]);
 });
 
 test("a long line in tiny pieces costs linear time", () => {
-  const { heard, parser } = recorder();
+  const { received, parser } = recorder();
   const ms = cost(() => {
     parser.feed("data: ");
     for (let i = 0; i < 200_000; i++) parser.feed("0123456789");
     parser.feed("\n\n");
-    assert.equal(events(heard)[0].data.length, 2_000_000);
+    assert.equal(events(received)[0].data.length, 2_000_000);
   });
   assert.ok(ms < 5_000);
 });

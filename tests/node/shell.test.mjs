@@ -54,14 +54,14 @@ test("a batch that cannot be handed out is confirmed and reported, and the promi
     },
   };
   const streams = createChatStreams(options);
-  const heard = [];
-  const outcome = streams.startStream("s", "hello", (chunk) => void heard.push(chunk.type));
+  const received = [];
+  const outcome = streams.startStream("s", "hello", (chunk) => void received.push(chunk.type));
   const stream = await backend.stream();
   stream.begin();
   await until(() => looks > 1);
   stream.text("a").finish();
   assert.equal((await outcome).kind, "finished");
-  assert.deepEqual(heard, ["text_chunk", "stream_end"]);
+  assert.deepEqual(received, ["text_chunk", "stream_end"]);
   assert.match(String(reported.mock.calls[0].arguments[0]), /own/);
   streams.close();
 });

@@ -21,7 +21,7 @@ const call = (tool_id, args, more = {}) => ({ type: "tool_call_start", tool_id, 
 const streaming = (tool_id, more = {}) => call(tool_id, {}, { inputState: "streaming", ...more });
 const response = (tool_id, result, more = {}) => ({ type: "tool_response", tool_id, result, success: true, ...more });
 
-test("there is no message before the stream told of one", () => {
+test("there is no message before the stream contains one", () => {
   assert.equal(new Transcript().message, null);
   assert.equal(after({ type: "usage" }, { type: "data-x", data: 1, transient: true }, { type: "x", unknown: true }).message, null);
 });
@@ -45,7 +45,7 @@ test("a block's name may be used again after its end", () => {
   assert.deepEqual(parts(text("a", "1"), ended, text("b", "1"), ended).map((part) => part.text), ["a", "b"]);
 });
 
-test("legacy text after a tool call stands after it, with text_ended or without", () => {
+test("legacy text after a tool call comes after it, with text_ended or without", () => {
   for (const between of [[{ type: "text_ended" }], []]) {
     const types = parts(text("a"), ...between, call("c", {}), text("b")).map((part) => part.text ?? part.type);
     assert.deepEqual(types, ["a", "tool-search", "b"]);
@@ -138,7 +138,7 @@ test("a tool that fails after a preliminary output has none", () => {
   assert.deepEqual(parts(call("c", {}), preliminary, response("c", "no", { success: false })), [failed]);
 });
 
-test("a tool whose start was not seen begins with what tells of it", () => {
+test("a tool whose start is missing begins with the first chunk that names it", () => {
   assert.deepEqual(parts(response("c", 1, { tool_name: "late" })), [
     { type: "tool-late", toolCallId: "c", state: "output-available", input: undefined, output: 1 },
   ]);
@@ -212,7 +212,7 @@ test("usage is counted beside the message", () => {
   assert.equal(new Transcript().usage, undefined);
 });
 
-test("a reset, and another task's start, begin anew; the same task's does not", () => {
+test("a reset, and another task's start, begin another message; the same task's does not", () => {
   const start = (taskId) => ({ type: "stream_start", taskId, messageId: `of ${taskId}` });
   const before = [start("t"), text("a", "1"), call("c", {}), { type: "usage" }, { type: "message-metadata", messageMetadata: 1 }];
   const empty = { id: "of t", role: "assistant", parts: [] };

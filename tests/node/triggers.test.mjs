@@ -82,28 +82,28 @@ describe("what goes on the wire", () => {
 describe("onTurn", () => {
   test("a message that was taken is reported before its answer", async () => {
     const { streams, backend } = client();
-    const heard = [];
-    streams.onTurn((session, turn) => heard.push([session, turn]));
+    const received = [];
+    streams.onTurn((session, turn) => received.push([session, turn]));
     const parts = [{ type: "text", text: "hi" }];
-    void streams.startStream("s", { message: "hi", messageId: "m1", parts, metadata: 7 }, (chunk) => heard.push(chunk.type));
-    assert.deepEqual(heard, []);
+    void streams.startStream("s", { message: "hi", messageId: "m1", parts, metadata: 7 }, (chunk) => received.push(chunk.type));
+    assert.deepEqual(received, []);
     const stream = await backend.stream();
     const finished = new Promise((done) => streams.onStreamComplete(done));
     stream.begin().finish();
     await finished;
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["s", { messageId: "m1", text: "hi", trigger: "submit", parts, metadata: 7, from: "here" }], "stream_start", "stream_end",
     ]);
   });
 
-  test("a callback that was taken back hears nothing", async () => {
+  test("a callback that was removed receives nothing", async () => {
     const { streams, backend } = client();
-    const heard = [];
-    streams.onTurn((session) => heard.push(session))();
+    const received = [];
+    streams.onTurn((session) => received.push(session))();
     const outcome = streams.startStream("s", "hi");
     (await backend.stream()).begin().finish();
     await outcome;
-    assert.deepEqual(heard, []);
+    assert.deepEqual(received, []);
   });
 });
 

@@ -31,23 +31,23 @@ for (const major of [5, 6, 7]) {
 }
 
 /** Chunks as a listener gets them, and the messages that they make. */
-async function heard(chunks) {
+async function received(chunks) {
   const streams = createChatStreams({ fetch: new LogBackend(chunks).fetch, storage: "memory", delivery: "immediate" });
-  const heard = [];
-  await streams.startStream("s", "hi", (chunk) => heard.push(chunk));
+  const received = [];
+  await streams.startStream("s", "hi", (chunk) => received.push(chunk));
   const { message } = streams.getSnapshot("s");
   streams.close();
-  return { heard, message };
+  return { received, message };
 }
 
 test("what comes out of WebAssembly is of the types that were written by hand", async () => {
-  const answers = await Promise.all(Array.from({ length: 40 }, (_, seed) => heard(orderlyAnswer(choices(seed), 7))));
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, seed) => received(orderlyAnswer(choices(seed), 7))));
   const folder = mkdtempSync(path("../types/made-"));
   try {
     const literal = (value) => JSON.stringify(value, undefined, 1);
     writeFileSync(join(folder, "made.ts"), [
       'import type { StreamChunk, UIMessage } from "../../../dist/index.js";',
-      `export const chunks: StreamChunk[] = ${literal(answers.flatMap((answer) => answer.heard))};`,
+      `export const chunks: StreamChunk[] = ${literal(answers.flatMap((answer) => answer.received))};`,
       `export const messages: UIMessage[] = ${literal(answers.map((answer) => answer.message))};`,
     ].join("\n"));
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", files: ["made.ts"] }));

@@ -1,4 +1,4 @@
-// The whole vocabulary through the package, in reads cut anywhere: what a listener hears is what JSON.parse and the
+// The whole vocabulary through the package, in reads cut anywhere: what a listener receives is what JSON.parse and the
 // table of PROTOCOL §3 give.
 
 import assert from "node:assert/strict";
@@ -15,21 +15,21 @@ const frames = lines
   .map(([, , ...data]) => data.join(" "))
   .filter((data) => !isOver(data));
 
-/** The frames as one answer, and what is to be heard of it. */
+/** The frames as one answer, and what is to be received of it. */
 function answer(isNumbered) {
-  const heard = [];
+  const received = [];
   const malformed = [];
   const wire = [...frames, '{"type":"finish"}'].map((data, at) => {
     const id = isNumbered ? `1763840000000-${at + 1}` : undefined;
     const { chunk, malformed: bad } = expected(data, id && { eventId: id });
-    if (chunk) heard.push(chunk);
+    if (chunk) received.push(chunk);
     if (bad) malformed.push(bad);
     return `${id ? `id: ${id}\n` : ""}data: ${data}\n\n`;
   });
-  return { bytes: Buffer.from(`: heartbeat 15000\n\n${wire.join("")}data: [DONE]\n\n`), heard, malformed };
+  return { bytes: Buffer.from(`: heartbeat 15000\n\n${wire.join("")}data: [DONE]\n\n`), received, malformed };
 }
 
-async function hear(reads) {
+async function receive(reads) {
   const chunks = [];
   const malformed = [];
   const streams = createChatStreams({
@@ -48,11 +48,11 @@ function* cut(bytes, size) {
 }
 
 for (const [name, isNumbered] of [["with ids", true], ["without ids", false]]) {
-  const { bytes, heard, malformed } = answer(isNumbered);
+  const { bytes, received, malformed } = answer(isNumbered);
   const check = async (reads, how) => {
-    const got = await hear(reads);
+    const got = await receive(reads);
     assert.equal(got.outcome.kind, "finished", how);
-    assert.deepEqual(got.chunks, heard, how);
+    assert.deepEqual(got.chunks, received, how);
     assert.deepEqual(got.malformed, malformed, how);
   };
 

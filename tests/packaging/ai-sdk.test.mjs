@@ -61,7 +61,7 @@ test("an answer whose connection is cut twice is shown whole, and the message is
   await page.context().close();
 });
 
-test("a page that is loaded anew in the middle of an answer goes on with it", async () => {
+test("a page that is reloaded in the middle of an answer goes on with it", async () => {
   const { page, problems, session } = await open();
   await send(page, "/tokens:200 /rate:50");
   await page.waitForSelector('li[data-role="assistant"] > p');
@@ -74,7 +74,7 @@ test("a page that is loaded anew in the middle of an answer goes on with it", as
   await page.context().close();
 });
 
-test("Stop cancels the task, and a page that is loaded anew does not bring it back", async () => {
+test("Stop cancels the task, and a page that is reloaded does not bring it back", async () => {
   const { page, session } = await open();
   await send(page, "/tokens:5000 /rate:50");
   await page.waitForSelector('li[data-role="assistant"] > p');

@@ -24,7 +24,7 @@ const FILES = {
   "Chat.jsx": chatOf("first"),
 };
 
-/** The component as it is saved: with another heading, or with another hook, which makes React mount it anew. */
+/** The component as it is saved: with another heading, or with another hook, which makes React mount it again. */
 function chatOf(heading, hook = "") {
   return `
     import { useState } from "react";

@@ -93,7 +93,7 @@ for (const { major, version, alias } of reacts) {
   describe(`React ${major}`, () => {
     test("it is the one that is tested", () => assert.ok(version.startsWith(`${major}.`), version));
 
-    test("a stream is shown as it comes, by the same functions, and its end is told once", async () => {
+    test("a stream is shown as it arrives, by the same functions, and its end is reported once", async () => {
       const { page, problems } = await open(major);
       await page.waitForFunction(() => window.requests?.some((request) => request.startsWith("GET")));
       await page.waitForFunction(() => document.querySelector("#status").textContent === "idle");

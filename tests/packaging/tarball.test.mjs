@@ -99,7 +99,7 @@ test("init is memoised, and tries again after a failure", () => {
   assert.equal(run("node", ["init.mjs"]).trim(), "INVALID_WASM,NETWORK,true,NETWORK,true,NETWORK,true");
 });
 
-test("an engine without WebAssembly, and a policy against it, are told apart", () => {
+test("an engine without WebAssembly and a policy against it give different errors", () => {
   file("refused.mjs", `
     import { init } from "rejoin";
     const { instantiate } = WebAssembly;

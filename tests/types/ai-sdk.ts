@@ -1,4 +1,4 @@
-// `rejoin/ai-sdk` as an app of each major of `ai` would use it: the compiler is told which one "ai" is.
+// `rejoin/ai-sdk` as an app of each major of `ai` would use it: the compiler options name the one that "ai" means.
 
 import type { ChatTransport, UIMessage } from "ai";
 import { createChatStreams } from "../../dist/index.js";

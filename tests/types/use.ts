@@ -127,8 +127,8 @@ export async function use(streams: ChatStreams): Promise<StreamMetrics> {
   return streams.getMetrics();
 }
 
-/** An outcome is told by its kind: a failure has an error. */
-export function told(outcome: StreamOutcome): string {
+/** The kind of an outcome decides its fields: a failure has an error. */
+export function described(outcome: StreamOutcome): string {
   switch (outcome.kind) {
     case "failed":
       return outcome.error.code === "TASK_RUNNING" && outcome.joined ? "not sent" : outcome.error.message;

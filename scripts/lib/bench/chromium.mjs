@@ -53,7 +53,7 @@ class Browser {
 
 /**
  * Milliseconds of CPU time of all threads of the page's process. Chromium's own count of it ticks every 10 ms, Linux' does
- * not; the process is the one of which both tell the same.
+ * not; the process is the one for which both report the same.
  */
 async function clockOf(instance, page) {
   const [processes, metrics] = [await instance.newBrowserCDPSession(), await page.context().newCDPSession(page)];
@@ -63,8 +63,8 @@ async function clockOf(instance, page) {
     for (const begin = performance.now(); performance.now() - begin < 200; );
   });
   const { processInfo } = await processes.send("SystemInfo.getProcessInfo");
-  const told = (await metrics.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ProcessTime").value * 1000;
-  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => ({ id, off: Math.abs(cpuOf(id) - told) }));
+  const reported = (await metrics.send("Performance.getMetrics")).metrics.find(({ name }) => name === "ProcessTime").value * 1000;
+  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => ({ id, off: Math.abs(cpuOf(id) - reported) }));
   const [{ id, off }] = renderers.sort((a, b) => a.off - b.off);
   if (off > 30) throw new Error(`No process has the CPU time that the page has: ${off} ms off`);
   return () => cpuOf(id);

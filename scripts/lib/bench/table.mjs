@@ -2,7 +2,7 @@
 
 import { loadavg } from "node:os";
 
-/** The load of the last minute, which tells how far milliseconds can be believed. */
+/** The load of the last minute, which shows how far the milliseconds can be trusted. */
 export function printLoad(when) {
   console.log(`\nLoad of the machine ${when}: ${loadavg()[0].toFixed(1)}`);
 }

@@ -69,7 +69,7 @@ class Orderly {
     this.#result(toolCallId, dynamic);
   }
 
-  /** Majors before 7 hear the user's decision in another stream. */
+  /** Majors before 7 get the user's decision in another stream. */
   #ask(toolCallId, dynamic) {
     const approvalId = this.#name("approval");
     this.#write({ type: "tool-approval-request", toolCallId, approvalId });
@@ -140,7 +140,7 @@ function disturbed(random, chunk) {
   return [chunk];
 }
 
-/** One member of another kind. Not metadata: the AI SDK merges lists of it into objects, so that telling it twice shows. */
+/** One member of another kind. Not metadata: the AI SDK merges lists of it into objects, so that delivering it twice shows. */
 function spoiled(random, chunk) {
   const names = Object.keys(chunk).filter((name) => name !== "type" && name !== "messageMetadata");
   return names.length === 0 ? chunk : { ...chunk, [random.pick(names)]: random.pick([null, 7, [], {}, "text", true]) };

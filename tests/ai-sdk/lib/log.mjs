@@ -1,4 +1,4 @@
-// A backend with one task whose answer is already in its log: streams it from any cursor, and cuts where it is told to.
+// A backend with one task whose answer is already in its log: streams it from any cursor, and cuts it at the requested places.
 
 const JSON_HEADERS = { "content-type": "application/json" };
 
@@ -24,8 +24,8 @@ export class LogBackend {
     }
     const query = new URL(url, "http://host").searchParams;
     const after = Number.parseInt(query.get("last_message_id") ?? "0", 10);
-    const news = this.#entries.filter(({ id }) => id > after);
-    return this.#stream(query.get("compact") === "1" ? compact(news) : news);
+    const later = this.#entries.filter(({ id }) => id > after);
+    return this.#stream(query.get("compact") === "1" ? compact(later) : later);
   };
 
   #stream(entries) {

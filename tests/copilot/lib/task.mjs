@@ -36,7 +36,7 @@ export class Task {
   }
 
   /**
-   * Writes entries at a pace, then ends the task. `wrote` hears of each one, `ended` of the end.
+   * Writes entries at a pace, then ends the task. `wrote` is called for each one, `ended` at the end.
    *
    * @param {import("./answer.mjs").Entry[]} entries
    */

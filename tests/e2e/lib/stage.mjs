@@ -1,5 +1,5 @@
 // One backend and one browser for a file of tests; for each test a proxy and a page of its own, and the question that
-// matters: is what stands on the page what the server has stored, once, from one POST?
+// matters: does the page show what the server has stored, once, from one POST?
 
 import assert from "node:assert/strict";
 import { after, before } from "node:test";

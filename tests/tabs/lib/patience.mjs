@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 /** How long anything may take, in ms. */
 export const LIMIT_MS = 30_000;
 
-/** Asks until the answer is truthy, and gives it; `what` is told when it never is. */
+/** Asks until the answer is truthy, and returns it. The error names `what` if it never is. */
 export async function eventually(what, ask) {
   for (const until = performance.now() + LIMIT_MS; performance.now() < until; await pause(20)) {
     const answer = await ask();

@@ -2,7 +2,7 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 
-/** How long the tab is kept busy to tell its process from the others, in ms. */
+/** How long the tab is kept busy to distinguish its process from the others, in milliseconds. */
 const BUSY_MS = 300;
 
 /** Kills the renderer of a tab, as the system does when memory runs out. */

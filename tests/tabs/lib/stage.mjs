@@ -78,7 +78,7 @@ export class Stage {
     await this.driver.switchTo().window(this.#home);
   }
 
-  /** Every tab has reached its end, shows what the server stored, and heard it once; up to where it was stopped. */
+  /** Every tab has reached its end, shows what the server stored, and received it once; up to where it was stopped. */
   async assertWhole(session, { outcomes = 1, isStopped = false } = {}) {
     const states = [];
     for (const tab of this.tabs) states.push(await tab.until("outcomes", outcomes));
@@ -87,8 +87,8 @@ export class Stage {
     const answer = await this.site.truth.answer(session);
     assert.ok(answer?.length > 0, "the server has stored an answer");
     for (const [index, state] of states.entries()) {
-      const where = `tab ${index + 1}: ${JSON.stringify({ ...state, text: undefined, heard: undefined })}`;
-      for (const text of [state.text, state.heard]) {
+      const where = `tab ${index + 1}: ${JSON.stringify({ ...state, text: undefined, received: undefined })}`;
+      for (const text of [state.text, state.received]) {
         const expected = isStopped ? answer.slice(0, text.length) : answer;
         assert.ok(text === expected, `${where} ${difference(text, expected)}`);
       }

@@ -18,7 +18,7 @@ import { sharing } from "../scenarios/sharing.mjs";
  *   crash?: (stage: Stage, tab: import("./tab.mjs").Tab) => Promise<void>,
  *   offline?: (stage: Stage, away: boolean) => Promise<void> }} Means
  *   What can be done to tabs in this engine. `keepsStreams`: its back-forward cache takes pages whose stream runs, and
- *   whose stream is let go only as they leave. Firefox decides before it tells the page.
+ *   whose stream is let go only as they leave. Firefox decides before it notifies the page.
  */
 
 /** All scenarios together take no longer on a slow machine, in ms. */

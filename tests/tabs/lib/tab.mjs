@@ -79,5 +79,5 @@ export class Tab {
 }
 
 function shortened(state) {
-  return { ...state, text: `${state.text.length} characters`, heard: `${state.heard.length} characters` };
+  return { ...state, text: `${state.text.length} characters`, received: `${state.received.length} characters` };
 }

@@ -17,7 +17,7 @@ function state() {
   const files = parts.filter(({ type }) => type === "file").map(({ filename, mediaType, url }) => ({ filename, mediaType, url }));
   const ids = messages.map(({ id }) => id);
   const shown = messages.map((message) => `${message.role}: ${textOf(message)}`);
-  return { status, shown, ids, calls, files, delivery: Object.values(delivery), error: error?.code, problems, text: shown.join(), heard: "" };
+  return { status, shown, ids, calls, files, delivery: Object.values(delivery), error: error?.code, problems, text: shown.join(), received: "" };
 }
 
 const { look, until } = createWatch(state, {

@@ -26,15 +26,15 @@ const { createChatStreams } = await import("./dist/index.js");
 const retry = { initialDelayMs: 400 };
 const streams = createChatStreams({ userKey: query.get("user") ?? undefined, retry, fetch: losing });
 
-/** What listeners heard of the present answer, chunk by chunk. */
-let heard = "";
+/** What listeners received of the present answer, chunk by chunk. */
+let received = "";
 const outcomes = [];
 let returned = 0;
 
 const { look, until } = createWatch(state, {
   status: (now, ...names) => names.includes(now.status),
   role: (now, role) => now.role === role && now.status === "streaming",
-  grown: (now, length) => now.heard.length >= length,
+  grown: (now, length) => now.received.length >= length,
   outcomes: (now, number) => now.outcomes.length >= number,
   saved: (now, ...ids) => ids.every((id) => now.tasks.includes(id)),
   forgotten: (now, ...ids) => ids.every((id) => !now.tasks.includes(id)),
@@ -42,11 +42,11 @@ const { look, until } = createWatch(state, {
 
 streams.subscribeToStream(session, {
   onChunk(chunk) {
-    if (chunk.type === "stream_start") heard = "";
-    if (chunk.type === "text_chunk") heard += chunk.content;
+    if (chunk.type === "stream_start") received = "";
+    if (chunk.type === "text_chunk") received += chunk.content;
   },
   onReset() {
-    heard = "";
+    received = "";
   },
 });
 streams.onSnapshot(session, look);
@@ -65,7 +65,7 @@ function state() {
   const { status, role, taskId, message, error } = streams.getSnapshot(session);
   const text = (message?.parts ?? []).filter(({ type }) => type === "text").map((part) => part.text).join("");
   const tasks = streams.listActiveTasks().map((task) => task.sessionId);
-  return { status, role, taskId, text, heard, outcomes: [...outcomes], error: error?.code, tasks, problems, returned };
+  return { status, role, taskId, text, received, outcomes: [...outcomes], error: error?.code, tasks, problems, returned };
 }
 
 globalThis.tab = {

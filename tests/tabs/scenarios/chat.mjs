@@ -22,7 +22,7 @@ export function chat(set) {
     return { stage, session, tab, assertStored };
   }
 
-  test("an answer is written anew, and a question is replaced with all after it", async () => {
+  test("an answer is regenerated, and a question is replaced with all after it", async () => {
     const { tab, assertStored } = await scene();
     assert.equal(await tab.call("ask", SHORT), "finished");
     const before = await tab.state();

@@ -1,4 +1,4 @@
-// What tabs tell each other and leave for each other: untrusted, and sometimes all that is left of a tab.
+// Messages and records of other tabs: untrusted, and sometimes all that a tab has left.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -35,7 +35,7 @@ export function messages(set) {
     for (const value of FOREIGN(session)) await tabs[1].call("say", value);
     for (const value of FOREIGN(session)) await tabs[0].call("say", value);
     assert.equal((await tabs[1].state()).role, "follower");
-    await tabs[1].until("grown", (await tabs[0].state()).heard.length);
+    await tabs[1].until("grown", (await tabs[0].state()).received.length);
     await tabs[0].call("stop");
     await stage.assertWhole(session, { isStopped: true });
     assert.equal(await set.opened(), 1);

@@ -7,7 +7,7 @@ import { eventually } from "../lib/patience.mjs";
 
 /**
  * Much longer than the others bear: 4 s of silence, 2 s without an answer, and that by timers of background tabs, which
- * come a second late each, and later on a loaded machine. Nothing can tell a page that hangs to go on: it has no ears.
+ * come a second late each, and later on a loaded machine. A page that hangs receives no message to go on.
  */
 const HANG_MS = 16_000;
 

@@ -38,7 +38,7 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
         toolNamesRef,
         onOperationStarted,
       };
-      // Made with the first chunk, when the WebAssembly is there for certain, and anew when the stream starts over.
+      // Made with the first chunk, when the WebAssembly is there for certain, and again when the stream starts over.
       let dispatch: StreamEventDispatcher | undefined;
       setMessages([]);
       clearText(deps);

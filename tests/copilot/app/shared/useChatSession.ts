@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { getSession, type Session, type StoredMessage } from "./api";
 import { POLL_MS } from "./config";
 
-/** What was loaded last of each session: a chat that is opened again shows it at once, and is loaded anew. */
+/** The last loaded messages of each session. A chat that is opened again shows them at once and loads the session again. */
 const cache = new Map<string, Session>();
 
 export function useChatSession(sessionId: string | null) {

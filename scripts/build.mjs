@@ -54,20 +54,19 @@ function glue() {
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
   rmSync(join(root, "pkg/rejoin_bg.wasm"));
   optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));
-  replace("pkg/rejoin.js", shielded);
-  replace("pkg/rejoin.js", unloaded);
-  replace("pkg/rejoin.d.ts", unloadedTypes);
+  // The generated entry, which loads the module by an import, gives way to js/loader/link.ts.
+  renameSync(join(root, "pkg/rejoin_bg.js"), join(root, "pkg/rejoin.js"));
   moveTypes();
 }
 
 /**
- * Moves the enums and records that Rust declares from the glue's types to js/loader/generated.ts, where esbuild puts the
- * enums in as numbers: a number or a shape that both sides need exists once, in Rust. The objects of the enums are left
- * in the glue, for the bundler to drop.
+ * Moves the enums and records that Rust declares from the generated JavaScript to js/loader/generated.ts, where esbuild inlines
+ * the enums as numbers. So a number or a shape that both sides need exists once, in Rust.
  */
 function moveTypes() {
   const [script, types] = ["pkg/rejoin.js", "pkg/rejoin.d.ts"].map((name) => join(root, name));
-  writeFileSync(script, readFileSync(script, "utf8").replace(/^(export const \w+ = )(?=Object\.freeze\()/gm, "$1/* @__PURE__ */ "));
+  const comment = String.raw`\/\*\*(?:(?!\*\/)[^])*\*\/\n`;
+  writeFileSync(script, readFileSync(script, "utf8").replace(new RegExp(`^${comment}export const \\w+ = Object\\.freeze\\([^]*?\\n\\}\\);\n`, "gm"), ""));
   const moved = [];
   const move = (text) => (moved.push(text.trim()), "");
   const rest = readFileSync(types, "utf8").replace(/^\/\*\*(?:(?!\*\/)[^])*\*\/\nexport enum [^]*?\n\}/gm, move).replace(/^\/\/#region records\n([^]*?)^\/\/#endregion$/gm, (_, text) => move(text));
@@ -77,40 +76,10 @@ function moveTypes() {
   writeFileSync(types, `import type { ${names.join(", ")} } from "../js/loader/generated.js";\n${rest}`);
 }
 
-/** Replaces a part of the generated glue, which has to be there. */
-function replace(name, [part, replacement]) {
-  change(name, (glue) => {
-    if (!glue.includes(part)) throw new Error(`wasm-bindgen's glue has changed: ${name} has no ${part}`);
-    return glue.replace(part, () => replacement);
-  });
-}
-
 function change(name, edit) {
   const file = join(root, name);
   writeFileSync(file, edit(readFileSync(file, "utf8")));
 }
-
-/** js/loader/wasm.ts loads by itself: of all the ways in which the glue can, none is left for the bundler to keep. */
-const unloaded = ["export { initSync, __wbg_init as default };", "export { __wbg_get_imports as imports, __wbg_finalize_init as link };"];
-const unloadedTypes = [
-  "export type SyncInitInput =",
-  `/** What the module imports. */
-export function imports(): WebAssembly.Imports;
-
-/** Makes an instance the one that everything here calls. */
-export function link(instance: WebAssembly.Instance, module?: WebAssembly.Module): InitOutput;
-
-export type SyncInitInput =`,
-];
-
-/**
- * V8 compiles hot calls of WebAssembly into the JavaScript that makes them, and that of Node 20 ends the process
- * ("unreachable code", in the deoptimiser) when it has to take such code back. It leaves calls of a proxy alone.
- */
-const shielded = [
-  "wasm = instance.exports;",
-  'wasm = Object.fromEntries(Object.entries(instance.exports).map(([name, value]) => [name, typeof value === "function" ? new Proxy(value, {}) : value]));',
-];
 
 function optimise(from, to) {
   const part = `${to}.part`;

@@ -1,7 +1,6 @@
 /** Loads the WebAssembly once, from any kind of source, and explains why if it cannot. */
 
-import { imports, link } from "../../pkg/rejoin.js";
-import { readMemoryOf } from "./memory.js";
+import { imports, link } from "./link.js";
 import { RejoinError } from "../types/errors.js";
 
 /** A source of the WebAssembly: its URL, a response, its bytes or a compiled module. */
@@ -46,7 +45,7 @@ export function initSync(source?: BufferSource | WebAssembly.Module): void {
   const chosen = source ?? builtIn();
   try {
     const module = chosen instanceof WebAssembly.Module ? chosen : new WebAssembly.Module(chosen);
-    readMemoryOf(link(new WebAssembly.Instance(module, imports())));
+    link(new WebAssembly.Instance(module, imports));
   } catch (error) {
     throw explain(error, chosen);
   }
@@ -74,7 +73,7 @@ async function start(source: WasmSource | Promise<WasmSource> | undefined): Prom
   const instance = isResponse(found) ? await received(found) : await instantiated(found);
   // `initSync` may have finished in the meantime.
   if (loaded) return;
-  readMemoryOf(link(instance));
+  link(instance);
   loaded = true;
 }
 
@@ -98,7 +97,7 @@ async function received(response: Response): Promise<WebAssembly.Instance> {
 async function streamed(response: Response): Promise<WebAssembly.Instance | undefined> {
   if (!canStream(response)) return undefined;
   try {
-    return (await WebAssembly.instantiateStreaming(response.clone(), imports())).instance;
+    return (await WebAssembly.instantiateStreaming(response.clone(), imports)).instance;
   } catch {
     return undefined;
   }
@@ -111,7 +110,7 @@ function canStream(response: Response): boolean {
 
 async function instantiated(code: BufferSource | WebAssembly.Module): Promise<WebAssembly.Instance> {
   try {
-    const made: unknown = await WebAssembly.instantiate(code as WebAssembly.Module, imports());
+    const made: unknown = await WebAssembly.instantiate(code as WebAssembly.Module, imports);
     return made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance;
   } catch (error) {
     throw explain(error, code);

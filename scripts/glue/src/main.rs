@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: rejoin-glue INPUT.wasm OUT_DIR".into());
     };
     let mut bindgen = Bindgen::new();
-    // Without a default path the glue has no `import.meta.url`, which bundlers would follow to a file that is inlined.
-    bindgen.input_path(input).web(true)?.typescript(true).omit_default_module_path(true).out_name("rejoin");
+    // The output for bundlers takes an instance from outside (`__wbg_set_wasm`), and contains no code that loads one.
+    bindgen.input_path(input).bundler(true)?.typescript(true).out_name("rejoin");
     Ok(bindgen.generate(folder)?)
 }

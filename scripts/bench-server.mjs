@@ -1,5 +1,5 @@
-// `npm run bench:server`: what the server costs, on a Redis of its own with a replica, bounded in work and time. The same
-// work then goes through the npm package resumable-stream on the same Redis, for comparison. It prints tables as Markdown.
+// `npm run bench:server`: measures what the server costs, on a Redis of its own with a replica, with bounded work and time. Then
+// it does the same work with the npm package resumable-stream on the same Redis. It prints tables as Markdown.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const TASKS = Number(process.env.TASKS ?? 200);
 const AGENT_TASKS = Number(process.env.AGENT_TASKS ?? 100);
 const RATE = 50;
 const SECONDS = Number(process.env.SECONDS ?? 8);
-/** Longer than any measurement, also where opening the streams takes long; cancelled after it. */
+/** Longer than any measurement, even if opening the streams takes long. The tasks are cancelled after it. */
 const TOKENS = RATE * 300;
 const FLAGS = ["--max-streams", "20000", "--max-tasks", "5000", "--log", "error"];
 const HEAD = ["side", "streams", "readers", "commands sent", "executed", "log reads", "bytes in", "bytes out", "to a replica", "delivery p50 / p99, ms"];
@@ -32,7 +32,7 @@ async function main() {
   try {
     await measureServer(redis, start);
     await measureAgent(start, { tasks: AGENT_TASKS, seconds: SECONDS });
-    // Its commands are counted as they are sent; those of our scripts are not to be among them.
+    // The commands are counted from here. Those of the benchmark itself must not be among them.
     await redis.client.configResetStat();
     await measurePeer(redis);
   } finally {
@@ -93,7 +93,7 @@ async function memory(name, pid, api) {
   await api.end(streams);
 }
 
-/** Many readers of one stream, or one of each of many. Where `idle` is given, what idle processes ask is taken off. */
+/** Measures many readers of one stream, or one reader of each of many. What idle processes send (`idle`) is subtracted. */
 async function row(side, api, redis, streams, readers, idle) {
   const begun = await api.begin(streams, { isSilent: false });
   let next = 0;
@@ -111,7 +111,7 @@ async function row(side, api, redis, streams, readers, idle) {
   return [side, streams, readers, per("sent"), per("executed"), per("reads"), per("in"), per("out"), per("replica"), latencies.toString()];
 }
 
-/** The server: tasks begin at one process and are read at the same or at another. */
+/** The server: tasks begin in one process and are read in the same or in another one. */
 class Api {
   constructor(writer, reader) {
     this.writer = `${writer}/api/chat`;
@@ -128,7 +128,7 @@ class Api {
     return begun;
   }
 
-  /** Leaves the stream of the answer as soon as it is known. Sends to another session while the server is too busy. */
+  /** Detaches from the answer's stream as soon as its task is known. Tries another session while the server is too busy. */
   async send(message, tries = 20) {
     const session = await (await answered(`${this.writer}/sessions`, { method: "POST" })).json();
     const headers = { "content-type": "application/json" };
@@ -178,7 +178,7 @@ class Peer {
   }
 }
 
-/** Asks again while the server is too busy. */
+/** Repeats the request while the server is too busy. */
 async function answered(url, options, tries = 20) {
   const response = await fetch(url, options);
   if (response.status === 503 && tries > 0) {

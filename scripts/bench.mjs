@@ -1,5 +1,5 @@
-// `npm run bench`: this package and its peers, side by side, in Node and in headless Chromium. Names select rows, e.g.
-// `npm run bench -- whole catch-up`; `--node` or `--chromium` one of the engines; `--rounds=31` how often.
+// `npm run bench`: compares this package and its peers in Node and in headless Chromium. Names select rows, for example `npm run
+// bench -- whole catch-up`. `--node` or `--chromium` selects one engine, and `--rounds=31` sets the number of rounds.
 
 import { pathToFileURL } from "node:url";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ async function inNode(server, options) {
   if (isWanted(options.wanted, "memory")) await memory();
 }
 
-/** Of all threads of the process: what a noisy machine spares us, and garbage collection does not hide in. */
+/** Returns the CPU time of all threads of the process: other processes do not affect it, and garbage collection is part of it. */
 function cpu() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

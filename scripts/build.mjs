@@ -1,5 +1,5 @@
-// `npm run build`: Rust → WebAssembly → glue → optimised bytes → ES modules and types, in dist/.
-// Each step is skipped when nothing that it reads has changed.
+// `npm run build`: Rust → WebAssembly → glue → optimised bytes → ES modules and types, in dist/. A step is skipped if nothing
+// that it reads has changed.
 
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,17 +12,17 @@ const entries = ["index", "slim", "workerd", "conversation", "react", "ai-sdk"];
 /** The entry points that have types of their own, and the file of each below js/. */
 const declared = { index: "index.d.ts", react: "react/index.d.ts", "ai-sdk": "ai-sdk/index.d.ts" };
 
-/** What WebAssembly the engines of the baseline run (API.md, "Entry points"). */
+/** The WebAssembly features that the engines of the baseline support (API.md, "Entry points"). */
 const features = [
   "--enable-simd", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-reference-types",
   "--enable-sign-ext", "--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-multivalue",
 ];
 
 /**
- * What wasm-opt does, in order. Nothing lies below 1024, where the far end of the stack is, and memory begins as zeros.
- * Functions with one caller stay functions, the hot loop (src/reader.rs) above all: their locals are few, so that each is
- * named in a byte, and what is alike looks alike. They go by their names, so that those of one module lie side by side for
- * the compressor.
+ * The passes of wasm-opt, in order. Nothing lies below address 1024, which is the end of the stack, and memory begins as zeros.
+ * Functions with one caller are not inlined, above all the hot loop (src/stream/reader/intake.rs): with few locals each is named
+ * in one byte, and similar code stays similar. They are sorted by name, so that those of one module are adjacent for the
+ * compressor.
  */
 const passes = [
   "--no-inline=*take_whole*", "--low-memory-unused", "--zero-filled-memory", "--one-caller-inline-max-function-size", "20", "-Oz", "--converge",
@@ -30,9 +30,9 @@ const passes = [
 ];
 
 /**
- * The standard library is compiled with the package, for size, and a panic of it or of a dependency traps at once instead
- * of formatting a message that nobody reads: 11 kB less to download. These flags are not stable, so the stable compiler
- * has to be asked by RUSTC_BOOTSTRAP; the sources are rustup's component rust-src.
+ * Compiles the standard library with the package, for size. A panic in it or in a dependency traps at once instead of formatting
+ * a message that nobody reads, which saves 11 kB of download. These flags are unstable, so RUSTC_BOOTSTRAP enables them in the
+ * stable compiler. The sources are rustup's component rust-src.
  */
 const smallStd = [
   "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size",
@@ -54,7 +54,7 @@ function glue() {
   optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
   rmSync(join(root, "pkg/rejoin_bg.wasm"));
   optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));
-  // The generated entry, which loads the module by an import, gives way to js/loader/link.ts.
+  // js/loader/link.ts replaces the generated entry, which would load the module by an import.
   renameSync(join(root, "pkg/rejoin_bg.js"), join(root, "pkg/rejoin.js"));
   moveTypes();
 }
@@ -88,13 +88,13 @@ function optimise(from, to) {
 }
 
 /**
- * Chrome then compiles all functions while the module loads, off the main thread, and not one by one at their first calls:
- * the first chunk comes 10 ms sooner. For those who load the files as they are; bundlers drop comments.
+ * Makes Chrome compile all functions while the module loads, off the main thread, and not one by one at their first calls. The
+ * first chunk arrives 10 ms sooner. This helps pages that load the files directly; bundlers drop comments.
  */
 const eager = "//# allFunctionsCalledOnLoad";
 
 async function modules() {
-  // Only now: `npm start` installs it first.
+  // Imported here, because `npm start` installs it first.
   const { build: bundle } = await import("esbuild");
   mkdirSync(join(root, "dist"), { recursive: true });
   const common = {
@@ -119,9 +119,9 @@ async function modules() {
 }
 
 /**
- * The sources are not part of the package: a map has their text with it, but for the bytes, which lie beside it as a file
- * and would be in it a second time. It names them without leaving their text out, because Turbopack reads a source that has
- * none, and fails where it is not text.
+ * Completes a source map. The package does not contain the sources, so the map contains their text, except the bytes of the
+ * WebAssembly, which lie beside it as a file. Their entry has a short text, because Turbopack reads a source that has none and
+ * fails if it is not text.
  */
 function resolvable(map) {
   map.sources.forEach((source, index) => {
@@ -133,23 +133,23 @@ function resolvable(map) {
 }
 
 /**
- * The hooks import `createConversation` from a file of its own: from `rejoin` they would bring the WebAssembly into apps that use
- * `rejoin/slim`.
+ * The hooks import `createConversation` from a file of its own. Importing it from `rejoin` would add the WebAssembly to apps that
+ * use `rejoin/slim`.
  */
 const besideReact = {
   name: "beside react",
   setup: ({ onResolve }) => onResolve({ filter: /\/conversation\/index\.js$/ }, () => ({ path: "./conversation.js", external: true })),
 };
 
-/** The WebAssembly as a string: see js/loader/bytes.ts, which reads it. */
+/** Turns the WebAssembly into a string, which js/loader/bytes.ts reads. */
 const bytesAsText = {
   name: "bytes as text",
   setup: ({ onLoad }) => onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ loader: "json", contents: JSON.stringify(textOf(readFileSync(path))) })),
 };
 
 /**
- * Frequent bytes are one character and the others two. Base64 would be as long, but it shifts what is alike to where it
- * looks different, so that a compressed module with it is a third larger.
+ * Writes frequent bytes as one character and others as two. Base64 would be as long, but it shifts equal bytes to different
+ * characters, so that a compressed module is a third larger with it.
  */
 function textOf(bytes) {
   const counts = new Uint32Array(256);
@@ -167,7 +167,7 @@ function textOf(bytes) {
 }
 
 async function types() {
-  // Only now: `npm start` installs it first.
+  // Imported here, because `npm start` installs it first.
   const { bundleDeclarations } = await import("./declarations/bundle.mjs");
   removeTypes();
   const from = join(targetDir, "types");
@@ -178,7 +178,7 @@ async function types() {
   copyFileSync(join(root, "js/loader/client.wasm.d.ts"), join(root, "dist/client.wasm.d.ts"));
 }
 
-/** Removes what an earlier build declared: a declaration whose source has moved would be published with the rest. */
+/** Removes the declarations of an earlier build, because one whose source has moved would be published with the rest. */
 function removeTypes() {
   for (const entry of readdirSync(join(root, "dist"), { withFileTypes: true })) {
     if (entry.isDirectory() || entry.name.endsWith(".d.ts")) rmSync(join(root, "dist", entry.name), { recursive: true });

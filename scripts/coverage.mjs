@@ -1,5 +1,5 @@
-// `npm run coverage`: which lines of the core its native tests run. Prints a line for each file, and the sum.
-// With `--html` as its argument it also writes the lines themselves to target/coverage/html.
+// `npm run coverage`: prints for each file how many lines of the core its native tests run, and the sum. With `--html` it also
+// writes the lines themselves to target/coverage/html.
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ const SEEDS = process.env.REJOIN_SEEDS ?? "1000";
 const folder = join(targetDir, "coverage");
 const profiles = join(folder, "profiles");
 const merged = join(folder, "merged.profdata");
-/** The shell needs a browser, and is tested there. */
+/** The shell is not included, because it needs a browser and is tested there. */
 const NOT_CORE = "(tests|registry|rustc|browser|bindings)/|/tests\\.rs$";
 
 const env = {
@@ -21,7 +21,7 @@ const env = {
   RUSTFLAGS: "-C instrument-coverage",
 };
 
-/** The programs of LLVM that fit this compiler; rustup brings them. */
+/** Returns the LLVM program that fits this compiler. rustup installs it. */
 function llvm(program) {
   const libraries = output("rustc", ["--print", "target-libdir"]);
   const path = join(libraries, "../bin", program);
@@ -29,7 +29,7 @@ function llvm(program) {
   return path;
 }
 
-/** Builds the tests, and says where they are. */
+/** Builds the tests and returns their paths. */
 function testPrograms() {
   const args = ["test", "--package", "rejoin", "--lib", "--tests"];
   run("cargo", [...args, "--no-run"], { env });

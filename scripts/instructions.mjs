@@ -13,7 +13,7 @@ const CHUNKS = 2_000;
 const TOLERANCE = 0.05;
 const baseline = join(root, "benches/instructions.json");
 
-/** Counts, and gives the rows that became slower. */
+/** Counts, and returns the rows that became slower. */
 export function checkInstructions() {
   const { compiler, counts } = JSON.parse(readFileSync(baseline, "utf8"));
   const present = measure();
@@ -31,7 +31,7 @@ export function checkInstructions() {
 function measure() {
   run("cargo", ["build", "--quiet", "--profile", "wasm", "--example", "hot"]);
   mkdirSync(join(targetDir, "bench"), { recursive: true });
-  // What the program takes to start is in both.
+  // Both counts include the start of the program, so the difference excludes it.
   return Object.fromEntries(ROWS.map((row) => [row, Math.round((count(row, 3) - count(row, 1)) / (2 * CHUNKS))]));
 }
 

@@ -11,7 +11,7 @@ const LICENCES = ["LICENSE-APACHE", "LICENSE-MIT"];
 const packageOf = (machine) => `rejoin-server-${machine}`;
 
 /**
- * Packs `rejoin-server`. Each machine's package is an optional dependency, of this very version.
+ * Packs `rejoin-server`. The package of each machine is an optional dependency with exactly this version.
  * @returns {string} the path of the tarball
  */
 export function packMain(destination) {
@@ -61,7 +61,7 @@ function main(given) {
   const wants = (what) => given.length === 0 || given.includes(what);
   if (wants("--main")) console.log(packMain(destination));
   if (!wants("--program")) return;
-  // What debuggers need is four fifths of the program.
+  // Debug information is four fifths of the program.
   const env = { ...process.env, CARGO_PROFILE_RELEASE_STRIP: "debuginfo" };
   run("cargo", ["build", "--package", "rejoin-server", "--release", "--locked"], { env });
   console.log(packProgram(join(targetDir, "release/rejoin-server"), destination));

@@ -1,5 +1,5 @@
-// `npm run release -- X.Y.Z`: from a clean, tested tree to a commit and a tag. Publishing is said, and left to a person.
-// With `--dry-run` it checks all the same, says what it would change, and changes nothing.
+// `npm run release -- X.Y.Z`: goes from a clean, tested tree to a commit and a tag. It prints the commands that publish, and
+// leaves them to a person. With `--dry-run` it runs the same checks, prints the changes and makes none.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -36,7 +36,7 @@ function requireClean() {
   if (changed) throw new Refusal(`The tree is not clean:\n${changed}`);
 }
 
-/** The first release may be of the version that the files have had all along. */
+/** The first release may have the version that the files have already. */
 function requireNext() {
   const current = JSON.parse(readFileSync("package.json", "utf8")).version;
   const tags = git("tag", "--list", "v*").split("\n").filter(Boolean);
@@ -45,7 +45,7 @@ function requireNext() {
   if (!isFirst && !follows(version, current)) throw new Refusal(`${version} does not follow ${current}`);
 }
 
-/** A dry run goes on: it says what is missing. */
+/** A dry run continues, and prints what is missing. */
 function requireAddresses() {
   if (!readFileSync("package.json", "utf8").includes(PLACEHOLDER)) return;
   const missing = `package.json names ${PLACEHOLDER}: put the addresses of the repository there (repository, homepage, bugs), and the author.`;
@@ -73,7 +73,7 @@ function examples() {
   return readdirSync("examples").map((name) => join("examples", name, "package.json"));
 }
 
-/** Everything that CI runs, on this very commit; among it the dry runs of both publishes. */
+/** Runs all checks of CI on this commit, including the dry runs of both publishes. */
 function requireGreen() {
   const { status } = spawnSync("npm", ["test"], { stdio: "inherit" });
   if (status !== 0) throw new Refusal("npm test failed: nothing was changed");
@@ -89,7 +89,7 @@ function commit(changes) {
   console.log("  npm publish target/npm/rejoin-server-MACHINE.tgz of each machine (.github/workflows/release.yml), then rejoin-server's");
 }
 
-/** The server's packages for this machine. What fails here can be done again: the version is tagged. */
+/** Packs the server's packages for this machine. If this fails, it can be repeated, because the version is tagged. */
 function packServer() {
   const { status } = spawnSync("npm", ["run", "pack:server"], { stdio: "inherit" });
   if (status !== 0) console.error("The server was not packed. Run `npm run pack:server`.");

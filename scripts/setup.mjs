@@ -1,5 +1,5 @@
-// `npm run setup`: installs what building and testing need and this machine lacks. Takes no time when all is there.
-// With `build` as its argument: only what `npm start` needs.
+// `npm run setup`: installs what building and testing need and this machine lacks. It takes no time if nothing is missing. With
+// the argument `build` it installs only what `npm start` needs.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,25 +11,25 @@ import { step } from "./lib/step.mjs";
 
 const WASM = "wasm32-unknown-unknown";
 
-/** What turns the sources into the package and the demo. */
+/** Installs what turns the sources into the package and the demo. */
 export async function setupBuild() {
   setupRust();
   await nodeModules();
 }
 
-/** What compiles Rust, for this machine and for WebAssembly. */
+/** Installs what compiles Rust, for this machine and for WebAssembly. */
 export function setupRust() {
   need("cargo", "Install Rust with rustup (https://rustup.rs).");
   need("cc", "Install a C compiler, e.g. the package build-essential.", "build-essential");
   wasmTarget();
 }
 
-/** Suites that drive Firefox. */
+/** The suites that drive Firefox. */
 const IN_FIREFOX = ["wasm", "tabs"];
-/** Suites that install packages of Python's. */
+/** The suites that install Python packages. */
 const IN_PYTHON = ["agents", "dependencies", "docs"];
 
-/** And what these suites need beside. */
+/** Installs what these suites need in addition. */
 export async function setupTests(suites = IN_FIREFOX) {
   await setupBuild();
   components();
@@ -54,7 +54,7 @@ function setupFirefox() {
   if (!geckodriver()) cargoInstall("geckodriver");
 }
 
-/** As its authors tried it; where a registry's mirror does not have all of that yet, with what it has. */
+/** Installs the versions that the authors tested. If the registry's mirror lacks some, it installs what the mirror has. */
 function cargoInstall(program) {
   try {
     run("cargo", ["install", program, "--locked"]);
@@ -63,13 +63,13 @@ function cargoInstall(program) {
   }
 }
 
-/** Its browsers have no headless mode: they get a screen in memory. */
+/** These browsers have no headless mode, so they get a screen in memory. */
 function setupWebKit() {
   if (!found("WebKitWebDriver") || !miniBrowser()) install("webkit2gtk-driver");
   if (!found("xvfb-run")) install("xvfb", "xauth");
 }
 
-/** Their packages go into environments of their own. */
+/** Python packages are installed into environments of their own. */
 function setupPython() {
   if (output("python3", ["-c", "import ensurepip, venv; print('venv')"]) !== "venv") install("python3", "python3-venv");
 }
@@ -83,15 +83,15 @@ function need(program, advice, ...packages) {
 function wasmTarget() {
   const libraries = output("rustc", ["--print", "target-libdir", "--target", WASM]);
   if (!libraries || !existsSync(libraries)) run("rustup", ["target", "add", WASM]);
-  // scripts/build.mjs compiles the standard library with the package.
+  // scripts/build.mjs compiles the standard library with the package, which needs its sources.
   const sources = join(output("rustc", ["--print", "sysroot"]) ?? "", "lib/rustlib/src/rust/library/Cargo.toml");
   if (!existsSync(sources)) run("rustup", ["component", "add", "rust-src"]);
 }
 
 /**
- * `wasm-pack test` runs its tests with wasm-bindgen's program, which has to be of the same exact version as the crate:
- * their format is private to each release. Not `--locked`: its lock file may name versions that a mirror of the registry
- * does not have yet.
+ * `wasm-pack test` runs its tests with the program of wasm-bindgen, whose version has to equal that of the crate, because their
+ * format is private to each release. It is installed without `--locked`: its lock file may name versions that a mirror of the
+ * registry does not have yet.
  */
 function wasmBindgen() {
   const [, wanted] = /name = "wasm-bindgen"\nversion = "([^"]+)"/.exec(readFileSync(join(root, "Cargo.lock"), "utf8")) ?? [];
@@ -104,10 +104,10 @@ function components() {
   if (!found("cargo-fmt")) run("rustup", ["component", "add", "rustfmt"]);
 }
 
-/** The packages of the npm registry that building and testing use. */
+/** Installs the npm packages that building and testing use. */
 export async function nodeModules() {
   await step("node-modules", { inputs: ["package-lock.json"], outputs: ["node_modules/.package-lock.json"] }, () =>
-    // Not its warnings: `ai` 7, which the tests and the demo use, asks for Node 22 and runs on Node 20.
+    // Warnings are hidden: `ai` 7, which the tests and the demo use, asks for Node 22 and runs on Node 20.
     succeed("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]),
   );
 }

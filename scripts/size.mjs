@@ -1,4 +1,4 @@
-// `npm run size`: what the package costs to download, by brotli at its best, beside the budget that `npm test` holds.
+// `npm run size`: prints the download size of the package with brotli at its best, and the budgets that `npm test` enforces.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,10 +18,10 @@ const ROWS = [
   { label: "rejoin, inlined", files: ["index.js"], budget: 160_000 },
 ];
 
-/** The most bytes of brotli that `createConversation` may add to an app that uses `rejoin/slim`. The goal is 6 kB. */
+/** The budget for what `createConversation` adds to an app that uses `rejoin/slim`, in bytes of brotli. The goal is 6 kB. */
 const CONVERSATION_ON_SLIM = 7_300;
 
-/** Prints the sizes of what is in dist/, and returns the rows that are over their budget. */
+/** Prints the sizes of the files in dist/, and returns the rows that exceed their budgets. */
 export async function checkSizes() {
   const over = [];
   const check = (label, size, compressed, budget) => {
@@ -38,10 +38,10 @@ export async function checkSizes() {
   return over;
 }
 
-/** The bundle of an app that imports these names from `rejoin/slim`. */
+/** Bundles an app that imports these names from `rejoin/slim`. */
 async function appOf(...names) {
   const contents = `import { ${names} } from "./dist/slim.js"; console.log(${names});`;
-  // Only now: the checks are listed before it is installed.
+  // Imported here, because the checks are listed before it is installed.
   const { build: bundle } = await import("esbuild");
   const options = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", write: false };
   const { outputFiles } = await bundle({ absWorkingDir: root, stdin: { contents, resolveDir: root }, ...options });

@@ -1,5 +1,5 @@
-// `npm start`: installs what is missing, builds the package, the demo and the server, and serves them.
-// Arguments go to the server, e.g. `npm start -- --listen 0.0.0.0:8787`.
+// `npm start`: installs what is missing, builds the package, the demo and the server, and serves them. Arguments are passed to
+// the server, for example `npm start -- --listen 0.0.0.0:8787`.
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -16,7 +16,10 @@ await build();
 await buildDemo();
 await serve(server, process.argv.slice(2));
 
-/** In the foreground: its output is ours, and so is its end. Beside it the control of the demo's fault lab. */
+/**
+ * Runs the server in the foreground: its output goes to ours, and its end ends this process. The control of the demo's lab runs
+ * beside it.
+ */
 async function serve(program, given) {
   const demo = join(root, "www/dist");
   const key = valueOf("--internal-api-key", given) ?? process.env.CHAT_INTERNAL_API_KEY ?? randomUUID();
@@ -32,8 +35,8 @@ async function serve(program, given) {
 }
 
 /**
- * Heartbeats are frequent, so that the lab's half-open connection is noticed while one looks; and the server drains for a
- * second only, so that its restart interrupts an answer, and Ctrl-C ends it.
+ * Adds the defaults of development. Heartbeats are frequent, so that a person sees how the lab's half-open connection is noticed.
+ * The server drains for one second only, so that its restart interrupts an answer, and Ctrl-C ends it.
  */
 function withDefaults(given, defaults) {
   const missing = Object.entries(defaults).filter(([flag]) => valueOf(flag, given) === undefined);

@@ -1,5 +1,5 @@
-// `npm test`: everything that must hold, in the order in which it fails fastest. Names as arguments run only those,
-// e.g. `npm test -- node wasm`. Ends with the true count: `N passed, N failed`.
+// `npm test`: runs all checks, the fastest to fail first. Names as arguments run only those, for example `npm test -- node wasm`.
+// It ends with the true count: `N passed, N failed`.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { checkSizes } from "./size.mjs";
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const STRICT = ["--", "-D", "warnings"];
 
-/** By name: what it takes to say whether it passed. One that gives a number of tests is counted by them. */
+/** The suites by name, with the function that runs each. A suite that reports a number of tests counts as that many. */
 const suites = {
   format: () => run("cargo", ["fmt", "--all", "--check"]),
   clippy: () => {
@@ -54,7 +54,7 @@ const suites = {
   webkit: () => nodeTests("tests/tabs", (name) => name.startsWith("webkit")),
 };
 
-/** Run only when they are asked for by name. */
+/** The suites that run only if they are named. */
 const ON_DEMAND = ["webkit", "cluster"];
 
 /** What a suite needs to have run before. */
@@ -122,7 +122,7 @@ function report(verdicts) {
   process.exitCode = sum("failed") === 0 ? 0 : 1;
 }
 
-/** Runs a test program and reads its own counts. One that ends badly has failed at least once, whatever it printed. */
+/** Runs a test program and reads its own counts. A program that fails counts as at least one failure, whatever it prints. */
 async function counted(command, args, options) {
   const { code, text } = await follow(command, args, options);
   const plain = text.replace(/\x1b\[[0-9;]*m/g, "");
@@ -134,7 +134,7 @@ async function counted(command, args, options) {
   return { passed, failed };
 }
 
-/** Passed unless something exceeds its bound. */
+/** Passes unless a value exceeds its limit. */
 function held(why, exceeding) {
   if (exceeding.length > 0) throw new Error(`${why}: ${exceeding.join(", ")}`);
 }
@@ -144,7 +144,7 @@ function nodeTests(folder, isMeant = () => true) {
   return counted(process.execPath, ["--test", "--test-reporter=spec", ...files.map((name) => join(folder, name))]);
 }
 
-/** The shell in two real browsers, one after the other. */
+/** Runs the tests of the shell in two real browsers, one after the other. */
 async function wasmTests() {
   const inChromium = await wasmTestsIn("--chrome", "--chromedriver", chromedriver());
   const inFirefox = await wasmTestsIn("--firefox", "--geckodriver", geckodriver());
@@ -152,7 +152,7 @@ async function wasmTests() {
   return { passed: inChromium.passed + inFirefox.passed, failed: inChromium.failed + inFirefox.failed, ...(why && { why }) };
 }
 
-/** Against the real server; the browser's page has an origin that the server must allow. */
+/** Runs them against a real server, which has to allow the origin of the browser's page. */
 async function wasmTestsIn(...browser) {
   const address = `127.0.0.1:${await freePort()}`;
   const server = await startServer(process.env.REJOIN_SERVER, "--allow-origin", `http://${address}`);
@@ -166,7 +166,7 @@ async function wasmTestsIn(...browser) {
   }
 }
 
-/** What reads bodies for the shell, as one script that makes `pump` of it. */
+/** Bundles the code that reads bodies for the shell, as one script that defines `pump`. */
 async function bundledPump() {
   const { build: bundle } = await import("esbuild");
   const options = { entryPoints: ["js/streams/pump.ts"], absWorkingDir: root, bundle: true, write: false, format: "iife", globalName: "pump", minify: true };

@@ -1,5 +1,5 @@
-//! The hot loop by itself, for counting its instructions: bytes of a stream in, rows for JavaScript out.
-//! `hot ROW TASKS`: reads that many tasks of one row. See scripts/instructions.mjs.
+//! The hot loop by itself, to count its instructions: it takes bytes of a stream and makes rows for JavaScript. `hot ROW TASKS`
+//! reads that many tasks of one row. See scripts/instructions.mjs.
 
 use core::hint::black_box;
 use rejoin::client::io::Metrics;

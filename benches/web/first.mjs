@@ -1,11 +1,11 @@
-// The first chunk of a fresh page: `init`, a client, a stream; the answer is there at once.
+// Measures the first chunk of a fresh page: `init`, a client and a stream whose answer is available at once.
 
 import { answer, bytesOf, fetchOf } from "./input.mjs";
 import { typescript } from "./sides.mjs";
 
 const fetch = () => fetchOf(bytesOf(answer(1)), 16_384);
 
-/** Milliseconds from the call of `init` to its end and to the first chunk. */
+/** Returns the milliseconds from the call of `init` to its end, and to the first chunk. */
 export async function firstChunk({ init, createChatStreams }, source) {
   const options = { fetch: fetch(), baseUrl: "http://bench.test", storage: "memory", crossTab: false, delivery: "immediate" };
   const begin = performance.now();
@@ -17,7 +17,7 @@ export async function firstChunk({ init, createChatStreams }, source) {
   return { init: ready - begin, first: first - begin };
 }
 
-/** The same for the TypeScript layer, which has nothing to load. */
+/** Returns the same times for the TypeScript layer, which has nothing to load. */
 export async function firstChunkOfLayer() {
   const request = fetch();
   const begin = performance.now();

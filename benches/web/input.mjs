@@ -1,9 +1,9 @@
-// What is measured: streams as a server sends them, made once, the same for every side.
+// The streams to measure: made once, in the form that a server sends, and the same for every side.
 
 const WORDS = "the answer to that is longer than one would think and it comes in pieces of a word or two ".split(" ");
 const encoder = new TextEncoder();
 
-/** Bytes of a task: `start`, that many text deltas, each 50th followed by a tool's call and result, `finish`. */
+/** Returns the bytes of a task: `start`, that many text deltas, a tool call with its result after every 50th, and `finish`. */
 export function answer(deltas) {
   const chunks = [{ type: "start", messageId: "m1", taskId: "t1" }, { type: "text-start", id: "0" }];
   for (let index = 0; index < deltas; index++) {
@@ -21,7 +21,7 @@ function tool(toolCallId) {
   ];
 }
 
-/** Chunks of a task whose one tool call is given so many times 128 kB of input in that many deltas. */
+/** Returns the chunks of a task with one tool call, whose input is `times` × 128 kB in that many deltas. */
 export function toolInput(deltas, times = 1) {
   const input = JSON.stringify({ rows: Array.from({ length: 2048 * times }, (_, row) => ({ id: row, name: `row number ${row}`, tags: ["a", "b"], ok: true })) });
   const size = Math.ceil(input.length / deltas);
@@ -33,13 +33,13 @@ export function toolInput(deltas, times = 1) {
   return chunks;
 }
 
-/** The event stream of chunks, with ids. */
+/** Returns the event stream of chunks, with ids. */
 export function bytesOf(chunks) {
   const events = chunks.map((chunk, index) => `id: ${1763840000000 + (index >> 3)}-${index & 7}\ndata: ${JSON.stringify(chunk)}\n\n`);
   return encoder.encode(`: heartbeat 15000\n\n${events.join("")}data: [DONE]\n\n`);
 }
 
-/** A `fetch` whose answer is these bytes in reads of that size. */
+/** Returns a `fetch` whose response has these bytes, in reads of that size. */
 export function fetchOf(bytes, size) {
   const parts = [];
   for (let at = 0; at < bytes.length; at += size) parts.push(bytes.slice(at, at + size));

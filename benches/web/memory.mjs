@@ -1,4 +1,5 @@
-// What is kept of a stream that has ended, by a process that does nothing else: `memory.mjs DIST SIDE CHUNKS` prints the bytes.
+// Measures the memory that remains of a stream that has ended, in a process of its own: `memory.mjs DIST SIDE CHUNKS` prints the
+// bytes.
 
 import { aiSdk, rejoinOpen } from "./sides.mjs";
 import { answer, bytesOf, fetchOf } from "./input.mjs";
@@ -27,10 +28,10 @@ await SIDES[side](rejoin, 100);
 const before = kept();
 const result = await SIDES[side](rejoin, Number(chunks));
 console.log(JSON.stringify({ heap: kept() - before, wasm: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) }));
-// Until here it is in use.
+// The result is in use up to here.
 if (!result) throw new Error("nothing");
 
-/** The client keeps its `fetch`, which should not keep what was read. */
+/** The client keeps its `fetch`, which must not keep what was read. */
 function once(fetch) {
   return () => {
     const given = fetch();

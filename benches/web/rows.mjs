@@ -1,4 +1,4 @@
-// The rows of CPU time: what is done, by whom, how often. The same in Node and in a browser.
+// The rows of CPU time: which work each side does, and how often. They are the same in Node and in a browser.
 
 import { answer, bytesOf, fetchOf, toolInput } from "./input.mjs";
 import * as sides from "./sides.mjs";
@@ -6,8 +6,8 @@ import * as sides from "./sides.mjs";
 const CHUNKS = 20_000;
 
 /**
- * Runs the rows whose names begin with one of `wanted`, all where there is none. `clock` gives milliseconds of CPU time, or a
- * promise of them; `server` is the address of server.mjs.
+ * Runs the rows whose names begin with one of `wanted`, or all if it is empty. `clock` returns milliseconds of CPU time or a
+ * promise of them. `server` is the address of server.mjs.
  */
 export async function measure({ rejoin, clock, server, wanted, rounds }) {
   const results = [];
@@ -36,7 +36,7 @@ function* rows(rejoin, server) {
   yield {
     name: "decode",
     goal: [4, 4],
-    // What every side pays is taken off both.
+    // The cost of the reads, which every side has, is subtracted.
     less: "reads",
     sides: {
       rejoin: () => counted((count) => sides.rejoin(rejoin, fast, count)),
@@ -92,7 +92,7 @@ function whole(rejoin, fetch) {
   };
 }
 
-/** What a user interface does with a message that changed: it shows all of it, a tool's input too. */
+/** Reads a changed message as a user interface does: all of it, with the inputs of tools. */
 function look(message) {
   return message?.parts.map(({ text, input }) => text ?? input);
 }
@@ -107,23 +107,23 @@ async function finished(message) {
   if (!((await message)?.parts.length > 0)) throw new Error("no message");
 }
 
-/** Rounds of a side that takes many seconds. */
+/** The number of rounds for a side that takes many seconds. */
 const SLOW_ROUNDS = 2;
 
 /**
- * Each side once per round, in turns that change, so that a machine that gets slower slows all of them. Beside them a loop
- * that always does the same: what its times differ by is the machine's noise.
+ * Runs each side once per round, in changing order, so that a machine that becomes slower affects all of them. A loop of constant
+ * work runs beside them, whose variance is the noise of the machine.
  */
 async function alternate({ sides, slow, repeats = slow ? 1 : 4 }, clock, rounds) {
   const all = { ...sides, [LOOP]: loop };
   const names = Object.keys(all);
   const passes = Object.fromEntries(names.map((name) => [name, []]));
-  // Five rounds to warm up: after two, the engines still compile.
+  // Five rounds warm the engines up. After two they still compile.
   for (let round = -5; round < rounds; round++) {
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(turn + round + names.length * 5) % names.length];
       if (name === slow && (round < 0 || round >= SLOW_ROUNDS)) continue;
-      // Not a full one: after that V8 sweeps on other threads and compiles again what it forgot, at the cost of whose turn it is.
+      // Not a full collection: V8 then sweeps on other threads and compiles again what it dropped, at the cost of the next side.
       globalThis.gc?.({ type: "minor" });
       const times = name === LOOP ? 1 : repeats;
       const started = await clock();
@@ -138,7 +138,7 @@ async function alternate({ sides, slow, repeats = slow ? 1 : 4 }, clock, rounds)
 
 const LONGEST = 180_000;
 
-/** A side that does not come to its end is no result. */
+/** Fails if a side does not finish in time. */
 function inTime(run, name) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -149,7 +149,7 @@ function inTime(run, name) {
 
 const LOOP = "the same loop";
 
-/** About ten milliseconds of arithmetic. */
+/** Runs about ten milliseconds of arithmetic. */
 function loop() {
   let value = 1;
   for (let count = 0; count < 2_000_000; count++) value = Math.imul(value, 48_271) + count;

@@ -1,5 +1,6 @@
-// What the rows read over a real connection, in a process of its own, so that it is in nobody's CPU time: files, and the log of a
-// task replayed at full speed. `server.mjs NAME=FILE…` serves those files, says its address on a line, and ends when its input ends.
+// The server from which the rows read over a real connection. It is a process of its own, so that no side's CPU time includes it.
+// It serves files, and replays the log of a task at full speed. `server.mjs NAME=FILE…` prints its address and ends with its
+// standard input.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -24,7 +25,7 @@ function sendFile(response, file) {
   response.end(readFileSync(file));
 }
 
-/** The whole log in writes of that size, as fast as it is read. */
+/** Sends the whole log in writes of that size, as fast as the client reads. */
 async function replay(response, params) {
   const [bytes, size] = [log(params), Number(params.get("write") ?? 16_384)];
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store", "x-task-id": "t1" });
@@ -37,8 +38,8 @@ async function replay(response, params) {
 }
 
 /**
- * Plain: without the member that is this protocol's own, which the AI SDK takes for an error. Compact: as a server that does
- * what `compact=1` asks for (PROTOCOL §2); `full` makes it one that does not.
+ * Makes the log. `plain` leaves out the member of this protocol alone, which the AI SDK takes for an error. `compact` merges
+ * deltas as a server does for `compact=1` (PROTOCOL §2); `full` makes a server that does not.
  */
 function log(params) {
   const deltas = Number(params.get("deltas") ?? 20_000);

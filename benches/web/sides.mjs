@@ -1,17 +1,17 @@
-// The contenders: each turns the bytes of an answer into one JavaScript object per chunk, or into a message.
+// The sides of the comparison: each turns the bytes of an answer into one JavaScript object per chunk, or into a message.
 
 import { readUIMessageStream } from "ai";
 import { createParser } from "eventsource-parser";
 
-/** By the `fetch` that they were given. */
+/** The clients, by the `fetch` that they use. */
 const clients = new WeakMap();
 
-/** The whole client of this package, as an app uses it: made once, and then asked for one answer after the other. */
+/** The whole client of this package as an app uses it: created once, for one answer after the other. */
 export async function rejoin(api, fetch, onChunk) {
   await answered(clientOf(api, fetch), onChunk);
 }
 
-/** The same for whoever shows the message: it is looked at whenever it has changed. */
+/** The same for an app that shows the message: it reads the message whenever it has changed. */
 export async function rejoinMessage(api, fetch, onMessage) {
   const streams = clientOf(api, fetch);
   const leave = streams.onSnapshot("s", () => onMessage(streams.getSnapshot("s").message));
@@ -20,7 +20,7 @@ export async function rejoinMessage(api, fetch, onMessage) {
   return streams.getSnapshot("s").message;
 }
 
-/** One answer, and its message; gives a client with all that it keeps of them. */
+/** Reads one answer and its message. Returns the client with all that it keeps of them. */
 export async function rejoinOpen(api, fetch) {
   const streams = client(api, fetch);
   await answered(streams);
@@ -42,7 +42,7 @@ async function answered(streams, onChunk) {
   if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
 }
 
-/** A TypeScript layer as many apps have one: decode, split into lines, JSON.parse, switch. */
+/** A TypeScript layer like those of many apps: decode, split into lines, `JSON.parse`, switch. */
 export async function typescript(fetch, onChunk) {
   const reader = (await fetch()).body.getReader();
   const decoder = new TextDecoder();
@@ -62,7 +62,7 @@ export async function typescript(fetch, onChunk) {
   }
 }
 
-/** The same over eventsource-parser. */
+/** The same with eventsource-parser. */
 export async function eventsource(fetch, onChunk) {
   const reader = (await fetch()).body.getReader();
   const decoder = new TextDecoder();
@@ -80,13 +80,13 @@ export async function eventsource(fetch, onChunk) {
   }
 }
 
-/** The reads alone, which every side pays. */
+/** Only the reads, whose cost every side has. */
 export async function reads(fetch) {
   const reader = (await fetch()).body.getReader();
   while (!(await reader.read()).done);
 }
 
-/** The reads alone, each into the same buffer. */
+/** Only the reads, each into the same buffer. */
 export async function readsIntoBuffer(fetch) {
   const reader = (await fetch()).body.getReader({ mode: "byob" });
   for (let buffer = new ArrayBuffer(65_536); ; ) {
@@ -96,7 +96,7 @@ export async function readsIntoBuffer(fetch) {
   }
 }
 
-/** The AI SDK's way from chunks to a message. */
+/** The AI SDK's own code from chunks to a message. */
 export async function aiSdk(chunks, onMessage) {
   let next = 0;
   const stream = new ReadableStream({

@@ -1,5 +1,5 @@
-//! Any text as the data of an event: the scanner takes nothing that the exact way reads otherwise, a batch adds up, and
-//! what crosses as JSON is JSON.
+//! Any text as the data of an event: the scanner accepts nothing that the exact decoder reads otherwise, the lengths of a batch
+//! add up, and what crosses as JSON is JSON.
 #![no_main]
 
 #[path = "../../tests/support/chunks.rs"]

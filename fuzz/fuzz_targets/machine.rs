@@ -1,4 +1,4 @@
-//! Any operations on a client: what it promises to its shell and its app holds.
+//! Any operations on a client: it keeps its guarantees towards the shell and the app.
 #![no_main]
 
 #[path = "../../tests/support/codec.rs"]

@@ -1,4 +1,4 @@
-//! Any bytes in any reads, with any limit, against the standard.
+//! Any bytes in any reads with any limit, compared with the standard.
 #![no_main]
 
 #[path = "../../tests/support/event_stream.rs"]
@@ -7,7 +7,7 @@ mod event_stream;
 use event_stream::{by_the_standard, parsed};
 use libfuzzer_sys::fuzz_target;
 
-// The first byte is the limit (from 128: none), the second says how the rest is cut.
+// The first byte is the limit (none from 128 on), and the second decides how the rest is split into reads.
 fuzz_target!(|input: &[u8]| {
     let [limit, cuts, stream @ ..] = input else { return };
     let limit = if *limit < 128 { usize::from(*limit) } else { usize::MAX };
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(parsed(limit, reads(stream, *cuts)), expected);
 });
 
-/// Reads of two lengths in turn, one in each half of `cuts`.
+/// Splits the stream into reads of two alternating lengths, one from each half of `cuts`.
 fn reads(mut stream: &[u8], cuts: u8) -> Vec<&[u8]> {
     let lengths = [cuts & 0xf, cuts >> 4].map(|length| 1 + usize::from(length));
     let mut reads = Vec::new();

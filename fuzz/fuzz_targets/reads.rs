@@ -1,4 +1,4 @@
-//! Any stream of deltas and of what breaks them off: it means the same however it is cut into reads.
+//! Any stream of deltas and of events that interrupt them: its rows do not depend on how it is split into reads.
 #![no_main]
 
 #[path = "../../tests/support/reads.rs"]

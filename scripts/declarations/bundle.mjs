@@ -1,10 +1,10 @@
-// One declaration file for each entry point, so that no file of the package is reachable that is not part of its interface.
+// Bundles one declaration file for each entry point, so that only the interface of the package can be imported.
 
 import { join, sep } from "node:path";
 import { rolldown } from "rolldown";
 import { dts } from "rolldown-plugin-dts";
 
-/** Folders of `js` whose types every app imports from `rejoin`: the other entry points refer to them there. */
+/** The folders of `js` whose types every app imports from `rejoin`. The other entry points refer to them there. */
 const SHARED = ["types", "streams", "loader", "compat", "conversation"];
 
 /**

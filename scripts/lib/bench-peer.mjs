@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { createResumableStreamContext } from "resumable-stream";
 
-// It rejects a promise of its own that nobody else handles.
+// The package rejects a promise of its own that nobody handles.
 process.on("unhandledRejection", () => {});
 
 const context = createResumableStreamContext({ waitUntil: (promise) => void promise.catch(() => {}) });
@@ -19,7 +19,7 @@ createServer(async (request, response) => {
     console.log(`http://127.0.0.1:${this.address().port}`);
   });
 
-/** Ends of the streams by the prefix that they were begun under. */
+/** The functions that end the streams, by the prefix with which they began. */
 const running = new Map();
 
 async function start(query, response) {
@@ -36,7 +36,7 @@ function stop(query, response) {
   response.end();
 }
 
-/** Its first reader has to read, or nothing is produced. */
+/** The first reader has to read, because the package produces nothing without one. */
 async function begin(id, rate, count, ends) {
   const stream = await context.createNewResumableStream(id, () => produce(rate, count, ends));
   void stream.pipeTo(new WritableStream()).catch(() => {});
@@ -62,7 +62,7 @@ function produce(rate, count, ends) {
   });
 }
 
-/** A resumption that its producer does not acknowledge within a second is refused by the package. */
+/** Joins a stream. The package refuses to if the producer does not acknowledge within a second. */
 async function join(id, response) {
   const stream = await context.resumeExistingStream(id).catch(() => null);
   if (!stream) return response.writeHead(503).end();

@@ -1,14 +1,14 @@
-// Where this machine has its browsers and their drivers.
+// Finds the browsers and their drivers on this machine.
 
 import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** The program, or the one that `CHROMIUM` names. */
+/** Returns the path of Chromium, or the value of `CHROMIUM`. */
 export function chromium() {
   return process.env.CHROMIUM ?? first("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
 }
 
-/** The program, or the one that `CHROMEDRIVER` names. */
+/** Returns the path of ChromeDriver, or the value of `CHROMEDRIVER`. */
 export function chromedriver() {
   return process.env.CHROMEDRIVER ?? first("chromedriver");
 }
@@ -18,17 +18,17 @@ function first(...programs) {
   return programs.flatMap((program) => folders.map((folder) => join(folder, program))).find((path) => existsSync(path));
 }
 
-/** The program, or the one that `FIREFOX` names. */
+/** Returns the path of Firefox, or the value of `FIREFOX`. */
 export function firefox() {
   return process.env.FIREFOX ?? first("firefox-esr", "firefox");
 }
 
-/** The program, or the one that `GECKODRIVER` names. */
+/** Returns the path of geckodriver, or the value of `GECKODRIVER`. */
 export function geckodriver() {
   return process.env.GECKODRIVER ?? first("geckodriver");
 }
 
-/** WebKitGTK's example browser, which is not on the path; or the one that `MINIBROWSER` names. */
+/** Returns the path of WebKitGTK's example browser, which is not on the PATH, or the value of `MINIBROWSER`. */
 export function miniBrowser() {
   if (process.env.MINIBROWSER) return process.env.MINIBROWSER;
   const roots = ["/usr/lib", "/usr/libexec", ...list("/usr/lib").map((name) => join("/usr/lib", name))];

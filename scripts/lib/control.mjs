@@ -1,5 +1,5 @@
-// The lab's hand on the server, in development only: restarts it, and finishes background jobs as the service that runs them would.
-// It listens on this machine alone, answers pages of this machine alone, and only those that know its token.
+// Controls the server for the demo's lab, in development only: restarts it, and finishes background jobs as the service that runs
+// them would. It listens on this machine only, and answers only pages of this machine that know its token.
 
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -27,7 +27,7 @@ export async function startControl({ supervisor, key, basePath, announceIn }) {
   return server;
 }
 
-/** There is no control any more. */
+/** Removes the announcement of the control. */
 export function withdraw(announcedIn) {
   writeFileSync(announcedIn, JSON.stringify({ control: null }));
 }

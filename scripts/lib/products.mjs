@@ -1,4 +1,4 @@
-// What is built beside the package: the server and the demo.
+// Builds what is not part of the package: the server and the demo.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,21 +7,21 @@ import { root, run, succeed, targetDir } from "./run.mjs";
 import { step } from "./step.mjs";
 
 /**
- * Builds the server, and the tool that writes the package's glue; gives the server's path. In the profile of the tests, so that `npm start` and `npm test` compile nothing twice.
- * Cargo itself knows when there is nothing to do.
+ * Builds the server, and the tool that writes the package's glue. Returns the path of the server. It uses the profile of the
+ * tests, so that `npm start` and `npm test` compile nothing twice. Cargo skips what has not changed.
  */
 export async function buildServer() {
   await succeed("cargo", ["build", "--package", "rejoin-server", "--package", "rejoin-glue", "--profile", "test"]);
   return join(targetDir, "debug/rejoin-server");
 }
 
-/** Builds the server as it is run in earnest; its path. */
+/** Builds the server in the release profile. Returns its path. */
 export async function buildServerForSpeed() {
   await succeed("cargo", ["build", "--package", "rejoin-server", "--release"]);
   return join(targetDir, "release/rejoin-server");
 }
 
-/** Builds the demo into www/dist. The package has to be built. */
+/** Builds the demo into www/dist. Needs the built package. */
 export async function buildDemo() {
   const inputs = ["www/src", "www/public", "www/index.html", "www/package.json", "www/vite.config.ts", "package-lock.json", "dist", "scripts/lib/products.mjs"];
   await step("demo", { inputs, outputs: ["www/dist/index.html"] }, () => {
@@ -30,10 +30,10 @@ export async function buildDemo() {
   });
 }
 
-/** What stays as it was built; `lab.json` is written again by `npm start`. */
+/** The files that do not change after the build. `npm start` writes `lab.json` again. */
 const CONSTANT = /\.(html|js|css|svg|wasm)$/;
 
-/** Lays each file's compressed forms beside it, where the server looks for them. */
+/** Writes the compressed forms of each file beside it, where the server looks for them. */
 function compress(folder) {
   for (const name of readdirSync(folder, { recursive: true })) {
     if (!CONSTANT.test(name)) continue;
@@ -44,7 +44,7 @@ function compress(folder) {
   }
 }
 
-/** Checks the types of the demo, as a stranger's app would. */
+/** Checks the types of the demo as those of any app. */
 export function checkDemo() {
   run(join(root, "node_modules/.bin/tsc"), ["--noEmit", "--project", "www"]);
 }

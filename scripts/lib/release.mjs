@@ -1,4 +1,5 @@
-// What a release changes in the files: one version everywhere, and the changelog's next section. Texts in, texts out.
+// The changes that a release makes to files: the version everywhere, and a section of the changelog. These functions take and
+// return texts.
 
 /** The places of the version. Each pattern has the version as its second group, and is applied to every match. */
 const PLACES = {
@@ -11,15 +12,15 @@ const PLACES = {
   "server/Cargo.toml": [/(rejoin = \{ path = "\.\.", version = ")([^"]+)(")/],
 };
 
-/** An app asks for this version or a later one that fits. */
+/** The pattern of an example's dependency: this version or a later compatible one. */
 const EXAMPLE = [/("rejoin": "\^)([^"]+)(")/];
 
 const places = (file) => PLACES[file] ?? EXAMPLE;
 
-/** The files that hold the version, but for those of the examples. */
+/** The files that contain the version, except those of the examples. */
 export const VERSIONED = Object.keys(PLACES);
 
-/** All versions that a file states. @throws {Error} where it states none although it should */
+/** Returns all versions in a file. @throws {Error} if the file has none although it should */
 export function versionsIn(file, text) {
   return places(file).map((pattern) => {
     const version = pattern.exec(text)?.[2];
@@ -28,14 +29,14 @@ export function versionsIn(file, text) {
   });
 }
 
-/** The file with another version. */
+/** Returns the file with another version. */
 export function withVersion(file, text, version) {
   return places(file).reduce((known, pattern) => known.replace(pattern, (_, before, _old, behind) => before + version + behind), text);
 }
 
 /**
- * Moves what is unreleased below a heading of its own.
- * @throws {Error} where nothing is unreleased
+ * Moves the unreleased changes below a heading of their own.
+ * @throws {Error} if there are none
  */
 export function withRelease(changelog, version, date) {
   const [head, below] = changelog.split(/(?<=^## Unreleased\n)/m);
@@ -46,12 +47,12 @@ export function withRelease(changelog, version, date) {
 }
 
 /**
- * Stands in package.json where the address of the repository belongs, which is not known yet. `.invalid` is nobody's. Before
- * the first release it is replaced there in `repository`, `homepage` and `bugs`, and `author` says who publishes it.
+ * The address of the repository in package.json until the real one is known. Nobody owns a `.invalid` name. Before the first
+ * release, `repository`, `homepage` and `bugs` need the real one, and `author` the publisher.
  */
 export const PLACEHOLDER = "repository.invalid";
 
-/** Whether `next` may follow `last`. Both are MAJOR.MINOR.PATCH, with or without a pre-release. */
+/** Returns whether the version `next` may follow `last`. Both are MAJOR.MINOR.PATCH, with or without a pre-release. */
 export function follows(next, last) {
   const [one, other] = [parse(next), parse(last)];
   if (!one || !other) return false;
@@ -61,7 +62,7 @@ export function follows(next, last) {
   return one.pre.localeCompare(other.pre, "en", { numeric: true }) > 0;
 }
 
-/** Whether a text is a version. */
+/** Returns whether a text is a version. */
 export const isVersion = (text) => parse(text) !== undefined;
 
 function parse(text) {

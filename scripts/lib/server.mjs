@@ -1,4 +1,4 @@
-// A server for a test: on a free port, with its store in memory.
+// Starts a server for a test, on a free port and with its store in memory.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -23,14 +23,14 @@ export async function startServer(program, ...flags) {
   };
 }
 
-/** The address in the line with which a server says that it listens; `undefined` in any other. */
+/** Returns the address in the line with which a server reports that it listens, or `undefined` for any other line. */
 export function addressIn(line) {
   return /listening on (http:\/\/\S+)/.exec(line)?.[1].replace(/\/$/, "");
 }
 
 const running = new Set();
 
-/** No server outlives its tests, also where these are interrupted. */
+/** Ends the server with this process, even if the tests are interrupted. */
 function endWithUs(child) {
   if (running.size === 0) {
     process.once("exit", () => running.forEach((one) => one.kill("SIGKILL")));

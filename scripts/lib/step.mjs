@@ -1,4 +1,4 @@
-// Build steps that run only when something they read has changed.
+// Runs build steps only if something that they read has changed.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { root, targetDir } from "./run.mjs";
 const stamps = join(targetDir, "steps");
 
 /**
- * Runs `action` unless every file below `inputs` has the contents it had after the last success and `outputs` are there.
- * Contents and not times, because a checkout or a rebase touches files that it does not change.
+ * Runs `action` unless all files below `inputs` have the contents of the last success and the `outputs` exist. It compares
+ * contents and not times, because a checkout or a rebase touches files that it does not change.
  */
 export async function step(name, { inputs, outputs }, action) {
   const stamp = join(stamps, name);

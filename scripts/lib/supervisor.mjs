@@ -1,4 +1,4 @@
-// Runs the server for `npm start`, and starts it again on the address it had.
+// Runs the server for `npm start`, and restarts it at the same address.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { addressIn } from "./server.mjs";
 
 export class Supervisor {
-  /** Where the server listens, once it does; `http://127.0.0.1:8787`. @type {string | undefined} */
+  /** The address of the server once it listens, such as `http://127.0.0.1:8787`. @type {string | undefined} */
   url;
   #program;
   #flags;
@@ -34,7 +34,7 @@ export class Supervisor {
     await this.#listening(child);
   }
 
-  /** Ends the server as a deployment does, and starts it again. Those who ask meanwhile wait for the same restart. */
+  /** Ends the server as a deployment does, and starts it again. Calls meanwhile wait for the same restart. */
   restart() {
     this.#restarting ??= this.#again().finally(() => (this.#restarting = undefined));
     return this.#restarting;
@@ -44,7 +44,7 @@ export class Supervisor {
     this.#child?.kill(signal);
   }
 
-  /** Ends the server, and not this process. */
+  /** Ends the server but not this process. */
   async stop() {
     this.#stopping = true;
     const gone = once(this.#child, "exit");
@@ -60,7 +60,7 @@ export class Supervisor {
     await this.start();
   }
 
-  /** What the server says goes on to our own output. */
+  /** Passes the output of the server on to our own. */
   #listening(child) {
     return new Promise((done) => {
       createInterface(child.stdout).on("line", (line) => {
@@ -74,7 +74,7 @@ export class Supervisor {
   }
 }
 
-/** The flags with this address and no other: port 0 would pick another one. */
+/** Returns the flags with this address instead of another one. With port 0 the server would choose a new port. */
 function onAddress(flags, host) {
   const others = flags.filter((flag, at) => flag !== "--listen" && flags[at - 1] !== "--listen" && !flag.startsWith("--listen="));
   return [...others, "--listen", host];

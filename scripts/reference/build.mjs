@@ -1,5 +1,6 @@
-// `npm run docs:api`: the API reference, from the types and their comments, into dist-docs/. A warning fails it: a public
-// thing without a comment, a link to nowhere, a type that is used and not exported. With `--check` it writes nothing.
+// `npm run docs:api`: writes the API reference from the types and their comments into dist-docs/. It fails with a warning, for
+// example about a public type without a comment, a broken link, or a type that is used but not exported. With `--check` it writes
+// nothing.
 
 import { join } from "node:path";
 import { run, root } from "../lib/run.mjs";

@@ -1,6 +1,6 @@
 //! The streams that the benches read.
 
-/// One answer of the demo agent's shape: `count` text deltas with event ids.
+/// Returns one answer in the form of the demo agent: `count` text deltas with event ids.
 #[must_use]
 pub fn deltas(count: usize) -> Vec<u8> {
     let words = ["the", " quick", " brown", " fox", " naïve", " 漢字", " 🎉", " with \\n", " escapes", " and", " more"];
@@ -14,7 +14,7 @@ pub fn deltas(count: usize) -> Vec<u8> {
     stream
 }
 
-/// One event whose data is `bytes` long.
+/// Returns `count` events with `bytes` of data each.
 #[must_use]
 pub fn large_events(count: usize, bytes: usize) -> Vec<u8> {
     [b"data: ".as_slice(), &vec![b'x'; bytes], b"\n\n"].concat().repeat(count)

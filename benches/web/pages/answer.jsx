@@ -1,11 +1,11 @@
-// What the three pages have in common: how an answer is shown, and when it is painted.
+// What the three pages have in common: how they show an answer, and how they find out when it is painted.
 
 import { useLayoutEffect } from "react";
 import { createRoot } from "react-dom/client";
 
 const expected = Number(new URLSearchParams(location.search).get("length"));
 
-/** Shows the page; `window.painted` becomes the time from now to the frame that shows the whole answer. */
+/** Shows the page. `window.painted` becomes the time from now to the frame that shows the whole answer. */
 export function show(page) {
   globalThis.painted = new Promise((done) => (whenWhole = done)).then(afterFrame);
   performance.mark("begin");
@@ -14,7 +14,7 @@ export function show(page) {
 
 let whenWhole;
 
-/** The parts of a message, plainly. */
+/** Shows the parts of a message without styles. */
 export function Answer({ parts }) {
   const length = parts.reduce((sum, part) => sum + (part.type === "text" ? part.text.length : 0), 0);
   useLayoutEffect(() => {
@@ -29,7 +29,7 @@ function Part({ part }) {
   return part.type.startsWith("tool-") ? <pre>{part.type}: {part.state}</pre> : null;
 }
 
-/** A frame is painted between its callbacks and the task that comes next. */
+/** Calls back after the next frame is painted, which happens between its callbacks and the next task. */
 function afterFrame() {
   return new Promise((done) => {
     requestAnimationFrame(() => {

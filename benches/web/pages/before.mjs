@@ -1,4 +1,4 @@
-// Leaves in the storage what a page that is closed leaves of its running task.
+// Leaves the saved task of a page that was closed in the storage.
 
 import { createChatStreams } from "rejoin";
 

@@ -1,4 +1,4 @@
-// The page with the whole answer in hand: what React, layout and paint take, below which no side can get.
+// The page that has the whole answer from the start. It takes only React, layout and paint, which no side can avoid.
 
 import { Answer, show } from "./answer.jsx";
 import { parts } from "./whole.mjs";

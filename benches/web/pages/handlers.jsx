@@ -1,11 +1,11 @@
-// The page of an app that has a TypeScript layer of its own, with the handlers that such apps have: one call per chunk,
-// each of which sets state. React puts the calls of one read together; what each does to the state is still done.
+// The page of an app with a TypeScript layer and handlers like those of many apps: one call per chunk, each of which sets state.
+// React renders once per read, but each state change is still computed.
 
 import { useEffect, useState } from "react";
 import { typescript } from "../sides.mjs";
 import { Answer, show } from "./answer.jsx";
 
-/** How a piece of text gets into the state: as one more of a list that is joined when it is shown, or appended. */
+/** The ways in which a piece of text is added to the state: to a list that is joined when it is shown, or to the text itself. */
 const WAYS = {
   list: { empty: [], add: (pieces, piece) => [...pieces, piece], text: (pieces) => pieces.join("") },
   text: { empty: "", add: (text, piece) => text + piece, text: (text) => text },

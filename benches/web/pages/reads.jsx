@@ -1,5 +1,5 @@
-// The page that reads the whole replay, makes nothing of it, and shows the answer that it has in hand: what the reads, React,
-// layout and paint take.
+// The page that reads the whole replay, ignores it, and shows an answer that it has from the start. It takes only the reads,
+// React, layout and paint.
 
 import { useEffect, useState } from "react";
 import { reads } from "../sides.mjs";

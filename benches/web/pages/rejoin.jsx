@@ -1,4 +1,4 @@
-// The page of an app that uses rejoin. Its task is in the storage, as one that ran before a reload.
+// The page of an app that uses rejoin. The storage has its task, which was running before a reload.
 
 import { createChatStreams } from "rejoin";
 import { useChatStream } from "rejoin/react";
@@ -9,7 +9,7 @@ function Page({ streams }) {
   return <Answer parts={message?.parts ?? []} />;
 }
 
-/** With the whole log, as from any backend, or with what our server makes of it where `compact=1` is asked for. */
+/** Reads the whole log, as from any backend, or the merged one that our server sends for `compact=1`. */
 const isCompact = new URLSearchParams(location.search).has("compact");
 const whole = (url, init) => fetch(`${url}&full`, init);
 

@@ -1,4 +1,4 @@
-// The page of an app that uses the AI SDK: it resumes, and its transport is given the replay.
+// The page of an app that uses the AI SDK: it resumes, and its transport reads the replay.
 
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport } from "ai";

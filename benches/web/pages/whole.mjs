@@ -1,4 +1,4 @@
-// The parts of the whole answer, in hand.
+// The parts of the whole answer.
 
 import { answer } from "../input.mjs";
 

@@ -1,10 +1,10 @@
-// What `rejoin-server --agent http` adds to a chunk of an agent: the time from the agent's write to a reader, through the
-// server and, for comparison, straight from the agent. Agent and readers are this process, so that one clock is enough.
+// Measures what `rejoin-server --agent http` adds to a chunk of an agent: the time from the agent's write to a reader, through
+// the server and directly. The agent and the readers are this process, so one clock measures both.
 
 import { createServer, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Milliseconds between two chunks of a task. */
+/** The interval between two chunks of a task, in milliseconds. */
 const EVERY = 50;
 
 /**
@@ -29,14 +29,14 @@ export async function measureAgent(startServer, { tasks, seconds }) {
   }
 }
 
-/** Writes the time into each chunk. */
+/** Starts an agent that writes the time into each chunk. */
 async function startAgent() {
   const server = createServer((asked, response) => {
     asked.resume();
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write('data: {"type":"text-start","id":"t"}\n\n');
     const write = () => response.write(`data: {"type":"text-delta","id":"t","delta":"x","sentAt":${performance.now()}}\n\n`);
-    // Tasks do not write in step.
+    // A random start keeps the tasks from writing at the same times.
     let timer = setTimeout(() => (timer = setInterval(write, EVERY)), Math.random() * EVERY);
     response.once("close", () => clearInterval(timer));
   });

@@ -1,4 +1,4 @@
-// Headless Chromium for the benches: a page of its own per measurement, and the CPU time of a page.
+// Runs benchmarks in headless Chromium: a new page for each measurement, and the CPU time of a page.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { chromium as program } from "../browser.mjs";
@@ -36,7 +36,7 @@ class Browser {
     });
   }
 
-  /** Gives `use` a page of a profile of its own. Its errors are ours. */
+  /** Passes a page with a profile of its own to `use`. Errors of the page reject. */
   async withPage(use) {
     const context = await this.instance.newContext();
     try {
@@ -58,7 +58,7 @@ class Browser {
 async function clockOf(instance, page) {
   const [processes, metrics] = [await instance.newBrowserCDPSession(), await page.context().newCDPSession(page)];
   await metrics.send("Performance.enable");
-  // Until no other process has as little.
+  // Keeps the page busy until no other process has used as little time.
   await page.evaluate(() => {
     for (const begin = performance.now(); performance.now() - begin < 200; );
   });
@@ -74,7 +74,7 @@ function cpuOf(id) {
   return readdirSync(`/proc/${id}/task`).reduce((sum, thread) => sum + nanoseconds(`/proc/${id}/task/${thread}/schedstat`), 0) / 1e6;
 }
 
-/** A thread may end while it is asked. */
+/** A thread may end while its file is read. */
 function nanoseconds(file) {
   try {
     return Number(readFileSync(file, "utf8").split(" ")[0]);

@@ -1,4 +1,4 @@
-// What an app downloads for its chat, after brotli at its best: bundled and minified, without React, which it has anyway.
+// Measures what an app downloads for its chat, with brotli at its best: bundled and minified, without React, which it has anyway.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

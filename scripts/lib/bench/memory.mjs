@@ -1,4 +1,4 @@
-// What is kept of a stream that has ended.
+// Measures the memory that remains of a stream that has ended.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

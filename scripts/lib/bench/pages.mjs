@@ -1,4 +1,4 @@
-// Rows that need a page of their own each time: the catch-up after a reload until it is painted, and the first chunk.
+// The rows that need a new page each time: the catch-up after a reload until it is painted, and the first chunk.
 
 import { answer } from "../../../benches/web/input.mjs";
 import { figure, median, printTable, spread } from "./table.mjs";
@@ -6,7 +6,7 @@ import { figure, median, printTable, spread } from "./table.mjs";
 const CHUNKS = 20_000;
 const LONGEST = 180_000;
 
-/** One that takes many seconds is done less often. */
+/** A side that takes many seconds runs less often. */
 const SIDES = [
   { name: "rejoin", page: "rejoin" },
   { name: "rejoin, compact replay", page: "rejoin", query: "&compact" },
@@ -17,7 +17,10 @@ const SIDES = [
   { name: "nothing but React and paint", page: "floor", isFloor: true },
 ];
 
-/** From the begin of the catch-up to the frame that shows all of the text, and the tasks of the page's main thread in that time. */
+/**
+ * Measures the time from the beginning of the catch-up to the frame that shows the whole text, and the tasks of the page's main
+ * thread meanwhile.
+ */
 export async function catchUp(browser, server, { rounds }) {
   const length = answer(CHUNKS).reduce((sum, { delta }) => sum + (delta?.length ?? 0), 0);
   const results = SIDES.map(() => []);
@@ -59,7 +62,10 @@ async function tooLong(url) {
   throw new Error(`${url} has not painted its text after ${LONGEST} ms`);
 }
 
-/** Of the thread that set the marks, between them; by the clock and by CPU time, which other processes don't lengthen. */
+/**
+ * Sums the tasks of the thread that set the marks, between the marks: by the clock, and by CPU time, which other processes do not
+ * affect.
+ */
 function tasksOf(events) {
   const mark = (name) => events.find((event) => event.name === name && event.cat.includes("user_timing"));
   const [begin, painted] = [mark("begin"), mark("painted")];
@@ -68,7 +74,7 @@ function tasksOf(events) {
   for (const { name, ts, dur, tdur } of events.filter(isInTime).sort((a, b) => a.ts - b.ts)) {
     if (name === TASK) tasks.push({ end: ts + dur, dur, tdur });
     if (name !== MICROTASKS || ts < tasks.at(-1)?.end) continue;
-    // Those of a task run when it has ended, and nothing gets in between.
+    // The last task is the one that set the mark. It has ended, and nothing runs in between.
     const last = tasks.pop() ?? { dur: 0, tdur: 0 };
     tasks.push({ end: ts + dur, dur: last.dur + dur, tdur: last.tdur + tdur });
   }
@@ -89,7 +95,7 @@ const SOURCES = [
   { name: "the TypeScript layer, which loads nothing" },
 ];
 
-/** From the call of `init` to the first chunk of an answer that is there at once. */
+/** Measures the time from the call of `init` to the first chunk of an answer that is available at once. */
 export async function firstChunk(browser, server, { rounds }) {
   const results = SOURCES.map(() => []);
   for (let round = 0; round < rounds; round++) {

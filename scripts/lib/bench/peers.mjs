@@ -14,7 +14,7 @@ export function installPeers() {
   });
 }
 
-/** Writes the modules into `out`: those of the rows, and the pages, minified as an app's are. */
+/** Writes the modules of the rows and the pages into `out`, minified as those of an app. */
 export async function bundle() {
   const web = (names) => names.map((name) => join(root, "benches/web", name));
   await esbuild({ entryPoints: web(["rows.mjs", "memory.mjs", "first.mjs"]), outdir: out });
@@ -22,7 +22,7 @@ export async function bundle() {
   await esbuild({ entryPoints: pages, outdir: out, minify: true });
 }
 
-/** With the one React there is, and the package as it was built. */
+/** Bundles with a single React, and with the built package. */
 export async function esbuild(options) {
   const { build } = await import("esbuild");
   const dist = (name) => join(root, "dist", name);

@@ -1,10 +1,10 @@
-// Readers of event streams, and how long after its entry was made each event reaches them: an event's id begins with the
-// time of the Redis that made the entry, which runs on this machine.
+// Readers of event streams, which measure how long each event takes from its entry in the log. An event id begins with the time
+// of the Redis that made the entry, which runs on this machine.
 
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Counts by whole milliseconds: ids know no finer time. */
+/** Counts by whole milliseconds, the precision of ids. */
 class Latencies {
   counts = new Map();
   total = 0;
@@ -28,7 +28,7 @@ class Latencies {
   }
 }
 
-/** Opens so many streams, and listens to them. */
+/** Opens `number` streams and reads them. */
 export async function follow(number, url) {
   const state = { latencies: new Latencies(), refused: 0 };
   const requests = [];
@@ -38,7 +38,7 @@ export async function follow(number, url) {
   }
   if (state.refused > 0) console.log(`${state.refused} of ${number} streams were refused`);
   return {
-    /** Forgets what was counted so far, and returns it. */
+    /** Resets the counts and returns the earlier ones. */
     reset() {
       const { latencies } = state;
       state.latencies = new Latencies();
@@ -48,7 +48,7 @@ export async function follow(number, url) {
   };
 }
 
-/** Asks again while the server is too busy. */
+/** Repeats the request while the server is too busy. */
 async function open(url, state, tries = 20) {
   const opened = await tryToOpen(url, state);
   if (opened.status === 503 && tries > 0) {

@@ -1,4 +1,4 @@
-// A Redis of the benchmark's own with a replica, and what it counts.
+// Starts a Redis with a replica for the benchmark, and reads its counters.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
 import { freePort } from "../port.mjs";
 
-/** What a process of either side sends; all else runs inside scripts, or is the benchmark's own and the replica's. */
+/** The commands that a process of either side sends. All others run inside scripts, or belong to the benchmark or the replica. */
 const SENT_BY_US = new Set(["evalsha", "eval", "xreadgroup", "xautoclaim", "subscribe", "unsubscribe", "ping"]);
 const NOT_COUNTED = new Set(["info", "replconf", "psync"]);
 
@@ -64,7 +64,7 @@ async function counters(client) {
   };
 }
 
-/** What was counted between two times. */
+/** Returns the counts between two times. */
 export function difference(after, before) {
   return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - before[name]]));
 }

@@ -1,4 +1,4 @@
-// benches/web/server.mjs, in a process that ends with ours.
+// Runs benches/web/server.mjs in a process that ends with this one.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// How results are shown: ratios, medians and quartiles, and what the machine's noise was.
+// Prints results: ratios, medians and quartiles, and the noise of the machine.
 
 import { loadavg } from "node:os";
 
@@ -19,18 +19,18 @@ export function printRows(title, rows, engine) {
   printTable(title, ["row", "ratio", "goal", "median (lower, upper quartile) in ms", "the same loop"], body);
 }
 
-/** As Markdown. */
+/** Prints a table as Markdown. */
 export function printTable(title, head, body) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   console.log([`\n${title}\n`, line(head), line(head.map(() => "---")), ...body.map(line)].join("\n"));
 }
 
-/** Median and quartiles. */
+/** Returns the median and the quartiles. */
 export function spread(all) {
   return `${figure(median(all))} (${figure(quantile(all, 0.25))}, ${figure(quantile(all, 0.75))})`;
 }
 
-/** Half the distance of the quartiles, of the median. */
+/** Returns half the interquartile range as a percentage of the median. */
 function percent(all) {
   return `${Math.round((50 * (quantile(all, 0.75) - quantile(all, 0.25))) / median(all))} %`;
 }
@@ -44,7 +44,7 @@ function quantile(all, part) {
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
 }
 
-/** Three digits, or all of them before the point. */
+/** Formats a number with three digits, or with all digits before the point. */
 export function figure(number) {
   return number >= 100 ? String(Math.round(number)) : number.toPrecision(number >= 10 ? 3 : 2);
 }

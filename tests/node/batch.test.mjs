@@ -1,4 +1,4 @@
-// What JavaScript reads out of a batch, against JSON.parse and the table of PROTOCOL §3, written once more here.
+// Compares what JavaScript reads from a batch with JSON.parse and the table of PROTOCOL §3, which this file contains once more.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const { Transcript } = await load("message/transcript");
 const lines = file("../fixtures/frames.txt").split("\n").slice(0, -1);
 const groupings = JSON.parse(file("../fixtures/batches.json"));
 
-/** What a line of the fixture is to give: a chunk, a malformed frame, or nothing. */
+/** Returns what a line of the fixture has to yield: a chunk, a malformed frame, or nothing. */
 function given(line) {
   if (line === "reset") return { chunk: { type: "stream_reset" } };
   const [, id, age, data] = /^(\S+) (\S+) (.*)$/s.exec(line);

@@ -1,5 +1,5 @@
-// Before the WebAssembly is there (API.md, "The client"): sessions with a waiting call say so, and why it could not be loaded.
-// The tests are one story in one process, because a module is loaded once.
+// Before the WebAssembly is loaded (API.md, "The client"): sessions with a waiting call show that, and why loading failed. The
+// tests share one process and depend on their order, because a module is loaded once.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

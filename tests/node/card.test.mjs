@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const CARD = ["gloo-storage", "gloo-timers", "js-sys", "serde", "serde-wasm-bindgen", "wasm-bindgen", "wasm-bindgen-futures", "web-sys"];
 
-/** The jobs of the shell, as TypeScript would do them. */
+/** Patterns of code that does a job of the shell in TypeScript. */
 const JOBS = {
   "a request": /(?<![.\w#])(?:globalThis\.|window\.)?fetch\s*\(/,
   "the storage": /\b(?:localStorage|sessionStorage)\b/,
@@ -20,7 +20,7 @@ const JOBS = {
   "a controller": /\bAbortController\b/,
 };
 
-/** Who does one of these things for another reason than the shell's. */
+/** The files that match a pattern for another reason. */
 const REASONS = {
   "js/conversation/list/history.ts": ["a controller"], // The app's own `load` takes a signal.
   "js/loader/wasm.ts": ["a request"], // The WebAssembly itself is fetched before there is a shell.

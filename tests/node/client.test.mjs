@@ -1,4 +1,4 @@
-// `createChatStreams`, as API.md says, on a backend that each test plays itself.
+// `createChatStreams` as API.md describes it, on a backend that each test plays itself.
 
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
@@ -14,8 +14,8 @@ const collect = runInNewContext("gc");
 const types = (chunks) => chunks.map((chunk) => chunk.type);
 const text = (chunks) => chunks.filter((chunk) => chunk.type === "text_chunk").map((chunk) => chunk.content).join("");
 
-/** A listener that keeps what it receives. */
-function ear() {
+/** Returns a listener that keeps what it receives. */
+function recorder() {
   const received = [];
   return Object.assign((chunk) => void received.push(chunk), { received });
 }
@@ -23,7 +23,7 @@ function ear() {
 describe("one stream", () => {
   test("a message is posted, its chunks come in order, and the promise resolves with its outcome", async () => {
     const { streams, backend } = client();
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     assert.equal(stream.request.url, "/api/chat/sessions/s/stream");
@@ -39,7 +39,7 @@ describe("one stream", () => {
   test("a read that brings all of a long answer gives it whole and in order", async () => {
     const { streams, backend } = client();
     const deltas = Array.from({ length: 40_000 }, (_, index) => `${index} `);
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin();
@@ -53,7 +53,7 @@ describe("one stream", () => {
   test("a stop in the middle of a long read is the end of it", async () => {
     const { streams, backend } = client();
     backend.answer("/cancel", 200, { task_id: "task-1", status: "cancelled" });
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", (chunk) => {
       listener(chunk);
       if (chunk.content === "stop") void streams.stopStream("s");
@@ -78,7 +78,7 @@ describe("one stream", () => {
 
   test("a cut is rejoined from the cursor, and nothing comes twice", async () => {
     const { streams, backend } = client();
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", listener);
     const first = await backend.stream();
     first.begin().text("one ");
@@ -107,7 +107,7 @@ describe("one stream", () => {
 
   test("a second message while one is answered sends nothing and detaches nothing", async () => {
     const { streams, backend } = client();
-    const intruder = ear();
+    const intruder = recorder();
     const outcome = streams.startStream("s", "one");
     const stream = await backend.stream();
     stream.begin();
@@ -155,7 +155,7 @@ describe("one stream", () => {
       };
       const { streams, backend } = client({ onMalformed });
       streams.subscribeToStream("s", ({ type }) => calls.push(type));
-      const outcome = streams.startStream("s", "hello", ear());
+      const outcome = streams.startStream("s", "hello", recorder());
       (await backend.stream()).begin().raw("data: {oops\n\ndata: {again\n\n").text("more");
       await outcome;
       assert.deepEqual(calls, ["malformed"], leave);
@@ -165,7 +165,7 @@ describe("one stream", () => {
   test("a stream that starts over passes a chunk to a function, and calls onReset of an object", async () => {
     const { streams, backend } = client();
     const calls = [];
-    const listener = ear();
+    const listener = recorder();
     streams.subscribeToStream("s", { onReset: () => calls.push("reset"), onChunk: ({ type }) => calls.push(type), onBatch: (batch) => calls.push(batch.length) });
     const outcome = streams.startStream("s", "hello", listener);
     const first = await backend.stream();
@@ -261,7 +261,7 @@ describe("listeners", () => {
     globalThis.reportError = (error) => void reported.push(error.message);
     after(() => delete globalThis.reportError);
     const { streams, backend } = client();
-    const listener = ear();
+    const listener = recorder();
     streams.subscribeToStream("s", () => { throw new Error("listener"); });
     streams.subscribeToStream("s", listener);
     streams.onSnapshot("s", () => { throw new Error("watcher"); });
@@ -276,12 +276,12 @@ describe("listeners", () => {
 
   test("a late listener first receives the stream so far, merged, if it asks for that", async () => {
     const { streams, backend } = client();
-    const early = ear();
+    const early = recorder();
     void streams.startStream("s", "hello", early);
     const stream = await backend.stream();
     stream.begin().text("a", "b", "c");
     await until(() => text(early.received) === "abc");
-    const [late, later] = [ear(), ear()];
+    const [late, later] = [recorder(), recorder()];
     streams.subscribeToStream("s", late, { replay: true });
     streams.subscribeToStream("s", later);
     stream.text("d").finish();
@@ -295,13 +295,13 @@ describe("listeners", () => {
 
   test("one that joins a running stream at an event receives what comes after it", async () => {
     const { streams, backend } = client();
-    const early = ear();
+    const early = recorder();
     void streams.startStream("s", "hello", early);
     const stream = await backend.stream();
     stream.begin().text("a", "b", "c", "d").send({ type: "tool-input-start", toolCallId: "t", toolName: "n" });
     await until(() => types(early.received).includes("tool_call_start"));
     const ears = ["4-0", "6", "7-0", "8-0", "0-0"].map((after) => {
-      const late = ear();
+      const late = recorder();
       void streams.reconnectToTask("s", "task-1", after, late);
       return late;
     });
@@ -325,7 +325,7 @@ describe("listeners", () => {
 
   test("that of a call is let go with its stream, that of a subscription stays", async () => {
     const { streams, backend } = client();
-    const [ofCall, subscribed] = [ear(), ear()];
+    const [ofCall, subscribed] = [recorder(), recorder()];
     streams.subscribeToStream("s", subscribed);
     for (const listener of [ofCall, undefined]) {
       const outcome = streams.startStream("s", "hello", listener);
@@ -368,7 +368,7 @@ describe("listeners", () => {
 describe("letting go", () => {
   test("detachStream calls nothing back after it returned, keeps the task, and frees the connection", async () => {
     const { streams, backend } = client();
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin().text("a");
@@ -402,7 +402,7 @@ describe("letting go", () => {
   test("stopStream cancels on the server, and no later chunk is delivered", async () => {
     const { streams, backend } = client();
     backend.answer("/cancel", 200, { task_id: "task-1", status: "cancelled" });
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.startStream("s", "hello", listener);
     const stream = await backend.stream();
     stream.begin().text("a");
@@ -438,7 +438,7 @@ describe("letting go", () => {
   test("a closed client is kept by nobody", async () => {
     const closed = await closedWhileStreaming();
     for (let time = 0; closed.deref() && time < 100; time++) {
-      // What was looked at stays for the rest of the task.
+      // An object that was weakly referenced stays alive until the task ends.
       await new Promise(setImmediate);
       collect();
     }
@@ -446,11 +446,11 @@ describe("letting go", () => {
   });
 });
 
-/** A client that was let go in the middle of a stream; here ends what the test holds of it. */
+/** Returns a weak reference to a client that was dropped in the middle of a stream. The test's own references end here. */
 async function closedWhileStreaming() {
   const backend = new Backend();
   const streams = createChatStreams({ fetch: (...request) => (streams, backend.fetch(...request)), storage: "memory", delivery: "immediate" });
-  const listener = ear();
+  const listener = recorder();
   const outcome = streams.startStream("s", "hello", listener);
   (await backend.stream()).begin().text("a");
   await until(() => text(listener.received) === "a");
@@ -487,7 +487,7 @@ describe("saved tasks", () => {
     before.streams.close();
     assert.doesNotMatch(JSON.stringify([...map]), /hello/);
     const { streams, backend } = client({ storage });
-    const listener = ear();
+    const listener = recorder();
     const outcome = streams.resumeSession("s", listener);
     const stream = await backend.stream();
     assert.match(stream.request.url, /last_message_id=0-0&compact=1$/);

@@ -1,4 +1,4 @@
-// Calls of a conversation that come too early, too late or with the wrong thing, and backends that do not keep to the protocol.
+// Calls of a conversation that come too early, too late or with wrong arguments, and backends that break the protocol.
 
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
@@ -9,7 +9,7 @@ afterEach(closeAll);
 
 const stored = (...messages) => messages.map(([role, text], place) => ({ id: `m-${place + 1}`, role, parts: [{ type: "text", text, state: "done" }] }));
 
-/** A chat whose history is loaded when the test says so. */
+/** Returns a chat whose history is loaded when the test says so. */
 function slowChat(messages, options) {
   let arrive;
   const arrived = new Promise((resolve) => (arrive = resolve));
@@ -95,7 +95,7 @@ test("a call that waits for the history of a conversation that is disposed of is
   assert.ok(backend.requests.every(({ method }) => method === "GET"));
 });
 
-/** A conversation with one answer, whose task a lagging backend goes on to call the running one. */
+/** Returns a conversation with one answer, whose task the backend still reports as running. */
 async function lagging() {
   const { conversation, backend } = chat({ initialMessages: [] });
   const finished = [];
@@ -144,7 +144,7 @@ test("a message that is refused again because of a task that has ended becomes u
 });
 
 test("a running task that only the app's own `load` knows of is joined", async () => {
-  /** A backend that keeps what runs to itself, as one whose sessions are elsewhere. */
+  /** A backend that does not report running tasks, such as one whose sessions are stored elsewhere. */
   class Quiet extends ChatBackend {
     fetch = ((own) => async (url, init) => {
       const answer = await own(url, init);

@@ -1,4 +1,4 @@
-// `createConversation`, as "A whole chat" of API.md says.
+// `createConversation` as API.md describes it ("A whole chat").
 
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
@@ -11,14 +11,14 @@ afterEach(closeAll);
 const isReady = ({ status }) => status === "ready";
 const stored = (...messages) => messages.map(([role, text], place) => ({ id: `m-${place + 1}`, role, parts: [{ type: "text", text, state: "done" }] }));
 
-/** A chat whose backend has a history already. */
+/** Returns a chat whose backend has a history already. */
 function chatWith(messages, options, clientOptions) {
   const made = chat(options, clientOptions);
   made.backend.session().messages.push(...messages);
   return made;
 }
 
-/** Sends a message, and answers it. */
+/** Sends a message and answers it. */
 async function converse({ conversation, backend }, question, answer) {
   const begun = backend.next();
   const outcome = conversation.send(question);

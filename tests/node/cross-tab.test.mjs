@@ -1,4 +1,4 @@
-// `crossTab`: a page with locks and channels shares its streams with other tabs, unless the app says no.
+// `crossTab`: a page with locks and channels shares its streams with other tabs, unless the app switches that off.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

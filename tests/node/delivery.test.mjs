@@ -1,4 +1,4 @@
-// When chunks are handed out with `delivery: "frame"`, in frames that the test draws.
+// The times of deliveries with `delivery: "frame"`, in frames that the test draws.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -6,9 +6,9 @@ import { createChatStreams } from "../../dist/index.js";
 import { Backend, until } from "./lib/backend.mjs";
 
 const REPLAYED = 2_000;
-/** Who waits so long for a frame gives it up (js/streams/delivery.ts). */
+/** The time after which a delivery no longer waits for a frame, in milliseconds (js/streams/delivery.ts). */
 const LATEST_FRAME = 250;
-/** By their numbers. */
+/** The callbacks of requested frames, by their numbers. */
 let frames;
 let lastFrame = 0;
 let now;
@@ -16,10 +16,10 @@ let streams;
 
 beforeEach(() => {
   frames = new Map();
-  // A whole number: sums of fractions would make 99 and 1 a little less than 100.
+  // A whole number: with fractions, 99 and 1 could add up to a little less than 100.
   now = Math.ceil(performance.now());
   mock.method(performance, "now", () => now);
-  // However slow the machine is: the frames that a test draws are never late.
+  // Timers of the test's frames fire on time even if the machine is slow.
   const { setTimeout } = globalThis;
   mock.method(globalThis, "setTimeout", (run, ms, ...given) => setTimeout(run, ms === LATEST_FRAME ? 1e9 : ms, ...given));
   globalThis.requestAnimationFrame = (callback) => (frames.set(++lastFrame, callback), lastFrame);
@@ -40,7 +40,7 @@ function draw(ms = 16) {
   for (const callback of drawn) callback(now);
 }
 
-/** A stream whose beginning was shown, and the sizes of the batches that came since. */
+/** Returns a stream whose beginning was shown, and the sizes of the batches since. */
 async function shown() {
   const backend = new Backend();
   streams = createChatStreams({ fetch: backend.fetch, storage: "memory", seed: 1 });
@@ -55,12 +55,12 @@ async function shown() {
   return { stream, outcome, batches };
 }
 
-/** Until so many chunks were received. */
+/** Waits until so many chunks were received. */
 function taken(chunks) {
   return until(() => streams.getMetrics("s").chunks >= chunks, "the chunks did not come");
 }
 
-/** Brings as much as no stream brings that is written while it is read. */
+/** Sends as much as only a replay sends at once. */
 async function replay(stream) {
   const before = streams.getMetrics("s").chunks;
   stream.text(...Array.from({ length: REPLAYED }, (_, index) => `${index} `));

@@ -1,4 +1,4 @@
-// The demo's app part is a model to copy: it needs nothing of the lab, and little beside its markup.
+// The app part of the demo is a model to copy: it does not depend on the lab, and on little besides its markup.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";

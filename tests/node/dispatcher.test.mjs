@@ -1,4 +1,4 @@
-// `createStreamEventDispatcher`: the guarantees of API.md, whatever the chunks do.
+// `createStreamEventDispatcher`: the guarantees of API.md for any chunks.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -11,7 +11,7 @@ const NAMES = [
 
 before(() => init());
 
-/** Handlers that note what they receive. */
+/** Returns handlers that record what they receive. */
 function recorder() {
   const received = [];
   const handlers = Object.fromEntries(NAMES.map((name) => [name, (chunk) => received.push([name, chunk])]));
@@ -245,7 +245,7 @@ test("a hundred thousand ids in many tasks are distinguished to the end", () => 
   assert.deepEqual([starts, updates, responses], [100_000, 100_000, 100_000]);
 });
 
-/** A seeded generator; the same seed, the same sequence. */
+/** A seeded generator: equal seeds give equal sequences. */
 function random(seed) {
   let state = seed >>> 0;
   return (bound) => {
@@ -286,7 +286,7 @@ function anyChunk(below) {
   }
 }
 
-/** The guarantees, read off what the handlers received between one onStreamStart and the next. */
+/** Checks the guarantees on what the handlers received between one onStreamStart and the next. */
 function check(life) {
   const count = (name, keep = () => true) => life.filter(([received, chunk]) => received === name && keep(chunk)).length;
   const last = life.findIndex(([name]) => name === "onStreamEnd" || name === "onError");

@@ -1,4 +1,4 @@
-// How a client behaves towards the app around it: its methods, signals, iteration, forgetting (API.md, "The client").
+// How a client treats the app around it: its methods, signals, iteration, forgetting (API.md, "The client").
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// `mergeMessages`: server messages first, then the local ones that the server lacks; in every shape that apps hold.
+// `mergeMessages`: the server's messages first, then the local ones that the server lacks, in every form that apps use.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -12,13 +12,13 @@ const assistant = (content, more = {}) => ({ role: "assistant", content, ...more
 const tool = (tool_call_id, content, more = {}) => ({ role: "tool", tool_call_id, content, ...more });
 const calls = (...ids) => ids.map((id) => ({ id, type: "function", function: { name: "search", arguments: "{}" } }));
 
-/** The result has exactly these objects in this order. */
+/** Checks that the result has exactly these objects in this order. */
 function same(result, expected) {
   assert.deepEqual(result, expected);
   assert.ok(result.every((message, place) => message === expected[place]));
 }
 
-/** The same messages as other objects. */
+/** Returns the same messages as other objects. */
 const copy = (messages) => structuredClone(messages);
 
 test("server messages come first, in order, then the local ones it lacks, all as the objects they are", () => {

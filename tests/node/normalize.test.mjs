@@ -1,4 +1,4 @@
-// `parseSSELine`, `isLegacyStreamChunk`, `normalizeStreamChunk`: PROTOCOL §3, the table.
+// `parseSSELine`, `isLegacyStreamChunk` and `normalizeStreamChunk`: the table of PROTOCOL §3.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";

@@ -1,4 +1,4 @@
-// `createParser`: the shape of eventsource-parser, PROTOCOL §4, and callbacks that may do anything.
+// `createParser`: the interface of eventsource-parser, PROTOCOL §4, and callbacks that may do anything.
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
@@ -182,8 +182,8 @@ test("reset with consume takes an unfinished line as ended first", () => {
 test("after a reset nothing is left of what was fed before, wherever it was cut off", () => {
   const resets = [{}, { consume: true }];
   const steps = [": c", ": c\r", "\r\n", "\n", "data: a\r\n", "\r", "id: 1", "x", ...resets];
-  /** What a new parser receives; `consume` ends its last line, if one has begun. */
-  const heardOf = (text, { consume } = {}) => parse(consume && /[^\r\n]$/.test(text) ? `${text}\n` : text);
+  /** Returns what a new parser receives. `consume` ends an unfinished last line. */
+  const receivedFrom = (text, { consume } = {}) => parse(consume && /[^\r\n]$/.test(text) ? `${text}\n` : text);
   for (let code = 0; code < steps.length ** 4; code++) {
     const sequence = [1, 10, 100, 1000].map((digit) => steps[Math.floor(code / digit) % 10]);
     const { received, parser } = recorder();
@@ -194,12 +194,12 @@ test("after a reset nothing is left of what was fed before, wherever it was cut 
         text += step;
         parser.feed(step);
       } else {
-        expected.push(...heardOf(text, step));
+        expected.push(...receivedFrom(text, step));
         text = "";
         parser.reset(step);
       }
     }
-    assert.deepEqual(received, [...expected, ...heardOf(text)], JSON.stringify(sequence));
+    assert.deepEqual(received, [...expected, ...receivedFrom(text)], JSON.stringify(sequence));
   }
 });
 

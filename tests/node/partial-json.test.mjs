@@ -1,4 +1,4 @@
-// JSON text that is still growing: every beginning of a text has a value, and the whole has the one of JSON.parse.
+// Growing JSON text: every prefix has a value, and the whole text has that of JSON.parse.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -127,7 +127,7 @@ test("every beginning of a text has a value that later ones only complete", () =
   }
 });
 
-/** A seeded generator; the same seed, the same sequence. */
+/** A seeded generator: equal seeds give equal sequences. */
 function random(seed) {
   let state = seed >>> 0;
   return (bound) => {

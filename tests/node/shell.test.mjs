@@ -1,5 +1,5 @@
-// What the shell and the client in TypeScript owe each other: one look at the storage at start, and a confirmation for
-// each batch.
+// The agreement between the shell and the client in TypeScript: the storage is read once at the start, and each batch is
+// confirmed.
 
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
@@ -11,7 +11,7 @@ const RECORD = JSON.stringify({ v: 1, task: "task-1", session: "s", last: "0-0",
 
 afterEach(() => mock.restoreAll());
 
-/** A storage that counts how often each key is read. */
+/** Returns a storage that counts how often each key is read. */
 function counting(entries) {
   const map = new Map(entries);
   const reads = new Map();
@@ -28,7 +28,7 @@ function counting(entries) {
 }
 
 test("a page that reloads and resumes reads the saved record once", async () => {
-  // Before init: the call waits for the WebAssembly, as on a page that has just been loaded.
+  // Before init: the call waits for the WebAssembly, as on a page that was just loaded.
   const storage = counting([[KEY, RECORD]]);
   const backend = new Backend();
   const streams = createChatStreams({ fetch: backend.fetch, storage, delivery: "immediate", seed: 1 });

@@ -1,4 +1,4 @@
-// Chunks → message: the AI SDK's shape from both dialects, identity where nothing changed, linear time.
+// From chunks to a message: the AI SDK's form from both dialects, the same objects where nothing changed, linear time.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

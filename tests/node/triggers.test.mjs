@@ -1,4 +1,4 @@
-// What a message may carry, how it comes back to the app, and how an app changes requests (API.md, "The client").
+// What a message can contain, how it returns to the app, and how an app changes requests (API.md, "The client").
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// The declarations that the package ships compile in an app, with every check of the compiler on.
+// The declarations of the package compile in an app with every check of the compiler enabled.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { LogBackend } from "../ai-sdk/lib/log.mjs";
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Compiles a folder's files by its tsconfig; gives what the compiler says. */
+/** Compiles the files of a folder with its tsconfig. Returns the output of the compiler. */
 function compile(project, ...options) {
   const compiler = [path("../../node_modules/typescript/bin/tsc"), "--project", project, ...options];
   const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: "utf8" });
@@ -30,7 +30,7 @@ for (const major of [5, 6, 7]) {
   test(`an app of ai ${major} compiles against those of rejoin/ai-sdk`, () => compile(path(`../types/ai-${major}.json`)));
 }
 
-/** Chunks as a listener gets them, and the messages that they make. */
+/** Returns chunks as a listener gets them, and their messages. */
 async function received(chunks) {
   const streams = createChatStreams({ fetch: new LogBackend(chunks).fetch, storage: "memory", delivery: "immediate" });
   const received = [];

@@ -1,5 +1,5 @@
-// The whole vocabulary through the package, in reads cut anywhere: what a listener receives is what JSON.parse and the
-// table of PROTOCOL §3 give.
+// The whole vocabulary through the package, in reads split anywhere: a listener receives what JSON.parse and the table of
+// PROTOCOL §3 give.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const frames = lines
   .map(([, , ...data]) => data.join(" "))
   .filter((data) => !isOver(data));
 
-/** The frames as one answer, and what is to be received of it. */
+/** Returns the frames as one answer, and what a listener has to receive. */
 function answer(isNumbered) {
   const received = [];
   const malformed = [];

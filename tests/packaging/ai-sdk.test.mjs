@@ -1,5 +1,5 @@
-// examples/ai-sdk as a stranger gets it: copied out of the repository, with the packed package, built, and used in Chromium
-// on the reference server, through a proxy that cuts.
+// Uses examples/ai-sdk as a new user would: copied out of the repository, with the packed package, built, and opened in Chromium
+// on the reference server behind a proxy that cuts.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ after(async () => {
   app?.remove();
 });
 
-/** The chat of a new session, in a browser profile of its own. */
+/** Opens the chat of a new session in a new browser profile. */
 async function open() {
   const page = await (await browser.newContext()).newPage();
   const problems = [];
@@ -78,7 +78,7 @@ test("Stop cancels the task, and a page that is reloaded does not bring it back"
   const { page, session } = await open();
   await send(page, "/tokens:5000 /rate:50");
   await page.waitForSelector('li[data-role="assistant"] > p');
-  // The page shows the end at once, and the server acknowledges it afterwards.
+  // The page shows the end at once. The server acknowledges the stop later.
   const cancelled = page.waitForResponse((response) => response.url().endsWith("/cancel"));
   await page.click("text=Stop");
   assert.equal((await cancelled).status(), 200);

@@ -1,5 +1,5 @@
-// The consumers gate: the packed package in fresh apps of every common kind. Each streams an answer whose connection is
-// cut once, and what it shows is compared with what the server has stored.
+// Uses the packed package in new apps of every common kind. Each streams an answer whose connection is cut once, and the test
+// compares what it shows with what the server has stored.
 
 import { join } from "node:path";
 import { after, before } from "node:test";

@@ -1,4 +1,4 @@
-// The entry points of the packed package, as every kind of resolution finds them, and what is in the packages that are published.
+// The entry points of the packed package with every kind of module resolution, and the contents of the published packages.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -79,7 +79,7 @@ test("the hooks are marked as client code", () => {
 
 test("the types resolve as the modules do, for Node and bundlers", async () => {
   const analysed = await checkPackage(createPackageFromTarballData(tarball));
-  // Node 20.19 requires ES modules.
+  // Node 20.19 can load ES modules with `require`.
   const problems = analysed.problems.filter(({ kind }) => kind !== "CJSResolvesToESM");
   assert.deepEqual(problems, []);
 });

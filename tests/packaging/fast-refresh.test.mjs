@@ -9,7 +9,7 @@ import { createServer } from "vite";
 import { root } from "./lib/fresh.mjs";
 import { openStage } from "./lib/stage.mjs";
 
-/** Below the repository, so that the app finds the package and React. */
+/** A folder below the repository, so that the app finds the package and React. */
 const TEMPORARY = join(root, "target/tmp");
 
 const FILES = {

@@ -1,5 +1,5 @@
-// How the WebAssembly is loaded in a real browser: what it needs of a Content-Security-Policy and of its server, and what
-// `init` says where that is missing.
+// How the WebAssembly is loaded in a real browser: which Content-Security-Policy and which server it needs, and how `init` fails
+// without them.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const SCRIPT = `
 `;
 const ERROR_PAGE = "<!doctype html><title>not found</title>";
 
-/** What the server has, with the type that it says. */
+/** The files of the server, with their content types. */
 const FILES = {
   "/page.js": ["text/javascript", () => SCRIPT],
   "/index.js": ["text/javascript", () => readFileSync(join(dist, "index.js"))],

@@ -71,7 +71,7 @@ const APP = `
 
 const open = pagesOf(APP);
 
-/** Rendered by a server: what it says, and that it touched nothing. */
+/** A script that renders on a server, prints the result, and checks that nothing was touched. */
 const SERVER_APP = `
   import { createElement } from "react";
   import { renderToString } from "react-dom/server";

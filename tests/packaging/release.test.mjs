@@ -1,4 +1,4 @@
-// The version is one, and `npm run release` makes the next one: tried in a small repository of its own.
+// There is one version, and `npm run release` makes the next one, here in a small repository of the test.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// `npx rejoin-server` as a stranger gets it: the packed packages, installed into an empty folder, and run.
+// Uses `npx rejoin-server` as a new user would: the packed packages are installed into an empty folder and run.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -54,7 +54,7 @@ test("where npm left the program out, it says what to do", async () => {
   rmSync(other, { recursive: true });
 });
 
-/** The address that it says on its standard output. */
+/** Returns the address that it prints. */
 async function addressOf(child) {
   let said = "";
   for await (const text of child.stdout.setEncoding("utf8").iterator({ destroyOnReturn: false })) {

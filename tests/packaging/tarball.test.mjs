@@ -1,4 +1,4 @@
-// The package as a stranger gets it: packed, installed outside the repository, used.
+// Uses the package as a new user would: packed, and installed outside the repository.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -132,7 +132,7 @@ test("a bundler needs no configuration, and the bundle runs", async () => {
 
 test("a bundler for Workers gets a module that is compiled already", async () => {
   file("worker.mjs", `import { createChatStreams, init, normalizeStreamChunk } from "rejoin"; await init(); globalThis.allow(); ${USE}`);
-  // As wrangler does: a .wasm file becomes a WebAssembly.Module. This one is compiled before that is forbidden.
+  // Loads a .wasm file as a WebAssembly.Module, as wrangler does. It is compiled before that is forbidden.
   const asModule = {
     name: "as module",
     setup: ({ onLoad }) => onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ loader: "js", contents: `export default globalThis.compiled(${JSON.stringify(path)});` })),

@@ -46,7 +46,7 @@ const APP = `
   }
   const SteadyComposer = memo(Composer);
 
-  /** Shows how many characters there are. Two of them that differ in one commit would be a torn state. */
+  /** Shows the number of characters. If two of these differ in one commit, the state is torn. */
   function Length({ id }) {
     const { messages } = useConversation(streams, "s");
     return <i id={id}>{messages.map(({ parts }) => parts.map(({ text }) => text).join("")).join("").length}</i>;
@@ -78,7 +78,7 @@ const APP = `
 
 const openPage = pagesOf(APP);
 
-/** The page once the chat is there. */
+/** Returns the page once the chat is there. */
 async function open(major, hash) {
   const { page, problems } = await openPage(major, hash);
   await page.waitForFunction(() => window.snapshot?.status === "ready");
@@ -87,7 +87,7 @@ async function open(major, hash) {
 
 const rows = (page) => page.$$eval("li", (items) => items.map(({ textContent }) => textContent));
 
-/** Rendered by a server: what it says, and that it touches nothing. */
+/** A script that renders on a server, prints the result, and checks that nothing was touched. */
 const SERVER_APP = `
   import { createElement } from "react";
   import { renderToString } from "react-dom/server";
@@ -125,12 +125,12 @@ for (const { major, alias } of reacts) {
       const { page, problems } = await open(major);
       const before = await page.evaluate(() => [window.commits, window.frames, window.composerRenders]);
       await page.evaluate(() => window.send("2000"));
-      // Other work of the page is interrupted by what the stream brings, and shows the same state in all of its places.
+      // The stream's updates interrupt other work of the page, and all parts of the page show the same state.
       await page.click("#count");
       await page.waitForFunction(() => window.finished.length > 0 && window.snapshot.status === "ready");
       const [commits, frames, composer] = await page.evaluate((past) => [window.commits - past[0], window.frames - past[1], window.composerRenders - past[2]], before);
       assert.ok(commits <= frames + 8, `${commits} commits in ${frames} frames`);
-      // StrictMode renders each time twice, and the click is one of them.
+      // StrictMode renders everything twice, and the click is one of the updates.
       assert.ok(composer <= 2 * 11, `${composer} renders of the composer`);
       assert.equal(await page.evaluate(() => window.torn), 0);
       assert.equal((await rows(page)).at(-1), `assistant: ${"w ".repeat(2000)}`);

@@ -46,7 +46,7 @@ fn it_begins_at_the_wall_clock() {
 
 #[wasm_bindgen_test]
 fn coarse_clocks_do_not_make_it_fast() {
-    // The old clock added the longer step of the two at each look, and ran twice as fast here.
+    // An earlier version added the longer step of the two clocks at each reading, and ran twice as fast here.
     let source = Fake::at(1_000_000.0, Some(0.0));
     let clock = Clock::new(source.clone());
     let started = clock.now();
@@ -66,7 +66,7 @@ fn a_wall_clock_that_is_set_back_changes_nothing() {
     assert_eq!(clock.now(), 5_000_000);
     source.set(1_000_000.0, Some(510.0));
     assert_eq!(clock.now(), 5_000_500);
-    // It is set right again: no hour is counted twice.
+    // The clock is corrected: no hour counts twice.
     source.set(5_001_000.0, Some(1_010.0));
     assert_eq!(clock.now(), 5_001_000);
 }

@@ -1,4 +1,4 @@
-//! Streams in browsers that withhold or break what the shell uses: each is whole, and nothing panics.
+//! Streams in browsers that lack or break what the shell uses. Each stream is complete, and nothing panics.
 
 use wasm_bindgen_test::wasm_bindgen_test;
 

@@ -13,7 +13,7 @@ fn local() -> Storage {
     Storage::new(Backend::Local)
 }
 
-/// A storage that works but for these members.
+/// Makes a storage that works except for these members.
 fn custom(members: &str) -> Storage {
     Storage::new(Backend::Custom(eval(&format!("({{ {WORKING}, {members} }})")).unchecked_into()))
 }

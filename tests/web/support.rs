@@ -1,4 +1,4 @@
-//! A client with a face that the test plays, and ways to bend the browser for a moment.
+//! A client with a face that the test plays, and ways to change the browser for a moment.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use wasm_bindgen_futures::JsFuture;
 use crate::bindings::client::Engine;
 use crate::client::io::{Author, Trigger};
 
-/// A client, and what it said.
+/// A client, and the notices that it sent.
 pub struct Client {
     pub engine: Rc<Engine>,
     pub session: String,
@@ -20,7 +20,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client in a hurry. `members`: JavaScript of options, beside the usual ones.
+    /// Makes a client with short delays. `members` is the JavaScript of further options.
     pub async fn new(base_url: &str, members: &str) -> Self {
         let options = eval(&format!(
             "({{ baseUrl: {base_url:?}, storage: 'memory', crossTab: false, seed: 1, \
@@ -29,7 +29,7 @@ impl Client {
         Self::of(options, new_session().await)
     }
 
-    /// A client of these options.
+    /// Makes a client with these options.
     pub fn of(options: JsValue, session: String) -> Self {
         let slot: Rc<RefCell<Option<Rc<Engine>>>> = Rc::default();
         let taker = slot.clone();
@@ -54,24 +54,24 @@ impl Client {
         self.engine.start(&self.session, 1, Author::User, Trigger::Submit, &request);
     }
 
-    /// Sends a message and gives how its stream ended.
+    /// Sends a message and returns the outcome of its stream.
     pub async fn send(&self, message: &str) -> JsValue {
         self.start(message);
         self.outcome().await
     }
 
-    /// How the stream ended.
+    /// Returns the outcome of the stream.
     pub async fn outcome(&self) -> JsValue {
         self.until(|client| !client.resolved().is_undefined()).await;
         self.resolved()
     }
 
-    /// How many tasks are saved.
+    /// Returns the number of saved tasks.
     pub fn tasks(&self) -> u32 {
         self.engine.active_tasks().unchecked_into::<Array>().length()
     }
 
-    /// Delivers as the TypeScript face would, until something is so; gives up after ten seconds.
+    /// Delivers rows as the face in TypeScript does until a condition holds. Gives up after ten seconds.
     pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..2_000 {
             self.engine.take_due(&self.session, f64::INFINITY);
@@ -106,13 +106,13 @@ pub fn face(take: &JsValue) -> JsValue {
     make.call1(&JsValue::UNDEFINED, take).unwrap()
 }
 
-/// The code of an outcome's error.
+/// Returns the code of an outcome's error.
 pub fn code(outcome: &JsValue) -> String {
     let error = get(outcome, "error");
     if error.is_object() { get(&error, "code").as_string().unwrap() } else { String::new() }
 }
 
-/// The kind of an outcome, or of any other record.
+/// Returns the kind of an outcome or of any other record.
 pub fn kind(outcome: &JsValue) -> String {
     get(outcome, "kind").as_string().unwrap()
 }
@@ -136,7 +136,7 @@ pub fn eval(code: &str) -> JsValue {
     Reflect::apply(&run, &JsValue::UNDEFINED, &Array::new()).unwrap()
 }
 
-/// A property of the browser that is another one until this is dropped.
+/// Replaces a property of the browser until this is dropped.
 pub struct Bent {
     owner: Object,
     name: &'static str,
@@ -144,7 +144,7 @@ pub struct Bent {
 }
 
 impl Bent {
-    /// `owner` and `getter`: JavaScript; the getter is the body of a function.
+    /// Replaces a property. `owner` is JavaScript, and `getter` is the body of a function.
     pub fn new(owner: &str, name: &'static str, getter: &str) -> Self {
         let owner: Object = eval(owner).unchecked_into();
         let own = Object::get_own_property_descriptor(&owner, &name.into());
@@ -153,7 +153,7 @@ impl Bent {
         Self { owner, name, own }
     }
 
-    /// A property that throws when it is read, as those of a browser that forbids something.
+    /// Makes reading a property throw, as in a browser that forbids something.
     pub fn throwing(owner: &str, name: &'static str) -> Self {
         Self::new(owner, name, "throw new DOMException('denied', 'SecurityError')")
     }

@@ -108,7 +108,7 @@ async fn locks_that_the_browser_refuses_are_reported_as_refused() {
     ] {
         let tab = Tab::join("web:refused");
         let bent = Bent::new("LockManager.prototype", "request", refusal);
-        // The tab looked the locks up when it joined; the method is looked up at each call.
+        // The tab read `navigator.locks` when it joined. The method is read at each call.
         tab.wait("web:refused");
         drop(bent);
         tab.until(&["refused"]).await;

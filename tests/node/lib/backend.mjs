@@ -1,6 +1,6 @@
-// A backend in a few lines, as a `fetch`: each request is answered by the test, event by event, when it says so.
+// A small backend in the form of a `fetch`. The test answers each request, event by event.
 
-/** A stream that a test writes. */
+/** A stream that the test writes. */
 class Stream {
   #ms = 0;
   #controller;
@@ -17,13 +17,13 @@ class Stream {
       try {
         this.#controller.error(new DOMException("aborted", "AbortError"));
       } catch {
-        // It is over already.
+        // The stream has ended already.
       }
     });
     this.response = new Response(body, { headers: { "content-type": "text/event-stream", ...headers } });
   }
 
-  /** Sends chunks, each with the next event id. */
+  /** Sends chunks with consecutive event ids. */
   send(...chunks) {
     for (const chunk of chunks) this.raw(`id: ${(this.#ms += 1)}-0\ndata: ${JSON.stringify(chunk)}\n\n`);
     return this;
@@ -38,7 +38,7 @@ class Stream {
     return this;
   }
 
-  /** The next event id is that of the log's `ms`. */
+  /** Sets the next event id. */
   from(ms) {
     this.#ms = ms - 1;
     return this;
@@ -57,21 +57,21 @@ class Stream {
     return this;
   }
 
-  /** Breaks the connection; what was sent and not read yet is lost with it. */
+  /** Breaks the connection. What was sent and not read yet is lost. */
   cut() {
     this.#controller.error(new TypeError("network error"));
     return this;
   }
 }
 
-/** Requests in order; those of streams wait to be answered by the test. */
+/** The requests in order. Those for streams wait until the test answers them. */
 export class Backend {
   requests = [];
   #streams = [];
   #waiting = [];
   #answers = new Map();
 
-  /** Answers requests of a path (a suffix) with JSON instead of a stream. */
+  /** Answers requests whose path has this suffix with JSON instead of a stream. */
   answer(suffix, status, body = {}) {
     this.#answers.set(suffix, () => Response.json(body, { status }));
     return this;
@@ -88,14 +88,14 @@ export class Backend {
     return stream.response;
   };
 
-  /** The next stream that was asked for. */
+  /** Returns the next stream that was requested. */
   stream() {
     const stream = this.#streams.shift();
     return stream ? Promise.resolve(stream) : new Promise((done) => this.#waiting.push(done));
   }
 }
 
-/** Waits until something is so; for what has no event to wait for. */
+/** Waits until a condition holds, where no event can be awaited. */
 export async function until(isSo, what = "it did not come to be") {
   for (let turn = 0; turn < 2_000; turn += 1) {
     if (isSo()) return;

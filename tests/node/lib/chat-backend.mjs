@@ -1,6 +1,7 @@
-// A backend of whole chats in memory, as a `fetch`: PROTOCOL §1 with "A turn", and a log per task. The test writes the answers.
+// A backend of whole chats in memory, in the form of a `fetch`: PROTOCOL §1 with "A turn", and a log per task. The test writes
+// the answers.
 
-/** A task of a session: its log, and who reads it. */
+/** A task of a session: its log and its readers. */
 class Task {
   log = [];
   status = "running";
@@ -15,7 +16,7 @@ class Task {
     for (const reader of this.readers) reader.send(this.log.length, chunk);
   }
 
-  /** Adds a chunk that belongs to the answer, and keeps what it says in the stored message. */
+  /** Adds a chunk of the answer, and stores its content in the message. */
   write(chunk) {
     this.add(chunk);
     const { parts } = this.message;
@@ -39,7 +40,7 @@ class Task {
     }
   }
 
-  /** Ends the task. What it has written is in the history at the same moment. */
+  /** Ends the task. Its answer is in the history at the same moment. */
   end(status, ...chunks) {
     if (this.status !== "running") return;
     this.status = status;
@@ -51,7 +52,7 @@ class Task {
   }
 }
 
-/** One response body. */
+/** The body of one response. */
 class Reader {
   #controller;
 
@@ -70,7 +71,7 @@ class Reader {
     try {
       act();
     } catch {
-      // The reader has gone.
+      // The reader has detached.
     }
   }
 
@@ -93,7 +94,7 @@ export class ChatBackend {
   sessions = new Map();
   #tasks = new Map();
   #waiting = [];
-  /** Message ids that were removed by an edit or a cancel. */
+  /** The ids of messages that were removed by an edit or a cancel. */
   #gone = new Map();
   #count = 0;
   /** What happens to the next requests, in order: "refuse" (500), "lose" (before it arrives), "lose-answer" (after), or a Response. */
@@ -105,7 +106,7 @@ export class ChatBackend {
     return this.sessions.get(id);
   }
 
-  /** The task that a session runs. */
+  /** Returns the running task of a session. */
   task(id = "s") {
     return this.session(id).task;
   }
@@ -139,7 +140,7 @@ export class ChatBackend {
     }
   }
 
-  /** What a client should show: the texts of the history, and of the running answer. */
+  /** Returns what a client should show: the texts of the history and of the running answer. */
   texts(id = "s") {
     const { messages, task } = this.session(id);
     const all = task && !messages.includes(task.message) ? [...messages, task.message] : messages;
@@ -202,7 +203,7 @@ export class ChatBackend {
     return this.#stream(task, 0, signal);
   }
 
-  /** Changes the messages as a turn says. Returns a refusal if it cannot be. */
+  /** Changes the messages as the trigger requires. Returns a refusal if that is impossible. */
   #take(session, body, trigger) {
     const { messages } = session;
     const question = { id: body.message_id, role: "user", parts: body.parts ?? [{ type: "text", text: body.message }], ...(body.metadata && { metadata: body.metadata }) };

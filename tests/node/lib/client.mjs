@@ -1,4 +1,4 @@
-// Clients that are closed after each test of the file that imports this.
+// Makes clients that are closed after each test of the importing file.
 
 import { afterEach } from "node:test";
 import { createChatStreams } from "../../../dist/index.js";
@@ -12,7 +12,7 @@ export function closeAfterwards(streams) {
   open.push(streams);
 }
 
-/** A client in a hurry on a backend of its own. */
+/** Makes a client with short delays, on a backend of its own. */
 export function client(options = {}) {
   const backend = new Backend();
   const streams = createChatStreams({

@@ -1,6 +1,7 @@
-// What tabs of a browser share, for several clients in one process: locks by name, and channels that carry copies to all others.
+// What the tabs of a browser share, for several clients in one process: locks by name, and channels that copy messages to all
+// others.
 
-/** Runs something in a process whose clients are tabs of one browser. */
+/** Runs a function in a process whose clients act as tabs of one browser. */
 export async function withTabs(run) {
   const { BroadcastChannel: channel } = globalThis;
   const window = Object.assign(new EventTarget(), { navigator: { locks: new Locks() }, BroadcastChannel: Channel });
@@ -14,7 +15,7 @@ export async function withTabs(run) {
   }
 }
 
-/** `navigator.locks`, exclusive locks alone: with `signal` and `steal`. */
+/** `navigator.locks` with exclusive locks only, with `signal` and `steal`. */
 class Locks {
   #held = new Map();
   #waiting = new Map();
@@ -35,7 +36,7 @@ class Locks {
     return this.#waiting.get(name);
   }
 
-  /** The holder loses the lock, and learns of it by its promise. */
+  /** Takes the lock from its holder, whose promise rejects. */
   #steal(claim) {
     this.#held.get(claim.name)?.reject(new DOMException("stolen", "AbortError"));
     this.#hold(claim);
@@ -64,14 +65,14 @@ class Locks {
       this.#grant(name);
     };
     const grant = () => (claim.signal?.aborted ? Promise.reject(claim.signal.reason) : claim.granted({ name }));
-    // A browser grants a lock in a task of its own.
+    // A browser grants a lock in a new task.
     setImmediate(() => new Promise((done) => done(grant())).then(release(claim.resolve), release(claim.reject)));
   }
 }
 
 const open = new Set();
 
-/** `BroadcastChannel`. Each message is a task of its own, as in a browser. */
+/** `BroadcastChannel`. Each message is a new task, as in a browser. */
 class Channel extends EventTarget {
   constructor(name) {
     super();

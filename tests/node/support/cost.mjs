@@ -1,6 +1,6 @@
-// What something costs on a machine that has other things to do too.
+// Measures the cost of a call on a machine that does other work as well.
 
-/** The processor time of a call in ms: of this process, and none of the others. */
+/** Returns the CPU time of a call in milliseconds, of this process only. */
 export function cost(call) {
   const before = process.cpuUsage();
   call();

@@ -1,10 +1,10 @@
-// PROTOCOL §3 written once more, slowly: what the streaming client is to make of a frame.
+// A second, slow implementation of PROTOCOL §3: what the streaming client makes of a frame.
 
 const LEGACY = /^(text_chunk|text_ended|tool_call|tool_call_start|tool_response|login_needed|need_login|credentials_needed|usage|stream_end)$/;
 const CARRIED =
   /^(reasoning-(start|delta|end|file)|tool-input-(delta|error)|tool-output-(error|denied)|tool-approval-(request|response)|source-(url|document)|file|custom|data-.*|(start|finish|reset)-step|message-metadata|abort|steering-message)$/;
 
-/** The chunk for the data of an event, or the bad frame that it is, or neither. */
+/** Returns the chunk for the data of an event, the malformed frame, or neither. */
 export function expected(data, added = {}) {
   let frame;
   try {

@@ -1,4 +1,4 @@
-// examples/next-chat: the example as a person uses it.
+// Uses examples/next-chat as a person would.
 
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
@@ -67,7 +67,7 @@ export function nextChat(gate) {
   });
 }
 
-/** Asks a question on the first page, and gives the chat that it opens. */
+/** Asks a question on the first page, and returns the chat that it opens. */
 async function openChat(stage, url, question) {
   const { page, problems, close } = await stage.open(url);
   await send(page, question);
@@ -91,7 +91,7 @@ async function send(page, text) {
   await page.press("input", "Enter");
 }
 
-/** React has taken the form over: before, it would be sent as a form of HTML. */
+/** Waits until React handles the form, which would be sent as an HTML form before. */
 async function hydrated(page) {
   await page.waitForFunction(() => Object.keys(document.querySelector("form") ?? {}).some((key) => key.startsWith("__react")));
 }

@@ -1,4 +1,4 @@
-// Next, App Router, by both of its bundlers.
+// Next with the App Router and both of its bundlers.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

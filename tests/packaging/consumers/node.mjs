@@ -1,4 +1,4 @@
-// Plain Node, both kinds of module.
+// Plain Node with both kinds of modules.
 
 import { join } from "node:path";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Pages without a framework: served as they are, and as one bundle.
+// Pages without a framework: with separate modules, and with one bundle.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

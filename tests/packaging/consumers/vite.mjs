@@ -1,4 +1,4 @@
-// Vite, as it serves while one develops and as it builds.
+// Vite, with its development server and with its build.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Vitest with jsdom: a page that is none.
+// Vitest with jsdom, an emulated page.
 
 import { join } from "node:path";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// A fresh folder outside the repository with the package in it as npm would deliver it, and processes that end with their test.
+// Makes a folder outside the repository with the package as npm would install it, and processes that end with their test.
 
 import { execFile, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -7,14 +7,14 @@ import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "../../..");
 
-/** What `npm test` set for its own runs is no business of an app's. */
+/** The environment without what `npm test` sets for its own runs. */
 const env = { ...process.env, NODE_OPTIONS: "", NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
 delete env.NODE_TEST_CONTEXT;
 
-/** What `process.once("exit", …)` below ends and removes goes also when a test run is interrupted. */
+/** The "exit" handlers below run only if an interrupted test run exits. */
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
-/** Not `npm ci`: a lock file names the binaries of all systems, and a registry's mirror may lack those of some. */
+/** This is not `npm ci`: a lock file names the binaries of all systems, and a registry's mirror may lack some of them. */
 const QUIET = ["--no-audit", "--no-fund", "--loglevel", "error", "--prefer-offline"];
 
 /**
@@ -31,12 +31,12 @@ export async function freshFolder(from) {
   return { folder, remove };
 }
 
-/** Whether a file belongs to an app, and was not made by running it. */
+/** Returns whether a file is a source of an app, and not a product of running it. */
 export function isSource(path) {
   return !/\/(node_modules|\.next|dist|next-env\.d\.ts)$/.test(path);
 }
 
-/** Runs a command to its end and gives its standard output; rejects with all it said when it fails. */
+/** Runs a command to its end and resolves with its standard output. Rejects with all of its output if it fails. */
 export function run(command, args, { cwd, env: more = {} } = {}) {
   return new Promise((done, failed) => {
     execFile(command, args, { cwd, env: { ...env, ...more }, maxBuffer: 64 << 20 }, (error, out, err) => {
@@ -46,11 +46,11 @@ export function run(command, args, { cwd, env: more = {} } = {}) {
   });
 }
 
-/** The path of a program that an app's dependencies bring. */
+/** Returns the path of a program that an app's dependencies install. */
 export const bin = (folder, name) => join(folder, "node_modules/.bin", name);
 
 /**
- * Starts a web server; waits until it has said its address and what `ready` fits.
+ * Starts a web server. Waits until it has printed its address and a line that matches `ready`.
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>}
  */
 export async function serve(command, args, { cwd, ready = /Local:/, env: more = {} }) {
@@ -80,7 +80,7 @@ function address(child, ended, ready) {
   });
 }
 
-/** What a package.json asks for: ranges by name. */
+/** Returns the dependencies in a package.json: version ranges by name. */
 export function dependencies(file) {
   const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(file, "utf8"));
   return { ...dependencies, ...devDependencies };

@@ -9,7 +9,7 @@ import { Truth } from "../../e2e/lib/server.mjs";
 import { FaultProxy } from "../../e2e/proxy.mjs";
 import { root } from "./fresh.mjs";
 
-/** Some seconds of text of several scripts, so that a cut falls into the middle. */
+/** A message whose answer takes some seconds and has several scripts, so that a cut falls into the middle of it. */
 export const MESSAGE = "/unicode /tokens 60 /rate 100";
 
 const SEND = /\/sessions\/[^/]+\/stream/;
@@ -17,7 +17,7 @@ const SEND = /\/sessions\/[^/]+\/stream/;
 /** @param {string} www What the server serves beside its endpoints. */
 export async function openStage(www) {
   const program = process.env.REJOIN_SERVER ?? join(root, "target/debug/rejoin-server");
-  // A proxy like that of Vite does not pass a reset on: behind it a cut is silence, which three heartbeats of these end soon.
+  // A proxy like that of Vite does not pass a reset on, so a cut is silence behind it. These frequent heartbeats end it soon.
   const server = await startServer(program, "--www", www, "--heartbeat-ms", "500");
   const proxy = await new FaultProxy(server.url).up();
   proxy.plan = ({ method, path, nth }) => (method === "POST" && SEND.test(path) && nth === 0 ? { kind: "rst", at: insideText(20) } : undefined);
@@ -30,7 +30,7 @@ class Stage {
     Object.assign(this, { server, proxy, browser, truth: new Truth(server.url) });
   }
 
-  /** Where apps find the backend. */
+  /** The base URL of the backend. */
   get url() {
     return this.proxy.url;
   }
@@ -41,7 +41,7 @@ class Stage {
     await this.server.stop();
   }
 
-  /** A page in a context of its own, and what went wrong in it. */
+  /** Opens a page in a context of its own, and collects its errors. */
   async open(address) {
     const context = await this.browser.newContext();
     const page = await context.newPage();
@@ -53,7 +53,7 @@ class Stage {
     return { page, problems, close: () => context.close() };
   }
 
-  /** A page with a button, a status and a text shows the whole answer. The address may have parameters of its own. */
+  /** Checks that a page with a button, a status and a text shows the whole answer. The address may have parameters of its own. */
   async assertPageStreams(address) {
     const session = await this.truth.createSession();
     const url = new URL(address);
@@ -69,7 +69,10 @@ class Stage {
     await close();
   }
 
-  /** An app that prints or answers `{ kind, text }` has had the whole answer. @param ask is given the arguments: base, session, message */
+  /**
+   * Checks that an app that prints or returns `{ kind, text }` got the whole answer. @param ask gets the base URL, the session
+   * and the message
+   */
   async assertStreams(ask) {
     const session = await this.truth.createSession();
     const { kind, text } = await ask(`${this.url}/api/chat`, session, MESSAGE);
@@ -77,7 +80,7 @@ class Stage {
     await this.assertWhole(session, text);
   }
 
-  /** The text is what is stored, was asked for once, was cut once, and was then rejoined. */
+  /** Checks that the text is what the server stored, and that it was requested once, cut once and joined again. */
   async assertWhole(session, text) {
     const stored = await this.truth.answer(session);
     assert.ok(stored.length > 100, "the answer is long enough to be cut");

@@ -14,34 +14,34 @@ use secrecy::SecretString;
 
 pub use agent::{AgentBody, AgentHttp};
 
-/// The reference backend of rejoin: chat tasks that outlive their readers.
+/// Stores chats, calls an agent, and streams its answers so that they survive cuts, reloads and restarts of the page.
 ///
-/// Every flag has an environment name. A repeatable flag takes a list separated by commas there.
+/// Every flag has an environment variable. For a repeatable flag, the variable takes a list separated by commas.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rejoin-server", version)]
 pub struct Config {
     /// Address to listen on; port 0 picks one
     #[arg(long, env = "REJOIN_LISTEN", default_value = "127.0.0.1:8787")]
     pub listen: String,
-    /// Path under which the API is mounted
+    /// Path of the API
     #[arg(long, env = "REJOIN_BASE_PATH", default_value = "/api/chat")]
     pub base_path: String,
     /// `memory`, `embedded:PATH`, `redis://…` or `rediss://…`
     #[arg(long, env = "REJOIN_STORE", default_value = "embedded:./rejoin.redb", hide_env_values = true)]
     pub store: SecretString,
-    /// What the keys in Redis begin with
+    /// Prefix of all keys in Redis
     #[arg(long, env = "REJOIN_REDIS_PREFIX", default_value = "rejoin")]
     pub redis_prefix: String,
     /// Folder of static files served at `/` [default: the built demo, if there]
     #[arg(long, env = "REJOIN_WWW")]
     pub www: Option<PathBuf>,
-    /// Who answers
+    /// The agent that answers
     #[arg(long, env = "REJOIN_AGENT", value_enum, default_value = "demo")]
     pub agent: AgentKind,
-    /// Base URL of an OpenAI-compatible endpoint, e.g. `http://localhost:11434/v1`
+    /// Base URL of an OpenAI-compatible endpoint, e.g. `http://localhost:11434/v1`. Its key comes from `OPENAI_API_KEY`
     #[arg(long, env = "REJOIN_OPENAI_URL")]
     pub openai_url: Option<String>,
-    /// Model to ask for
+    /// Name of the model
     #[arg(long, env = "REJOIN_OPENAI_MODEL")]
     pub openai_model: Option<String>,
     /// Key for the endpoint, where it wants one
@@ -50,31 +50,31 @@ pub struct Config {
     /// The flags of `--agent http`
     #[command(flatten)]
     pub agent_http: AgentHttp,
-    /// Seconds that an ended task is kept after its last use
+    /// Seconds to keep an ended task after its last use
     #[arg(long, env = "REJOIN_STREAM_TTL", default_value_t = 3600)]
     pub stream_ttl: u64,
     /// Seconds that a session is kept after its last message, unless a task of it runs or waits [default: for ever]
     #[arg(long, env = "REJOIN_SESSION_TTL", value_parser = clap::value_parser!(u64).range(1..))]
     pub session_ttl: Option<u64>,
-    /// Milliseconds of silence on a stream until a heartbeat
+    /// Milliseconds between heartbeats on a silent stream
     #[arg(long, env = "REJOIN_HEARTBEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub heartbeat_ms: u64,
-    /// Milliseconds without renewal after which a writer has lost its task
+    /// Milliseconds after which a process that does not renew its lease loses its task
     #[arg(long, env = "REJOIN_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub lease_ms: u64,
-    /// Key of the webhook, which is closed without one
+    /// Key of the webhook; without a key the webhook is closed
     #[arg(long, env = "CHAT_INTERNAL_API_KEY", hide_env_values = true)]
     pub internal_api_key: Option<SecretString>,
     /// Secret of HS256 tokens; with neither this nor --jwks-url all callers are anonymous
     #[arg(long, env = "REJOIN_JWT_SECRET", hide_env_values = true)]
     pub jwt_secret: Option<SecretString>,
-    /// Where the public keys of RS256, ES256 and EdDSA tokens are published (a JSON Web Key Set)
+    /// URL of the public keys of RS256, ES256 and EdDSA tokens (a JSON Web Key Set)
     #[arg(long, env = "REJOIN_JWKS_URL")]
     pub jwks_url: Option<String>,
     /// The `iss` that every token must have
     #[arg(long, env = "REJOIN_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
-    /// What the `aud` of every token must contain
+    /// A value that the `aud` of every token must contain
     #[arg(long, env = "REJOIN_JWT_AUDIENCE")]
     pub jwt_audience: Option<String>,
     /// Refuse callers without a token
@@ -92,7 +92,7 @@ pub struct Config {
     /// Hold anonymous callers to the same limits, per address
     #[arg(long, env = "REJOIN_LIMIT_ADDRESSES", value_parser = BoolishValueParser::new())]
     pub limit_addresses: bool,
-    /// Addresses of proxies whose `x-forwarded-for` is believed, as CIDR; repeatable
+    /// Addresses of proxies whose `x-forwarded-for` the server trusts, as CIDR; repeatable
     #[arg(long, env = "REJOIN_TRUSTED_PROXY", value_delimiter = ',', value_name = "CIDR", value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,
     /// Let web pages store messages of the role assistant (`is_user_message: false`)
@@ -104,13 +104,13 @@ pub struct Config {
     /// Milliseconds for the body of a request
     #[arg(long, env = "REJOIN_BODY_TIMEOUT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub body_timeout_ms: u64,
-    /// Milliseconds after which a reader that takes nothing is cut off
+    /// Milliseconds after which the server closes a connection that accepts no data
     #[arg(long, env = "REJOIN_WRITE_TIMEOUT_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub write_timeout_ms: u64,
-    /// Another address for /metrics, /livez and /readyz, which else are at the root of --listen
+    /// Separate address for /metrics, /livez and /readyz; by default they are at the root of --listen
     #[arg(long, env = "REJOIN_ADMIN_LISTEN")]
     pub admin_listen: Option<String>,
-    /// Seconds that running tasks get to end after SIGTERM
+    /// Seconds in which running tasks may end after SIGTERM
     #[arg(long, env = "REJOIN_DRAIN_SECONDS", default_value_t = 30)]
     pub drain_seconds: u64,
     /// Origin of another site whose pages may call (CORS), or `*` for all, without credentials; repeatable
@@ -122,19 +122,19 @@ pub struct Config {
     /// Largest request body in bytes
     #[arg(long, env = "REJOIN_MAX_BODY_BYTES", default_value_t = 1_048_576)]
     pub max_body_bytes: usize,
-    /// Tasks that this process runs at most
+    /// Largest number of running tasks in this process
     #[arg(long, env = "REJOIN_MAX_TASKS", default_value_t = 1000)]
     pub max_tasks: usize,
-    /// Streams that this process serves at most
+    /// Largest number of open streams in this process
     #[arg(long, env = "REJOIN_MAX_STREAMS", default_value_t = 20_000)]
     pub max_streams: usize,
-    /// Entries of a task's log beyond which older ones become a snapshot of merged chunks
+    /// Largest number of entries in a task's log; older ones become a snapshot of merged chunks
     #[arg(long, env = "REJOIN_MAX_LOG_CHUNKS", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_log_chunks: u64,
-    /// What is logged, as a filter of `tracing`
+    /// Filter for the log, in the syntax of `tracing`
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub log: String,
-    /// How it is logged
+    /// Format of the log
     #[arg(long, env = "REJOIN_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 }
@@ -148,11 +148,11 @@ fn network(text: &str) -> Result<IpNet, String> {
 /// `--agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AgentKind {
-    /// Deterministic, driven by directives.
+    /// A demo that writes a fixed text.
     Demo,
-    /// Any OpenAI-compatible endpoint.
+    /// The model at `--openai-url`.
     Openai,
-    /// An agent of yours, which answers a POST with an event stream.
+    /// Your agent at `--agent-url`, which answers a POST with an event stream.
     Http,
 }
 

@@ -32,16 +32,16 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// See the module.
 #[derive(Clone, Debug, Args)]
 pub struct AgentHttp {
-    /// Address of your agent, to which each turn is POSTed
+    /// URL of your agent; the server POSTs each turn to it
     #[arg(long, env = "REJOIN_AGENT_URL", hide_env_values = true)]
     pub agent_url: Option<String>,
-    /// Form of the body that your agent gets
+    /// Format of the body that your agent receives
     #[arg(long, env = "REJOIN_AGENT_BODY", value_enum, default_value = "rejoin")]
     pub agent_body: AgentBody,
     /// Secret that signs the requests to your agent, as Standard Webhooks writes it
     #[arg(long, env = "REJOIN_AGENT_SECRET", hide_env_values = true, hide = true)]
     pub agent_secret: Option<SecretString>,
-    /// Header of the user's request that your agent gets too; repeatable
+    /// Header of the user's request to pass on to your agent; repeatable
     #[arg(long, env = "REJOIN_AGENT_FORWARD_HEADER", value_delimiter = ',', value_parser = forwardable)]
     pub agent_forward_header: Vec<HeaderName>,
     /// Milliseconds until the first byte of your agent's answer
@@ -59,7 +59,7 @@ pub struct AgentHttp {
     /// Bytes that your agent may send for one task
     #[arg(long, env = "REJOIN_AGENT_MAX_TASK_BYTES", default_value_t = 32 * 1024 * 1024)]
     pub agent_max_task_bytes: u64,
-    /// How often a turn is sent while your agent refuses it for the moment
+    /// Attempts to send a turn while your agent is unavailable
     #[arg(long, env = "REJOIN_AGENT_ATTEMPTS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub agent_attempts: u32,
 }

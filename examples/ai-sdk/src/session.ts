@@ -1,11 +1,5 @@
 import type { UIMessage } from "ai";
-
-/** A message as the backend stores it. */
-interface Stored {
-  id: string;
-  role: "user" | "assistant" | "tool";
-  content: string | null;
-}
+import { toUIMessages } from "rejoin";
 
 /** Returns the session that the address names, or a new one, with its messages. */
 export async function openSession(): Promise<{ id: string; messages: UIMessage[] }> {
@@ -13,19 +7,11 @@ export async function openSession(): Promise<{ id: string; messages: UIMessage[]
   const found = known ? await fetch(`/api/chat/sessions/${known}`) : undefined;
   if (found?.ok) {
     const { id, messages } = await found.json();
-    return { id, messages: messages.filter(isShown).map(toUIMessage) };
+    return { id, messages: toUIMessages<UIMessage>(messages) };
   }
   const made = await fetch("/api/chat/sessions", { method: "POST" });
   if (!made.ok) throw new Error(`No session: ${made.status}`);
   const { id } = await made.json();
   location.hash = id;
   return { id, messages: [] };
-}
-
-function isShown({ role, content }: Stored): boolean {
-  return role !== "tool" && Boolean(content);
-}
-
-function toUIMessage({ id, role, content }: Stored): UIMessage {
-  return { id, role: role === "user" ? "user" : "assistant", parts: [{ type: "text", text: content ?? "" }] };
 }

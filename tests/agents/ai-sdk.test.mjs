@@ -1,5 +1,5 @@
-// `rejoin-server --agent http --agent-body ai-sdk` in front of the AI SDK's own `streamText`, majors 5 to 7: a route as an
-// app has it today, unchanged.
+// Runs `rejoin-server --agent http --agent-body ai-sdk` in front of the AI SDK's own `streamText`, majors 5 to 7: an app's
+// existing route, unchanged.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -34,7 +34,7 @@ for (const { major, ai } of majors) {
       const chunks = await all((await send(backend, session, "weather")).chunks);
       assert.deepEqual(chunks.at(-1), { type: "finish", finishReason: "stop", messageMetadata: { tokens: 3 } });
       assert.equal(chunks.filter(({ type }) => type === "start").length, 1);
-      // Its reader is strict: it refuses a member that it does not know.
+      // The AI SDK's reader rejects fields that it does not know.
       const message = plain(await read(ai, streamOf(chunks.map(({ taskId, ...chunk }) => chunk))));
       assert.deepEqual(message.metadata, { major: String(major), tokens: 3 });
       const tool = message.parts.find(({ type }) => type === "tool-weather");

@@ -1,5 +1,5 @@
-// The examples that bring an agent, as a stranger gets them: copied out of the repository, with the packed package, built,
-// and used in Chromium through a cut, a reload and a stop.
+// Uses the examples that have an agent as a new user would: copied out of the repository, with the packed package, built, and
+// opened in Chromium through a cut, a reload and a stop.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import { installFastApi } from "./lib/fastapi.mjs";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/** How each example is brought up, and what its page calls the end of an answer. */
+/** How to start each example, and how its page shows the end of an answer. */
 const EXAMPLES = {
   "next-ai-sdk": {
     over: "ready",
-    /** It has a tool of the page, and one that needs approval. */
+    /** It has a tool that the page runs, and one that needs approval. */
     asks: true,
     async start(folder, url, stops) {
       const env = { REJOIN_URL: url, REJOIN_AGENT_SECRET: SECRET, AI_GATEWAY_API_KEY: "" };

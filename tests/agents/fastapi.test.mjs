@@ -1,4 +1,4 @@
-// `rejoin-server --agent http` in front of FastAPI under uvicorn, in both dialects: the agent of examples/fastapi.
+// Runs `rejoin-server --agent http` in front of FastAPI under uvicorn, in both dialects, with the agent of examples/fastapi.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -24,7 +24,7 @@ for (const { path, form, delta } of DIALECTS) {
     let agent, server;
 
     before(async () => {
-      // The agent has to know where the server will be.
+      // The agent needs the server's address before the server starts.
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
       const environment = { REJOIN_AGENT_SECRET: SECRET, CHAT_INTERNAL_API_KEY: "k", REJOIN_URL: url, AGENT_PACE: "0.02", AGENT_DEPLOYMENT: "0.2" };
@@ -96,7 +96,7 @@ for (const { path, form, delta } of DIALECTS) {
       const rest = await all(chunks);
       assert.deepEqual(rest.slice(-2).map(({ type, code }) => code ?? type), ["AGENT_CUT", "finish"]);
       assert.equal(await storedText(before, session), textOf([...seen, ...rest]));
-      // The next turn finds nobody, and says so.
+      // The next turn finds no agent, and its answer says so.
       const next = await all((await send(before, session, "still there?")).chunks);
       assert.deepEqual(next.slice(1).map(({ type, code }) => code ?? type), ["AGENT_UNAVAILABLE", "finish"]);
       await before.stop();

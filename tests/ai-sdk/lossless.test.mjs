@@ -1,4 +1,4 @@
-// What the default transport of `ai` 5, 6 and 7 sends, `RejoinChatTransport` sends, too: each field of the same call is looked for in
+// `RejoinChatTransport` sends all that the default transport of `ai` 5, 6 and 7 sends: each field of the same call is searched in
 // the request that reaches the backend.
 
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { majors } from "./lib/majors.mjs";
 
 const FILE = { type: "file", mediaType: "image/png", filename: "a.png", url: "data:image/png;base64,eA==" };
 
-/** What the default transport sends for the calls of `play`, as parsed requests. */
+/** Returns the parsed requests that the default transport sends for the calls of `play`. */
 async function sentByDefault(ai, messages, play) {
   const requests = [];
   const fetch = async (url, { headers, body }) => {
@@ -22,7 +22,7 @@ async function sentByDefault(ai, messages, play) {
   return requests.at(-1);
 }
 
-/** What reaches the backend of `RejoinChatTransport`. Each answer is empty. */
+/** Returns the requests that reach the backend of `RejoinChatTransport`. Each answer is empty. */
 async function sentByRejoin(ai, messages, play, options = {}) {
   const backend = new Backend();
   const streams = createChatStreams({ fetch: backend.fetch, storage: "memory", delivery: "immediate", retry: { initialDelayMs: 1, maxDelayMs: 5 } });
@@ -42,13 +42,13 @@ async function sentByRejoin(ai, messages, play, options = {}) {
   return backend.requests.filter(({ method }) => method === "POST").at(-1);
 }
 
-/** Names for messages that are the same in both runs. */
+/** Returns a generator of message ids that are the same in both runs. */
 function ids() {
   let last = 0;
   return () => `id-${++last}`;
 }
 
-/** By field of the default transport's body: what of the other request has to be equal to it. */
+/** For each field of the default transport's body, the part of the other request that has to equal it. */
 const FIELDS = {
   id: (sent, rejoin) => assert.ok(rejoin.url.includes(`/sessions/${sent}/stream`)),
   trigger: () => {},
@@ -56,7 +56,7 @@ const FIELDS = {
   messages: (sent, { body }) => compareMessage(sent.at(-1), body),
 };
 
-/** The last message is what the call is about: the others are on the backend. */
+/** Compares the last message only, because the backend has the others. */
 function compareMessage(message, body) {
   if (message.role === "assistant") return;
   for (const [name, value] of Object.entries(message)) {
@@ -67,7 +67,7 @@ function compareMessage(message, body) {
   }
 }
 
-/** Fails on any field of the default transport's request that the other one lacks. */
+/** Fails for any field of the default transport's request that the other one lacks. */
 function compare(sent, rejoin) {
   for (const [name, value] of Object.entries(sent.headers)) assert.equal(rejoin.headers[name], value, `header ${name}`);
   for (const [name, value] of Object.entries(sent.body)) {

@@ -19,7 +19,7 @@ function client(backend, storage = "memory") {
   return createChatStreams({ fetch: backend.fetch, storage, delivery: "immediate", retry: { initialDelayMs: 1, maxDelayMs: 1 }, seed: 1 });
 }
 
-/** All chunks of one answer. */
+/** Returns all chunks of one answer. */
 async function chunksOf(stream) {
   const chunks = [];
   for await (const chunk of stream) chunks.push(chunk);
@@ -35,7 +35,7 @@ async function answer(chunks, { cuts, target }) {
   }
 }
 
-/** Read up to a place, then the page is reloaded. */
+/** Reads an answer up to a place, then again as a reloaded page does. */
 async function answerAfterReload(chunks, { place, cuts, target }) {
   const items = new Map();
   const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value), removeItem: (key) => void items.delete(key) };
@@ -74,7 +74,7 @@ for (const { major, ai } of majors) {
   });
 }
 
-/** The earliest minors get fewer seeds, and know fewer chunks than their schemas name. */
+/** The earliest minors run fewer seeds, and know fewer chunks than their schemas name. */
 const minors = [
   ...majors.map((entry) => ({ ...entry, label: `ai ${entry.major}`, seeds, isFirst: false })),
   ...earliest.map((entry) => ({ ...entry, label: `ai ${entry.major}.0.0`, seeds: seeds.slice(0, SEEDS / 4), isFirst: true })),

@@ -11,10 +11,10 @@ import { choices, orderlyAnswer } from "./lib/answers.mjs";
 import { majors, read, streamOf } from "./lib/majors.mjs";
 
 const SEEDS = Number(process.env.SEEDS ?? 40);
-/** An answer that goes on: the AI SDK says so by the message that it has already. */
+/** The AI SDK recognises a continued answer by the message that it has already. */
 const newest = majors.at(-1);
 
-/** An agent whose answers are chosen by the message: `{ chunks, cut }` by name. */
+/** The answers of the agent by message: `{ chunks, cut }`. */
 const answers = new Map();
 let agent, server, truth;
 
@@ -38,7 +38,7 @@ async function answer(request, response) {
   response.end(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(""));
 }
 
-/** Streams an answer of the agent; gives the session, the stream and the answer as it is stored. */
+/** Streams an answer of the agent. Returns the session, the stream and the stored answer. */
 async function stored(name, chunks) {
   answers.set(`submit ${name}`, chunks);
   const session = await truth.createSession();
@@ -51,7 +51,7 @@ async function lastAnswer(session) {
   return messages.findLast(({ role }) => role === "assistant");
 }
 
-/** What a major makes of the chunks, each of its blocks ended: what is stored grows no more. */
+/** Returns what a major makes of the chunks with all blocks ended, because a stored answer does not grow. */
 async function reduced(ai, chunks, message) {
   const whole = chunks.filter(({ type }) => type !== "error");
   const made = await read(ai, streamOf(whole), message);
@@ -59,12 +59,12 @@ async function reduced(ai, chunks, message) {
   return { parts: made.parts.map(ended), metadata: made.metadata };
 }
 
-/** The AI SDK shows a step only with what it brings. */
+/** Removes empty steps, which the AI SDK does not show. */
 function shown(parts) {
   return parts.slice(0, parts.findLastIndex(({ type }) => type !== "step-start") + 1);
 }
 
-/** Without what earlier majors do not know of a part, or put elsewhere: the input of a call that failed. */
+/** Removes what earlier majors do not know of a part or store elsewhere: the input of a failed call. */
 function asMajor(major, { parts, metadata }) {
   return { parts: shown(major === 7 ? parts : parts.map(asEarlier)), metadata };
 }

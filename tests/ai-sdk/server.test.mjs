@@ -1,5 +1,5 @@
-// The `Chat` of `ai` 5, 6 and 7 on the reference server, through a proxy that breaks connections: what is shown in the end
-// is what the server stored.
+// The `Chat` of `ai` 5, 6 and 7 on the reference server, through a proxy that breaks connections: in the end it shows what the
+// server has stored.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -23,14 +23,14 @@ after(async () => {
   await server?.stop();
 });
 
-/** A page: a client, and a chat on it. */
+/** Returns a page: a client and a chat on it. */
 function page(ai, id, options = {}) {
   const streams = createChatStreams({ baseUrl: `${proxy.url}/api/chat`, storage: "memory", retry: { initialDelayMs: 5, maxDelayMs: 20 } });
   const transport = new RejoinChatTransport({ streams });
   return { streams, transport, chat: new ai.Chat({ id, transport, ...options }) };
 }
 
-/** Resolves when the snapshot of a session passes the check. */
+/** Resolves when the snapshot of a session satisfies the check. */
 function until(streams, id, check) {
   return new Promise((done) => {
     const stop = streams.onSnapshot(id, () => {
@@ -44,7 +44,7 @@ function until(streams, id, check) {
 const textOf = (message) => message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 const isStream = ({ path }) => path.includes("/stream");
 
-/** Breaks each of the first `most` streams at a byte that the seed chooses. */
+/** Breaks each of the first `most` streams at a byte that the seed decides. */
 function cutter(seed, most) {
   const { below, pick } = random(seed);
   let left = most;

@@ -1,4 +1,4 @@
-// The message of a snapshot is the one that the AI SDK itself makes of the same answer.
+// The message of a snapshot equals the one that the AI SDK itself makes of the same answer.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

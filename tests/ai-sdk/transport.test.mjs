@@ -7,7 +7,7 @@ import { RejoinChatTransport } from "../../dist/ai-sdk.js";
 import { Backend, until } from "../node/lib/backend.mjs";
 import { earliest, majors, plain } from "./lib/majors.mjs";
 
-/** A chat on a backend, in `session`. */
+/** Returns a chat on a backend, in `session`. */
 function scene(ai, { target, prepare, abort, storage = "memory", backend = new Backend(), ...init } = {}) {
   const streams = createChatStreams({ fetch: backend.fetch, storage, delivery: "immediate", retry: { initialDelayMs: 1, maxDelayMs: 5 } });
   const transport = new RejoinChatTransport({ streams, target, prepare, abort });
@@ -20,12 +20,12 @@ const last = (chat) => plain(chat.messages.at(-1));
 const idle = { id: "s", messages: [], active_stream: null };
 const running = { id: "s", messages: [], active_stream: { task_id: "task-1", last_message_id: "0-0", operation_id: "", tool_name: "", started_at: "2026-01-01T00:00:00Z" } };
 
-/** One test for each major. */
+/** Defines one test for each major. */
 function each(name, run) {
   for (const { major, ai } of majors) test(`ai ${major}: ${name}`, () => run(ai, major, { isFirst: false }));
 }
 
-/** One test for each major, and for its earliest minor. */
+/** Defines one test for each major and for its earliest minor. */
 function everywhere(name, run) {
   each(name, run);
   for (const { major, ai } of earliest) test(`ai ${major}.0.0: ${name}`, () => run(ai, major, { isFirst: true }));
@@ -364,7 +364,7 @@ everywhere("blocks that a step forgot to close are closed before it finishes", a
   }
 });
 
-/** The log's beginning is trimmed while the client is away: what it has is void (410), and the rest comes from 0-0. */
+/** The log's beginning is trimmed while the client is away, so the client gets a 410 and reads the rest from 0-0. */
 async function startOver(scene, rest) {
   const { backend, chat } = scene;
   const done = chat.sendMessage({ text: "hi" });
@@ -384,7 +384,7 @@ async function startOver(scene, rest) {
   await done;
 }
 
-/** A backend whose answers a test may take over. */
+/** A backend whose responses a test may replace. */
 class Hooked extends Backend {
   hook = () => undefined;
   #fetch = this.fetch;

@@ -171,7 +171,7 @@ export class CopilotBackend extends Local {
     this.#operations.set(operationId, { session, task, callId, toolName, isComplete: false });
   }
 
-  /** What the webhook brings; a repeat changes nothing. */
+  /** Takes the result that the webhook receives. A repeat changes nothing. */
   #complete(operation, { result = { type: "done" } }) {
     const { session, task, callId } = operation;
     if (!operation.isComplete) {
@@ -215,7 +215,7 @@ function json(response, status, body) {
   response.end(JSON.stringify(body));
 }
 
-/** What a proxy says that does not know the way. */
+/** Answers as a proxy does that has no route for the path. */
 function notFromHere(response, status) {
   response.writeHead(status, { "content-type": "text/html" });
   response.end("<html><body>There is nothing here.</body></html>");

@@ -1,4 +1,4 @@
-// The test backend has the habits of PROTOCOL §7, and each of them can be left out.
+// The test backend has the habits of PROTOCOL §7, and each of them can be switched off.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -13,7 +13,7 @@ async function up(options) {
   return new Visitor(backend.url);
 }
 
-/** Asks the backend as a page does. */
+/** Sends requests to the backend as a page does. */
 class Visitor {
   constructor(url) {
     this.base = `${url}/api/chat`;
@@ -50,7 +50,7 @@ class Visitor {
   }
 }
 
-/** Resolves once the body has this text. */
+/** Resolves once the body contains this text. */
 async function arrived(response, text) {
   let body = "";
   for await (const bytes of response.body) {

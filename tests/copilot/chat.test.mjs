@@ -1,5 +1,5 @@
-// CoPilot's chat before and after the migration, in Chromium, on a backend as theirs and on ours. After it every row is
-// there whole, once and truly ended, from one POST over one connection; what was before is shown beside it.
+// CoPilot's chat before and after the migration, in Chromium, on a backend like theirs and on ours. After it every row is
+// complete, shown once and really ended, from one POST over one connection. The results of the old chat are printed beside it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -14,10 +14,10 @@ const KINDS = { copilot: copilotBackend, rejoin: ownBackend };
 const STATES = ["before", "after"];
 const ALONE = process.env.REJOIN_SCENE;
 
-/** Where nothing goes wrong the old layer works: what it fails is not the fault of this copy. */
+/** The old layer works if nothing goes wrong, so its failures in other scenes are not the fault of this copy. */
 const EASY = ["a plain answer", "a POST that was refused"];
 
-/** CoPilot's backend with other habits, and the scenes that meet them. */
+/** CoPilot's backend with other habits, and the scenes that depend on them. */
 const VARIANTS = {
   "a log of 40 entries": [{ keepEntries: 40 }, "a reload midway"],
   "the answer in progress among the messages": [{ inProgress: "stored", saveMs: 50 }, "a reload behind a tool", "another browser", "another chat, and back"],

@@ -1,4 +1,4 @@
-// The migrated app compiles strictly, and docs/migrating-copilot.md says truly what the migration costs.
+// The migrated app compiles in strict mode, and docs/migrating-copilot.md states the true cost of the migration.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-// Every code block of README and docs is what it says it is: it compiles, or runs, or names what is there.
+// Checks every code block of README and docs: it compiles, or runs, or names things that exist.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -72,7 +72,7 @@ function checkRust({ code }) {
   cargo("check", crate);
 }
 
-/** With a certificate of the moment, and on sockets that nobody needs rights for. */
+/** Checks with a temporary certificate, and on sockets that need no privileges. */
 function checkNginx({ code }) {
   if (!found("nginx") || !found("openssl")) return "no nginx, or no openssl";
   const place = join(folder, "nginx");
@@ -82,12 +82,12 @@ function checkNginx({ code }) {
   succeed("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=docs", "-days", "1", "-keyout", key, "-out", certificate]);
   const here = code.replaceAll(/listen \d+/g, `listen unix:${place}/socket`);
   const said = nginxSays(place, { key, certificate }, here);
-  // Before 1.25.1 it was a word of `listen`; the rest is the same.
+  // Before 1.25.1, `http2` was a parameter of `listen`. The rest is the same.
   if (/unknown directive "http2"/.test(said)) assert.equal(nginxSays(place, { key, certificate }, here.replace(/http2 on;/, "")), "");
   else assert.equal(said, "");
 }
 
-/** What it has against a configuration. */
+/** Returns nginx's complaints about a configuration. */
 function nginxSays(place, { key, certificate }, code) {
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${place}/${kind};`).join(" ");
   const whole = `pid ${place}/pid; error_log stderr; events {} http { access_log off; ${paths} ssl_certificate ${certificate}; ssl_certificate_key ${key};\n${code}}`;

@@ -1,4 +1,5 @@
-// What the documents say of the package is so: links lead somewhere, every code is explained, sizes are those of the build.
+// Checks statements of the documents about the package: links have targets, every code is explained, sizes are those of the
+// build.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -16,7 +17,7 @@ for (const file of documents) {
   });
 }
 
-/** Constants that are no error codes. */
+/** Constants that look like error codes. */
 const NO_CODES = /^(HTTP_|CARGO_|REJOIN_|RUST_|CHAT_INTERNAL|OPENAI_|TEXT_CHUNK$)/;
 
 function codesIn(folder, pattern) {
@@ -25,7 +26,7 @@ function codesIn(folder, pattern) {
 }
 
 test("every error code of the sources is explained in docs/errors.md", () => {
-  // Codes are words in capitals; those of one word are listed by name, because many other things are one word in capitals.
+  // Codes are words in capitals. Those of a single word are listed by name, because many other things look like them.
   const codes = ["src", "js", "server/src"].flatMap((folder) => codesIn(folder, /"((?:[A-Z]+_[A-Z_]+)|CLOSED|UNSUPPORTED|NETWORK|INTERRUPTED|UNAUTHORIZED)"/g));
   const explained = read("docs/errors.md");
   assert.ok(codes.length > 40);

@@ -1,4 +1,5 @@
-// The examples that say so are run: the README's against the real server, the backend guide's backends behind a proxy that cuts.
+// Runs the examples that can run: the README's against the real server, and the backend guide's backends behind a proxy that
+// cuts.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -26,7 +27,7 @@ for (const block of marked) {
   test(`${block.file}:${block.line} runs (${block.run})`, { timeout: 300_000 }, () => runs[block.run](block));
 }
 
-/** In a process of its own, with what the README's reader has: a session, a way to render, a token. */
+/** Runs a block in a process of its own, with what the README's reader has: a session, a way to render, a token. */
 async function runPlainly({ code }) {
   const server = await startServer();
   const proxy = await new FaultProxy(server.url).up();
@@ -107,7 +108,7 @@ async def model(message):
   }
 }
 
-/** The block's own model says two pieces at once; this one says as much, and as slowly, as those of the other backends. */
+/** The block's own model writes two pieces at once. This one writes as much, and as slowly, as those of the other backends. */
 const RUST_MODEL = `fn model(message: String) -> impl Stream<Item = Result<String, String>> + Send {
     stream::iter(0..200).then(move |number| {
         let delta = format!("{message}-{number} ");
@@ -142,7 +143,7 @@ async function runAxum({ code }) {
   }
 }
 
-/** What the page promises of a backend, and its own check: made as its last section says. */
+/** Checks the properties that the guide promises of a backend, as its last section does. */
 async function tryBackend(url) {
   const proxy = await new FaultProxy(url).up();
   const { createChatStreams } = await import("../../dist/index.js");
@@ -160,7 +161,7 @@ async function tryBackend(url) {
   }
 }
 
-/** One answer, three cuts, and what a page that is loaded then is shown. */
+/** Checks one answer with three cuts, and what a page that is loaded after it shows. */
 async function isReadThroughCuts({ streams, proxy, ask, id }) {
   const outcome = await streams.startStream(id, "word");
   const expected = Array.from({ length: 200 }, (_, number) => `word-${number} `).join("");
@@ -173,7 +174,7 @@ async function isReadThroughCuts({ streams, proxy, ask, id }) {
   assert.deepEqual([active_stream, messages.map(({ role, content }) => [role, content])], [null, [["user", "word"], ["assistant", expected]]]);
 }
 
-/** The other half of an answer is never written. */
+/** The second half of a stopped answer must never be written. */
 async function isStopped({ streams, ask, id }) {
   let outcome;
   await new Promise((begins) => {

@@ -24,7 +24,7 @@ const tools = {
   }),
 };
 
-/** A tool whose result comes by another way. */
+/** Returns a tool whose result arrives later from another service. */
 function deployment(task) {
   return ai.tool({
     description: "Deploys",
@@ -75,7 +75,7 @@ createServer(async (request, response) => {
     model,
     messages: await ai.convertToModelMessages(body.messages),
     tools: { ...tools, deploy: deployment(body.rejoin.task_id) },
-    // An operation that was started is waited for by the server, not by the model.
+    // The server waits for an operation that was started, not the model.
     stopWhen: [stop, ({ steps }) => steps.at(-1).toolResults.some(({ output }) => output?.type === "operation_started")],
     abortSignal: hangUp.signal,
     onFinish: () => console.log(`finished ${body.rejoin.task_id}`),

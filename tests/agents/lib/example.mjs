@@ -1,11 +1,11 @@
-// An example with an agent, as a person uses it: its page in Chromium, behind a proxy that cuts what a test wants cut.
+// An example with an agent, used as a person would: its page in Chromium, behind a proxy that makes cuts for the test.
 
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 import { FaultProxy } from "../../e2e/proxy.mjs";
 import { Truth } from "../../e2e/lib/server.mjs";
 
-/** A browser and a proxy in front of a page. */
+/** Opens a browser, and a proxy in front of a page. */
 export async function openStage(server, site) {
   const proxy = await new FaultProxy(site.url).up();
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
@@ -17,7 +17,7 @@ class Stage {
     Object.assign(this, { proxy, browser, truth });
   }
 
-  /** The chat of a new session, in a browser profile of its own. */
+  /** Opens the chat of a new session in a new browser profile. */
   async open() {
     const context = await this.browser.newContext();
     const page = await context.newPage();
@@ -46,12 +46,12 @@ class Chat {
     Object.assign(this, { page, truth });
   }
 
-  /** React has taken the form over: before, it would be sent as a form of HTML. */
+  /** Waits until React handles the form, which would be sent as an HTML form before. */
   async ready() {
     await this.page.waitForFunction(() => Object.keys(document.querySelector("form") ?? {}).some((key) => key.startsWith("__react")));
   }
 
-  /** The address of a chat names its session. */
+  /** Returns the session in the address of the chat. */
   get session() {
     const { hash, pathname } = new URL(this.page.url());
     return hash.slice(1) || pathname.split("/").pop();
@@ -62,7 +62,7 @@ class Chat {
     await this.page.press("input", "Enter");
   }
 
-  /** Presses Stop, and waits until the server has acknowledged it: the page shows the end before that. */
+  /** Presses Stop, and waits until the server has acknowledged it, which is after the page shows the end. */
   async stop() {
     const cancelled = this.page.waitForResponse((response) => response.url().endsWith("/cancel"));
     await this.page.click("text=Stop");
@@ -73,7 +73,7 @@ class Chat {
     return this.page.waitForFunction((wanted) => wanted.includes(document.querySelector("#status")?.textContent), wanted);
   }
 
-  /** The answer has begun to show. */
+  /** Waits until the page shows the beginning of the answer. */
   begun() {
     return this.page.waitForSelector('li[data-role="assistant"] > p:not([class])');
   }

@@ -1,4 +1,4 @@
-// Apps of FastAPI, above all the agent of the examples, under uvicorn in a virtual environment of their own.
+// Runs FastAPI apps, above all the agent of the examples, under uvicorn in a virtual environment of their own.
 
 import { execFile } from "node:child_process";
 import { rm, mkdtemp } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// A process of a test that says where it listens.
+// A process of a test that prints its address.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -27,7 +27,7 @@ export async function startProcess(command, args, options = {}) {
   };
 }
 
-/** All lines that a process has written, to either stream. */
+/** All lines that a process has written to either stream. */
 class Output {
   lines = [];
   #waiting = new Set();
@@ -38,7 +38,7 @@ class Output {
     child.once("exit", (code) => this.#end(new Error(`It ended with ${code}:\n${this.lines.join("\n")}`)));
   }
 
-  /** The first line that matches, of those that were written and those to come. */
+  /** Resolves with the first line that matches, past or future. */
   when(wanted) {
     const found = this.lines.find((line) => wanted.test(line));
     if (found !== undefined) return Promise.resolve(found);

@@ -1,6 +1,6 @@
-// A reader of the server's streams, as plain as can be: what the server sends is what a test sees.
+// A minimal reader of the server's streams, so that a test sees exactly what the server sends.
 
-/** Sends a message; gives its task and its chunks. */
+/** Sends a message. Returns its task and its chunks. */
 export async function send(server, session, message, more = {}) {
   const response = await fetch(`${server.url}/api/chat/sessions/${session}/stream`, {
     method: "POST",
@@ -18,7 +18,7 @@ export async function join(server, task) {
   return chunksOf(response.body);
 }
 
-/** The chunks of a body, each with the id of its event. A body that is cut ends them. */
+/** Yields the chunks of a body, each with the id of its event, until the body ends or breaks. */
 export async function* chunksOf(body) {
   let text = "";
   try {
@@ -41,7 +41,7 @@ export async function all(chunks) {
   return list;
 }
 
-/** Chunks up to and with the first that is wanted; the rest can still be read. */
+/** Reads chunks up to the first that is wanted. The rest can still be read. */
 export async function until(chunks, isWanted) {
   const list = [];
   for (;;) {

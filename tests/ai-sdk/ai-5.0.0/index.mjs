@@ -1,4 +1,4 @@
-// What the tests use of the AI SDK, the earliest minor of major 5.
+// Exports what the tests use of the AI SDK, the earliest minor of major 5.
 import { AbstractChat } from "ai";
 import { chatClass } from "../lib/chat.mjs";
 

@@ -1,2 +1,2 @@
-// The model that the AI SDK, major 5, gives to tests.
+// Exports the model for tests of the AI SDK, major 5.
 export { MockLanguageModelV2 as MockModel } from "ai/test";

@@ -1,4 +1,4 @@
-// What the tests use of the AI SDK, the earliest minor of major 6.
+// Exports what the tests use of the AI SDK, the earliest minor of major 6.
 import { AbstractChat } from "ai";
 import { chatClass } from "../lib/chat.mjs";
 

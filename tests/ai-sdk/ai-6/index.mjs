@@ -1,3 +1,3 @@
-// What the tests use of the AI SDK, major 6.
+// Exports what the tests use of the AI SDK, major 6.
 export * from "ai";
 export { Chat } from "@ai-sdk/react";

@@ -1,2 +1,2 @@
-// The model that the AI SDK, major 6, gives to tests.
+// Exports the model for tests of the AI SDK, major 6.
 export { MockLanguageModelV3 as MockModel } from "ai/test";

@@ -1,3 +1,3 @@
-// What the tests use of the AI SDK, major 7.
+// Exports what the tests use of the AI SDK, major 7.
 export * from "ai";
 export { Chat } from "@ai-sdk/react";

@@ -1,2 +1,2 @@
-// The model that the AI SDK, major 7, gives to tests.
+// Exports the model for tests of the AI SDK, major 7.
 export { MockLanguageModelV4 as MockModel } from "ai/test";

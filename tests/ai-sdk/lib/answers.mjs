@@ -1,8 +1,8 @@
-// Answers to test with: as a backend of the AI SDK writes them, and as none should.
+// Makes answers for tests: those that a backend of the AI SDK writes, and those that break its rules.
 
 import { random as numbers } from "../../e2e/lib/random.mjs";
 
-/** Choices from a seed. */
+/** Returns functions that choose by a seed. */
 export function choices(seed) {
   const { below, pick } = numbers(seed);
   return { below, pick, chance: (share) => below(1_000) < share * 1_000 };
@@ -11,7 +11,7 @@ export function choices(seed) {
 const WORDS = ["Hello", " wor", "ld", "\n", "ü", "😀", " and so on", ", ", "{\"a\":", "1"];
 const METADATA = { openai: { itemId: "item-1" } };
 
-/** An answer that follows the rules of its major, `start` and `finish` included. */
+/** Returns an answer that follows the rules of its major, with `start` and `finish`. */
 export function orderlyAnswer(random, major) {
   const writer = new Orderly(random, major);
   const steps = random.below(4);
@@ -115,7 +115,7 @@ class Orderly {
   }
 }
 
-/** An answer that breaks every rule but that it ends: chunks missing, twice, in another order, of other types and kinds. */
+/** Returns an answer that breaks every rule except that it ends: chunks are missing, repeated, reordered, or of other types. */
 export function wildAnswer(random) {
   const [start, ...rest] = orderlyAnswer(random, 7).slice(0, -1);
   const chunks = rest.flatMap((chunk) => disturbed(random, chunk));
@@ -124,7 +124,7 @@ export function wildAnswer(random) {
   return [...opening, ...chunks, random.pick([{ type: "finish", finishReason: "no such reason" }, { type: "stream_end" }, { type: "abort", reason: "enough" }])];
 }
 
-/** Some change places with a neighbour. */
+/** Swaps some chunks with their neighbours. */
 function shuffle(random, chunks) {
   for (let at = 1; at < chunks.length; at++) {
     if (random.chance(0.2)) [chunks[at - 1], chunks[at]] = [chunks[at], chunks[at - 1]];
@@ -140,13 +140,16 @@ function disturbed(random, chunk) {
   return [chunk];
 }
 
-/** One member of another kind. Not metadata: the AI SDK merges lists of it into objects, so that delivering it twice shows. */
+/**
+ * Changes the type of one field. It leaves metadata alone: the AI SDK merges lists in it into objects, so that a repeat would
+ * show.
+ */
 function spoiled(random, chunk) {
   const names = Object.keys(chunk).filter((name) => name !== "type" && name !== "messageMetadata");
   return names.length === 0 ? chunk : { ...chunk, [random.pick(names)]: random.pick([null, 7, [], {}, "text", true]) };
 }
 
-/** Of the legacy dialect, of no dialect, and alone. */
+/** Chunks of the legacy dialect, and of no dialect. */
 const STRANGERS = [
   { type: "text_chunk", content: "legacy " },
   { type: "text_chunk", content: "text" },

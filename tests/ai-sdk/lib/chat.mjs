@@ -1,6 +1,6 @@
 // A `Chat` without React, for minors of the AI SDK whose hooks are not installed.
 
-/** What a chat shows, replaced as a whole at each change. */
+/** The state of a chat, which is replaced as a whole at each change. */
 class State {
   status = "ready";
   error = undefined;
@@ -23,7 +23,7 @@ class State {
   }
 }
 
-/** A class like the `Chat` of `@ai-sdk/react`. */
+/** Returns a class like the `Chat` of `@ai-sdk/react`. */
 export function chatClass(AbstractChat) {
   return class Chat extends AbstractChat {
     constructor({ messages, ...init }) {

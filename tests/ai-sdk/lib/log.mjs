@@ -2,16 +2,16 @@
 
 const JSON_HEADERS = { "content-type": "application/json" };
 
-/** Deltas that `compact=1` merges: the member with the text, and the member with the block. */
+/** The deltas that `compact=1` merges: the field with the text, and the field with the block. */
 const DELTAS = { "text-delta": ["delta", "id"], "reasoning-delta": ["delta", "id"], "tool-input-delta": ["inputTextDelta", "toolCallId"] };
 
 export class LogBackend {
   #entries;
   #cuts;
-  /** Requests, as "METHOD url". */
+  /** The requests, as "METHOD url". */
   seen = [];
 
-  /** `cuts`: how many events each response gives before it breaks; one without a number goes to the end. */
+  /** `cuts` contains the number of events after which each response breaks. A response without a number is complete. */
   constructor(chunks, cuts = []) {
     this.#entries = chunks.map((chunk, at) => ({ id: at + 1, chunk }));
     this.#cuts = [...cuts];

@@ -1,4 +1,4 @@
-// The agent behind `rejoin-server --agent http`: it answers as the test backend does.
+// The agent behind `rejoin-server --agent http`, which answers as the test backend does.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { answerTo, operationAnswer } from "./answer.mjs";
@@ -25,7 +25,7 @@ export class Agent extends Local {
   }
 }
 
-/** The server writes the operation's result itself. */
+/** Answers after an operation. The server writes the operation's result itself. */
 function after({ tool_call_id: callId, tool_name: toolName, result }, form) {
   const [, , ...entries] = operationAnswer({ callId, toolName }, result, form);
   return { entries, paceMs: 5 };

@@ -53,7 +53,7 @@ function stepsOf(message) {
 }
 
 function writeStep({ kind, value }, at, { message, dialect, form }) {
-  // An answer quotes its question, so that no two answers are alike.
+  // An answer quotes its question, so that no two answers are equal.
   if (kind === "tokens") return writeText(`${message.split(" /")[0]} ${at}: `, Number(value), dialect, String(at));
   const callId = form.id("call");
   const begins = kind === "operation" ? { operationId: form.id("operation"), taskId: form.id("task"), toolName: value, callId } : undefined;
@@ -73,7 +73,7 @@ function startedBy({ operationId, taskId, toolName }) {
   return { type: "operation_started", operation_id: operationId, task_id: taskId, tool_name: toolName, message: "It runs." };
 }
 
-/** Equal pieces one after the other, and characters of one to four bytes: what a careless client doubles or breaks. */
+/** Returns equal pieces in sequence, with characters of one to four bytes, which a careless client doubles or breaks. */
 function writeText(opening, count, dialect, block) {
   const tokens = [opening, ...Array.from({ length: count - 1 }, (_, nth) => ["ha ", "ha ", `é${nth} `, "👩‍🚀 ", "\n", "data: "][nth % 6])];
   const [begin, end] = [dialect.begin(block), dialect.close(block)];

@@ -1,4 +1,4 @@
-// The two backends on which the app is tried, each with the app's pages and the two bases of its endpoints.
+// The two backends on which the app is tested, each with the app's pages and the two base URLs of its endpoints.
 
 import { request as httpRequest } from "node:http";
 import { startServer, Truth } from "../../e2e/lib/server.mjs";
@@ -11,7 +11,7 @@ const BASE = "/api/chat";
 const KEY = "the webhook's key";
 const COMMENT_MS = 1_000;
 
-/** A backend, and what a test asks of it behind the page's back. */
+/** A backend, and how a test reads it without the page. */
 class Backend {
   #jsonUrl;
   #stop;
@@ -24,7 +24,7 @@ class Backend {
     this.#stop = stop;
   }
 
-  /** The messages of the session once so many were answered, or when time is up. */
+  /** Returns the messages of the session once so many are answered, or when the time is over. */
   async answered(session, turns, limitMs = 60_000) {
     const until = performance.now() + limitMs;
     for (;;) {
@@ -35,7 +35,7 @@ class Backend {
     }
   }
 
-  /** Brings the result of the operation that the session waits for, once there is one. */
+  /** Sends the result of the operation that the session waits for, once there is one. */
   async completeOperation(session) {
     for (;;) {
       const { messages, active_stream: active } = await this.truth.session(session);
@@ -78,7 +78,7 @@ export async function ownBackend(files) {
   return new Backend({ url: bases.url, jsonUrl: server.url, jsonBase: BASE, stop });
 }
 
-/** A proxy that gives a backend of one base a second one, for JSON alone. */
+/** A proxy that adds a second base URL, for JSON only, to a backend with one. */
 class Bases extends Local {
   #target;
 

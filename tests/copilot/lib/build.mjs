@@ -1,4 +1,4 @@
-// Bundles the app in both states, each as a page of its own: /before/ and /after/.
+// Bundles the app in both states, each as a page: /before/ and /after/.
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -22,7 +22,7 @@ export async function buildApp() {
   return folder;
 }
 
-/** The state's code as it is shipped; `external` names packages that are left out. */
+/** Bundles the code of a state as it is shipped. `external` names packages that are left out. */
 export function bundle(state, options) {
   return build({
     entryPoints: [join(app, state, "main.tsx")],

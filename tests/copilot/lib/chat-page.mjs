@@ -1,6 +1,6 @@
-// The app in a browser as a person sees it: its rows, whether an answer is being written, and what they can do.
+// The app in a browser as a person sees it: its rows, whether an answer is being written, and its controls.
 
-/** Shorter than a person's, but longer than a busy machine may hold up a page. */
+/** Shorter than those of a person, but longer than a busy machine may delay a page. */
 const TIMES = { retry: "40", poll: "250", stall: "4000" };
 
 export class ChatPage {
@@ -45,7 +45,7 @@ export class ChatPage {
     await this.page.waitForFunction((wanted) => [...document.querySelectorAll('[data-row="user"]')].some((row) => row.textContent === wanted), text);
   }
 
-  /** Presses the button in the moment in which it is there: it moves while the answer grows. */
+  /** Presses the button at the moment at which it exists, because it moves while the answer grows. */
   async stop() {
     await this.page.waitForFunction(() => {
       const button = document.querySelector('[data-testid="stop"]');
@@ -54,7 +54,7 @@ export class ChatPage {
     });
   }
 
-  /** Waits until the last answer has at least so many characters, or a row is there whose kind begins so. */
+  /** Waits until the last answer has at least so many characters, or until a row whose kind begins with a text exists. */
   async grown(wanted) {
     await this.page.waitForFunction((wanted) => {
       if (typeof wanted === "string") return document.querySelector(`[data-row^="${wanted}"]`) !== null;
@@ -68,7 +68,7 @@ export class ChatPage {
     await this.page.waitForSelector('[data-testid="chat"][data-streaming="false"]');
   }
 
-  /** Waits until nothing is being written and the rows are as they should be; without an error if that does not come in time. */
+  /** Waits until nothing is being written and the rows are right. It does not fail if that does not happen in time. */
   async becomes(isRight, limitMs) {
     const until = performance.now() + limitMs;
     for (;;) {

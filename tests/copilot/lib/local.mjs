@@ -1,4 +1,4 @@
-// An HTTP server of the tests on a free port of this machine.
+// An HTTP server for tests on a free port of this machine.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -21,7 +21,7 @@ export class Local {
     return this;
   }
 
-  /** Refuses connections, and breaks those there are. */
+  /** Refuses connections and breaks the open ones. */
   async stop() {
     this.#server.close();
     this.#server.closeAllConnections();

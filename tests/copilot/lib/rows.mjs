@@ -13,7 +13,7 @@ export function rowsOf(stored) {
   });
 }
 
-/** The differences in words. With `cutShort` the last answer may be a part of the one that is stored, or missing. */
+/** Returns the differences as texts. With `cutShort` the last answer may be incomplete or missing. */
 export function differences(shown, wanted, cutShort) {
   const [is, should] = [turnsOf(shown), turnsOf(wanted)];
   if (JSON.stringify(is) === JSON.stringify(should)) return [];
@@ -39,7 +39,7 @@ function turnsOf(rows) {
   return turns;
 }
 
-/** A JSON text with its keys in order. */
+/** Returns JSON text with sorted keys. */
 function sorted(text) {
   return JSON.stringify(JSON.parse(text), (_, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value));
 }

@@ -1,7 +1,7 @@
-// What happens to a chat, and how many streams may be opened for it.
+// The scenes: what happens to a chat, and how many streams may be opened for it.
 
 const SLOW = "Take your time. /tokens 50 /pace 20";
-/** Long enough for another page to open meanwhile. */
+/** Long enough to open another page meanwhile. */
 const LONG = "Take your time. /tokens 120 /pace 25";
 /** Long enough to be stopped on a busy machine. */
 const ENDLESS = "Take your time. /tokens 300 /pace 25";
@@ -11,7 +11,7 @@ const BEHIND_TOOL = "Look it up. /tokens 5 /tool search /tokens 100 /pace 25";
 
 const oneMessage = (text) => ({ page }) => page.send(text);
 
-/** A rejoin at CoPilot's backend is a replay from the start; ours goes on at the cursor. */
+/** A rejoin at CoPilot's backend replays from the start. At ours it continues at the cursor. */
 const places = (...kinds) => (backend) => kinds.map((kind, nth) => ({ kind, at: backend === "copilot" ? 900 + 900 * nth : 900 }));
 
 const down = { kind: "answer", status: 503, headers: { "retry-after": "0" }, body: "{}" };

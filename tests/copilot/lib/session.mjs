@@ -1,4 +1,4 @@
-// One session of the test backend: its messages as they are stored, and its tasks.
+// One session of the test backend: its stored messages and its tasks.
 
 const BARE = { name: null, tool_call_id: null, refusal: null, tool_calls: null, function_call: null };
 
@@ -35,7 +35,7 @@ export class Session {
     return this.#messages.at(-1);
   }
 
-  /** Puts an operation's result in the place of what said that it runs. */
+  /** Replaces the message that says that an operation runs with its result. */
   settle(callId, result) {
     const pending = this.#messages.find((message) => message.tool_call_id === callId);
     if (pending) pending.content = JSON.stringify(result);
@@ -57,13 +57,13 @@ export class Session {
     return isLeftOut ? this.#messages.slice(0, -1) : this.#messages;
   }
 
-  /** Stores an answer as its chunks are written. */
+  /** Returns a writer that stores an answer as its chunks are written. */
   writer() {
     return this.#keeping.messagePer === "answer" ? new AnswerWriter(this) : new StepWriter(this, this.#keeping.saveMs);
   }
 }
 
-/** Each step is a message, and the one in progress is stored now and then. */
+/** Stores each step as a message, and the current one from time to time. */
 class StepWriter {
   #session;
   #saveMs;
@@ -96,7 +96,7 @@ class StepWriter {
   }
 }
 
-/** The answer is one message, stored when the task ends; nothing is stored of one that failed. */
+/** Stores the answer as one message when the task ends. A failed answer is not stored. */
 class AnswerWriter {
   #session;
   #text = "";

@@ -1,4 +1,4 @@
-// One scene: a session, the app in one of its states before one of the backends, misfortunes on the way, and the verdict.
+// One scene: a session, the app in one of its states on one of the backends, faults on the way, and the verdict.
 
 import { FaultProxy } from "../../e2e/proxy.mjs";
 import { ChatPage } from "./chat-page.mjs";
@@ -6,12 +6,12 @@ import { differences, rowsOf } from "./rows.mjs";
 
 const OPENS = /\/(sessions|tasks)\/[^/]+\/stream/;
 
-/** How long the page may take to become what it should, once the backend is done. What is lost stays lost. */
+/** How long the page may take to show what it should after the backend is done. Lost rows stay lost. */
 const PATIENCE_MS = { before: 5_000, after: 20_000 };
-/** The old layer may hang in a scene: it is given up then. */
+/** The limit of a scene, because the old layer may hang in one. */
 const LIMIT_MS = { before: 15_000, after: 60_000 };
 
-/** What is no stream takes its time, as on any network: the old layer loads the session at once when an answer ends. */
+/** The delay of requests for JSON, as on any network. The old layer loads the session at once when an answer ends. */
 const LATENCY = { kind: "delay", ms: 60 };
 
 /**

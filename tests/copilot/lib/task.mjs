@@ -1,4 +1,4 @@
-// One task of the test backend: its log grows at its pace, whether anyone reads it or not, and its readers come and go.
+// One task of the test backend. Its log grows at its own pace, with or without readers.
 
 /**
  * @typedef {object} Keeping
@@ -58,8 +58,8 @@ export class Task {
   }
 
   /**
-   * Gives each event behind a place as `take(chunk, id)`, and `take(undefined)` at the end. A log that has its end already
-   * gives a second one, as a reader does that finds the task over.
+   * Calls `take(chunk, id)` for each event behind a place, and `take(undefined)` at the end. A log that has ended already yields
+   * a second end, as for a reader that finds the task completed.
    */
   read(place, take) {
     const from = Math.max(place, this.#dropped);

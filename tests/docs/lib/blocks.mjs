@@ -1,4 +1,4 @@
-// The code blocks of a document, each with what its tests need to know.
+// The code blocks of a document, with the facts that their tests need.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";

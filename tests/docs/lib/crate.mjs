@@ -1,4 +1,4 @@
-// A crate of its own around a Rust block, with the server's dependencies in the versions of the lock file.
+// Makes a crate for a Rust block, with the server's dependencies in the versions of the lock file.
 
 import { spawnSync } from "node:child_process";
 import assert from "node:assert/strict";
@@ -24,7 +24,7 @@ uuid = { version = "1", features = ["v4"] }
 [workspace]
 `;
 
-/** Writes the crate: `files` are its sources by name. */
+/** Writes the crate. `files` are its sources by name. */
 export function makeCrate(crate, files) {
   rmSync(crate, { recursive: true, force: true });
   mkdirSync(join(crate, "src"), { recursive: true });
@@ -33,7 +33,7 @@ export function makeCrate(crate, files) {
   for (const [name, code] of Object.entries(files)) writeFileSync(join(crate, "src", name), code);
 }
 
-/** Checks or builds the crate without a warning. What it is made of is kept for the next time. */
+/** Checks or builds the crate without warnings. Its build is kept for the next time. */
 export function cargo(verb, crate) {
   const env = { ...process.env, RUSTFLAGS: "-D warnings", CARGO_TARGET_DIR: join(targetDir, "docs/target") };
   succeed("cargo", [verb, "--quiet", "--manifest-path", join(crate, "Cargo.toml")], { env });

@@ -1,5 +1,5 @@
-// A diff of the migration guide, against the app that was migrated by it: what it removes is in the state before, and what
-// it adds in the state after.
+// Compares a diff of the migration guide with the app that was migrated by it: the removed lines are in the old state, and the
+// added ones in the new state.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

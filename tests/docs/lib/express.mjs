@@ -1,4 +1,4 @@
-// As much of Express as the backend guide uses, on node:http, so that its example runs without another dependency.
+// The part of Express that the backend guide uses, on node:http, so that its example needs no other dependency.
 
 import { createServer } from "node:http";
 

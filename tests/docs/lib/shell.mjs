@@ -1,4 +1,4 @@
-// Checks the commands of a shell block: what they name has to be there.
+// Checks the commands of a shell block: what they name has to exist.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
@@ -24,7 +24,7 @@ const COMMANDS = {
   npm: ([verb, name]) => {
     if (verb === "create") return assert.equal(name, "vite@latest");
     if (verb === "install") return assert.ok(name === undefined || name === manifest.name);
-    // In an app that the quick start makes, not here.
+    // This runs in an app that the quick start makes, not here.
     if (verb === "run" && name === "dev") return;
     const script = verb === "run" ? name : verb;
     assert.ok(manifest.scripts[script], `package.json has no script ${script}`);

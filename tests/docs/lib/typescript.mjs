@@ -1,4 +1,4 @@
-// Checks TypeScript blocks strictly against the types of the built package: each is a file of its own, all are one project.
+// Checks TypeScript blocks in strict mode against the types of the built package. Each is a file, and all are one project.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const STRICT = {
   types: [],
 };
 
-/** Modules that blocks import and this repository does not install, and those that a reader has from another block. */
+/** The modules that blocks import and this repository does not install, and those that a reader has from another block. */
 const AMBIENT = `
 declare module "next" {
   export interface NextConfig { rewrites?(): Promise<readonly { source: string; destination: string }[]> }

@@ -95,7 +95,7 @@ export function handleError(chunk: StreamChunk, deps: HandlerDependencies): void
   else if (!chunk["replayed"]) toast.error("Chat Error", { description: chunk.message ?? chunk.content ?? "Something went wrong" });
 }
 
-/** The stream starts over: what it gave is void. */
+/** The stream starts over, so its earlier rows are removed. */
 export function handleReset(deps: HandlerDependencies): void {
   const taskId = deps.taskIdRef.current;
   deps.setMessages((previous) => previous.filter((row) => row.taskId === undefined || row.taskId !== taskId));

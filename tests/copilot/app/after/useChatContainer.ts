@@ -1,4 +1,4 @@
-// The state of an open chat: the rows that are stored, those that came by a stream, and the text that is being written.
+// The state of an open chat: the stored rows, those of the stream, and the text that is being written.
 
 import { createStreamEventDispatcher, mergeMessages, RejoinError, type StreamEventDispatcher } from "rejoin";
 import { useEffect, useMemo, useRef, useState } from "react";
@@ -38,7 +38,7 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
         toolNamesRef,
         onOperationStarted,
       };
-      // Made with the first chunk, when the WebAssembly is there for certain, and again when the stream starts over.
+      // Created with the first chunk, when the WebAssembly is certainly loaded, and again when the stream starts over.
       let dispatch: StreamEventDispatcher | undefined;
       setMessages([]);
       clearText(deps);
@@ -56,7 +56,7 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
       );
       const forget = streams.onStreamComplete((completedId, outcome) => {
         if (completedId !== sessionId || outcome.kind === "superseded") return;
-        // The log had lost the beginning of the answer: the session has all of it.
+        // The log had lost the beginning of the answer, but the session has all of it.
         if (outcome.truncated) handleReset(deps);
         handleTextEnded(deps);
         onStreamEndRef.current();
@@ -67,7 +67,7 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
       });
       setIsStreaming(streams.isStreaming(sessionId));
       void streams.resumeSession(sessionId).then((outcome) => {
-        // Nothing runs any more, but the session may have been loaded when something did, without its answer.
+        // Nothing is running any more, but the session may have been loaded while something was, without its answer.
         if (outcome === null) onStreamEndRef.current();
       });
       return () => {
@@ -90,7 +90,7 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
     try {
       await sendStreamMessage(sessionId, content, isUserMessage, context);
     } catch (error) {
-      // An answer is being written, perhaps to another tab's message: nothing was sent.
+      // An answer is being written, perhaps to another tab's message, so nothing was sent.
       if (error instanceof RejoinError && error.code === "TASK_RUNNING") setMessages((previous) => previous.filter((row) => row !== question));
       toast.error("Failed to send message", { description: error instanceof Error ? error.message : "Please try again" });
     }

@@ -1,4 +1,4 @@
-// The streams of all sessions, with their listeners, and the tasks that are kept for a reload.
+// The streams of all sessions with their listeners, and the tasks that are saved for a reload.
 
 import { createStore } from "../shared/create-store";
 import type { ActiveStream, ActiveTaskInfo, StreamListener, StreamResult, StreamStatus } from "./chat-types";
@@ -39,7 +39,7 @@ interface ChatStore {
 }
 
 export const useChatStore = createStore<ChatStore>((set, get) => {
-  /** Moves a stream to the completed ones, and says so. */
+  /** Moves a stream to the completed ones and notifies its listeners. */
   function complete(stream: ActiveStream): void {
     const { activeStreams, completedStreams, completeCallbacks } = get();
     if (activeStreams.get(stream.sessionId) !== stream) return;

@@ -1,4 +1,4 @@
-// Hands each chunk of a stream to its handler.
+// Passes each chunk of a stream to its handler.
 
 import { toast } from "../shared/toast";
 import type { StreamChunk } from "./chat-types";

@@ -6,7 +6,7 @@ import { INITIAL_RETRY_DELAY, MAX_RETRIES, normalizeStreamChunk, parseSSELine } 
 interface Target {
   url: string;
   init: RequestInit;
-  /** Whether this answer cannot get better by asking again. */
+  /** Whether another request cannot succeed. */
   isPermanent: (status: number) => boolean;
 }
 
@@ -76,7 +76,7 @@ async function readStream(stream: ActiveStream, body: ReadableStream<Uint8Array>
   }
 }
 
-/** Whether this line ended the stream. */
+/** Handles one line. Returns whether it ended the stream. */
 function takeLine(stream: ActiveStream, line: string): boolean {
   const data = parseSSELine(line);
   if (data === null) return false;

@@ -1,4 +1,4 @@
-// The state of an open chat: the rows that are stored, those that came by a stream, and the text that is being written.
+// The state of an open chat: the stored rows, those of the stream, and the text that is being written.
 
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Container, ContainerArgs } from "../shared/Chat";
@@ -148,13 +148,13 @@ export function useChatContainer({ sessionId, initialMessages, activeStream, onO
   return { messages: allMessages, streamingChunks, isStreaming: isStreamingInitiated || hasTextChunks, sendMessage, stopStreaming: handleStopStreaming };
 }
 
-/** Rows of one key are the same row. */
+/** Returns the key of a row. Rows with one key are the same row. */
 function keyOf(row: ChatMessageData): string {
   if (row.type === "message") return `message:${row.role}:${row.content}`;
   return isOperation(row) ? `operation:${row.toolId}` : `${row.type}:${row.toolId}`;
 }
 
-/** An answer that begins as a longer one does is taken for an earlier state of it. */
+/** Removes answers that are prefixes of longer ones, which count as earlier states of them. */
 function withoutDominated(rows: ChatMessageData[]): ChatMessageData[] {
   const answers = rows.flatMap((row) => (row.type === "message" && row.role === "assistant" ? [row.content] : []));
   return rows.filter((row) => {

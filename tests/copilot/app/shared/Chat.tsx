@@ -1,4 +1,4 @@
-// The page: a list of chats, the rows of the one that is open, and the box to write in.
+// The page: a list of chats, the rows of the open one, and the input.
 
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
@@ -22,7 +22,7 @@ export interface Container {
   stopStreaming: () => void;
 }
 
-/** What the migration changes, as the page sees it. */
+/** The parts that the migration changes, with the interface that the page uses. */
 export interface Parts {
   useChatContainer: (args: ContainerArgs) => Container;
   /** The titles of the chats, and which of them are being answered. */
@@ -103,7 +103,7 @@ function Composer({ isStreaming, send, stop }: { isStreaming: boolean; send: Con
   );
 }
 
-/** The session that the address names. */
+/** Returns the session in the address. */
 function useSessionId(): string | null {
   const [id, setId] = useState(() => location.hash.slice(1));
   useEffect(() => {

@@ -1,4 +1,4 @@
-// What a test sets in the page's address: times that are shorter than a person's.
+// Reads the times that a test sets in the page's address, which are shorter than those of a person.
 
 const query = new URLSearchParams(globalThis.location?.search ?? "");
 

@@ -1,4 +1,4 @@
-// A store with actions that components select from, as state libraries have it.
+// A store with actions from which components select, like those of state libraries.
 
 import { useSyncExternalStore } from "react";
 

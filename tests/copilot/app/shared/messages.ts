@@ -2,7 +2,7 @@
 
 import type { StoredMessage } from "./api";
 
-/** The task that wrote a row which came by a stream. */
+/** The task that wrote a row of a stream. */
 interface Origin {
   taskId?: string;
 }
@@ -40,12 +40,12 @@ export function isOperation(row: ChatMessageData): row is OperationRow {
   return row.type === "operation_started" || row.type === "operation_pending";
 }
 
-/** What a message shows without the page's context, which some backends put in front of it. */
+/** Returns the text of a message without the page's context, which some backends store in front of it. */
 export function withoutPageContext(text: string): string {
   return text.replace(/^\[Page: [^\]]*\]\n[^]*?\n\n/, "");
 }
 
-/** A tool's result may be JSON text. */
+/** Parses a tool's result, which may be JSON text. */
 export function parseToolResponse(result: unknown, toolId: string, toolName: string): ToolResponseRow | OperationRow {
   const value = typeof result === "string" ? parsed(result) : result;
   const fields = (typeof value === "object" && value !== null ? value : {}) as Record<string, string>;

@@ -1,4 +1,4 @@
-// The stored session: loaded when it is opened and when it is asked for, and polled while an operation of it is under way.
+// The stored session. It is loaded when it is opened and when a caller asks for it, and polled while it has an operation.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { getSession, type Session, type StoredMessage } from "./api";

@@ -1,4 +1,4 @@
-// Usable by everyone: axe finds nothing, the keyboard reaches everything, a screen reader announces states and not tokens.
+// Accessibility: axe reports nothing, the keyboard reaches everything, a screen reader announces states and not tokens.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ async function assertAccessible(page) {
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`), []);
 }
 
-/** The first stream of each message stops in the middle, until the test ends it. */
+/** Holds the first stream of each message in the middle until the test ends it. */
 const held = (seen) => (opensStream(seen) && seen.method === "POST" ? { kind: "half-open", at: 3000 } : undefined);
 
 const PHONE = { viewport: { width: 390, height: 800 } };
@@ -138,7 +138,7 @@ test("a screen reader announces the state of the stream, and not its tokens or t
     assert.ok(received.every((text) => !/harbour|\d/.test(text)), received.join(" | "));
   }));
 
-/** Presses Tab until the element of this test id, or one in it, has the focus. */
+/** Presses Tab until the element with this test id, or one in it, has the focus. */
 async function tabTo(page, name) {
   for (let presses = 0; presses < 60; presses += 1) {
     const there = await page.evaluate((wanted) => document.activeElement?.closest(`[data-testid="${wanted}"]`) !== null && document.activeElement !== document.body, name);

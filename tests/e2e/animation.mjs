@@ -1,5 +1,5 @@
-// `node tests/e2e/animation.mjs`: docs/animation.webp for the README. A connection is cut beside a plain reader, a page is
-// reloaded, a second tab opens. Needs img2webp (the package webp of Debian).
+// `node tests/e2e/animation.mjs`: makes docs/animation.webp for the README. A connection is cut beside a plain reader, a page is
+// reloaded, and a second tab opens. Needs img2webp (Debian's package webp).
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,9 +11,9 @@ import { FaultProxy } from "./proxy.mjs";
 
 const target = resolve(import.meta.dirname, "../../docs/animation.webp");
 const SIZE = { width: 1100, height: 700 };
-/** How long the whole of it takes, and how long its last picture stays. */
+/** The length of the film, and the time of its last picture, in milliseconds. */
 const [LENGTH_MS, END_MS] = [8_000, 1_800];
-/** Between two pictures, as the film shows it. */
+/** The shortest time between two pictures of the film, in milliseconds. */
 const LEAST_MS = 110;
 
 /** The pictures of a film, with the times at which they were taken. */
@@ -31,7 +31,7 @@ class Film {
     this.#shot = this.#shoot();
   }
 
-  /** One more picture, so that what came last is in it. */
+  /** Takes one more picture, so that the last change is in the film. */
   async cut() {
     this.#isRunning = false;
     await this.#shot;
@@ -42,14 +42,14 @@ class Film {
     while (this.#isRunning) await this.#take();
   }
 
-  /** A page that is being reloaded has no picture. */
+  /** A page that is being reloaded cannot be photographed. */
   async #take() {
     const path = join(this.#folder, `${String(this.#pictures.length).padStart(4, "0")}.png`);
     const at = performance.now();
     await this.#page.screenshot({ path }).then(() => this.#pictures.push({ path, at }), () => {});
   }
 
-  /** Plays what took longer faster, and writes it. */
+  /** Writes the film, with its slow parts played faster. */
   write() {
     const [first, last] = [this.#pictures.at(0).at, this.#pictures.at(-1).at];
     const pace = (LENGTH_MS - END_MS) / (last - first);
@@ -65,7 +65,7 @@ class Film {
   }
 }
 
-/** Says in the picture what happens. */
+/** Shows a caption in the picture. */
 function caption(page, text) {
   return page.page.evaluate((text) => {
     document.getElementById("caption")?.remove();
@@ -87,7 +87,7 @@ const page = new ChatPage(await context.newPage(), proxy.url);
 await page.page.goto(proxy.url);
 await page.shown("message-input");
 
-// Side by side with a plain reader: the connection is cut.
+// Compares with a plain reader: the connection is cut.
 await page.page.click('[data-testid="suggest-compare"]');
 await page.grown(200, "text-rendered");
 film.run(page.page);

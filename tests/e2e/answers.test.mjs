@@ -1,4 +1,4 @@
-// What an answer may hold, and what becomes of it on the page: markdown that does no harm, tools, reasoning, sources.
+// The contents of an answer, and what the page makes of them: harmless markdown, tools, reasoning, sources.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -6,7 +6,7 @@ import { opensStream, stage } from "./lib/stage.mjs";
 
 const set = stage();
 
-/** A plan in which every stream is one of these chunks. */
+/** Returns a plan that answers every stream with these chunks. */
 function answering(...chunks) {
   const all = [{ type: "start", messageId: "m", taskId: "task" }, ...chunks, { type: "finish" }];
   const body = `${all.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("")}data: [DONE]\n\n`;
@@ -14,7 +14,7 @@ function answering(...chunks) {
   return (seen) => (opensStream(seen) ? fault : undefined);
 }
 
-/** The chunks of a text, one per character. */
+/** Returns the chunks of a text, one per character. */
 function typed(text) {
   const deltas = [...text].map((delta) => ({ type: "text-delta", id: "t", delta }));
   return [{ type: "text-start", id: "t" }, ...deltas, { type: "text-end", id: "t" }];

@@ -1,5 +1,5 @@
-// Bad input: whatever answers in the backend's place, and whatever the browser withholds, the page says so in words and
-// with a code; it does not hang, and nothing is thrown into it.
+// Bad input: whatever answers instead of the backend, and whatever the browser withholds, the page shows a message and a code. It
+// does not hang, and no error reaches it.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -10,7 +10,7 @@ const HELLO = "Hello. /tokens 40 /rate 200";
 const HTML = { kind: "answer", status: 200, headers: { "content-type": "text/html" }, body: "<!doctype html><title>Welcome</title><p>Sign in" };
 const ALL_API = /^\/api\//;
 
-/** A plan that puts this answer in the place of every stream. */
+/** Returns a plan that answers every stream in this way. */
 const streamsAre = (fault) => (seen) => (opensStream(seen) ? fault : undefined);
 
 async function failsToSend(plan, code) {
@@ -117,11 +117,11 @@ describe("in the browser", { concurrency: 4 }, () => {
           try {
             for (let nth = 0; nth < 20; nth += 1) localStorage.setItem(`full-${size}-${nth}`, "x".repeat(size));
           } catch {
-            // This size does not fit any more; a smaller one may.
+            // A text of this size no longer fits, but a shorter one may.
           }
         }
       } catch {
-        // No document yet.
+        // The document does not exist yet.
       }
     },
   };

@@ -41,7 +41,7 @@ function planOf(seed) {
   return { backend: pick(["ignored", "honoured", "copilot"]), message: `plan ${seed} ${pick(MESSAGES)}`, faults };
 }
 
-/** A client that is in a hurry, and what it received. */
+/** Returns a client with short delays, and what it receives. */
 function client(url, options = {}) {
   const streams = createChatStreams({
     baseUrl: `${url}/api/chat`,
@@ -62,7 +62,7 @@ async function play({ backend = "ignored", faults = [], message }) {
   const proxy = await new FaultProxy(backends[backend].url).up();
   const { streams, received, listener } = client(proxy.url);
   try {
-    // As every page that opens a chat does. A message whose answer is lost is then known by its place.
+    // Every page that opens a chat does this. It lets the client recognise a message whose response is lost by its position.
     await streams.resumeSession(session);
     proxy.plan = inTurn(...faults);
     const outcome = await streams.startStream(session, message, listener);
@@ -75,7 +75,7 @@ async function play({ backend = "ignored", faults = [], message }) {
 
 const textOf = (chunks) => chunks.filter(({ type }) => type === "text_chunk").map(({ content }) => content).join("");
 
-/** The guarantees of API.md, as far as one stream shows them. */
+/** Checks the guarantees of API.md, as far as one stream shows them. */
 function assertWhole({ outcome, received, stored, metrics }) {
   assert.equal(outcome.kind, "finished", outcome.error?.code);
   assert.equal(outcome.joined, undefined, "it is the message's own task");
@@ -87,7 +87,7 @@ function assertWhole({ outcome, received, stored, metrics }) {
   assert.deepEqual(received.filter(({ type }) => type === "tool_response").map(({ tool_id }) => tool_id), calls);
 }
 
-/** Plays all of them, some at once, and says which failed. */
+/** Plays all plans, some at a time, and reports which failed. */
 async function playAll(plans) {
   const failures = [];
   const rest = [...plans];
@@ -195,7 +195,7 @@ describe("without ids", () => {
   });
 });
 
-/** Resolves when the condition holds, looking at every chunk of the session. */
+/** Resolves when a condition holds. It is checked at every chunk of the session. */
 function until({ streams }, session, holds) {
   return new Promise((done) => {
     const leave = streams.subscribeToStream(session, () => {

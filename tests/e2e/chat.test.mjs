@@ -1,4 +1,4 @@
-// What a person does in a chat beyond asking: other versions, messages that wait, files, tools that ask, and a second tab.
+// What a person does in a chat besides asking: other versions, messages that wait, files, tools that ask, and a second tab.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { stage } from "./lib/stage.mjs";
 
 const set = stage();
 
-/** The backend's messages, as `role: text`. */
+/** Returns the backend's messages as `role: text`. */
 async function stored({ page, truth }) {
   const { messages } = await truth.session(await page.chat());
   return messages.filter(({ role }) => role !== "tool").map(({ role, content }) => `${role}: ${content}`);

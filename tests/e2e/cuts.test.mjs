@@ -1,4 +1,4 @@
-// Cuts, in a browser: wherever the connection breaks, and however, the answer on the page is the stored one, once.
+// Cuts in a browser: wherever and however the connection breaks, the page shows the stored answer once.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,11 +1,11 @@
-// A person who is quicker than the WebAssembly, or than the network, loses nothing.
+// A person who is faster than the WebAssembly or the network loses nothing.
 
 import { test } from "node:test";
 import { assertWhole, stage } from "./lib/stage.mjs";
 
 const set = stage();
 
-/** The module compiles only when the test says so. */
+/** Delays the compilation of the module until the test allows it. */
 function holdWebAssembly(page) {
   return page.addInitScript(() => {
     const allowed = new Promise((allow) => (globalThis.allowWebAssembly = allow));

@@ -1,4 +1,4 @@
-// The fault lab: each of its controls breaks what it says, and the answer is whole; the plain reader beside it is not.
+// The fault lab: each control breaks what it names, and the answer is complete. The plain reader beside it loses text.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,18 +14,15 @@ import { assertWhole, opensStream, REJOIN, stage } from "./lib/stage.mjs";
 const set = stage("--heartbeat-ms", "500");
 const LONG = "At length. /tokens 200 /rate 100";
 
-/**
- * Each message's first stream stops here and says nothing more, so that its middle lasts as long as a test needs; the task
- * itself goes on.
- */
+/** Stops the first stream of each message here, so that its middle lasts as long as a test needs. The task itself goes on. */
 const held = (seen) => (opensStream(seen) && seen.method === "POST" && seen.nth === 0 ? { kind: "half-open", at: 3000 } : undefined);
 
-/** Waits until the plain reader shows something, too. */
+/** Waits until the plain reader shows text as well. */
 async function peerGrown(page) {
   await page.page.waitForFunction(() => document.querySelector('[data-testid="peer-answer"]')?.textContent.length > 50);
 }
 
-/** Ends the streams of both readers as if they were complete: the other one says that its answer is, and it is not. */
+/** Ends the streams of both readers as if they were complete. The plain reader takes its answer for complete, which it is not. */
 async function endEarly(page) {
   await page.send(LONG);
   await page.grown(100);
@@ -36,7 +33,7 @@ async function endEarly(page) {
   await page.verdict("peer", "lost");
 }
 
-/** The shapes of one kind in a lane of the timeline. */
+/** Returns the shapes of one kind in a lane of the timeline. */
 function shapes(page, kind, lane = "own") {
   return page.page.locator(`[data-testid="lane-${lane}"] [data-kind="${kind}"]`);
 }
@@ -67,7 +64,7 @@ describe("a fault of the lab leaves the answer whole", { concurrency: 4 }, () =>
   test("a cut every second", () =>
     set.scene(undefined, async (scene) => {
       await scene.page.send("At length. /tokens 600 /rate 70");
-      // A message that a cut takes on its way is rightly sent once more.
+      // A message that is lost in a cut is sent once more.
       await scene.page.grown(20);
       await scene.page.press("fault-cut-every-second");
       await scene.page.reconnected(2);
@@ -241,7 +238,7 @@ test("20,000 chunks are replayed, and how long that took is said", () =>
   }));
 
 describe("where `npm start` supervises the server", () => {
-  /** A supervised server, and a page that knows its control. */
+  /** Starts a supervised server, and a page that knows its control. */
   async function supervised(play) {
     const folder = mkdtempSync(join(tmpdir(), "rejoin-lab-"));
     const announceIn = join(folder, "lab.json");

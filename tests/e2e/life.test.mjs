@@ -1,4 +1,4 @@
-// The life of a page: reloads, pages that close and come back, stop, two chats at once, no network.
+// The life of a page: reloads, pages that are closed and opened again, stop, two chats at once, no network.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -9,8 +9,8 @@ const set = stage();
 const SLOW = "Take your time. /tokens 200 /rate 100";
 
 /**
- * The first stream stops here and says nothing more, so that the middle of the answer lasts as long as a test needs, on
- * a slow machine too. Well before it would count as stalled, the test has broken it.
+ * Stops the first stream here, so that the middle of the answer lasts as long as a test needs, even on a slow machine. The test
+ * breaks the connection well before it would count as stalled.
  */
 const HELD = { kind: "half-open", at: 3000 };
 
@@ -234,7 +234,7 @@ describe("no network", { concurrency: 2 }, () => {
     }));
 });
 
-/** Waits until the session's task has ended, by reading its stream to the end as any reader would. */
+/** Waits until the session's task has ended, by reading its stream to the end. */
 async function ended(truth, chat) {
   const task = (await truth.session(chat)).active_stream?.task_id;
   if (!task) return;

@@ -1,4 +1,4 @@
-// A growing markdown text is split from its last blocks on: however it grew, its blocks are those of the whole text.
+// A growing markdown text is split again from its last blocks only. However it grew, its blocks are those of the whole text.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -41,14 +41,14 @@ function planOf(seed) {
   return { message: `plan ${seed} ${pick(MESSAGES)}`, faults: Array.from({ length: 1 + below(5) }, cut) };
 }
 
-/** A client that is in a hurry, and what it received. */
+/** Returns a client with short delays, and what it receives. */
 function client(url) {
   const streams = createChatStreams({
     baseUrl: `${url}/api/chat`,
     storage: "memory",
     delivery: "immediate",
     retry: { initialDelayMs: 20, maxDelayMs: 60 },
-    // A line that falls silent before it has announced its heartbeat would be waited for three quarters of a minute.
+    // Otherwise a connection that goes silent before it announces its heartbeat would be kept for 45 seconds.
     stallTimeoutMs: 800,
     seed: 1,
   });
@@ -76,7 +76,7 @@ function partsText({ message }) {
   return message.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
-/** The guarantees of API.md, as far as one stream shows them. */
+/** Checks the guarantees of API.md, as far as one stream shows them. */
 function assertWhole({ outcome, received, proxy, faults, stored, snapshot }) {
   assert.equal(outcome.kind, "finished", outcome.error?.code);
   const answer = stored.messages.findLast(({ role }) => role === "assistant");
@@ -90,8 +90,8 @@ function assertWhole({ outcome, received, proxy, faults, stored, snapshot }) {
 }
 
 /**
- * One POST. Only a reset may have taken an answer from the client that the proxy had passed on already: then the message
- * is sent again, under the id that it had.
+ * Checks that there was one POST. Only a reset may have lost a response that the proxy had passed on already. Then the message is
+ * sent again with the same id.
  */
 function assertSentOnce(proxy, faults) {
   const posts = proxy.seen.filter(({ method, path }) => method === "POST" && STREAM.test(path));
@@ -153,7 +153,7 @@ describe("every byte of a short answer", () => {
   });
 });
 
-/** Bytes of the task's stream, as it is replayed. */
+/** Returns the length of the task's stream when it is replayed, in bytes. */
 async function bodyLength({ outcome }) {
   const response = await fetch(`${truth.base}/tasks/${outcome.taskId}/stream`);
   return (await response.arrayBuffer()).byteLength;
@@ -216,7 +216,7 @@ describe("outcomes", () => {
   });
 });
 
-/** Resolves when the condition holds, looking at every change of the session. */
+/** Resolves when a condition holds. It is checked at every change of the session. */
 function until(holds, streams, session) {
   return new Promise((done) => {
     const look = () => {

@@ -20,11 +20,11 @@ import { createServer, request as httpRequest } from "node:http";
  */
 
 export class FaultProxy extends EventEmitter {
-  /** Every request, in order. @type {Seen[]} */
+  /** All requests, in order. @type {Seen[]} */
   seen = [];
-  /** Connections that carry a stream now. */
+  /** The number of connections that carry a stream now. */
   streaming = 0;
-  /** Asked for each request; answers with a fault or nothing. @type {(seen: Seen) => Fault | undefined | void} */
+  /** Called for each request. Returns a fault, or nothing. @type {(seen: Seen) => Fault | undefined | void} */
   plan = () => undefined;
 
   #target;
@@ -46,7 +46,7 @@ export class FaultProxy extends EventEmitter {
     return this.#server?.listening === true;
   }
 
-  /** Listens; after `down()`, on the port it had. */
+  /** Listens. After `down()` it uses the same port. */
   async up() {
     this.#server = createServer((request, response) => this.#handle(request, response));
     this.#server.keepAliveTimeout = 60_000;
@@ -56,7 +56,7 @@ export class FaultProxy extends EventEmitter {
     return this;
   }
 
-  /** Refuses connections, and breaks those there are. */
+  /** Refuses connections and breaks the open ones. */
   async down() {
     const server = this.#server;
     server.close();
@@ -64,12 +64,12 @@ export class FaultProxy extends EventEmitter {
     await once(server, "close");
   }
 
-  /** How many requests had this method and a path that fits. */
+  /** Returns how many requests had this method and a matching path. */
   count(method, path) {
     return this.seen.filter((one) => one.method === method && path.test(one.path)).length;
   }
 
-  /** Resolves with the first event of this name, past or to come, that fits. Events: "request", "fault", "closed". */
+  /** Resolves with the first event of this name, past or future, that matches. Events: "request", "fault", "closed". */
   async when(name, fits = () => true) {
     const past = this.#past.find((event) => event.name === name && fits(event.about));
     if (past) return past.about;
@@ -154,7 +154,7 @@ export class FaultProxy extends EventEmitter {
   }
 }
 
-/** Lets bytes through up to its place. */
+/** Passes bytes up to a position. */
 class Cut {
   reached = false;
   kind;
@@ -166,7 +166,7 @@ class Cut {
     this.#at = at;
   }
 
-  /** The part of these bytes that may pass. */
+  /** Returns the part of these bytes that may pass. */
   take(bytes) {
     const before = this.#passed.length;
     this.#passed = Buffer.concat([this.#passed, bytes]);

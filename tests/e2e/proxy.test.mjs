@@ -1,4 +1,4 @@
-// The fault proxy itself: a test that trusts it must be able to.
+// Tests the fault proxy itself, on which other tests rely.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -36,7 +36,7 @@ async function through(fault, read) {
   }
 }
 
-/** What a client gets, and how it ends. */
+/** Returns what a client receives, and how the response ends. */
 async function readBody(url) {
   const parts = [];
   try {

@@ -1,4 +1,4 @@
-// `node tests/e2e/screenshot.mjs [folder]`: pictures of the demo's main states, and docs/screenshot.png for the README.
+// `node tests/e2e/screenshot.mjs [folder]`: takes pictures of the demo's main states, and docs/screenshot.png for the README.
 
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,7 +8,7 @@ import { FaultProxy } from "./proxy.mjs";
 
 const docs = resolve(import.meta.dirname, "../../docs");
 const folder = resolve(process.argv[2] ?? join(import.meta.dirname, "../out"));
-/** Only pictures whose names hold this. */
+/** Only pictures whose names contain this text are taken. */
 const wanted = process.argv[3] ?? "";
 mkdirSync(docs, { recursive: true });
 mkdirSync(folder, { recursive: true });
@@ -33,7 +33,7 @@ async function picture(name, options, play, path = join(folder, `${name}.png`)) 
   await context.close();
 }
 
-/** Some chats for the list. */
+/** Adds some chats to the list. */
 async function fill(page) {
   for (const text of ["Plan a week in Lisbon", "Compare the two proposals", "A poem about harbours"]) {
     await page.click("new-chat");
@@ -44,7 +44,7 @@ async function fill(page) {
   }
 }
 
-/** Both readers cut twice: one is whole, the other is not. */
+/** Cuts both readers twice. One answer is complete, the other is not. */
 async function sideBySide(page) {
   if ((page.page.viewportSize()?.width ?? 0) > 800) {
     await fill(page);
@@ -61,7 +61,7 @@ async function sideBySide(page) {
   await page.verdict("peer", "lost", "doubled", "untrue");
 }
 
-/** Cut twice, and now away for so long that the countdown shows. */
+/** Cuts twice, and then for so long that the countdown shows. */
 async function cutInTheMiddle(page) {
   await page.send("How does an answer survive a cut connection?");
   for (const cuts of [1, 2]) {
@@ -104,7 +104,7 @@ async function replayed(page) {
   await page.page.waitForSelector('[data-testid="replay-result"][data-state="done"]');
 }
 
-/** A queue behind an answer, a picture and a file. */
+/** A queue behind an answer, with a picture and a file. */
 async function queued(page) {
   await page.page.setInputFiles('[data-testid="attach"]', [
     { name: "harbour.svg", mimeType: "image/svg+xml", buffer: Buffer.from(HARBOUR) },

@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(root, "tests/frameworks/.run-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(closeAll);
 
-/** Compiles a block and imports it. The framework and the package stay what the test imports itself. */
+/** Compiles a block and imports it. Its framework and package are the modules that the test itself imports. */
 async function load(name, language, contents) {
   const outfile = join(folder, `${name}.mjs`);
   await build({
@@ -25,7 +25,7 @@ async function load(name, language, contents) {
   return import(pathToFileURL(outfile));
 }
 
-/** The code of the nth block of a language. */
+/** Returns the code of the nth block of a language. */
 const code = (language, nth = 0) => blocks.filter((block) => block.language === language)[nth].code;
 
 /** Sends a message and answers it. */

@@ -1,4 +1,4 @@
-// Chromium, and the demo page as a person sees it: by its test ids, waiting for what shows and never for time.
+// Chromium, and the demo page as a person sees it: found by test ids, and waiting for visible changes, never for time.
 
 import { chromium } from "playwright-core";
 
@@ -10,11 +10,11 @@ export function launch() {
 
 const at = (name) => `[data-testid="${name}"]`;
 
-/** What the browser itself logs of a request that failed; the page has no part in it. */
+/** The browser itself logs failed requests. The page cannot prevent that. */
 const BROWSERS_OWN = /^Failed to load resource/;
 
 export class ChatPage {
-  /** Errors that reached the page or its console. @type {string[]} */
+  /** The errors that reached the page or its console. @type {string[]} */
   problems = [];
 
   /** @param {import("playwright-core").Page} page */
@@ -29,8 +29,8 @@ export class ChatPage {
   }
 
   /**
-   * A page of its own, in a context (storage, cookies) of its own unless one is given; `look` is the context's options. What
-   * breaks the connection is open beside the chat, where there is room.
+   * Opens a page in a context (storage, cookies) of its own, unless one is passed. `look` has the context's options. If there is
+   * room, the panel that breaks connections is open beside the chat.
    */
   static async open(browser, url, { context, look, prepare, ...where } = {}) {
     const given = context ?? (await browser.newContext(look));
@@ -47,7 +47,7 @@ export class ChatPage {
     await this.shown("message-input", "failure");
   }
 
-  /** Asks what the page suggests. */
+  /** Sends a suggestion of the page. */
   async suggest(title) {
     await this.page.click(`.suggestions button:has-text("${title}")`);
   }
@@ -70,17 +70,17 @@ export class ChatPage {
     await this.page.click(at(name));
   }
 
-  /** Clicks also what lies in a panel that is away. */
+  /** Clicks a control, even in a panel that is closed. */
   async press(name) {
     await this.page.$eval(at(name), (button) => button.click());
   }
 
-  /** Waits until the comparison says one of these about a reader: "own" or "peer". */
+  /** Waits until the comparison shows one of these verdicts about a reader: "own" or "peer". */
   async verdict(reader, ...kinds) {
     await this.page.waitForSelector(kinds.map((kind) => `${at(`${reader}-verdict`)}[data-verdict="${kind}"]`).join(","));
   }
 
-  /** The id of the chat on the page, once it has one. */
+  /** Returns the id of the chat on the page, once it has one. */
   async chat() {
     await this.page.waitForFunction(() => location.hash.startsWith("#/chat/"));
     return decodeURIComponent(new URL(this.page.url()).hash.slice("#/chat/".length));
@@ -91,7 +91,7 @@ export class ChatPage {
     await this.page.waitForSelector(names.map((name) => `${at("status")}[data-status="${name}"]`).join(","));
   }
 
-  /** Waits until the nth answer is there and nothing more comes. */
+  /** Waits until the nth answer is complete. */
   async settled(answers = 1) {
     await this.page.waitForFunction(
       (wanted) => {
@@ -103,7 +103,7 @@ export class ChatPage {
     );
   }
 
-  /** Waits until the stream of the chat was opened again so many times. */
+  /** Waits until the stream of the chat was reopened so many times. */
   async reconnected(times = 1) {
     await this.page.waitForFunction((wanted) => {
       const shown = document.querySelector('[data-testid="metric-reconnects"]')?.textContent;
@@ -111,7 +111,7 @@ export class ChatPage {
     }, times);
   }
 
-  /** Waits until the last answer has at least so many characters of text. */
+  /** Waits until the last answer has at least so many characters. */
   async grown(length, part = "text-source") {
     await this.page.waitForFunction(
       ({ length, part }) => {
@@ -123,7 +123,7 @@ export class ChatPage {
     );
   }
 
-  /** The texts of all answers, letter for letter. */
+  /** Returns the exact texts of all answers. */
   answers() {
     return this.page.$$eval(at("answer"), (answers) =>
       answers.map((one) => [...one.querySelectorAll('[data-testid="text-source"]')].map((text) => text.textContent).join("")),
@@ -134,7 +134,7 @@ export class ChatPage {
     return this.page.$$eval(at("question"), (questions) => questions.map((one) => one.firstElementChild.textContent));
   }
 
-  /** The code of the failure that is shown, once one is. */
+  /** Returns the code of the failure that is shown, once there is one. */
   async failureCode() {
     return (await this.page.waitForSelector(at("failure-code"))).textContent();
   }
@@ -143,7 +143,7 @@ export class ChatPage {
     return Number((await this.page.textContent(at(`metric-${name}`))).replaceAll(",", ""));
   }
 
-  /** What is on the page, for the one who reads a failure. */
+  /** Describes the page, for the reader of a failure. */
   async describe() {
     const shown = await this.page.evaluate(() => {
       const status = document.querySelector('[data-testid="status"]');

@@ -1,4 +1,4 @@
-// A promise that never settles is a failure, and not a test run that hangs.
+// Rejects if a promise does not settle in time, so that a test run does not hang.
 
 export async function withLimit(promise, ms) {
   let timer;

@@ -1,6 +1,6 @@
-// Places in the body of a stream that are worth a cut.
+// Positions in the body of a stream where a cut is interesting.
 
-/** Just after the nth occurrence (from 1) of a text, plus some bytes. */
+/** Returns the position just after the nth occurrence (from 1) of a text, plus some bytes. */
 export function after(text, nth = 1, more = 0) {
   return (body) => {
     let from = 0;
@@ -13,7 +13,7 @@ export function after(text, nth = 1, more = 0) {
   };
 }
 
-/** Inside the nth character of four bytes: two of them pass. */
+/** Returns a position inside the nth character of four bytes, of which two pass. */
 export function insideCharacter(nth = 1) {
   return (body) => {
     let found = 0;
@@ -24,20 +24,20 @@ export function insideCharacter(nth = 1) {
   };
 }
 
-/** In the nth event of text, between its bytes. */
+/** A position inside the text of the nth text event. */
 export const insideText = (nth = 10) => after('"delta":"', nth, 1);
 
-/** Behind the `data:` line of the nth event, before the blank line that ends it. */
+/** A position behind the `data:` line of the nth event, before the blank line that ends it. */
 export const beforeBlankLine = (nth = 10) => (body) => {
   const blank = after("\n\n", nth)(body);
   return blank < 0 ? -1 : blank - 1;
 };
 
-/** Exactly between two events. */
+/** The position between two events. */
 export const betweenEvents = (nth = 10) => after("\n\n", nth);
 
-/** Inside the id of the nth event. */
+/** A position inside the id of the nth event. */
 export const insideId = (nth = 10) => after("\nid: ", nth, 3);
 
-/** Inside the nth piece of a tool's streamed input. */
+/** A position inside the nth piece of a tool's streamed input. */
 export const insideToolInput = (nth = 2) => after('"inputTextDelta":"', nth, 2);

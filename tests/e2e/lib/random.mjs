@@ -1,6 +1,6 @@
-// Numbers that look random and are the same for the same seed.
+// Random numbers from a seed. Equal seeds give equal numbers.
 
-/** Numbers from 0 up to 1 (mulberry32). */
+/** Returns a generator of numbers from 0 up to 1 (mulberry32). */
 export function numbers(seed) {
   let state = seed >>> 0;
   return () => {
@@ -14,7 +14,7 @@ export function numbers(seed) {
 export function random(seed) {
   const next = numbers(seed);
   return {
-    /** A whole number from 0 up to, not including, `end`. */
+    /** Returns a whole number from 0 up to, not including, `end`. */
     below: (end) => Math.floor(next() * end),
     pick: (from) => from[Math.floor(next() * from.length)],
   };

@@ -1,14 +1,14 @@
-// Starts the real backend on a free port, with its store in memory, and stops it again.
+// Starts and stops the real backend, on a free port and with its store in memory.
 
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startServer as start } from "../../../scripts/lib/server.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
-/** The built demo. */
+/** The folder of the built demo. */
 export const www = join(root, "www/dist");
 
-/** The server that was built last, or the one that `REJOIN_SERVER` names. */
+/** Returns the server that was built last, or the one that `REJOIN_SERVER` names. */
 export function serverProgram() {
   const targets = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
   const places = [process.env.REJOIN_SERVER, join(targets, "release/rejoin-server"), join(targets, "debug/rejoin-server")];
@@ -17,13 +17,13 @@ export function serverProgram() {
   return found;
 }
 
-/** With the demo, and silent unless `REJOIN_SERVER_LOG` is set. */
+/** Starts it with the demo. It prints nothing unless `REJOIN_SERVER_LOG` is set. */
 export function startServer(...flags) {
   const log = process.env.REJOIN_SERVER_LOG ? (process.env.RUST_LOG ?? "warn") : "off";
   return start(serverProgram(), "--log", log, ...(flags.includes("--www") ? [] : ["--www", www]), ...flags);
 }
 
-/** The backend's JSON endpoints, asked without any proxy: what is true. */
+/** Reads the backend's JSON endpoints without a proxy, to compare with what a page shows. */
 export class Truth {
   constructor(url, basePath = "/api/chat") {
     this.base = url + basePath;
@@ -45,7 +45,7 @@ export class Truth {
     return (await this.#ask("/sessions?limit=100")).sessions;
   }
 
-  /** The text of the session's last answer. */
+  /** Returns the text of the session's last answer. */
   async answer(id) {
     const { messages } = await this.session(id);
     return messages.findLast(({ role }) => role === "assistant")?.content;

@@ -12,15 +12,15 @@ export const STREAM = /\/sessions\/[^/]+\/stream/;
 export const REJOIN = /\/tasks\/[^/]+\/stream/;
 const EITHER = /\/(sessions|tasks)\/[^/]+\/stream/;
 
-/** Whether a request opens a stream: a message that is sent, or a rejoin. */
+/** Returns whether a request opens a stream: a sent message or a rejoin. */
 export function opensStream({ method, path }) {
   return EITHER.test(path) && (method === "POST" || method === "GET");
 }
 
-/** How long a scene may take: what hangs is a failure. */
+/** The limit of a scene, so that one that hangs fails. */
 const LIMIT_MS = 60_000;
 
-/** A plan that gives the nth stream that is opened the nth of these faults, and those after them none. */
+/** Returns a plan that gives each opened stream the next of these faults, and no fault after the last one. */
 export function inTurn(...faults) {
   let nth = 0;
   return (seen) => (opensStream(seen) ? faults[nth++] : undefined);
@@ -39,7 +39,7 @@ export function stage(...flags) {
     await set.server?.stop();
   });
 
-  /** Runs a scene with a proxy and a page, and then looks whether anything was thrown into the page. */
+  /** Runs a scene with a proxy and a page, and then checks that no error reached the page. */
   set.scene = async (plan, play, options = {}) => {
     const proxy = await new FaultProxy(set.server.url).up();
     proxy.plan = plan ?? proxy.plan;
@@ -58,7 +58,7 @@ export function stage(...flags) {
   return set;
 }
 
-/** The page shows the stored conversation, each message once, and each was sent once. */
+/** Checks that the page shows the stored conversation, each message once, and that each was sent once. */
 export async function assertWhole({ proxy, page, truth }, { turns = 1 } = {}) {
   const { messages, active_stream } = await truth.session(await page.chat());
   const texts = (role) => messages.filter((message) => message.role === role).map(({ content }) => content);

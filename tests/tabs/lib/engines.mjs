@@ -74,7 +74,7 @@ async function quit(driver) {
   await driver.quit().catch(() => {});
 }
 
-/** The driver in a group of processes of its own, with a screen of its own: all of it ends with the tests. */
+/** Starts the driver in a process group and on a screen of its own, all of which end with the tests. */
 async function startWebKitDriver() {
   const port = await freePort();
   const program = ["WebKitWebDriver", `--port=${port}`, "--host=127.0.0.1"];
@@ -87,7 +87,7 @@ async function startWebKitDriver() {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
   };
   process.once("exit", stop);

@@ -1,8 +1,8 @@
-// Waiting for what nothing announces: asked again and again, and given up after a while.
+// Waits for conditions without an event: checks them again and again, and gives up after a while.
 
 import { setTimeout as pause } from "node:timers/promises";
 
-/** How long anything may take, in ms. */
+/** The limit of any wait, in milliseconds. */
 export const LIMIT_MS = 30_000;
 
 /** Asks until the answer is truthy, and returns it. The error names `what` if it never is. */

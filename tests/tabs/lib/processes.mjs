@@ -1,4 +1,4 @@
-// The process behind a tab of Chromium: found among the children of the browser that this suite has started, and killed.
+// Finds the process of a tab of Chromium among the children of the browser that this suite has started, and kills it.
 
 import { readFileSync, readdirSync } from "node:fs";
 
@@ -17,7 +17,7 @@ export async function killRenderer(stage, tab) {
   process.kill(busiest.pid, "SIGKILL");
 }
 
-/** Processor time by renderer. */
+/** Returns the CPU time of each renderer. */
 function times(browser) {
   const renderers = descendants(browser).filter((pid) => read(pid, "cmdline").includes("--type=renderer"));
   return new Map(renderers.map((pid) => [pid, Number(fields(pid)[11]) + Number(fields(pid)[12])]));
@@ -29,7 +29,7 @@ function descendants(of) {
   return [...parents.keys()].filter(isBelow);
 }
 
-/** Of /proc/PID/stat, what follows the name: state, parent, … */
+/** Returns the fields of /proc/PID/stat after the name: state, parent, … */
 function fields(pid) {
   const stat = read(pid, "stat");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,4 +1,4 @@
-// The real server with the tests' pages, the package and the built demo beside them, on one origin; it is asked for what is true.
+// The real server with the tests' pages, the package and the built demo, all on one origin. Tests compare the pages with it.
 
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { eventually } from "./patience.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
 
-/** Often enough that a silent owner is noticed in a few seconds, and a connection that is gone at once. */
+/** Short enough that a silent owner is noticed in a few seconds, and a closed connection at once. */
 const HEARTBEAT_MS = 1_000;
 
 /** @returns {Promise<Site>} */
@@ -24,7 +24,7 @@ export async function openSite() {
 export class Site {
   #server;
   #folder;
-  /** Streams that were read here, and not by a page. */
+  /** The number of streams that were read here and not by a page. */
   #own = 0;
 
   constructor(server, folder) {
@@ -34,19 +34,19 @@ export class Site {
     this.truth = new Truth(server.url);
   }
 
-  /** Streams that the server holds open now, and those it ever opened for pages. */
+  /** Returns the number of streams that the server holds open, and the number that pages have ever opened. */
   async streams() {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const read = (name) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
     return { open: read("rejoin_streams_open"), total: read("rejoin_streams_total") - this.#own };
   }
 
-  /** Waits until the server holds so many streams: it learns of a connection's end when it next writes. */
+  /** Waits until the server holds so many streams. It notices the end of a connection at its next write. */
   async holds(number) {
     await eventually(`the server holds ${number} streams`, async () => (await this.streams()).open === number);
   }
 
-  /** Waits until the session's task has ended, by reading its stream to the end as any reader would. */
+  /** Waits until the session's task has ended, by reading its stream to the end. */
   async ended(session) {
     const task = (await this.truth.session(session)).active_stream?.task_id;
     if (!task) return;

@@ -1,5 +1,5 @@
-// A browser whose windows are used again from test to test, and the question that matters: does every tab show the stored
-// answer, once, over the connections that the server should have seen?
+// A browser whose windows are reused from test to test, and the main check: every tab shows the stored answer once, over as many
+// connections as expected.
 
 import assert from "node:assert/strict";
 import { Demo } from "./demo.mjs";
@@ -19,7 +19,7 @@ export class Stage {
   constructor(browser, site) {
     this.#browser = browser;
     this.site = site;
-    /** Where pages are loaded from. */
+    /** The URL from which pages are loaded. */
     this.base = site.url;
     this.driver = browser.driver;
     this.pid = browser.pid;
@@ -33,22 +33,22 @@ export class Stage {
     return stage;
   }
 
-  /** A session of the server, for one test. */
+  /** Creates a session for one test. */
   session() {
     return this.site.truth.createSession();
   }
 
-  /** One more tab that shows a session; `query` is read by page.js. */
+  /** Opens a tab that shows a session. page.js reads `query`. */
   tab(session, query = {}) {
     return this.#open(this.address(session, query));
   }
 
-  /** One more tab, with the whole conversation of a session (see chat.js). */
+  /** Opens a tab with the whole conversation of a session (see chat.js). */
   chat(session) {
     return this.#open(`${this.base}/chat.html?${new URLSearchParams({ session })}`);
   }
 
-  /** One more tab, with a chat of the demo. */
+  /** Opens a tab with a chat of the demo. */
   demo(session) {
     return this.#open(`${this.base}/demo/?view=source#/chat/${session}`, Demo);
   }
@@ -71,18 +71,18 @@ export class Stage {
     await this.driver.switchTo().window(this.#home);
   }
 
-  /** A tab that is gone by itself. */
+  /** Removes a tab that has closed by itself. */
   async forget(tab) {
     this.tabs = this.tabs.filter((other) => other !== tab);
     await tab.close().catch(() => {});
     await this.driver.switchTo().window(this.#home);
   }
 
-  /** Every tab has reached its end, shows what the server stored, and received it once; up to where it was stopped. */
+  /** Checks that every tab has reached its end, and received what the server stored once, or up to the stop. */
   async assertWhole(session, { outcomes = 1, isStopped = false } = {}) {
     const states = [];
     for (const tab of this.tabs) states.push(await tab.until("outcomes", outcomes));
-    // A page shows the end at once, and the server acknowledges the stop afterwards.
+    // A page shows the end at once. The server acknowledges the stop later.
     if (isStopped) await this.site.ended(session);
     const answer = await this.site.truth.answer(session);
     assert.ok(answer?.length > 0, "the server has stored an answer");
@@ -96,7 +96,7 @@ export class Stage {
     }
   }
 
-  /** Between two tests: all tabs are closed, and the server has seen it. */
+  /** Closes all tabs between two tests, and waits until the server has noticed. */
   async clear() {
     for (const tab of this.tabs) await tab.close().catch(() => {});
     this.tabs = [];
@@ -109,7 +109,7 @@ export class Stage {
   }
 }
 
-/** Where two texts part, for the one who reads a failure. */
+/** Describes where two texts differ, for the reader of a failure. */
 function difference(text, expected) {
   let at = 0;
   while (at < text.length && text[at] === expected[at]) at += 1;

@@ -1,4 +1,4 @@
-// All scenarios in one engine: one start of the browser, one server, tabs that come and go.
+// Runs all scenarios in one engine, with one browser and one server. Tabs are opened and closed.
 
 import { after, afterEach, before, describe } from "node:test";
 import { FaultProxy } from "../../e2e/proxy.mjs";
@@ -21,7 +21,7 @@ import { sharing } from "../scenarios/sharing.mjs";
  *   whose stream is let go only as they leave. Firefox decides before it notifies the page.
  */
 
-/** All scenarios together take no longer on a slow machine, in ms. */
+/** The limit of all scenarios together on a slow machine, in milliseconds. */
 const MOST_MS = 600_000;
 
 /** @param {Means} means */
@@ -42,12 +42,12 @@ export function suite(means) {
       await site?.close();
     });
 
-    /** The stage for a test, and a session of its own. */
+    /** Returns the stage for a test, and a session of its own. */
     set.scene = async () => {
       opened = (await site.streams()).total;
       return { stage, session: await stage.session() };
     };
-    /** The same, and pages that reach the server through a proxy which can be down. */
+    /** Does the same with pages that reach the server through a proxy, which can be taken down. */
     set.behindProxy = async (play) => {
       const proxy = await new FaultProxy(site.url).up();
       stage.base = proxy.url;
@@ -59,7 +59,7 @@ export function suite(means) {
         if (proxy.isUp) await proxy.down();
       }
     };
-    /** How many streams the server was asked for in this scene. */
+    /** Returns how many streams pages have requested in this scene. */
     set.opened = async () => (await site.streams()).total - opened;
 
     for (const scenarios of [sharing, owner, life, lacking, messages, chat, demo]) scenarios(set, means);

@@ -1,4 +1,4 @@
-// One tab under WebDriver, seen through `globalThis.tab` of its page.
+// One tab under WebDriver, controlled through `globalThis.tab` of its page.
 
 export class Tab {
   constructor(driver, handle) {
@@ -10,7 +10,7 @@ export class Tab {
     await this.driver.switchTo().window(this.handle);
   }
 
-  /** Loads an address; given back when the page's client is ready. */
+  /** Loads an address. Resolves when the page's client is ready. */
   async visit(url) {
     await this.focus();
     await this.driver.get(url);
@@ -23,7 +23,7 @@ export class Tab {
     await this.ready();
   }
 
-  /** Goes away to another page of another origin, and stays in the history. */
+  /** Goes to a page of another origin, so that this one stays in the history. */
   async leave() {
     await this.focus();
     await this.driver.get("about:blank");
@@ -41,7 +41,7 @@ export class Tab {
     return this.driver.executeScript((name, wanted) => globalThis.tab[name](...wanted), name, wanted);
   }
 
-  /** Waits in the page until a condition holds (see page.js); gives the state. */
+  /** Waits in the page until a condition holds (see page.js). Returns the state. */
   async until(...condition) {
     await this.focus();
     const wait = (condition, done) => void globalThis.tab.until(...condition).then(done);
@@ -68,7 +68,7 @@ export class Tab {
     await this.driver.close();
   }
 
-  /** Waits until the page can be asked. */
+  /** Waits until the page answers. */
   async ready() {
     const wait = (done) => {
       const look = () => (globalThis.tab?.isReady ? done() : setTimeout(look, 10));

@@ -1,4 +1,4 @@
-// A page with a whole conversation, without looks, and `globalThis.tab` for the tests to ask and to wait at.
+// A page with a whole conversation, without styles, and with `globalThis.tab` for the tests.
 
 import { createWatch, problems } from "./watch.js";
 
@@ -9,7 +9,7 @@ const chat = createConversation(streams, session);
 
 const textOf = ({ parts }) => parts.map(({ type, text }) => (type === "text" ? text : "")).join("");
 
-/** What the page shows of its chat. */
+/** Returns what the page shows of its chat. */
 function state() {
   const { messages, status, delivery, error } = chat.getSnapshot();
   const parts = messages.flatMap((message) => message.parts);

@@ -1,6 +1,6 @@
-// A chat page without looks: a client of the package, and `globalThis.tab` for the tests to ask and to wait at.
+// A chat page without styles: a client of the package, and `globalThis.tab` for the tests.
 //
-// What the page should lack (`?without=locks,channel,storage`) is taken away before the package is there.
+// What the page should lack (`?without=locks,channel,storage`) is removed before the package is loaded.
 
 import { createWatch, problems } from "./watch.js";
 
@@ -21,12 +21,12 @@ const losing = (request, init) =>
   losesCancels && String(request.url ?? request).endsWith("/cancel") ? Promise.reject(new TypeError("lost")) : fetch(request, init);
 
 const { createChatStreams } = await import("./dist/index.js");
-// Firefox breaks the streams of a page that is left some ms before `pagehide`. A quarter of the first delay passes before a
-// rejoin: long enough that it is not asked for any more, and counted.
+// Firefox breaks the streams of a page that is left some milliseconds before `pagehide`. A rejoin waits a quarter of the first
+// delay, which is long enough that it is not sent and counted any more.
 const retry = { initialDelayMs: 400 };
 const streams = createChatStreams({ userKey: query.get("user") ?? undefined, retry, fetch: losing });
 
-/** What listeners received of the present answer, chunk by chunk. */
+/** What listeners have received of the current answer, chunk by chunk. */
 let received = "";
 const outcomes = [];
 let returned = 0;
@@ -60,7 +60,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) returned += 1;
 });
 
-/** What the page shows of its session. */
+/** Returns what the page shows of its session. */
 function state() {
   const { status, role, taskId, message, error } = streams.getSnapshot(session);
   const text = (message?.parts ?? []).filter(({ type }) => type === "text").map((part) => part.text).join("");
@@ -72,18 +72,18 @@ globalThis.tab = {
   streams,
   state,
   until,
-  /** Sends and waits for the outcome: its kind, and the code of its error. */
+  /** Sends a message and waits for the outcome. Returns its kind and the code of its error. */
   ask: (text) => streams.startStream(session, text).then(({ kind, error }) => [kind, error?.code]),
   send: (text) => void streams.startStream(session, text),
   stop: () => void streams.stopStream(session),
   clear: (id = session) => streams.clearActiveTask(id),
   detach: () => streams.detachStream(session),
   dropped: () => streams.getMetrics().droppedRecords,
-  /** No cancel reaches the server any more. */
+  /** Prevents cancels from reaching the server. */
   loseCancels() {
     losesCancels = true;
   },
-  /** Says something on the channel that the tabs of this page share. */
+  /** Posts a value on the channel that the tabs of this page share. */
   say(value) {
     const channel = new BroadcastChannel(`chat_active_tasks:v1:${query.get("user") ?? ""}:`);
     channel.postMessage(value);

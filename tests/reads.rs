@@ -10,7 +10,7 @@ mod reads;
 use random::Random;
 
 #[test]
-fn what_a_stream_says_does_not_depend_on_how_it_is_cut() {
+fn the_rows_of_a_stream_do_not_depend_on_how_it_is_split() {
     let seeds = std::env::var("SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(3_000);
     for seed in 0..seeds {
         let mut random = Random::new(seed);

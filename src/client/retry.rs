@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_asks_for_is_a_floor() {
+    fn the_delay_that_the_server_asks_for_is_a_floor() {
         let mut backoff = backoff(4);
         assert!(at(backoff.failed(0, 20_000, Budget::Task)) >= 20_000);
         backoff.set_stream_floor(4_000);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_beyond_the_window_ends_the_trying_and_one_that_fits_does_not() {
+    fn a_floor_beyond_the_window_ends_the_retries_and_one_within_it_does_not() {
         assert_eq!(backoff(5).failed(0, 700_000, Budget::Task), Next::Exhausted);
         assert!(at(backoff(5).failed(0, 600_000, Budget::Task)) >= 600_000);
     }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_does_not_name_is_nothing() {
+    fn types_that_the_table_does_not_list_become_nothing() {
         for other in ["text-start", "reasoning-delta", "tool-output-error", "data-x", "abort", "", "TEXT_CHUNK"] {
             assert_eq!(Form::of_type(other), Form::Nothing, "{other}");
         }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn one_space_after_the_colon_is_no_data() {
+    fn one_space_after_the_colon_is_not_part_of_the_data() {
         assert_eq!(data_start("data: x"), Some(6));
         assert_eq!(data_start("data:  x"), Some(6));
         assert_eq!(data_start("data:x"), Some(5));

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_entry_lacks_has_a_default_but_without_a_task_it_is_dropped() {
+    fn missing_members_of_an_entry_have_defaults_but_one_without_a_task_is_dropped() {
         let record = entry(r#"{"taskId":"t6","operationId":null}"#, None).into_record(2_000).unwrap();
         assert_eq!((record.active.task.as_str(), record.saved, record.active.last), ("t6", 2_000, EventId::ZERO));
         assert_eq!(entry(r#"{"taskId":""}"#, None).into_record(0), None);

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_back() {
+    fn a_saved_record_is_read_back() {
         assert_eq!(read(&text(&saved()), "s 1"), Some(saved()));
     }
 

@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_delta_is_measured() {
+    fn the_text_of_rows_that_are_not_deltas_is_counted() {
         let mut used = batch(&[(r#"{"type":"text_chunk","content":"xyz"}"#, LARGE)]);
         assert_eq!(used.others(), 0);
         used.push(&decode(r#"{"type":"abort","a":"🎉"}"#).unwrap(), None, Age::Fresh);

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_parses_to_the_same_id() {
+    fn a_printed_id_parses_to_the_same_id() {
         let original = EventId { ms: 1_700_000_000_000, seq: 42 };
         assert_eq!(original.to_string(), "1700000000000-42");
         assert_eq!(id(&original.to_string()), original);

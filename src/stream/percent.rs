@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded_and_nothing_else() {
+    fn only_encoded_text_is_decoded() {
         for text in ["", "s", "a:b", "s/\u{fc}", "100%", "a b-c._~"] {
             assert_eq!(decode(&encode(text)).as_deref(), Some(text));
         }

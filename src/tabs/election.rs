@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_was_given_back_is_not_had_when_it_is_granted() {
+    fn a_lock_that_was_released_is_not_held_when_it_is_granted() {
         let mut election = Election::default();
         assert_eq!(election.want(), Some(LockMode::Wait));
         assert_eq!(election.want(), None);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_owners_that_began_at_once_the_one_with_the_lock_stays() {
+    fn the_one_with_the_lock_wins_between_two_owners_that_began_at_once() {
         let (mut thief, mut holder) = (Election::default(), Election::default());
         thief.steal(1_000);
         holder.want();

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_message_of_this_version_is_ignored() {
+    fn anything_but_a_message_of_this_version_is_ignored() {
         let good = Envelope::from(Message::new("a", "s", 7, Content::Stop { task: None }));
         assert_eq!(Message::open(Envelope { v: VERSION + 1, ..good.clone() }), None);
         assert_eq!(Message::open(Envelope { kind: "new".into(), ..good }), None);

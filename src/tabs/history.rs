@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_beyond_its_bound_is_none_at_all_and_holds_nothing() {
+    fn a_history_beyond_its_bound_is_dropped() {
         let mut history = History::default();
         history.push((None, "x".repeat(MOST_HISTORY + 1)));
         history.push((None, "{}".into()));

@@ -16,7 +16,7 @@ fn watch_many(harness: &mut Harness, count: usize) {
 }
 
 #[test]
-fn a_look_at_a_record_that_has_expired_gives_none_and_writes_nothing() {
+fn reading_an_expired_record_returns_none_and_writes_nothing() {
     let (harness, _) = Harness::streaming();
     let (key, record) = (harness.client.record_key(S), harness.saved.last().cloned());
     let look = |now| harness.stored_task(&key, record.as_deref(), now).map(|active| active.task);
@@ -40,7 +40,7 @@ fn a_getter_reads_the_storage_as_it_is_and_does_not_change_the_client() {
 }
 
 #[test]
-fn a_stopped_task_is_none_that_is_saved() {
+fn a_stopped_task_is_not_returned_as_saved() {
     let (mut harness, _) = Harness::streaming();
     harness.stop();
     let (key, record) = (harness.client.record_key(S), harness.saved.last().cloned());
@@ -59,7 +59,7 @@ fn a_record_that_expired_while_the_page_lived_is_not_resumed() {
 }
 
 #[test]
-fn sessions_that_are_only_shown_do_not_add_up() {
+fn sessions_that_are_only_shown_use_no_memory() {
     let mut harness = Harness::default();
     watch_many(&mut harness, 1_000);
     let held = harness.client.footprint();

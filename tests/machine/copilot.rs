@@ -141,7 +141,7 @@ fn is_any_replayed(harness: &mut Harness) -> bool {
 }
 
 #[test]
-fn what_a_log_still_has_that_is_not_the_one_that_was_read_is_not_known_by_its_number() {
+fn events_of_another_log_are_not_recognised_by_their_number() {
     let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     ["one ", "two ", "three "].into_iter().for_each(|text| harness.delta("", text));
@@ -248,7 +248,7 @@ fn a_cursor_of_zero_is_none_and_the_stream_is_shared_between_tabs() {
 }
 
 #[test]
-fn a_record_of_the_layer_before_is_resumed_only_while_the_session_runs_its_task() {
+fn a_record_of_the_typescript_layer_is_resumed_only_while_the_session_runs_its_task() {
     for (session, joins) in [(running("t1"), true), (r#"{"messages":[],"active_stream":null}"#.to_owned(), false)] {
         let mut harness = Harness::default();
         let legacy = harness.client.legacy_key().to_owned();

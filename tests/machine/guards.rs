@@ -62,7 +62,7 @@ fn a_reset_is_owed_once_also_when_the_stream_starts_over_twice_before_it_is_deli
 }
 
 #[test]
-fn a_frame_that_is_no_chunk_gave_listeners_nothing_to_void() {
+fn a_frame_that_is_no_chunk_causes_no_reset() {
     let (mut harness, _) = Harness::started(Some("t1"));
     harness.event("1-0", "not json");
     harness.deliver();
@@ -315,7 +315,7 @@ fn a_task_that_was_asked_for_by_name_does_not_give_way_to_another() {
 }
 
 #[test]
-fn where_a_lost_task_stood_is_nothing_to_the_one_that_is_joined_instead() {
+fn the_position_of_a_lost_task_does_not_apply_to_the_one_joined_instead() {
     let mut harness = Harness::default();
     set(&mut harness, "t0", "0-0");
     harness.resume();

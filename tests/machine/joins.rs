@@ -198,7 +198,7 @@ fn the_sender_of_a_lost_tasks_message_gets_its_answer_and_no_later_one() {
 }
 
 #[test]
-fn how_a_task_ended_whose_answer_only_the_session_has_is_what_the_server_says_of_it() {
+fn the_server_decides_the_outcome_of_a_task_whose_answer_only_the_session_has() {
     let kinds = [
         (Some("completed"), OutcomeKind::Finished, "stream_end"),
         (Some("failed"), OutcomeKind::Failed, "error"),
@@ -258,7 +258,7 @@ fn a_status_that_cannot_be_asked_for_at_once_is_asked_for_again() {
 }
 
 #[test]
-fn what_a_proxy_says_of_a_task_is_no_verdict() {
+fn a_proxys_answer_about_a_task_is_not_final() {
     let (mut harness, call) = Harness::streaming();
     harness.cut();
     harness.answer(404, "<html>");
@@ -436,7 +436,7 @@ fn a_resume_without_a_saved_task_takes_what_the_session_runs() {
 }
 
 #[test]
-fn a_resume_of_a_quiet_session_is_nothing() {
+fn a_resume_of_a_session_without_a_running_task_resumes_nothing() {
     let mut harness = Harness::default();
     let call = harness.resume();
     harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
@@ -537,7 +537,7 @@ fn an_answer_to_an_old_request_is_ignored() {
 }
 
 #[test]
-fn when_there_is_nothing_to_resume_nothing_is_voided() {
+fn a_resume_without_a_task_resets_nothing() {
     let (mut harness, _) = Harness::streaming();
     harness.detach();
     let call = harness.resume();

@@ -52,7 +52,7 @@ fn a_stall_timeout_of_the_app_outweighs_the_announcement() {
 }
 
 #[test]
-fn an_answer_that_never_comes_is_given_up() {
+fn a_request_without_a_response_is_given_up() {
     let mut harness = Harness::default();
     harness.start("hi");
     harness.pass(44_999);
@@ -221,7 +221,7 @@ fn the_snapshot_contains_the_time_of_the_next_try() {
 }
 
 #[test]
-fn what_a_client_holds_on_to_does_not_grow_with_streams_cuts_and_stops() {
+fn a_clients_memory_does_not_grow_with_streams_cuts_and_stops() {
     let mut harness = Harness::new(Config { max_retries: Some(1), ..Config::default() });
     let mut footprints = Vec::new();
     for round in 0..600 {

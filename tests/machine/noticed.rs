@@ -230,7 +230,7 @@ fn a_stream_that_breaks_is_rejoined_without_waiting_for_a_stall() {
 }
 
 #[test]
-fn a_stop_of_a_message_that_never_left_asks_nothing() {
+fn a_stop_of_a_message_that_was_never_sent_requests_nothing() {
     let mut harness = Harness::default();
     harness.network(Network::Offline);
     let call = harness.start("hi");
@@ -251,7 +251,7 @@ fn a_running_task_that_ended_before_it_could_be_joined_is_nothing_to_resume() {
 }
 
 #[test]
-fn an_answer_that_ends_without_a_byte_is_as_good_as_none() {
+fn an_answer_that_ends_without_a_byte_counts_as_lost() {
     let (mut harness, _) = Harness::streaming();
     harness.finish("3-0");
     harness.next(None);
@@ -352,7 +352,7 @@ fn a_stream_that_was_stopped_in_another_tab_delivers_nothing_more_and_keeps_the_
 }
 
 #[test]
-fn a_204_that_calls_itself_an_event_stream_is_none() {
+fn a_204_with_the_type_of_an_event_stream_is_no_stream() {
     let head = Head { status: 204, content_type: "text/event-stream", ..Head::default() };
     assert!(!head.is_event_stream());
     assert!(Head { status: 200, ..head }.is_event_stream());

@@ -32,7 +32,7 @@ fn events_without_ids_belong_to_the_one_with_an_id_before_them() {
 }
 
 #[test]
-fn where_the_last_response_stood_does_not_matter_to_the_next() {
+fn the_position_of_the_last_response_does_not_affect_the_next() {
     let (mut harness, _) = Harness::streaming();
     harness.event("1-0", r#"{"type":"start","taskId":"t1"}"#);
     cut_and_join(&mut harness);
@@ -41,7 +41,7 @@ fn where_the_last_response_stood_does_not_matter_to_the_next() {
 }
 
 #[test]
-fn an_event_with_an_id_makes_those_without_before_it_the_past() {
+fn an_event_with_an_id_settles_those_without_ids_before_it() {
     let (mut harness, _) = Harness::streaming();
     harness.delta("", "ha ");
     harness.delta("3-0", "three ");
@@ -53,7 +53,7 @@ fn an_event_with_an_id_makes_those_without_before_it_the_past() {
 }
 
 #[test]
-fn what_waits_when_a_stream_starts_over_is_not_delivered() {
+fn rows_that_wait_when_a_stream_starts_over_are_not_delivered() {
     let (mut harness, _) = Harness::streaming();
     harness.delta("3-0", "stale");
     harness.cut();
@@ -67,7 +67,7 @@ fn what_waits_when_a_stream_starts_over_is_not_delivered() {
 }
 
 #[test]
-fn a_stream_that_starts_over_twice_without_a_row_between_is_void_once() {
+fn a_stream_that_starts_over_twice_without_a_row_between_is_reset_once() {
     let (mut harness, _) = Harness::streaming();
     for _ in 0..2 {
         harness.cut();
@@ -143,7 +143,7 @@ fn an_empty_task_id_names_no_task() {
 }
 
 #[test]
-fn what_is_not_delivered_by_itself_is_no_chunk() {
+fn a_chunk_that_is_not_delivered_by_itself_is_not_counted() {
     let (mut harness, _) = Harness::started(Some("t1"));
     harness.preamble("t1", ["1-0", "1-1"]);
     let metrics = harness.client.metrics(Some(S));

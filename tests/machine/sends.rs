@@ -250,14 +250,14 @@ fn nothing_is_posted_again_after_a_byte_of_an_answer() {
 }
 
 #[test]
-fn a_body_that_is_cut_before_its_start_is_found_by_the_header() {
+fn a_task_whose_body_is_cut_before_its_start_is_found_by_the_header() {
     let (mut harness, _) = Harness::started(Some("t1"));
     harness.cut();
     assert_eq!(harness.joined(), Some(("t1".into(), "0-0".into())));
 }
 
 #[test]
-fn a_body_that_is_cut_before_its_start_is_else_found_through_the_session() {
+fn a_task_whose_body_is_cut_before_its_start_is_found_through_the_session_without_the_header() {
     let (mut harness, _) = Harness::started(None);
     harness.bytes(b": hello\n\n");
     harness.fail();
@@ -340,7 +340,7 @@ fn a_410_for_a_repeated_message_looks_whether_it_was_answered() {
 }
 
 #[test]
-fn what_a_person_must_mend_fails_at_once() {
+fn errors_that_a_person_has_to_fix_fail_at_once() {
     for (status, code) in [
         (400, "INVALID_REQUEST"),
         (403, "ACCESS_DENIED"),

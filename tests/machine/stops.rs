@@ -150,7 +150,7 @@ fn a_stop_before_the_start_does_not_wait_long_for_an_answer_that_hangs() {
 }
 
 #[test]
-fn a_stop_before_the_start_is_else_found_through_the_session() {
+fn a_stop_before_the_start_finds_the_task_through_the_session_otherwise() {
     let mut harness = Harness::default();
     harness.start("hi");
     harness.stop_on_base();

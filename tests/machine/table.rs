@@ -79,7 +79,7 @@ fn a_backend_without_ids_is_asked_for_an_exact_replay() {
 }
 
 #[test]
-fn bytes_that_a_cut_left_half_said_are_forgotten() {
+fn an_incomplete_event_before_a_cut_is_dropped() {
     let (mut harness, _) = Harness::streaming();
     harness.bytes(b"id: 9-9\ndata: {\"type\":\"te");
     harness.cut();
@@ -301,7 +301,7 @@ fn a_task_that_was_found_has_the_whole_budget() {
 }
 
 #[test]
-fn headers_that_were_good_for_a_look_may_be_asked_for_again() {
+fn headers_that_worked_for_a_request_may_be_requested_again() {
     let mut harness = Harness::default();
     let call = harness.resume();
     harness.answer(401, "");
@@ -335,7 +335,7 @@ fn a_stop_without_a_stream_cancels_the_saved_task() {
 }
 
 #[test]
-fn where_the_backend_cannot_cancel_the_stop_stays_remembered_and_its_task_is_not_resumed() {
+fn on_a_backend_without_cancel_the_stop_stays_saved_and_its_task_is_not_resumed() {
     let (mut harness, _) = Harness::streaming();
     let stop = harness.stop();
     harness.answer(404, r#"{"detail":"Not Found"}"#);
@@ -494,7 +494,7 @@ fn the_map_of_the_typescript_layer_loses_to_a_record_and_to_time() {
 }
 
 #[test]
-fn progress_makes_the_window_whole_again() {
+fn progress_renews_the_window() {
     let mut harness = Harness::new(Config { window: 10_000, ..Config::default() });
     let call = harness.start("hi");
     harness.open(Some("t1"));
@@ -548,7 +548,7 @@ fn a_rejoin_of_the_task_that_streams_shares_its_stream() {
 }
 
 #[test]
-fn a_saved_task_is_none_when_its_time_is_over() {
+fn an_expired_task_is_not_returned() {
     let mut harness = saved("t1");
     harness.now += Config::default().task_ttl;
     harness.network(Network::Online);

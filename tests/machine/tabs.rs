@@ -238,7 +238,7 @@ fn frames_of_a_takeover_that_could_not_answer_yet_are_asked_for_at_once() {
 }
 
 #[test]
-fn what_a_tab_that_slept_answers_late_draws_no_follower_away() {
+fn a_late_answer_of_a_tab_that_slept_attracts_no_follower() {
     let mut harness = follower();
     harness.receive(&state("old", "old-1", "t0").replace(r#""asked":9007199254740991"#, r#""asked":7"#));
     assert_eq!(harness.client.snapshot(S).task.as_deref(), Some("t1"));

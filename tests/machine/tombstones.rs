@@ -143,7 +143,7 @@ fn a_task_that_the_app_sets_by_hand_is_wanted_again() {
 }
 
 #[test]
-fn what_the_app_clears_by_hand_is_gone_whole() {
+fn a_record_that_the_app_clears_is_removed_with_its_stops() {
     let mut harness = stopped();
     answer_next_message(&mut harness);
     let removed = harness.removed.len();
@@ -189,7 +189,7 @@ fn a_stop_that_was_allowed_to_look_may_ask_for_headers_again() {
 }
 
 #[test]
-fn a_stop_of_a_quiet_session_looks_once() {
+fn a_stop_of_a_session_without_a_stream_reads_it_once() {
     let mut harness = Harness::default();
     let stop = harness.stop();
     harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
@@ -236,7 +236,7 @@ fn stopped_unknown() -> Harness {
 }
 
 #[test]
-fn what_runs_beside_the_task_of_the_next_message_is_what_was_stopped_before_it_was_known() {
+fn a_task_beside_that_of_the_next_message_is_the_one_that_was_stopped_before_it_was_known() {
     let mut harness = stopped_unknown();
     harness.next(None);
     harness.preamble("t2", ["", ""]);

@@ -21,7 +21,7 @@ fn sent_id(harness: &Harness) -> Option<String> {
 }
 
 #[test]
-fn what_the_server_refuses_for_good_fails_with_its_code_and_is_not_tried_again() {
+fn a_permanent_refusal_fails_with_its_code_and_is_not_tried_again() {
     let refusals = [
         (409, "TOOL_CALL_SETTLED"),
         (409, "TOOL_CALLS_PENDING"),
@@ -72,7 +72,7 @@ fn a_message_that_was_regenerated_is_not_found_by_the_text_of_its_question() {
 }
 
 #[test]
-fn one_that_began_and_lost_its_task_is_found_as_what_runs() {
+fn a_message_whose_task_is_unknown_is_found_as_the_running_one() {
     for trigger in [Trigger::Continue, Trigger::Regenerate] {
         let mut harness = Harness::default();
         harness.send(trigger);
@@ -87,7 +87,7 @@ fn one_that_began_and_lost_its_task_is_found_as_what_runs() {
 }
 
 #[test]
-fn one_that_ended_meanwhile_is_given_from_the_history() {
+fn an_answer_that_ended_meanwhile_is_delivered_from_the_history() {
     for trigger in [Trigger::Continue, Trigger::Regenerate] {
         let mut harness = Harness::default();
         let call = harness.send(trigger);

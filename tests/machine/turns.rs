@@ -94,7 +94,7 @@ fn a_stream_that_was_given_to_its_end_is_not_saved_again_while_a_message_waits()
 }
 
 #[test]
-fn how_a_followed_stream_ended_is_nothing_to_a_message_that_was_sent_since() {
+fn the_end_of_a_followed_stream_does_not_affect_a_message_that_was_sent_since() {
     let (mut tab, call) = follower_with_a_message(Some("t2"));
     take_over(&mut tab);
     tab.open(None);
@@ -173,7 +173,7 @@ fn a_message_whose_task_was_stopped_in_another_tab_is_stopped() {
 }
 
 #[test]
-fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() {
+fn the_session_is_read_if_the_busy_task_may_be_the_one_that_listeners_hold() {
     let (mut harness, _) = Harness::started(None);
     harness.event("", r#"{"type":"text-start","id":"b"}"#);
     harness.delta("", "one ");
@@ -194,7 +194,7 @@ fn what_keeps_a_session_busy_is_looked_at_where_it_may_be_what_listeners_hold() 
 }
 
 #[test]
-fn what_runs_answers_no_message_that_was_there_when_nothing_ran() {
+fn a_running_task_answers_no_message_that_existed_when_nothing_was_running() {
     let (mut harness, _) = Harness::started(None);
     harness.bytes(b": \n\n");
     harness.cut();
@@ -241,7 +241,7 @@ fn the_newest_answer_is_not_that_of_a_task_after_which_another_message_was_sent(
 }
 
 #[test]
-fn of_an_operation_that_is_lost_the_history_gives_what_follows_the_chat() {
+fn the_history_gives_the_part_of_a_lost_operation_after_the_chat() {
     let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
     harness.delta("", "chat ");
@@ -324,7 +324,7 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
 }
 
 #[test]
-fn a_tab_is_not_drawn_back_to_a_turn_that_its_own_took_the_place_of() {
+fn a_tab_does_not_return_to_a_turn_that_its_own_has_replaced() {
     let (mut sleeper, _) = sender("a", "hi");
     sleeper.open(None);
     sleeper.delta("", "one ");
@@ -350,7 +350,7 @@ fn a_tab_is_not_drawn_back_to_a_turn_that_its_own_took_the_place_of() {
 }
 
 #[test]
-fn who_follows_learns_the_task_that_the_owner_learned() {
+fn a_follower_learns_the_task_that_the_owner_learned() {
     let (mut owner, _) = sender("a", "hi");
     owner.open(None);
     owner.delta("", "one ");

@@ -78,7 +78,7 @@ fn a_request_is_written_with_the_context_that_the_app_gave() {
 }
 
 #[wasm_bindgen_test]
-fn what_another_tab_posts_may_be_anything() {
+fn a_message_of_another_tab_may_be_anything() {
     for other in ["undefined", "null", "7", "'text'", "Symbol()", "({ v: 'x' })", "({ frames: 7 })"] {
         assert!(codec::envelope(eval(other)).is_none(), "{other}");
     }

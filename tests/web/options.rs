@@ -12,7 +12,7 @@ fn options(members: &str) -> Options {
 }
 
 #[wasm_bindgen_test]
-fn what_is_not_given_is_as_the_core_has_it() {
+fn missing_options_have_the_defaults_of_the_core() {
     for members in
         ["crossTab: false, seed: 0", "crossTab: false, seed: 0, retry: null, userKey: null, taskTtlMs: undefined"]
     {

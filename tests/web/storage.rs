@@ -19,7 +19,7 @@ fn custom(members: &str) -> Storage {
 }
 
 #[wasm_bindgen_test]
-fn what_is_written_to_local_storage_is_there_for_another_tab() {
+fn a_text_in_local_storage_is_shared_with_other_tabs() {
     let (one, other) = (local(), local());
     one.write("web:a", "1");
     assert_eq!(other.read("web:a").as_deref(), Some("1"));
@@ -29,7 +29,7 @@ fn what_is_written_to_local_storage_is_there_for_another_tab() {
 }
 
 #[wasm_bindgen_test]
-fn what_is_kept_in_memory_does_not_touch_local_storage() {
+fn storage_in_memory_does_not_touch_local_storage() {
     let memory = Storage::new(Backend::Memory);
     memory.write("web:m", "1");
     assert_eq!(memory.read("web:m").as_deref(), Some("1"));
@@ -63,7 +63,7 @@ fn a_storage_that_throws_on_every_method_falls_back_to_memory() {
 }
 
 #[wasm_bindgen_test]
-fn what_was_written_is_given_while_reading_fails() {
+fn a_written_text_is_returned_while_reading_fails() {
     let storage = custom("getItem() { throw 1 }");
     storage.write("k", "1");
     assert_eq!(storage.read("k").as_deref(), Some("1"));

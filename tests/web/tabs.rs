@@ -40,7 +40,7 @@ fn in_words(event: TabEvent) -> String {
 }
 
 #[wasm_bindgen_test]
-async fn what_one_tab_posts_the_others_hear_and_it_does_not() {
+async fn a_message_reaches_the_other_tabs_and_not_its_sender() {
     let (one, other) = (Tab::join("web:posts"), Tab::join("web:posts"));
     one.tabs.post(&"hello".into());
     other.until(&["message hello"]).await;
@@ -49,7 +49,7 @@ async fn what_one_tab_posts_the_others_hear_and_it_does_not() {
 }
 
 #[wasm_bindgen_test]
-async fn what_no_channel_can_clone_is_posted_to_nobody() {
+async fn a_message_that_cannot_be_cloned_is_not_posted() {
     let (one, other) = (Tab::join("web:clones"), Tab::join("web:clones"));
     one.tabs.post(&js_sys::Function::new_no_args("").into());
     one.tabs.post(&"after it".into());

@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::browser::timer::Timer;
 
 #[wasm_bindgen_test]
-async fn it_rings_once_and_for_the_earliest_deadline() {
+async fn it_fires_once_for_the_earliest_deadline() {
     let (timer, rung) = (Timer::default(), Rc::new(RefCell::new(Vec::new())));
     for deadline in [500, 20, 40] {
         let rung = rung.clone();
@@ -18,7 +18,7 @@ async fn it_rings_once_and_for_the_earliest_deadline() {
 }
 
 #[wasm_bindgen_test]
-async fn it_may_be_armed_anew_from_within_its_ring() {
+async fn it_may_be_armed_again_from_within_its_callback() {
     let (timer, rung) = (Rc::new(Timer::default()), Rc::new(RefCell::new(0)));
     let (again, count) = (timer.clone(), rung.clone());
     timer.arm(Some(5), 0, move || {

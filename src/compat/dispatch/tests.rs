@@ -155,7 +155,7 @@ fn an_abort_is_dispatched_and_then_ends_the_stream() {
 }
 
 #[test]
-fn nothing_comes_after_the_end() {
+fn nothing_is_dispatched_after_the_end() {
     for last in [Kind::End, Kind::Error, Kind::Abort] {
         let mut dispatcher = Dispatcher::default();
         feed(&mut dispatcher, &[item(Kind::Start, A), item(last, UNNAMED)]);

@@ -189,7 +189,7 @@ fn an_answer_matches_when_one_is_the_beginning_of_the_other() {
 }
 
 #[test]
-fn of_two_turns_the_one_whose_answer_says_more_is_the_same() {
+fn the_turn_with_the_longer_matching_answer_corresponds() {
     let server = ["u:hi", "a:Hello there"];
     assert_eq!(
         merged(&server, &["u:hi", "a:Hello there", "u:hi", "a:Hel"]),
@@ -231,7 +231,7 @@ fn an_answer_that_the_server_keeps_in_one_piece_matches_its_pieces() {
 }
 
 #[test]
-fn what_follows_a_piece_that_covers_several_is_compared_with_what_follows_them() {
+fn the_text_after_a_piece_that_covers_several_is_compared_with_the_text_after_those() {
     let server = ["u:hi", "a:one ", "a:two"];
     assert_eq!(merged(&server, &["u:hi", "a:one two", "a:two!"]), [server.as_slice(), &["a:two!"]].concat());
 }

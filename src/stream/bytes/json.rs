@@ -147,7 +147,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_another_parser_takes_is_taken_and_nothing_else() {
+    fn it_accepts_exactly_what_another_parser_accepts() {
         for text in GOOD.into_iter().chain(BAD) {
             let expected = serde_json::from_str::<&serde_json::value::RawValue>(text).ok().map(|raw| raw.get());
             assert_eq!(Json::parse(text).map(Json::text), expected, "{text:?}");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_opened_is_closed_in_its_turn_at_any_depth() {
+    fn brackets_must_close_in_order_at_any_depth() {
         for depth in [1, 2, 63, 64, 65, 66, 128, 129, 300] {
             let is_object = |level: &usize| level * level % 7 < 3;
             let opened: String = (0..depth).map(|level| if is_object(&level) { "{\"a\":" } else { "[" }).collect();

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_not_learned_again() {
+    fn a_known_pattern_is_not_learned_again() {
         let data = r#"{"type":"text-delta","id":"b","delta":"first"}"#;
         let mut patterns = learned(data);
         let Ok(Chunk::Delta(delta)) = decode(data) else { unreachable!() };

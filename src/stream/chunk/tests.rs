@@ -185,7 +185,7 @@ fn added_members_come_last_so_that_they_take_precedence() {
 }
 
 #[test]
-fn what_json_parse_refuses_is_not_json() {
+fn data_that_json_parse_refuses_is_not_json() {
     for data in [
         "",
         " ",

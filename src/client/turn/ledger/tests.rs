@@ -66,7 +66,7 @@ fn an_unknown_turn_is_reset_and_not_replayed() {
 }
 
 #[test]
-fn a_message_that_was_just_made_is_no_turn_of_before() {
+fn a_new_message_is_not_taken_for_an_earlier_turn() {
     let mut ledger = Ledger::default();
     ledger.begin(Turn::default(), Start::Sent, None);
     give_answer(&mut ledger, "one");
@@ -169,7 +169,7 @@ fn merged_frames_without_ids_are_as_old_as_their_last_event() {
 }
 
 #[test]
-fn what_is_remembered_of_turns_is_bounded() {
+fn the_memory_of_earlier_turns_is_bounded() {
     let mut ledger = Ledger::default();
     for turn in 0..100 {
         ledger.begin(joined(&format!("t{turn}"), turn), Start::Joined, None);

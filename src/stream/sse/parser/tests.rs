@@ -317,7 +317,7 @@ fn reset_consuming_takes_the_unfinished_line_but_makes_no_event() {
 }
 
 #[test]
-fn what_the_encoder_writes_is_what_the_parser_reads() {
+fn the_parser_reads_what_the_encoder_writes() {
     use crate::stream::{cursor::EventId, sse::encoder};
     let mut stream = Vec::new();
     encoder::comment(&mut stream, "heartbeat 15000");

@@ -23,6 +23,7 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     open_as_many_files_as_allowed();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let server = Server::bind(config).await?;
+    tracing::info!("{}", server.summary());
     say_addresses(&server)?;
     let (signalled, drains) = tokio::sync::oneshot::channel();
     let serving = server.run(async {
@@ -46,7 +47,6 @@ fn say_addresses(server: &Server) -> Result<(), ServerError> {
     if let Some(admin) = server.admin_address()? {
         println!("for operators on http://{admin}");
     }
-    println!("{}", server.summary());
     Ok(())
 }
 

@@ -316,6 +316,31 @@ fn a_task_that_a_proxy_does_not_find_while_another_one_runs_is_asked_for_at_the_
 }
 
 #[test]
+fn a_task_that_a_proxy_does_not_find_is_asked_for_again_and_given_up_in_the_end() {
+    let another = running("t2");
+    for tries in [1, 3] {
+        let (mut harness, call) = Harness::streaming();
+        harness.cut();
+        harness.answer(404, "<html>");
+        harness.pass_until_asked();
+        harness.answer(200, &another);
+        for _ in 0..tries {
+            harness.pass_until_asked();
+            assert!(matches!(harness.last().request, Request::Task { .. }) && harness.is_pending(call));
+            harness.answer(404, "<html>");
+        }
+        if tries == 3 {
+            assert_eq!(harness.kind(call), OutcomeKind::Expired);
+            continue;
+        }
+        harness.pass_until_asked();
+        harness.answer(200, r#"{"status":"running"}"#);
+        harness.pass_until_asked();
+        assert_eq!(harness.joined().unwrap().0, "t1");
+    }
+}
+
+#[test]
 fn an_answer_of_which_some_was_given_is_replayed_by_the_history_though_its_log_was_another() {
     let (mut harness, call) = Harness::started(None);
     harness.preamble("t1", ["", ""]);

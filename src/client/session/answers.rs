@@ -121,7 +121,8 @@ impl Session {
 
     fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
-        if head.status == 404 && may_be_a_proxys(body) && matches!(self.goal.evidence, Evidence::Stored(_)) {
+        let is_asked_again = matches!(self.goal.evidence, Evidence::Stored(_) | Evidence::Unproven);
+        if head.status == 404 && may_be_a_proxys(body) && is_asked_again {
             return self.try_again(Ask::Verify, read_error(head, body), 0, cx);
         }
         let evidence = std::mem::replace(&mut self.goal.evidence, Evidence::None);

@@ -100,6 +100,8 @@ impl Session {
         match self.backoff.failed(cx.now, floor, budget) {
             // Sending it again might send the message twice.
             Next::Exhausted if matches!(self.goal.evidence, Evidence::Stored(_)) => self.give_up_verdict(cx),
+            // After the last try a 404 without JSON counts: some backends send no other one.
+            Next::Exhausted if is_unknown && matches!(self.goal.evidence, Evidence::Unproven) => self.expire(cx),
             Next::Exhausted if cause.code == "MESSAGE_UNCLEAR" => self.fail(cause, cx),
             Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
             Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },

@@ -235,6 +235,15 @@ impl Context {
         }
     }
 
+    /// Extends a stop whose task was never found to a task that runs and does not answer the message that was sent after the stop.
+    pub fn name_unknown_stop(&mut self, session: &str, task: &str) {
+        let named = self.records.get(session).and_then(|record| record.with_unknown_stop_named(task));
+        if let Some(record) = named {
+            self.push(Effect::Save { key: self.keys.of(session), value: record.to_entry() });
+            self.records.insert(session.to_owned(), record);
+        }
+    }
+
     /// Removes the record of a session, here and in the storage.
     pub fn forget(&mut self, session: &str) {
         if self.records.remove(session).is_some() {

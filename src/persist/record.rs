@@ -87,6 +87,18 @@ impl SavedTask {
         is_last || stops.iter().any(|(stopped, _)| stopped == task || (stopped.is_empty() && is_another))
     }
 
+    /// Returns the record with a stop whose task was never found extended to this task, or `None` if there is no such stop or
+    /// the task is stopped already.
+    #[must_use]
+    pub fn with_unknown_stop_named(&self, task: &str) -> Option<Self> {
+        let is_named = self.stops.iter().any(|(stopped, _)| stopped == task);
+        let (_, at) = self.stops.iter().rfind(|(stopped, _)| stopped.is_empty()).filter(|_| !is_named)?;
+        let mut named = self.clone();
+        named.stops.push((task.to_owned(), *at));
+        named.stops.drain(..named.stops.len().saturating_sub(MOST_STOPS));
+        Some(named)
+    }
+
     /// Takes over the stops of an earlier record, unless they have expired.
     pub fn inherit_stops(&mut self, before: &Self, now: Millis, ttl: Millis) {
         let mut stops = before.stops.clone();
@@ -266,6 +278,18 @@ mod tests {
             "v",
         ];
         assert_eq!(names, all);
+    }
+
+    #[test]
+    fn a_stop_whose_task_is_found_later_is_remembered_for_that_task_too() {
+        let stop = |stops: &[(&str, Millis)]| {
+            let stops = stops.iter().map(|(task, at)| ((*task).to_owned(), *at)).collect();
+            SavedTask { stops, ..SavedTask::default() }
+        };
+        let named = stop(&[("", 7)]).with_unknown_stop_named("t1");
+        assert_eq!(named, Some(stop(&[("", 7), ("t1", 7)])));
+        assert!(named.unwrap().with_unknown_stop_named("t1").is_none());
+        assert_eq!(stop(&[("t0", 7)]).with_unknown_stop_named("t1"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
 use crate::protocol::lenient::Record;
 use crate::stream::bytes::decimal;
+use crate::stream::bytes::json::{Json, JsonString};
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
 
@@ -108,6 +109,12 @@ impl ActiveStream {
         let ActiveStreamBody { task_id, operation_id, tool_name } = body.clone();
         Some(Self { task_id: task_id.0?, operation_id: operation_id.0, tool_name: tool_name.0 })
     }
+
+    /// Returns whether the task is that of an operation, which may belong to any turn of the session.
+    #[must_use]
+    pub fn is_operation(&self) -> bool {
+        self.tool_name.as_deref().is_some_and(|tool| tool != "chat")
+    }
 }
 
 /// A user message of a session: its index in the list of messages.
@@ -176,6 +183,15 @@ impl SessionView {
         (count as u64).checked_sub(1)
     }
 
+    /// Returns the ordinal of the user message whose answer started an operation, while the session shows the operation as
+    /// pending.
+    #[must_use]
+    pub fn ordinal_of_operation(&self, operation: &str) -> Option<u64> {
+        let at = self.messages.iter().rposition(|message| message.is("tool") && message.is_pending(operation))?;
+        let questions = self.messages.iter().take(at).filter(|message| message.is("user"));
+        (questions.count() as u64).checked_sub(1)
+    }
+
     /// Returns whether the session has the answer of a task that no backend streams any more: an assistant message with the
     /// task's id, or one after the user message (API.md, status table).
     #[must_use]
@@ -236,6 +252,17 @@ impl SessionView {
 impl MessageBody {
     fn is(&self, role: &str) -> bool {
         self.role.as_deref() == Some(role)
+    }
+
+    /// Returns whether the message takes the place of the result that an operation has not given yet.
+    fn is_pending(&self, operation: &str) -> bool {
+        let content = Some(self.content.or_empty()).filter(|content| content.contains("operation_pending"));
+        let Some(content) = content.and_then(Json::parse) else { return false };
+        let has = |name: &str, text: &str| {
+            let is_text = |value: Json<'_>| JsonString::of_value(value.text()).is_some_and(|value| value.is(text));
+            content.members().any(|(member, value)| member.is(name) && is_text(value))
+        };
+        has("type", "operation_pending") && has("operation_id", operation)
     }
 
     fn push_frames(&self, frames: &mut Vec<String>) {

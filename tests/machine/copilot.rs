@@ -73,6 +73,56 @@ fn an_operation_in_the_task_of_its_answer_is_no_other_task() {
 }
 
 #[test]
+fn an_operation_of_an_earlier_answer_is_not_taken_for_the_answer_to_a_message() {
+    let (mut harness, _) = after_an_operation_began();
+    let reloaded = {
+        let mut next_page = Harness::default();
+        next_page.stored(harness.saved.last().map(String::as_str));
+        next_page
+    };
+    harness.resume();
+    harness.detach();
+    for mut harness in [harness, reloaded] {
+        harness.calls += 10;
+        let call = harness.next(None);
+        harness.bytes(b": \n\n");
+        harness.cut();
+        let messages =
+            r#"{"role":"user","content":"hi"},{"role":"assistant","content":"one"},{"role":"user","content":"next"}"#;
+        let active = r#"{"task_id":"t2","operation_id":"o1","tool_name":"build"}"#;
+        harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":{active}}}"#));
+        harness.pass_until_asked();
+        assert!(harness.is_look() && harness.is_pending(call));
+    }
+}
+
+#[test]
+fn an_operation_that_runs_does_not_answer_the_newest_message() {
+    let (mut harness, _) = after_an_operation_began();
+    harness.next(None);
+    harness.preamble("t3", ["", ""]);
+    harness.delta("", "two ");
+    harness.finish("");
+    let call = harness.resume();
+    let messages = [
+        r#"{"role":"user","content":"hi"},{"role":"assistant","content":"one"}"#,
+        r#"{"role":"tool","tool_call_id":"c1","content":"{\"done\":true}"}"#,
+        r#"{"role":"user","content":"next"},{"role":"assistant","content":"two "}"#,
+    ];
+    let view = |active: &str| format!(r#"{{"messages":[{}],"active_stream":{active}}}"#, messages.join(","));
+    harness.pass(1_000);
+    harness.answer(200, &view(r#"{"task_id":"t2","operation_id":"o1","tool_name":"build"}"#));
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().0, "t2");
+    harness.answer(404, r#"{"detail":"Not Found"}"#);
+    harness.pass_until_asked();
+    harness.answer(200, &view("null"));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Expired, "{}", harness.text);
+    assert_eq!(harness.text.matches("two").count(), 1);
+}
+
+#[test]
 fn a_stream_without_a_start_is_opened_by_one_that_the_client_makes() {
     let mut harness = Harness::default();
     harness.rejoin("t1", None);

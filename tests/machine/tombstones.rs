@@ -278,3 +278,72 @@ fn a_task_that_is_found_to_be_of_the_turn_that_was_stopped_is_not_joined_for_the
     harness.pass_until_asked();
     assert!(harness.is_send(), "what was stopped is not joined");
 }
+
+/// A session whose first message was stopped before anything of its answer came, on a backend that would not say which task
+/// it is, and whose next message may or may not have arrived.
+fn lost_after_an_unknown_stop(messages: &str) -> (Harness, u32) {
+    let (mut harness, _) = Harness::started(None);
+    harness.stop_on_base();
+    harness.pass_until_asked();
+    harness.answer(403, "");
+    let call = harness.start("next");
+    harness.pass(1_000);
+    harness.answer(503, "");
+    harness.pass_until_asked();
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":{{"task_id":"t1"}}}}"#));
+    (harness, call)
+}
+
+#[test]
+fn what_runs_while_the_next_message_has_not_arrived_is_what_was_stopped_before_it_was_known() {
+    let (harness, call) = lost_after_an_unknown_stop(r#"{"role":"user","content":"hi"}"#);
+    let mut next_page = reloaded(&harness);
+    let resume = next_page.resume();
+    next_page.answer(200, &running("t1"));
+    assert_eq!(next_page.outcome(resume), None);
+    let mut harness = harness;
+    harness.pass_until_asked();
+    harness.busy_with("t1");
+    harness.pass_until_asked();
+    assert!(harness.is_send() && harness.is_pending(call), "what was stopped is not joined");
+}
+
+#[test]
+fn what_runs_when_the_next_message_has_arrived_is_its_answer_and_not_what_was_stopped_before_it_was_known() {
+    let (mut harness, _) = lost_after_an_unknown_stop(r#"{"role":"user","content":"next"}"#);
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().0, "t1");
+}
+
+#[test]
+fn a_repeat_that_is_refused_shows_what_was_stopped_before_it_was_known() {
+    let (mut harness, _) = Harness::started(None);
+    harness.preamble("t0", ["1-0", "1-1"]);
+    harness.finish("1-2");
+    harness.next(None);
+    harness.stop();
+    harness.answer(403, "");
+    harness.pass_until_asked();
+    harness.answer(403, "");
+    let call = harness.start("next");
+    harness.pass(1_000);
+    assert!(harness.is_send());
+    harness.answer(503, "");
+    harness.pass_until_asked();
+    assert!(harness.is_send(), "this backend recognises a repeat");
+    harness.busy_with("t1");
+    harness.pass_until_asked();
+    assert!(harness.is_send() && harness.is_pending(call), "what was stopped is not joined");
+}
+
+#[test]
+fn the_stop_of_a_task_outlives_the_end_of_another_one_whose_name_never_came() {
+    let mut harness = stopped();
+    harness.next(None);
+    harness.event("1-0", r#"{"type":"text-start","id":"b"}"#);
+    assert_eq!(harness.client.active_task(S), None, "its task is not known");
+    harness.finish("1-1");
+    assert!(harness.removed.is_empty());
+    let rejoin = harness.rejoin("t1", None);
+    assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+}

@@ -194,7 +194,10 @@ impl Session {
     /// Updates the record at the end of a task. An operation that goes on in a task of its own is saved in its place.
     fn leave_record(&self, outcome: &Outcome, cx: &mut Context) {
         let Some(Operation { operation, task, tool, .. }) = outcome.operation.clone() else {
-            return cx.remove(&self.id);
+            if !self.leaves_stop_of_another(cx) {
+                cx.remove(&self.id);
+            }
+            return;
         };
         let active =
             ActiveTask { task, session: self.id.clone(), operation, tool, started: cx.now, ..ActiveTask::default() };
@@ -207,6 +210,13 @@ impl Session {
             saved: cx.now,
             ..SavedTask::default()
         });
+    }
+
+    /// Returns whether the record is the stop of a task that may be another one than the task that has ended. Such a stop
+    /// stays in the record.
+    fn leaves_stop_of_another(&self, cx: &Context) -> bool {
+        let stop = cx.records.get(&self.id).filter(|saved| saved.stopped.is_some());
+        stop.is_some_and(|stop| !self.is_present(&Turn::recorded(stop)))
     }
 
     /// Resolves the call of a message that was refused. Its outcome is never a success, however the stream that was joined

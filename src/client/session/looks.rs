@@ -63,9 +63,9 @@ impl Session {
     fn resume_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
         match self.running(view, cx).cloned() {
             Some(active) => {
+                let turn = self.running_turn(&active, view);
                 self.goal.operation = active.operation_id.unwrap_or_default();
                 self.goal.tool = active.tool_name.unwrap_or_default();
-                let turn = self.running_turn(&active.task_id, view);
                 self.join(turn, cx);
             }
             // Another tab streamed the beginning of the answer and has disappeared.
@@ -81,8 +81,8 @@ impl Session {
     }
 
     /// Returns the turn of the running task, with the aliases that its tab handed over.
-    fn running_turn(&mut self, task: &str, view: &SessionView) -> Turn {
-        let mut turn = self.ledger.known_roll().running(task, view);
+    fn running_turn(&mut self, active: &ActiveStream, view: &SessionView) -> Turn {
+        let mut turn = self.ledger.known_roll().running(active, view);
         let Some(mut handed_over) = self.handed_over.take() else { return turn };
         if let Location::At(ordinal) = handed_over.locate(view, Arrival::Certain) {
             handed_over.name_ordinal(ordinal);
@@ -94,9 +94,10 @@ impl Session {
     }
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match self.running(view, cx).map(|active| active.task_id.clone()).filter(|task| !self.has_seen_end_of(task)) {
-            Some(task) => {
-                let turn = self.running_turn(&task, view);
+        let running = self.running(view, cx).filter(|active| !self.has_seen_end_of(&active.task_id));
+        match running.cloned() {
+            Some(active) => {
+                let turn = self.running_turn(&active, view);
                 self.join_busy(turn, cx);
             }
             None => self.send_again(cx),
@@ -146,12 +147,13 @@ impl Session {
                     None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
                 }
             }
-            Location::Absent if !has_arrived && cx.may_repost() => {
-                self.goal.other =
-                    self.running(view, cx).map(|active| self.ledger.known_roll().running(&active.task_id, view));
-                self.ask(Ask::Send, cx);
+            Location::Absent if !has_arrived => {
+                let running = self.running(view, cx);
+                if let Some(turn) = running.map(|active| self.ledger.known_roll().running(active, view)) {
+                    self.note_another(turn, cx);
+                }
+                if cx.may_repost() { self.ask(Ask::Send, cx) } else { self.fail(no_trace, cx) }
             }
-            Location::Absent if !has_arrived => self.fail(no_trace, cx),
             Location::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
             Location::Unclear => {
                 self.ledger.roll().forget();
@@ -180,7 +182,7 @@ impl Session {
         match self.running(view, cx) {
             Some(active) if is_newest && !self.is_anothers(&active.task_id) => {
                 let turn = Turn::of_task(&active.task_id);
-                let is_sure = self.ledger.known_roll().running(&active.task_id, view).ordinal() == Some(ordinal);
+                let is_sure = self.ledger.known_roll().running(active, view).ordinal() == Some(ordinal);
                 self.goal.guess = (!is_sure).then(|| turn.clone());
                 self.join_sent(&turn, cx);
             }
@@ -198,6 +200,17 @@ impl Session {
             sending.turn.unname_task();
         }
         self.goal.other = Some(guess);
+    }
+
+    /// Records that the running turn certainly does not answer the message of this page. A stop whose task was never found
+    /// covers that turn, unless it is certainly another one than the stopped turn.
+    fn note_another(&mut self, turn: Turn, cx: &mut Context) {
+        let known = self.ledger.recall(turn.clone());
+        let is_beside = self.stopped.as_ref().is_none_or(|stopped| !stopped.is_different(&known));
+        if let Some(task) = turn.task().filter(|_| is_beside) {
+            cx.name_unknown_stop(&self.id, task);
+        }
+        self.goal.other = Some(turn);
     }
 
     /// Returns whether a task is certainly not the answer to the message of this page.
@@ -222,6 +235,12 @@ impl Session {
         if self.fate().is_open() && cx.backend_ids == IdsSeen::No && !is_anothers {
             return self.join_sent(&turn, cx);
         }
+        if self.fate().is_open() {
+            self.note_another(turn.clone(), cx);
+        }
+        if turn.task().is_some_and(|task| self.is_stopped(task, cx)) {
+            return self.send_again(cx);
+        }
         self.goal.refused = self.goal.sending.take().map(|sending| sending.call);
         self.join(turn, cx);
     }
@@ -236,8 +255,8 @@ impl Session {
 
     /// Decides what happened to a task that the server no longer knows.
     fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
-        let running = self.running(view, cx).map(|active| active.task_id.clone());
-        let is_ours = running.as_deref().is_some_and(|running| self.is_of(running));
+        let running = self.running(view, cx).cloned();
+        let is_ours = running.as_ref().is_some_and(|running| self.is_of(&running.task_id));
         let (ours, part) = (self.task(), self.part());
         let question = self.question_of_lost(view);
         match running {

@@ -250,6 +250,9 @@ impl Session {
     /// Sends a message. The session must have no stream.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         let turn = Turn::sent(&request, self.ledger.roll().floor());
+        if let Some(saved) = cx.records.get(&self.id).map(Turn::recorded).filter(|saved| saved.task().is_some()) {
+            self.ledger.note_known(saved);
+        }
         self.begin(call, turn.clone(), Start::Sent, cx);
         self.goal.sending = Some(Sending { request, call, fate: Fate::Unsent, turn });
         self.ask(Ask::Send, cx);

@@ -78,6 +78,12 @@ impl Turn {
         Self { message, task, ordinal, question }
     }
 
+    /// Returns the same turn with another task: that of an operation which the answer started.
+    #[must_use]
+    pub fn in_task(&self, task: &str) -> Self {
+        Self { task: Some(task.to_owned()), ..self.clone() }
+    }
+
     /// Returns the aliases of the turn for other tabs.
     #[must_use]
     pub fn aliases(&self) -> Aliases {

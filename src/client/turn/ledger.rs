@@ -19,7 +19,7 @@ use crate::stream::cursor::EventId;
 use crate::stream::metrics::Metrics;
 use crate::stream::reader::{Findings, Frame, Moved, Position, Reader, Recording};
 
-/// The number of earlier turns whose delivered positions are remembered.
+/// The number of earlier turns whose delivered positions are remembered, and of turns that are only known.
 const MOST_DELIVERED: usize = 16;
 
 /// How a stream begins.
@@ -53,6 +53,9 @@ pub struct Ledger {
     owes: bool,
     /// The delivered positions of earlier turns, the oldest first.
     delivered: VecDeque<(Turn, Position)>,
+    /// Turns whose tasks are known here although listeners may have got no rows of them, the oldest first: operations that
+    /// answers started, and the tasks that were saved when messages were sent.
+    known: VecDeque<Turn>,
     /// The turn of the stream that another tab announced last.
     announced: Option<Turn>,
     roll: Roll,
@@ -158,6 +161,15 @@ impl Ledger {
         self.announced = Some(turn.clone());
     }
 
+    /// Remembers a turn of the session and its task.
+    pub fn note_known(&mut self, turn: Turn) {
+        self.known.retain(|known| !known.is_same(&turn));
+        self.known.push_back(turn);
+        if self.known.len() > MOST_DELIVERED {
+            self.known.pop_front();
+        }
+    }
+
     /// Returns the turn with all aliases that are known here.
     #[must_use]
     pub fn recall(&self, mut turn: Turn) -> Turn {
@@ -205,7 +217,7 @@ impl Ledger {
 
     /// Returns the known turns except the current one.
     fn others(&self) -> impl Iterator<Item = &Turn> {
-        self.delivered.iter().map(|(turn, _)| turn).chain(&self.held).chain(&self.announced)
+        self.delivered.iter().map(|(turn, _)| turn).chain(&self.held).chain(&self.known).chain(&self.announced)
     }
 
     /// Sets the task that the stream names.
@@ -226,7 +238,7 @@ impl Ledger {
     /// Removes the ordinals of earlier turns, because user messages are removed.
     pub fn forget_places(&mut self) {
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
-        delivered.chain(&mut self.held).for_each(Turn::forget_ordinal);
+        delivered.chain(&mut self.held).chain(&mut self.known).for_each(Turn::forget_ordinal);
         self.roll.forget_places();
     }
 
@@ -235,8 +247,9 @@ impl Ledger {
         let has_arrived = self.gave == Gave::Rows || self.turn.task().is_some();
         let present = Some(&mut self.turn).filter(|_| has_arrived);
         let delivered = self.delivered.iter_mut().map(|(turn, _)| turn);
-        let running = view.active.as_ref().map(|active| self.roll.running(&active.task_id, view));
-        for turn in present.into_iter().chain(&mut self.held).chain(&mut self.announced).chain(delivered) {
+        let running = view.active.as_ref().map(|active| self.roll.running(active, view));
+        let others = delivered.chain(&mut self.held).chain(&mut self.known).chain(&mut self.announced);
+        for turn in present.into_iter().chain(others) {
             find(turn, view);
             if let Some(running) = running.as_ref().filter(|running| turn.is_same(running)) {
                 turn.learn(running);
@@ -266,6 +279,7 @@ impl Ledger {
     }
 
     fn set_aside(&mut self) {
+        self.note_operation();
         if self.gave == Gave::Rows {
             self.held = Some(self.turn.clone());
             self.held_extent = Extent { has_start: self.reader.has_start(), has_end: self.reader.has_ended() };
@@ -280,6 +294,14 @@ impl Ledger {
         self.delivered.push_back((turn, position));
         if self.delivered.len() > MOST_DELIVERED {
             self.delivered.pop_front();
+        }
+    }
+
+    /// Remembers that the operation which the current answer started belongs to the current turn.
+    fn note_operation(&mut self) {
+        let operation = self.reader.operation().filter(|operation| !self.turn.is_of(&operation.task));
+        if let Some(turn) = operation.map(|operation| self.turn.in_task(&operation.task)) {
+            self.note_known(turn);
         }
     }
 
@@ -420,7 +442,8 @@ impl Ledger {
     pub fn footprint(&self) -> usize {
         let delivered = self.delivered.iter().map(|(turn, _)| turn.footprint() + size_of::<(Turn, Position)>());
         let single = [Some(&self.turn), self.held.as_ref(), self.announced.as_ref()];
-        let turns: usize = single.into_iter().flatten().map(Turn::footprint).sum();
+        let known = self.known.iter().map(|turn| turn.footprint() + size_of::<Turn>()).sum::<usize>();
+        let turns = known + single.into_iter().flatten().map(Turn::footprint).sum::<usize>();
         self.reader.footprint() + turns + delivered.sum::<usize>()
     }
 }

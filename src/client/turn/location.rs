@@ -5,7 +5,7 @@
 //! was sent. No clock decides which of two equal texts it is, neither that of this device nor that of the server.
 
 use crate::client::turn::identity::{Question, Turn, Wording};
-use crate::protocol::answer::{SessionView, StoredQuestion};
+use crate::protocol::answer::{ActiveStream, SessionView, StoredQuestion};
 
 /// What is known about the arrival of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,19 +58,27 @@ impl Roll {
 
     /// Returns the turn that the running task of a session answers. It has an ordinal only if a single user message is possible.
     #[must_use]
-    pub fn running(self, task: &str, view: &SessionView) -> Turn {
-        let mut turn = Turn::of_task(task);
+    pub fn running(self, active: &ActiveStream, view: &SessionView) -> Turn {
+        let mut turn = Turn::of_task(&active.task_id);
+        if let Some(ordinal) = self.ordinal_of(active, view) {
+            turn.name_ordinal(ordinal);
+        }
+        turn
+    }
+
+    fn ordinal_of(self, active: &ActiveStream, view: &SessionView) -> Option<u64> {
         let questions = view.questions();
-        let named = questions.iter().position(|stored| stored.task == Some(task));
+        let named = questions.iter().position(|stored| stored.task == Some(active.task_id.as_str()));
+        if active.is_operation() {
+            let pending = || view.ordinal_of_operation(active.operation_id.as_deref()?);
+            return named.map(|at| at as u64).or_else(pending);
+        }
         let newest = questions.len().checked_sub(1);
         let is_single = |newest: &usize| {
             let waiting = questions.iter().enumerate().filter(|(_, stored)| !stored.is_answered);
             waiting.skip_while(|(at, _)| (*at as u64) < self.settled).all(|(at, _)| at == *newest)
         };
-        if let Some(at) = named.or_else(|| newest.filter(is_single)) {
-            turn.name_ordinal(at as u64);
-        }
-        turn
+        named.or_else(|| newest.filter(is_single)).map(|at| at as u64)
     }
 
     /// Takes a session that the app has read. It counts only if no message has arrived since the request, whose mark is given.
@@ -193,14 +201,34 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_has_the_ordinal_of_the_answer_that_shows_it_as_pending_or_none() {
+        let ordinal = |messages: &str| {
+            let body = format!(
+                r#"{{"messages":[{{"role":"user"}},{{"role":"assistant"}},{messages},{{"role":"user"}}],
+                "active_stream":{{"task_id":"t2","operation_id":"o1","tool_name":"build"}}}}"#
+            );
+            let view = read_session(serde_json::from_str(&body).ok().as_ref()).unwrap();
+            Roll::default().running(view.active.as_ref().unwrap(), &view).ordinal()
+        };
+        let tool = |content: &str| serde_json::json!({"role": "tool", "content": content}).to_string();
+        assert_eq!(ordinal(&tool(r#"{"type":"operation_pending","operation_id":"o1"}"#)), Some(0));
+        assert_eq!(ordinal(&tool(r#"{"type":"operation_pending","operation_id":"o2"}"#)), None);
+        assert_eq!(ordinal(&tool(r#"{"done":true}"#)), None, "the newest message need not be its");
+    }
+
+    #[test]
     fn places_are_settled_until_messages_are_removed() {
         let mut roll = Roll::default();
         let two = view(2, Some("t1"));
         roll.look(&view(1, None));
-        assert_eq!(roll.running("t1", &two).ordinal(), Some(1));
+        assert_eq!(roll.running(two.active.as_ref().unwrap(), &two).ordinal(), Some(1));
         roll.forget();
-        assert_eq!(roll.running("t1", &two).ordinal(), Some(1), "more may have come, and none went");
+        assert_eq!(
+            roll.running(two.active.as_ref().unwrap(), &two).ordinal(),
+            Some(1),
+            "more may have come, and none went"
+        );
         roll.forget_places();
-        assert_eq!(roll.running("t1", &two).ordinal(), None);
+        assert_eq!(roll.running(two.active.as_ref().unwrap(), &two).ordinal(), None);
     }
 }

@@ -10,6 +10,13 @@ use crate::stream::bytes::json::{Json, JsonString};
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
 
+/// Returns whether an error answer comes from the backend, whose errors are JSON with a `detail`. One without may come from a
+/// proxy and proves nothing.
+#[must_use]
+pub fn is_backend_error(body: Option<&Body>) -> bool {
+    body.is_some_and(|body| body.detail.is_some())
+}
+
 /// Returns the error of an answer. If the body has none, it is made from the status.
 #[must_use]
 pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {

@@ -7,7 +7,7 @@ use crate::client::io::{Head, OutcomeKind, Recovery, Redirect, StreamError};
 use crate::client::outcome::{bare_outcome, outcome_of};
 use crate::client::retry::pause_of;
 use crate::client::turn::Turn;
-use crate::protocol::answer::{TaskStatus, read_error, read_error_task, read_task_status};
+use crate::protocol::answer::{TaskStatus, is_backend_error, read_error, read_error_task, read_task_status};
 use crate::protocol::body::Body;
 use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
@@ -109,7 +109,7 @@ impl Session {
                 self.try_again(Ask::Join, error, 0, cx);
             }
             404 | 410 => {
-                if may_be_a_proxys(body) {
+                if !is_backend_error(body) {
                     self.goal.evidence = Evidence::Unproven;
                 }
                 self.open_look(Look::Lost, cx);
@@ -122,7 +122,7 @@ impl Session {
     fn handle_verify_answer(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         let status = read_task_status(body).filter(|_| head.status == 200);
         let is_asked_again = matches!(self.goal.evidence, Evidence::Stored(_) | Evidence::Unproven);
-        if head.status == 404 && may_be_a_proxys(body) && is_asked_again {
+        if head.status == 404 && !is_backend_error(body) && is_asked_again {
             return self.try_again(Ask::Verify, read_error(head, body), 0, cx);
         }
         let evidence = std::mem::replace(&mut self.goal.evidence, Evidence::None);
@@ -150,11 +150,6 @@ impl Session {
             }
         }
     }
-}
-
-/// Returns whether an error may come from a proxy instead of the backend, whose errors are JSON.
-pub(super) fn may_be_a_proxys(body: Option<&Body>) -> bool {
-    body.is_none_or(|body| body.detail.is_none())
 }
 
 fn not_a_stream(head: &Head<'_>) -> StreamError {

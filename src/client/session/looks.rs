@@ -2,13 +2,12 @@
 //! no longer knows.
 
 use super::Session;
-use super::answers::may_be_a_proxys;
 use super::state::{Ask, Evidence, Fate, Look, Purpose, Record, Sending};
 use crate::client::context::Context;
 use crate::client::io::{Head, Outcome, OutcomeKind, Recovery, StreamError};
 use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Arrival, Location, Start, Turn};
-use crate::protocol::answer::{ActiveStream, Part, Question, SessionView, read_error, read_session};
+use crate::protocol::answer::{ActiveStream, Part, Question, SessionView, is_backend_error, read_error, read_session};
 use crate::protocol::body::Body;
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::local_error;
@@ -50,7 +49,7 @@ impl Session {
     /// Takes a response that the session does not exist. Some servers create a session with its first message. Only the backend's
     /// own JSON counts: a 404 of a proxy proves neither that a message never arrived nor that an answer is gone.
     fn handle_no_session(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
-        let is_backends = !may_be_a_proxys(body);
+        let is_backends = is_backend_error(body);
         match look {
             Look::Resume => self.nothing_to_resume(cx),
             Look::Lost if is_backends => self.expire(cx),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::client::io::{Attempt, Call, Config, Effect, Millis, Network, Outcome, Repost, Request, Why};
 use crate::client::retry::{Backoff, Jitter};
-use crate::persist::{ActiveTask, Keys, SavedTask};
+use crate::persist::{Keys, SavedTask};
 use crate::stream::bytes::decimal;
 use crate::stream::reader::IdsSeen;
 use crate::tabs::{Content, Message};
@@ -193,7 +193,7 @@ impl Context {
 
     /// Keeps a record and writes it to the storage. It takes over the stops that the earlier record contains.
     pub fn save(&mut self, mut record: SavedTask) {
-        let session = record.active.session.clone();
+        let session = record.session.clone();
         if let Some(before) = self.records.get(&session) {
             record.inherit_stops(before, self.now, self.config.task_ttl);
         }
@@ -216,12 +216,10 @@ impl Context {
     /// Removes an acknowledged stop from the record.
     pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
         let Some(record) = self.records.get_mut(session) else { return };
-        if record.stopped.is_some() && record.active.task == task.unwrap_or_default() {
+        if record.is_stop_of(task) {
             return self.remove(session);
         }
-        let remembered = record.stops.len();
-        record.stops.retain(|(stopped, _)| Some(stopped.as_str()) != task);
-        if record.stops.len() < remembered {
+        if record.remove_earlier_stop(task) {
             let value = record.to_entry();
             self.push(Effect::Save { key: self.keys.of(session), value });
         }
@@ -229,9 +227,8 @@ impl Context {
 
     /// Limits a stop whose task was never found: a message may have started a new task, to which the stop does not apply.
     pub fn settle_unknown_stop(&mut self, session: &str) {
-        if self.records.get(session).is_some_and(|record| record.stopped.is_some() && record.active.task.is_empty()) {
-            let active = ActiveTask { session: session.to_owned(), ..ActiveTask::default() };
-            self.save(SavedTask { active, saved: self.now, ..SavedTask::default() });
+        if self.records.get(session).is_some_and(|record| record.is_stop_of(None)) {
+            self.save(SavedTask { session: session.to_owned(), saved: self.now, ..SavedTask::default() });
         }
     }
 

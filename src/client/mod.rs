@@ -23,7 +23,7 @@ use crate::client::io::{
 };
 use crate::client::outcome::bare_outcome;
 use crate::client::session::{Leftover, Session, Snapshot};
-pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stored};
+pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stop, Stored};
 use crate::protocol::body::Body;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
@@ -209,8 +209,8 @@ impl Client {
             return self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
         }
         let live = self.sessions.get(id).filter(|session| session.is_live());
-        match live.map(Session::task) {
-            Some(running) if running == Some(task) => self.with(id, |session, _| session.attach(call)),
+        match live {
+            Some(session) if session.is_of(task) => self.with(id, |session, _| session.attach(call)),
             Some(_) => {
                 self.detach(id);
                 self.with_new(id, |session, cx| session.rejoin(call, task, after, cx));
@@ -253,10 +253,8 @@ impl Client {
         if let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) {
             return session.stop(&mut self.cx);
         }
-        match self.cx.records.get(id) {
-            Some(record) if !record.active.task.is_empty() => Leftover::Task(record.active.task.clone()),
-            _ => Leftover::Elsewhere,
-        }
+        let saved = self.cx.records.get(id).and_then(SavedTask::task);
+        saved.map_or(Leftover::Elsewhere, |task| Leftover::Task(task.to_owned()))
     }
 
     fn detach(&mut self, id: &str) {
@@ -365,7 +363,7 @@ impl Client {
         let Some(task) = head.task.filter(|task| !task.is_empty() && !is_busy) else { return };
         let (task, session, started) = (task.to_owned(), session.to_owned(), self.cx.now);
         let active = ActiveTask { task, session, started, ..ActiveTask::default() };
-        self.cx.save(SavedTask { active, saved: self.cx.now, ..SavedTask::default() });
+        self.cx.save(SavedTask::of(active, self.cx.now));
     }
 
     fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>) {

@@ -4,6 +4,7 @@ use super::{Client, MOST_SESSIONS};
 use crate::client::cancel::canceller::Canceller;
 use crate::client::io::Effect;
 use crate::client::session::Leftover;
+use crate::client::turn::Turn;
 use crate::persist::{SavedTask, Stored};
 
 impl Client {
@@ -61,10 +62,11 @@ impl Client {
         } else {
             self.adoptions.forget(id);
         }
-        let task = saved.active.task.clone();
+        let turn = Turn::recorded(&saved);
         self.cx.records.insert(id.to_owned(), saved);
         let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
-        if let Some(session) = session.filter(|session| is_stop && session.is_of(&task)) {
+        if let Some(session) = session.filter(|session| is_stop && turn.task().is_some_and(|task| session.is_of(task)))
+        {
             session.stopped_elsewhere(&mut self.cx);
         }
     }
@@ -78,7 +80,7 @@ impl Client {
         };
         let now = self.cx.now;
         for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {
-            let is_known = self.cx.records.contains_key(&saved.active.session);
+            let is_known = self.cx.records.contains_key(&saved.session);
             if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
                 self.cx.save(saved);
             }
@@ -104,8 +106,10 @@ impl Client {
         self.adoptions.forget(id);
         let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
         let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
-        let (task, message) = (record.active.task.clone(), record.message.clone());
-        let leftover = if task.is_empty() { Leftover::Unknown { message } } else { Leftover::Task(task) };
+        let leftover = match record.task() {
+            Some(task) => Leftover::Task(task.to_owned()),
+            None => Leftover::Unknown { message: record.message.clone() },
+        };
         let mut canceller = Canceller::new(id, &mut self.cx);
         canceller.take_on(leftover, &mut self.cx);
         self.cancellers.insert(id.to_owned(), canceller);

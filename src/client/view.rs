@@ -79,13 +79,13 @@ impl Client {
     /// Returns the saved task of a session as of the last input. It returns none that was stopped or has expired.
     #[must_use]
     pub fn active_task(&self, session: &str) -> Option<&ActiveTask> {
-        self.cx.resumable(session).map(|record| &record.active)
+        self.cx.resumable(session)?.active.as_ref()
     }
 
     /// Returns the saved tasks of all sessions as of the last input.
     pub fn active_tasks(&self) -> impl Iterator<Item = &ActiveTask> {
         let records = self.cx.records.values().filter(|record| self.cx.is_active(record, self.cx.now));
-        records.map(|record| &record.active)
+        records.filter_map(|record| record.active.as_ref())
     }
 
     /// Reads the task under a storage key. This changes nothing, neither in the client nor in the storage: for an expired or
@@ -95,14 +95,13 @@ impl Client {
         let session = self.cx.keys.session_of(key)?;
         let Stored::Entry(entry) = value else { return None };
         let record = SavedTask::from_entry(entry, &session).filter(|record| self.cx.is_active(record, now))?;
-        Some(record.active)
+        record.active
     }
 
     /// Saves a task for the app. Drain [`Client::poll`] afterwards.
     pub fn set_active_task(&mut self, active: ActiveTask, now: Millis) {
         self.cx.advance(now);
-        let saved = self.cx.now;
-        self.cx.save(SavedTask { active, saved, ..SavedTask::default() });
+        self.cx.save(SavedTask::of(active, self.cx.now));
     }
 
     /// Removes a session's saved task. Drain [`Client::poll`] afterwards.
@@ -115,7 +114,7 @@ impl Client {
     pub fn update_cursor(&mut self, session: &str, last: EventId, now: Millis) {
         self.cx.advance(now);
         let Some(record) = self.cx.records.get(session).filter(|record| record.is_resumable()).cloned() else { return };
-        let active = ActiveTask { last, ..record.active };
+        let active = record.active.map(|active| ActiveTask { last, ..active });
         self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
     }
 

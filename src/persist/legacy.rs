@@ -36,7 +36,7 @@ impl LegacyEntry {
             last: self.last_message_id.and_then(|id| id.parse().ok()).unwrap_or(EventId::ZERO),
             started,
         };
-        Some(SavedTask { active, is_imported: true, saved: started, ..SavedTask::default() })
+        Some(SavedTask { is_imported: true, ..SavedTask::of(active, started) })
     }
 }
 
@@ -52,15 +52,17 @@ mod tests {
     fn an_entry_becomes_a_record() {
         let text = r#"{"taskId":"t1","sessionId":"s","operationId":"o","toolName":"n","lastMessageId":"5-1"}"#;
         let record = entry(text, Some(70)).into_record(2_000).unwrap();
-        assert_eq!((record.active.task.as_str(), record.saved), ("t1", 70));
-        assert_eq!(record.active.last, "5-1".parse().unwrap());
-        assert_eq!((record.active.operation.as_str(), record.active.tool.as_str()), ("o", "n"));
+        assert_eq!((record.task(), record.saved), (Some("t1"), 70));
+        let active = record.active.unwrap();
+        assert_eq!(active.last, "5-1".parse().unwrap());
+        assert_eq!((active.operation.as_str(), active.tool.as_str()), ("o", "n"));
     }
 
     #[test]
     fn missing_members_of_an_entry_have_defaults_but_one_without_a_task_is_dropped() {
         let record = entry(r#"{"taskId":"t6","operationId":null}"#, None).into_record(2_000).unwrap();
-        assert_eq!((record.active.task.as_str(), record.saved, record.active.last), ("t6", 2_000, EventId::ZERO));
+        assert_eq!((record.task(), record.saved), (Some("t6"), 2_000));
+        assert_eq!(record.active.unwrap().last, EventId::ZERO);
         assert_eq!(entry(r#"{"taskId":""}"#, None).into_record(0), None);
         assert_eq!(entry("{}", None).into_record(0), None);
     }

@@ -14,7 +14,7 @@ pub(super) const VERSION: u32 = 1;
 /// The length of the longest id that is accepted, in bytes.
 pub(super) const LONGEST_ID: usize = 1_024;
 /// The number of stops of earlier tasks that a record keeps.
-const MOST_STOPS: usize = 16;
+pub const MOST_STOPS: usize = 16;
 
 /// A task that is or was running, as the app sees it (API.md, `ActiveTask`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,8 +36,10 @@ pub struct ActiveTask {
 /// A saved record: a task and what the next page needs to know about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedTask {
-    /// The task. Its id is empty while the record only holds a stop for a task whose id is not known yet.
-    pub active: ActiveTask,
+    /// The session.
+    pub session: String,
+    /// The task, or `None` while the record only holds stops.
+    pub active: Option<ActiveTask>,
     /// The id of the user message that the task answers, if this browser sent it.
     pub message: Option<String>,
     /// The ordinal of that message among the user messages of the session, counted from 0.
@@ -52,12 +54,37 @@ pub struct SavedTask {
     pub saved: Millis,
     /// When `stopStream` was called. Kept until the server acknowledges the stop; until then the task is not resumed.
     pub stopped: Option<Millis>,
-    /// Earlier tasks of this session, with the times of their stops, that the server never acknowledged. The oldest comes first.
-    /// The id is empty if the client never learned it.
-    pub stops: Vec<(String, Millis)>,
+    /// The stops of earlier tasks of this session that the server never acknowledged, the oldest first.
+    pub stops: Vec<Stop>,
+}
+
+/// The stop of an earlier task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The task, or `None` if it was never found.
+    pub task: Option<String>,
+    /// When `stopStream` was called.
+    pub at: Millis,
+}
+
+fn known(active: ActiveTask) -> Option<ActiveTask> {
+    Some(active).filter(|active| !active.task.is_empty())
 }
 
 impl SavedTask {
+    /// Creates the record of a task that is saved now. Without an id it is the record of no task.
+    #[must_use]
+    pub fn of(active: ActiveTask, now: Millis) -> Self {
+        let session = active.session.clone();
+        Self { session, active: known(active), saved: now, ..Self::default() }
+    }
+
+    /// Returns the id of the task, if it is known.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.active.as_ref().map(|active| active.task.as_str())
+    }
+
     /// Returns whether the record is older than `ttl`.
     #[must_use]
     pub fn is_expired(&self, now: Millis, ttl: Millis) -> bool {
@@ -74,80 +101,50 @@ impl SavedTask {
     /// Returns whether the record names a task that may be joined.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
-        self.stopped.is_none() && !self.active.task.is_empty()
-    }
-
-    /// Returns whether the app stopped this task. A stop without a task id applies to any running task. After the next message,
-    /// it applies to any task but the one of that message.
-    #[must_use]
-    pub fn forbids(&self, task: &str) -> bool {
-        let Self { active, stops, .. } = self;
-        let is_last = self.stopped.is_some() && (active.task.is_empty() || active.task == task);
-        let is_another = !active.task.is_empty() && active.task != task;
-        is_last || stops.iter().any(|(stopped, _)| stopped == task || (stopped.is_empty() && is_another))
-    }
-
-    /// Returns the record with a stop whose task was never found extended to this task, or `None` if there is no such stop or
-    /// the task is stopped already.
-    #[must_use]
-    pub fn with_unknown_stop_named(&self, task: &str) -> Option<Self> {
-        let is_named = self.stops.iter().any(|(stopped, _)| stopped == task);
-        let (_, at) = self.stops.iter().rfind(|(stopped, _)| stopped.is_empty()).filter(|_| !is_named)?;
-        let mut named = self.clone();
-        named.stops.push((task.to_owned(), *at));
-        named.stops.drain(..named.stops.len().saturating_sub(MOST_STOPS));
-        Some(named)
-    }
-
-    /// Takes over the stops of an earlier record, unless they have expired.
-    pub fn inherit_stops(&mut self, before: &Self, now: Millis, ttl: Millis) {
-        let mut stops = before.stops.clone();
-        let is_found = self.stopped == before.stopped && before.active.task.is_empty();
-        if let Some(at) = before.stopped.filter(|_| !is_found) {
-            stops.push((before.active.task.clone(), at));
-        }
-        let is_its = |task: &String| !task.is_empty() && *task == self.active.task;
-        stops.retain(|(task, at)| !is_its(task) && now.saturating_sub(*at) <= ttl);
-        let surplus = stops.len().saturating_sub(MOST_STOPS);
-        self.stops = stops.split_off(surplus);
+        self.stopped.is_none() && self.active.is_some()
     }
 
     /// Returns what remains of the record when its task has ended: the stops of known tasks.
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
-        let active = ActiveTask { session: self.active.session.clone(), ..ActiveTask::default() };
-        let mut rest = Self { active, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
-        rest.stops.retain(|(task, _)| !task.is_empty());
+        let mut rest =
+            Self { active: None, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
+        rest.stops.retain(|stop| stop.task.is_some());
         (!rest.stops.is_empty()).then_some(rest)
     }
 
     /// Returns the allocated memory in bytes.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        let ActiveTask { task, session, operation, tool, .. } = &self.active;
-        let ids = [task, session, operation, tool].into_iter().chain(self.stops.iter().map(|(stopped, _)| stopped));
+        let active = self.active.iter().flat_map(|active| {
+            let ActiveTask { task, session, operation, tool, .. } = active;
+            [task, session, operation, tool]
+        });
+        let ids = active.chain([&self.session]).chain(self.stops.iter().filter_map(|stop| stop.task.as_ref()));
         size_of::<Self>() + size_of_val(self.stops.as_slice()) + ids.map(String::capacity).sum::<usize>()
     }
 
-    /// Returns the form that is written to the storage.
+    /// Returns the form that is written to the storage. There, a task that is not known has an empty id.
     #[must_use]
     pub fn to_entry(&self) -> Entry {
+        let ActiveTask { task, operation, tool, last, started, .. } = self.active.clone().unwrap_or_default();
+        let stops = self.stops.iter().map(|stop| (stop.task.clone().unwrap_or_default(), stop.at));
         Entry {
             v: VERSION,
-            task: self.active.task.clone(),
-            session: self.active.session.clone(),
-            operation: self.active.operation.clone(),
-            tool: self.active.tool.clone(),
-            last: self.active.last.text(),
+            task,
+            session: self.session.clone(),
+            operation,
+            tool,
+            last: last.text(),
             unnumbered: self.unnumbered,
-            started: self.active.started,
+            started,
             message: self.message.clone(),
             ordinal: self.ordinal,
             epoch: self.epoch,
             is_imported: self.is_imported,
             saved: self.saved,
             stopped: self.stopped,
-            stops: self.stops.clone(),
+            stops: stops.collect(),
         }
     }
 
@@ -160,16 +157,25 @@ impl SavedTask {
             && entry.message.as_ref().is_none_or(|message| message.len() <= LONGEST_ID)
             && (!entry.task.is_empty() || entry.stopped.is_some() || !entry.stops.is_empty())
             && entry.stops.len() <= MOST_STOPS;
-        let active = ActiveTask {
-            task: entry.task,
-            session: entry.session,
-            operation: entry.operation,
-            tool: entry.tool,
-            last: entry.last.parse().ok()?,
-            started: entry.started,
-        };
+        let Entry { task, session, operation, tool, last, started, .. } = entry;
         let Entry { message, ordinal, epoch, is_imported, unnumbered, saved, stopped, stops, .. } = entry;
-        is_valid.then_some(Self { active, message, ordinal, epoch, is_imported, unnumbered, saved, stopped, stops })
+        let last = last.parse().ok()?;
+        let active = ActiveTask { task, session: session.clone(), operation, tool, last, started };
+        let active = known(active);
+        let stopped_task = |task: String| Some(task).filter(|task| !task.is_empty());
+        let stops = stops.into_iter().map(|(task, at)| Stop { task: stopped_task(task), at }).collect();
+        is_valid.then_some(Self {
+            session,
+            active,
+            message,
+            ordinal,
+            epoch,
+            is_imported,
+            unnumbered,
+            saved,
+            stopped,
+            stops,
+        })
     }
 }
 
@@ -232,14 +238,15 @@ mod tests {
 
     fn saved() -> SavedTask {
         SavedTask {
-            active: ActiveTask {
+            session: "s 1".into(),
+            active: Some(ActiveTask {
                 task: "t-1".into(),
                 session: "s 1".into(),
                 operation: "op".into(),
                 tool: "search".into(),
                 last: "17-3".parse().unwrap(),
                 started: 5,
-            },
+            }),
             message: Some("m-1".into()),
             ordinal: Some(4),
             epoch: 6,
@@ -247,7 +254,7 @@ mod tests {
             unnumbered: 2,
             saved: 9,
             stopped: Some(8),
-            stops: vec![("t-0".into(), 7)],
+            stops: vec![Stop { task: Some("t-0".into()), at: 7 }],
         }
     }
 
@@ -281,18 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_whose_task_is_found_later_is_remembered_for_that_task_too() {
-        let stop = |stops: &[(&str, Millis)]| {
-            let stops = stops.iter().map(|(task, at)| ((*task).to_owned(), *at)).collect();
-            SavedTask { stops, ..SavedTask::default() }
-        };
-        let named = stop(&[("", 7)]).with_unknown_stop_named("t1");
-        assert_eq!(named, Some(stop(&[("", 7), ("t1", 7)])));
-        assert!(named.unwrap().with_unknown_stop_named("t1").is_none());
-        assert_eq!(stop(&[("t0", 7)]).with_unknown_stop_named("t1"), None);
-    }
-
-    #[test]
     fn corrupt_future_and_foreign_records_are_none() {
         let text = text(&saved());
         assert_eq!(read(&text, "another session"), None);
@@ -307,7 +302,7 @@ mod tests {
     #[test]
     fn a_record_without_a_task_is_only_good_for_a_stop() {
         let mut stop = saved();
-        stop.active.task.clear();
+        stop.active = None;
         assert!(read(&text(&stop), "s 1").is_some());
         assert!(!stop.is_resumable());
         stop.stopped = None;
@@ -322,29 +317,5 @@ mod tests {
         assert!(saved().is_expired(110, 100));
         assert!(!saved().is_expired(0, 100) && !saved().is_dated_ahead(0, 100), "clocks differ a little");
         assert!(SavedTask { saved: 1_000, ..saved() }.is_dated_ahead(0, 100), "and not so much");
-    }
-
-    #[test]
-    fn stops_of_earlier_tasks_are_remembered_for_as_long_as_records_are_and_only_so_many() {
-        let task = |id: &str, stopped| {
-            let active = ActiveTask { task: id.into(), ..ActiveTask::default() };
-            SavedTask { active, stopped, ..SavedTask::default() }
-        };
-        let mut record = task("t0", Some(100));
-        for nth in 1..40 {
-            let mut next = task(&format!("t{nth}"), Some(100 + nth));
-            next.inherit_stops(&record, 100 + nth, 1_000);
-            record = next;
-        }
-        assert_eq!(record.stops.len(), MOST_STOPS);
-        assert!(record.forbids("t39") && record.forbids("t38") && record.forbids("t23") && !record.forbids("t22"));
-        let mut late = task("t50", None);
-        late.inherit_stops(&record, 1_130, 1_000);
-        assert!(late.forbids("t30") && !late.forbids("t29") && !late.forbids("t50"));
-        let mut again = task("t38", None);
-        again.inherit_stops(&record, 140, 1_000);
-        assert!(!again.forbids("t38"), "the app has set it again");
-        assert_eq!(late.without_task().map(|rest| (rest.forbids("t30"), rest.is_resumable())), Some((true, false)));
-        assert_eq!(task("t1", Some(1)).without_task(), None);
     }
 }

@@ -22,7 +22,7 @@ use rejoin::client::io::{
     Attempt, Author, Config, Effect, Failure, Head, Input, Millis, Network, Page, Repost, Request, SendRequest, Status,
     Trigger,
 };
-use rejoin::client::{ActiveTask, SavedTask};
+use rejoin::client::{ActiveTask, SavedTask, Stop};
 use rejoin::stream::cursor::EventId;
 use rejoin::stream::sse::parser::Parser;
 
@@ -413,23 +413,27 @@ impl World {
         let now = self.now;
         let legacy = codec::legacy(value).into_iter().flatten();
         for saved in records.chain(legacy.filter_map(|entry| entry.into_record(now))) {
-            self.allow(&saved.active.session, saved.active.last);
+            saved.active.iter().for_each(|active| self.allow(&saved.session, active.last));
         }
     }
 
     fn record(&self, session: &str, bytes: &mut Bytes<'_>) -> String {
-        let active = ActiveTask {
-            task: bytes.pick(TASKS).to_owned(),
+        let known = |task: &str| Some(task.to_owned()).filter(|task| !task.is_empty());
+        let active = known(bytes.pick(TASKS)).map(|task| ActiveTask {
+            task,
             session: session.to_owned(),
             last: bytes.id(),
             ..ActiveTask::default()
-        };
+        });
         let unnumbered = bytes.pick(&[0, 1, 5, u64::MAX]);
         let saved = bytes.pick(&[self.now, 0, u64::MAX]);
         let stopped = bytes.pick(&[None, Some(self.now), Some(u64::MAX)]);
         let stops = bytes.pick(&[0, 0, 1, 20]);
-        let stops = (0..stops).map(|at| (bytes.pick(TASKS).to_owned(), at)).collect();
-        codec::text_of(&SavedTask { active, unnumbered, saved, stopped, stops, ..SavedTask::default() }.to_entry())
+        let stops = (0..stops).map(|at| Stop { task: known(bytes.pick(TASKS)), at }).collect();
+        let session = session.to_owned();
+        codec::text_of(
+            &SavedTask { session, active, unnumbered, saved, stopped, stops, ..SavedTask::default() }.to_entry(),
+        )
     }
 
     /// Moves the clock, usually forward and sometimes back.

@@ -32,7 +32,7 @@ pub struct Adoptions {
 impl Adoptions {
     /// Takes the record of a stop. Each time it is written shows that a tab works on it.
     pub fn note(&mut self, record: &SavedTask, cx: &mut Context) {
-        let session = &record.active.session;
+        let session = &record.session;
         let is_known = self.waits.get(session).is_some_and(|wait| wait.saved == record.saved);
         if is_known || self.settled.get(session).copied() == record.stopped {
             return;

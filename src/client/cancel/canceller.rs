@@ -10,7 +10,7 @@ use crate::client::retry::{Backoff, Budget, Next, pause_of};
 use crate::client::session::Leftover;
 use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
-use crate::protocol::answer::{read_error, read_session};
+use crate::protocol::answer::{is_backend_error, read_error, read_session};
 use crate::protocol::body::Body;
 
 /// The time after which a request without a response is given up, in milliseconds.
@@ -85,7 +85,7 @@ impl Canceller {
         match leftover {
             Leftover::Nothing if self.is_done() => self.finish(cx),
             Leftover::Nothing => {}
-            Leftover::Task(task) if self.task.as_ref() == Some(&task) => self.remember(cx),
+            Leftover::Task(task) if self.is_of(&task) => self.remember(cx),
             Leftover::Task(task) => {
                 self.drop_request(cx);
                 self.cancel(task, cx);
@@ -121,6 +121,10 @@ impl Canceller {
         if let State::Asking { attempt, .. } = self.state {
             cx.abort(attempt);
         }
+    }
+
+    fn is_of(&self, task: &str) -> bool {
+        self.task.as_deref().is_some_and(|own| Turn::of_task(own).is_of(task))
     }
 
     /// Returns whether the server has acknowledged the stop, or there was nothing to cancel.
@@ -209,7 +213,7 @@ impl Canceller {
             }
             (Ask::Look, 200) => self.handle_session(body, cx),
             // A 404 of a proxy says nothing about the session.
-            (Ask::Look, 404 | 410) if body.is_some_and(|body| body.detail.is_some()) => self.finish(cx),
+            (Ask::Look, 404 | 410) if is_backend_error(body) => self.finish(cx),
             // A 410 means that the task or the message is gone. A task that runs in the session then belongs to another message.
             (Ask::Cancel | Ask::Withdraw, 200..=299 | 410) => self.finish(cx),
             (Ask::Withdraw, _) => self.learn_task(cx),
@@ -361,12 +365,22 @@ impl Canceller {
     fn remember(&mut self, cx: &mut Context) {
         let known = cx.records.get(&self.session).cloned().unwrap_or_default();
         let stopped = known.stopped.or(Some(cx.now));
-        let started = if known.active.started == 0 { cx.now } else { known.active.started };
-        let task = self.task.clone().unwrap_or_default();
-        let active = ActiveTask { task: task.clone(), session: self.session.clone(), started, ..known.active.clone() };
-        let message = self.message.clone();
-        let stop = SavedTask { active, message, epoch: known.epoch, saved: cx.now, stopped, ..SavedTask::default() };
-        let is_same = Turn::recorded(&known).is_of(&task);
+        let task = self.task.clone();
+        let active = task.map(|task| {
+            let active = known.active.clone().unwrap_or_default();
+            let started = if active.started == 0 { cx.now } else { active.started };
+            ActiveTask { task, session: self.session.clone(), started, ..active }
+        });
+        let stop = SavedTask {
+            session: self.session.clone(),
+            active,
+            message: self.message.clone(),
+            epoch: known.epoch,
+            saved: cx.now,
+            stopped,
+            ..SavedTask::default()
+        };
+        let is_same = self.task.as_ref().is_some_and(|task| Turn::recorded(&known).is_of(task));
         let SavedTask { message, ordinal, unnumbered, .. } = known;
         cx.save(if is_same { SavedTask { message, ordinal, unnumbered, ..stop } } else { stop });
     }

@@ -88,13 +88,11 @@ impl Session {
         let turn = self.ledger.turn();
         self.last_save = Some(cx.now);
         cx.save(SavedTask {
-            active,
             message: turn.message().map(str::to_owned),
             ordinal: turn.ordinal(),
             epoch: self.election.epoch(),
             unnumbered: position.unnumbered,
-            saved: cx.now,
-            ..SavedTask::default()
+            ..SavedTask::of(active, cx.now)
         });
     }
 
@@ -203,12 +201,10 @@ impl Session {
             ActiveTask { task, session: self.id.clone(), operation, tool, started: cx.now, ..ActiveTask::default() };
         let turn = self.ledger.turn();
         cx.save(SavedTask {
-            active,
             message: turn.message().map(str::to_owned),
             ordinal: turn.ordinal(),
             epoch: self.election.epoch(),
-            saved: cx.now,
-            ..SavedTask::default()
+            ..SavedTask::of(active, cx.now)
         });
     }
 
@@ -233,7 +229,7 @@ impl Session {
     fn is_overtaken(&self, cx: &Context) -> bool {
         let Some(saved) = cx.records.get(&self.id) else { return false };
         let is_ours = self.task().is_some_and(|task| Turn::recorded(saved).is_of(task));
-        !is_ours && saved.active.started > self.goal.started
+        !is_ours && saved.active.as_ref().is_some_and(|active| active.started > self.goal.started)
     }
 
     /// Ends a search that found nothing to resume.

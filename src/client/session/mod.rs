@@ -271,9 +271,10 @@ impl Session {
     /// Joins the saved task, or the task that the session names as running. The session must have no stream. The TypeScript layer
     /// kept the record of a task that had ended if its page was closed too early, so for its records the session is read first.
     pub fn resume(&mut self, call: Call, cx: &mut Context) {
-        match cx.resumable(&self.id).filter(|saved| !saved.is_imported).cloned() {
-            Some(saved) => {
-                self.begin_join(call, &saved.active.task, cx);
+        let saved = cx.resumable(&self.id).filter(|saved| !saved.is_imported);
+        match saved.and_then(|saved| saved.active.clone()) {
+            Some(active) => {
+                self.begin_join(call, &active.task, cx);
                 self.goal.purpose = Purpose::Resume;
                 self.ask(Ask::Join, cx);
             }
@@ -404,10 +405,11 @@ impl Session {
     }
 
     fn take_over_record(&mut self, task: &str, cx: &Context) {
-        if let Some(saved) = cx.records.get(&self.id).filter(|saved| Turn::recorded(saved).is_of(task)) {
-            self.goal.started = saved.active.started;
-            self.goal.operation.clone_from(&saved.active.operation);
-            self.goal.tool.clone_from(&saved.active.tool);
+        let saved = cx.records.get(&self.id).filter(|saved| Turn::recorded(saved).is_of(task));
+        if let Some(active) = saved.and_then(|saved| saved.active.as_ref()) {
+            self.goal.started = active.started;
+            self.goal.operation.clone_from(&active.operation);
+            self.goal.tool.clone_from(&active.tool);
         }
     }
 

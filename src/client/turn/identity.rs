@@ -66,7 +66,7 @@ impl Turn {
     /// Returns the turn that a saved record names.
     #[must_use]
     pub fn recorded(record: &SavedTask) -> Self {
-        let task = Some(record.active.task.clone()).filter(|task| !task.is_empty());
+        let task = record.task().map(str::to_owned);
         Self { message: record.message.clone(), task, ordinal: record.ordinal, question: None }
     }
 

@@ -340,7 +340,11 @@ impl Ledger {
     fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
         let here = self.delivered.iter().find(|(turn, _)| turn.is_same(&self.turn));
         let saved = record.filter(|record| Turn::recorded(record).is_same(&self.turn));
-        let saved = saved.map(|record| Position { last: record.active.last, unnumbered: record.unnumbered });
+        let position = |record: &SavedTask| {
+            let last = record.active.as_ref().map_or(EventId::ZERO, |active| active.last);
+            Position { last, unnumbered: record.unnumbered }
+        };
+        let saved = saved.map(position);
         here.map(|(_, position)| *position).max(saved).unwrap_or_default()
     }
 

@@ -153,7 +153,7 @@ fn a_turn_that_begins_has_the_names_that_are_known_of_it() {
 #[test]
 fn merged_frames_without_ids_are_as_old_as_their_last_event() {
     let active = crate::persist::ActiveTask { task: "t1".into(), ..Default::default() };
-    let record = SavedTask { active, unnumbered: 3, ..SavedTask::default() };
+    let record = SavedTask { unnumbered: 3, ..SavedTask::of(active, 0) };
     let [start, delta] = answer("one two three");
     let output = r#"{"type":"tool-output-available","toolCallId":"c","output":1}"#;
     for (events, is_replayed) in [("+2", true), ("+3", false)] {

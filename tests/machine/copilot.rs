@@ -123,6 +123,27 @@ fn an_operation_that_runs_does_not_answer_the_newest_message() {
 }
 
 #[test]
+fn an_operation_of_an_earlier_answer_is_not_what_was_stopped_since() {
+    let (mut harness, _) = after_an_operation_began();
+    harness.next(None);
+    harness.stop_on_base();
+    harness.pass_until_asked();
+    harness.answer(403, "");
+    harness.start("third");
+    harness.pass(1_000);
+    harness.answer(503, "");
+    harness.pass_until_asked();
+    let messages =
+        r#"{"role":"user","content":"hi"},{"role":"assistant","content":"one"},{"role":"user","content":"next"}"#;
+    let active = r#"{"task_id":"t2","operation_id":"o1","tool_name":"build"}"#;
+    harness.answer(200, &format!(r#"{{"messages":[{messages}],"active_stream":{active}}}"#));
+    harness.pass_until_asked();
+    harness.busy_with("t2");
+    harness.pass_until_asked();
+    assert_eq!(harness.joined().unwrap().0, "t2");
+}
+
+#[test]
 fn a_stream_without_a_start_is_opened_by_one_that_the_client_makes() {
     let mut harness = Harness::default();
     harness.rejoin("t1", None);

@@ -202,18 +202,20 @@ mod tests {
 
     #[test]
     fn an_operation_has_the_ordinal_of_the_answer_that_shows_it_as_pending_or_none() {
-        let ordinal = |messages: &str| {
+        let ordinal_of = |tool_name: &str, messages: &str| {
             let body = format!(
                 r#"{{"messages":[{{"role":"user"}},{{"role":"assistant"}},{messages},{{"role":"user"}}],
-                "active_stream":{{"task_id":"t2","operation_id":"o1","tool_name":"build"}}}}"#
+                "active_stream":{{"task_id":"t2","operation_id":"o1","tool_name":"{tool_name}"}}}}"#
             );
             let view = read_session(serde_json::from_str(&body).ok().as_ref()).unwrap();
             Roll::default().running(view.active.as_ref().unwrap(), &view).ordinal()
         };
+        let ordinal = |messages: &str| ordinal_of("build", messages);
         let tool = |content: &str| serde_json::json!({"role": "tool", "content": content}).to_string();
         assert_eq!(ordinal(&tool(r#"{"type":"operation_pending","operation_id":"o1"}"#)), Some(0));
         assert_eq!(ordinal(&tool(r#"{"type":"operation_pending","operation_id":"o2"}"#)), None);
         assert_eq!(ordinal(&tool(r#"{"done":true}"#)), None, "the newest message need not be its");
+        assert_eq!(ordinal_of("chat", &tool(r#"{"done":true}"#)), Some(1), "this is no operation");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 --[[
-  Begins a task: its record, its first chunks, what it does to the session's messages, and the session's pointer to it.
+  Begins a task: its record, its first chunks, its changes of the session's messages, and the session's pointer to it.
 
   Keys: session, messages, sends, active, meta, log, snapshot, refused, known tasks
   Arguments: task, prefix of the session's task keys, lease (ms), id of the message that it answers, assistant message
@@ -26,7 +26,7 @@ if known[1] then
     return {'claimed', newest(log, number)}
 end
 if redis.call('EXISTS', session) == 0 then return {'missing'} end
--- A record that was lost is begun again: what its beginning did to the session may be there.
+-- A task whose record was lost is begun again. The changes of the session may be there already.
 local last = redis.call('HGET', session, 'last_task')
 local is_again = last == task
 for _, name in ipairs(names) do
@@ -41,7 +41,7 @@ if running and running ~= task and redis.call('HGET', prefix .. running .. ':met
 end
 if expected ~= '' and expected ~= '=' .. (last or '') and not is_again then return {'changed'} end
 
--- Of a record that was lost the log may be left; its writer appends all of it again.
+-- The log of a lost record may be left. Its writer appends all of it again.
 redis.call('DEL', log, snapshot)
 local ids = {}
 for i = FIRST, #ARGV do ids[#ids + 1] = redis.call('XADD', log, '*', 'data', ARGV[i]) end

@@ -1,5 +1,5 @@
 --[[
-  What a session knows of the id of a message or of a send.
+  Finds the task that answers a message or a send.
 
   Keys: messages, sends
   Arguments: id

@@ -1,5 +1,5 @@
 --[[
-  When the lease of a task has run out, if it has.
+  Checks whether the lease of a task has run out.
 
   Keys: meta
   Returns {'lapsed'}, {'later', time}, or {'never'} where it has no lease.

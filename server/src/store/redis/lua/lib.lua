@@ -2,7 +2,7 @@
   Shared by all scripts, which are loaded with this in front.
 
   Every script is one step on the keys of one slot. Each may be repeated, by a driver or by a caller that never saw
-  the answer, and has its effect once: what is written carries the epoch and the position that it was written under.
+  the answer, and has its effect once: each write carries the epoch and the position of its claim.
   Time is that of Redis, so that processes whose clocks differ agree on leases.
 
   A publication on a task's channel is `PREVIOUS LAST STATUS`, a line feed, and then for each entry `ID BYTES`, a line
@@ -34,7 +34,7 @@ local function newest(log, number)
     return ids
 end
 
--- Notifies the followers of a task of what was appended after `previous`. `command` is PUBLISH or SPUBLISH.
+-- Notifies the followers of a task of the entries after `previous`. `command` is PUBLISH or SPUBLISH.
 local function publish(command, channel, previous, status, ids, chunks, first)
     local last = ids[#ids] or previous
     local parts = {previous .. ' ' .. last .. ' ' .. status .. '\n'}
@@ -67,7 +67,7 @@ local function append(meta, log, position, first)
     return 'ok', ids, previous
 end
 
--- Inserts a message, or replaces the one of its id, which keeps its place. A message is stored as its sequence, a
+-- Inserts a message, or replaces the one of its id, which keeps its number. A message is stored as its sequence, a
 -- space, and JSON.
 local function put_message(session, messages, id, json)
     local before = redis.call('HGET', messages, id)
@@ -92,7 +92,7 @@ local function known_task(messages, sends, id)
 end
 
 -- Removes a session's last messages. They stay known as replaced, and so do the names of the sends that these tasks
--- answer. What is stored next has the place of the first of them.
+-- answer. The next message gets the number of the first of them.
 local function remove_messages(session, messages, sends, ids, tasks)
     if #ids == 0 then return end
     local place = tonumber(redis.call('HGET', session, 'sequence'))
@@ -111,7 +111,7 @@ local function remove_messages(session, messages, sends, ids, tasks)
     end
 end
 
--- Puts off the end of an ended task's life, once a tenth of it has passed: not every read is a write.
+-- Renews the life of an ended task once a tenth of it has passed, so that not every read writes.
 local function keep(keys, life)
     local left = redis.call('PTTL', keys[1])
     if left < 0 or left > life * 0.9 then return end

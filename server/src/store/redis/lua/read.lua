@@ -1,9 +1,9 @@
 --[[
-  A page of a log: what comes after a cursor.
+  Reads a page of a log: the entries after a cursor.
 
-  Entries may be gone behind the server's back: trimmed by an operator, evicted, lost in a failover. The record counts
-  what was ever appended, so a log that has all of it is whole. Of one that is not, only a cursor whose own entry is
-  there can be led on, and none that lies before an entry that was deleted.
+  Entries may be missing: trimmed by an operator, evicted, lost in a failover. The record counts the entries that were
+  ever appended, so a log with as many is complete. In an incomplete log, a reader can continue only from an entry that
+  is there and has no deleted entry after it.
 
   Keys: meta, log, snapshot
   Arguments: life after the end (ms), cursor, entries at most, bytes at most (one entry is always given)

@@ -1,5 +1,5 @@
 --[[
-  Keeps a lease.
+  Renews a lease.
 
   Keys: meta
   Arguments: epoch, lease (ms), position

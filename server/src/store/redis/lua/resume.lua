@@ -1,11 +1,11 @@
 --[[
-  Takes up a task that waits for an operation.
+  Claims a task that waits for an operation.
 
   Keys: meta
   Arguments: lease (ms), operation, holder (names this attempt, so that a repeat gets its claim again), 'look' or 'take'
   Returns {'claimed', epoch, position, fields and values of the record}; {'free'} where only a look was asked for and it
   would have been claimed; {'settled'} where the task has ended or has
-  gone on from that operation; {'busy'} where another process is at it; {'early'} where the task runs and does not wait
+  gone on from that operation; {'busy'} where another process handles it; {'early'} where the task runs and does not wait
   for that operation yet; {'gone'} without a record.
 ]]
 local meta = KEYS[1]

@@ -1,5 +1,5 @@
 --[[
-  Takes a running task from whoever writes it.
+  Takes a running task from its writer.
 
   Keys: meta
   Arguments: lease (ms)

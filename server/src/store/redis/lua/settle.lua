@@ -1,5 +1,5 @@
 --[[
-  A completion was dealt with.
+  Removes a completion that was handled.
 
   Keys: completions, failures
   Arguments: group, id

@@ -1,5 +1,5 @@
 --[[
-  The record of a task.
+  Reads the record of a task.
 
   Keys: meta, log, snapshot
   Arguments: life after the end (ms)

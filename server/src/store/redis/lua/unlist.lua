@@ -1,5 +1,5 @@
 --[[
-  Says when a task is to be looked at again. Leaves alone what was put off meanwhile.
+  Sets the time at which a task is looked at again, unless that was put off meanwhile.
 
   Keys: leases
   Arguments: task, time (ms; 0: never)

@@ -113,15 +113,18 @@ async fn connection(
         tracing::debug!(%error, "a connection broke");
         if error.is_timeout() {
             let parts = connection.into_parts();
-            say_late(parts.io, !parts.read_buf.is_empty()).await;
+            // A client that has not begun a head is not waiting for an answer.
+            if !parts.read_buf.is_empty() {
+                answer_late(parts.io).await;
+            }
         }
     }
 }
 
-/// Answers a client whose head did not come. One that has not begun a head is not waiting for an answer.
-async fn say_late(socket: Socket, has_begun: bool) {
+/// Answers a client whose head did not come in time.
+async fn answer_late(socket: Socket) {
     let mut socket = socket.into_inner();
-    if has_begun && socket.write_all(HEAD_TIMEOUT.as_bytes()).await.is_ok() {
+    if socket.write_all(HEAD_TIMEOUT.as_bytes()).await.is_ok() {
         let _ = socket.shutdown().await;
     }
 }

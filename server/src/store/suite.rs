@@ -135,7 +135,7 @@ fn session(id: &str) -> Session {
     Session { id: id.into(), created_at: 5, updated_at: 5, title: None, user_id: None, last_task: None }
 }
 
-fn message(id: &str, task: &str) -> Message {
+pub(super) fn message(id: &str, task: &str) -> Message {
     Message {
         id: id.into(),
         sequence: 0,

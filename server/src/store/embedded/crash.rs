@@ -9,6 +9,7 @@ use redb::{Builder, StorageBackend};
 use rejoin::stream::cursor::EventId;
 
 use super::Embedded;
+use crate::store::suite;
 use crate::store::*;
 
 /// A disk that stops at one of its syncs.
@@ -100,19 +101,7 @@ impl StorageBackend for Disk {
 }
 
 fn message(id: &str, role: Role) -> Message {
-    Message {
-        id: id.into(),
-        sequence: 0,
-        role,
-        content: id.into(),
-        tool_calls: Vec::new(),
-        tool_call_id: None,
-        name: None,
-        parts: Vec::new(),
-        metadata: None,
-        created_at: 7,
-        task_id: "s.t".into(),
-    }
+    Message { role, content: id.into(), ..suite::message(id, "s.t") }
 }
 
 fn begin() -> Begin {

@@ -282,8 +282,8 @@ impl Tasks for Embedded {
 
     async fn resume(&self, id: &str, operation: &str, holder: &str) -> Result<Resume> {
         let (task, operation, holder) = (id.to_owned(), operation.to_owned(), holder.to_owned());
-        let lapsed = self.has_lapsed(id);
-        let resumed = self.write(move |txn| tasks::resume(txn, &task, &operation, &holder, lapsed)).await?;
+        let lease = self.lease(id).await?;
+        let resumed = self.write(move |txn| tasks::resume(txn, &task, &operation, &holder, lease)).await?;
         if matches!(resumed, Resume::Claimed(..)) {
             self.hold(id);
         }

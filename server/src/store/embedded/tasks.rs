@@ -11,8 +11,8 @@ use super::{log, sends, sessions};
 use crate::clock;
 use crate::store::notifications::Publication;
 use crate::store::{
-    Begin, Begun, Claim, End, Entry, Expected, Known, Operation, Result, Resume, Session, Stage, Status, StoreError,
-    Task,
+    Begin, Begun, Claim, End, Entry, Expected, Known, Lease, Operation, Result, Resume, Session, Stage, Status,
+    StoreError, Task,
 };
 
 /// A task's record with the fields that only the store needs.
@@ -224,7 +224,7 @@ pub fn seize(txn: &WriteTransaction, id: &str) -> Result<Option<Claim>> {
 }
 
 /// Takes up a task that waits for this operation, or whose resumption lapsed before it wrote anything.
-pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, holder: &str, lapsed: bool) -> Result<Resume> {
+pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, holder: &str, lease: Lease) -> Result<Resume> {
     let Some(mut kept) = stored(txn, id)? else { return Ok(Resume::Unknown) };
     if !kept.runs() {
         return Ok(Resume::Settled);
@@ -234,7 +234,7 @@ pub fn resume(txn: &WriteTransaction, id: &str, operation: &str, holder: &str, l
         return Ok(if was_one { Resume::Settled } else { Resume::Early });
     }
     let is_repeat = kept.task.stage == Stage::Resuming && kept.holder.as_deref() == Some(holder);
-    let is_free = kept.task.stage == Stage::Waiting || (lapsed && has_written_nothing(txn, &kept)?);
+    let is_free = kept.task.stage == Stage::Waiting || (lease == Lease::Lapsed && has_written_nothing(txn, &kept)?);
     if !is_repeat && !is_free {
         return Ok(Resume::Busy);
     }

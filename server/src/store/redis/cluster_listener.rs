@@ -10,6 +10,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::{ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::mpsc;
 
+use super::connection::Publishing;
 use super::keys::Keys;
 use super::listener::{Listen, PATIENCE, RETRY, ROUND};
 use super::publication;
@@ -18,7 +19,7 @@ use crate::store::notifications::{Notification, Notifications};
 /// Connects again and again, until nobody can subscribe any more.
 pub async fn listen(
     url: String,
-    is_sharded: bool,
+    publishing: Publishing,
     keys: Keys,
     notifications: Notifications,
     mut asked: mpsc::UnboundedReceiver<Listen>,
@@ -27,7 +28,7 @@ pub async fn listen(
         let (sender, pushes) = mpsc::unbounded_channel();
         match tokio::time::timeout(PATIENCE * 3, connect(&url, sender)).await {
             Ok(Ok(connection)) => {
-                let channels = Channels { connection, is_sharded, listened: Arc::default() };
+                let channels = Channels { connection, publishing, listened: Arc::default() };
                 let listening = Listening { channels, keys: keys.clone(), notifications: notifications.clone() };
                 if listening.listen(pushes, &mut asked).await.is_none() {
                     return;
@@ -132,7 +133,7 @@ impl Listening {
 #[derive(Clone)]
 struct Channels {
     connection: ClusterConnection,
-    is_sharded: bool,
+    publishing: Publishing,
     /// Tasks, by their channels.
     listened: Arc<Mutex<HashSet<String>>>,
 }
@@ -145,7 +146,10 @@ impl Channels {
     async fn subscribe(&self, task: &str, channel: String) -> bool {
         let mut connection = self.connection.clone();
         let subscribed = async {
-            if self.is_sharded { connection.ssubscribe(channel).await } else { connection.subscribe(channel).await }
+            match self.publishing {
+                Publishing::Plain => connection.subscribe(channel).await,
+                Publishing::Sharded => connection.ssubscribe(channel).await,
+            }
         };
         let is_done = matches!(tokio::time::timeout(PATIENCE, subscribed).await, Ok(Ok(())));
         if is_done {
@@ -158,7 +162,10 @@ impl Channels {
         let mut connection = self.connection.clone();
         self.listened.lock().remove(task);
         let unsubscribed = async {
-            if self.is_sharded { connection.sunsubscribe(channel).await } else { connection.unsubscribe(channel).await }
+            match self.publishing {
+                Publishing::Plain => connection.unsubscribe(channel).await,
+                Publishing::Sharded => connection.sunsubscribe(channel).await,
+            }
         };
         // A channel that stays subscribed by mistake only costs publications that nobody follows.
         let _ = tokio::time::timeout(PATIENCE, unsubscribed).await;

@@ -198,8 +198,25 @@ impl Connection {
 /// The properties of a Redis that decide how it is used.
 pub struct Server {
     pub is_cluster: bool,
-    /// Whether it has sharded publish/subscribe (7.0 and newer).
-    pub is_sharded: bool,
+    pub publishing: Publishing,
+}
+
+/// The kind of publish/subscribe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    Plain,
+    /// Each channel belongs to the node that has its slot: in a cluster of Redis 7.0 or newer.
+    Sharded,
+}
+
+impl Publishing {
+    /// The command that publishes.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Plain => "PUBLISH",
+            Self::Sharded => "SPUBLISH",
+        }
+    }
 }
 
 impl Server {
@@ -211,7 +228,8 @@ impl Server {
             .and_then(|version| version.split('.').next()?.parse().ok())
             .ok_or_else(|| StoreError::Transient("it does not say its version".into()))?;
         let is_cluster = field("cluster_enabled:") == Some("1");
-        Ok(Self { is_cluster, is_sharded: is_cluster && major >= 7 })
+        let publishing = if is_cluster && major >= 7 { Publishing::Sharded } else { Publishing::Plain };
+        Ok(Self { is_cluster, publishing })
     }
 }
 

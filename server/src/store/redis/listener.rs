@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::connection::Node;
+use super::connection::{Node, Publishing};
 use super::keys::Keys;
 use super::{cluster_listener, publication};
 use crate::store::notifications::{Notifications, Subscription};
@@ -44,10 +44,10 @@ impl Listener {
         Self::start(|notifications, asked| listen_to_node(node, keys, notifications, asked))
     }
 
-    /// Listens to the nodes of a cluster; sharded where they know how.
-    pub fn of_cluster(url: &str, is_sharded: bool, keys: Keys) -> Self {
+    /// Listens to the nodes of a cluster.
+    pub fn of_cluster(url: &str, publishing: Publishing, keys: Keys) -> Self {
         let url = url.to_owned();
-        Self::start(|notifications, asked| cluster_listener::listen(url, is_sharded, keys, notifications, asked))
+        Self::start(|notifications, asked| cluster_listener::listen(url, publishing, keys, notifications, asked))
     }
 
     fn start<F>(listen: impl FnOnce(Notifications, mpsc::UnboundedReceiver<Listen>) -> F) -> Self

@@ -43,14 +43,14 @@ pub async fn open(url: &str, terms: Terms) -> Result<SharedStore> {
     let store = Redis {
         consumer: Consumer::new(connections.open(BLOCK).await.map_err(refused)?),
         listener: if server.is_cluster {
-            Listener::of_cluster(url, server.is_sharded, keys.clone())
+            Listener::of_cluster(url, server.publishing, keys.clone())
         } else {
             Listener::of_node(node.clone(), keys.clone())
         },
         writes: connections.open(Duration::ZERO).await.map_err(refused)?,
         leases: connections.open(Duration::ZERO).await.map_err(refused)?,
         reads: connections.open(Duration::ZERO).await.map_err(refused)?,
-        publish: if server.is_sharded { "SPUBLISH" } else { "PUBLISH" },
+        publish: server.publishing.command(),
         scripts: Scripts::new(),
         probe: format!("{}.probe", uuid::Uuid::new_v4()),
         keys,

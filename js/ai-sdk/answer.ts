@@ -113,13 +113,13 @@ export class Answer {
     this.#delivered.restart();
   }
 
-  /** Fails the answer: what is shown is void, and only a resume can replace it. */
+  /** Fails the answer: what is shown is no longer valid, and only a resume can replace it. */
   #giveUp(): void {
     this.#detach({ kind: "failed", error: startedOver() });
   }
 
   readonly #abort = (): void => {
-    const error: unknown = this.#options.signal?.reason ?? abortError("The reader let go.");
+    const error: unknown = this.#options.signal?.reason ?? abortError("The reader has detached.");
     this.#begun.reject(error);
     this.#detach({ kind: "failed", error });
   };
@@ -174,7 +174,7 @@ export class Answer {
       case "expired":
         return error ?? new RejoinError("TASK_EXPIRED", "The answer's record is gone.");
       case "superseded":
-        return abortError("The stream was let go; its task goes on.");
+        return abortError("The stream was detached. Its task goes on.");
       case "finished":
         return joined ? notSent() : this.#isWhole() ? undefined : cutShort();
       case "stopped":

@@ -55,7 +55,7 @@ export class ChunkWriter {
   readonly #approvals = new Set<string>();
   #out: Fields[] = [];
   #isStarted = false;
-  /** The id that stands for the open text block of the legacy dialect, which has only one at a time and gives it no id. */
+  /** The id for the open text block of the legacy dialect, which has only one block at a time and no ids. */
   #unnamed: string | undefined;
   #unnamedBlocks = 0;
   #step = 0;

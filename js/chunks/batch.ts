@@ -25,7 +25,7 @@ export interface Batch {
 export interface Rows {
   /** Receives the text of adjacent deltas of one block. `block` is empty if the block has no id. */
   run(sort: DeltaSort, block: string, text: string): void;
-  /** Receives any other chunk. It is `{type: "stream_reset"}` if all rows before are void. */
+  /** Receives any other chunk. It is `{type: "stream_reset"}` if all earlier rows are no longer valid. */
   chunk(chunk: StreamChunk): void;
 }
 

@@ -20,7 +20,7 @@ export interface UnknownChunk extends Omit<ChunkOrigin, "unknown"> {
 }
 
 /**
- * Says that every chunk so far is void, because the stream starts over from its beginning. Only a listener that is a
+ * The stream starts over from its beginning, so that all earlier chunks are no longer valid. Only a listener that is a
  * plain function receives it; the client calls `onReset` of a listener object instead.
  */
 export interface StreamResetChunk extends ChunkOrigin {

@@ -139,7 +139,7 @@ export interface Conversation<MESSAGE extends UIMessage = UIMessage> {
    */
   respondToApproval(response: ToolApprovalResponse): Promise<void>;
   /**
-   * Tries again: sends an unsent message under its own id, joins an answer that was lost, writes an answer anew that failed, or
+   * Tries again: sends an unsent message under its own id, joins an answer that was lost, regenerates an answer that failed, or
    * loads the history. Without an id the last failure decides.
    */
   retry(messageId?: string): Promise<StreamOutcome>;

@@ -41,7 +41,7 @@ export interface FailedOutcome extends Omit<OutcomeFacts, "error" | "joined"> {
   error: RejoinError;
   /**
    * True if the backend was answering another message (409): the message itself was not sent, and `error.code` is
-   * `TASK_RUNNING`. The stream gave the other answer, and `error.details.outcome` says how it ended.
+   * `TASK_RUNNING`. The client joined the other answer, and `error.details.outcome` says how it ended.
    */
   joined?: true;
 }
@@ -148,7 +148,7 @@ export interface StreamListenerObject {
   onBatch?(chunks: readonly StreamChunk[]): void;
   /** Receives each new status. */
   onStatus?(status: StreamStatus): void;
-  /** Called when every chunk so far is void, because the stream starts over. */
+  /** Called when the stream starts over, so that all earlier chunks are no longer valid. */
   onReset?(): void;
   /**
    * Detaches this listener when it is aborted. The promise of its call then resolves with `superseded`. The stream is let
@@ -172,7 +172,7 @@ export interface LoadedSession {
  * What a message does to its session (PROTOCOL §1, "A turn"). A base backend appends and answers it, whatever it is.
  *
  * - `submit`: it is appended and answered.
- * - `regenerate`: the message that `replaces` names is answered anew. No user message is added.
+ * - `regenerate`: the message that `replaces` names is answered again. No user message is added.
  * - `edit`: it takes the place of the user message that `replaces` names, and all after that is removed.
  * - `continue`: the last assistant message goes on with the outputs and approvals that are sent along.
  */
@@ -203,7 +203,7 @@ export interface SentTurn {
   parts?: UIMessagePart[];
   metadata?: JSONValue;
   trigger: StreamTrigger;
-  /** The id of the message that is answered anew or replaced. */
+  /** The id of the message that is answered again or replaced. */
   replaces?: string;
   /** `here` if this client sent it, `tab` if another tab of this browser did. */
   from: "here" | "tab";
@@ -227,7 +227,7 @@ export interface StreamRequest {
   body?: JSONObject;
   /** What the message does to the session. The default is `"submit"`. */
   trigger?: StreamTrigger;
-  /** The id of the message that is answered anew (`regenerate`) or replaced (`edit`). */
+  /** The id of the message that is answered again (`regenerate`) or replaced (`edit`). */
   replaces?: string;
   /** Outputs of tools that the page has run, for `continue`. */
   toolOutputs?: ToolOutput[];

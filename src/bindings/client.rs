@@ -47,7 +47,7 @@ struct Due {
     waiting: u32,
 }
 
-/// API.md, `ActiveTask`.
+/// A saved task (API.md, `ActiveTask`).
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TaskRecord {
@@ -63,7 +63,7 @@ struct TaskRecord {
     started_at: f64,
 }
 
-/// API.md, `StreamMetrics`.
+/// Counters of streams (API.md, `StreamMetrics`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MetricsRecord {
@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// `startStream`. `request` has the texts of a [`SendRequest`] (`SendRecord` in js/streams/request.ts).
+    /// Implements `startStream`. `request` has the texts of a [`SendRequest`] (`SendRecord` in js/streams/request.ts).
     pub fn start(&self, session: &str, call: Call, author: Author, trigger: Trigger, request: &JsValue) {
         let get = |name| text(request, name);
         let request = SendRequest {
@@ -125,7 +125,7 @@ impl Engine {
         self.driver.handle(Input::Start { session, call, request });
     }
 
-    /// `reconnectToTask`. Returns `false`, and does nothing, if `after` is no cursor.
+    /// Implements `reconnectToTask`. Returns `false`, and does nothing, if `after` is no cursor.
     pub fn rejoin(&self, session: &str, call: Call, task: &str, after: Option<String>) -> bool {
         let after = after.map(|text| text.parse::<EventId>()).transpose();
         let Ok(after) = after else { return false };
@@ -134,19 +134,19 @@ impl Engine {
         true
     }
 
-    /// `resumeSession`.
+    /// Implements `resumeSession`.
     pub fn resume(&self, session: &str, call: Call) {
         self.driver.restore(session);
         self.driver.handle(Input::Resume { session, call });
     }
 
-    /// `loadSession`: resolves with the session as JSON text, or rejects with an `ErrorRecord`. `signal` aborts the request.
+    /// Implements `loadSession`: resolves with the session as JSON text, or rejects with an `ErrorRecord`. `signal` aborts the request.
     pub fn load(&self, session: String, signal: JsValue) -> Promise {
         let driver = self.driver.clone();
         future_to_promise(async move { fetch::load(driver, session, signal).await.map_err(face::error_value) })
     }
 
-    /// `stopStream`.
+    /// Implements `stopStream`.
     pub fn stop(&self, session: &str, call: Call) {
         self.driver.restore(session);
         self.driver.handle(Input::Stop { session, call });
@@ -157,17 +157,17 @@ impl Engine {
         self.driver.handle(Input::Watch { session });
     }
 
-    /// `detachStream`.
+    /// Implements `detachStream`.
     pub fn detach(&self, session: &str) {
         self.driver.handle(Input::Detach { session });
     }
 
-    /// `forget`. The caller makes sure that the session has no listeners.
+    /// Implements `forget`. The caller makes sure that the session has no listeners.
     pub fn forget(&self, session: &str) {
         self.driver.handle(Input::Forget { session });
     }
 
-    /// `close`.
+    /// Implements `close`.
     pub fn close(&self) {
         self.driver.close();
     }
@@ -194,27 +194,27 @@ impl Engine {
         self.driver.handle(Input::Delivered { session });
     }
 
-    /// `getMetrics` of one session, or of all.
+    /// Implements `getMetrics` of one session, or of all.
     pub fn metrics(&self, session: Option<String>) -> JsValue {
         let metrics = self.driver.with(|client| client.metrics(session.as_deref()));
         serde_wasm_bindgen::to_value(&MetricsRecord::from(metrics)).unwrap_or_default()
     }
 
-    /// `getActiveTask`.
+    /// Implements `getActiveTask`.
     #[wasm_bindgen(js_name = activeTask)]
     pub fn active_task(&self, session: &str) -> JsValue {
         let task = self.driver.saved_task(session).as_ref().map(TaskRecord::from);
         serde_wasm_bindgen::to_value(&task).unwrap_or_default()
     }
 
-    /// `listActiveTasks`.
+    /// Implements `listActiveTasks`.
     #[wasm_bindgen(js_name = activeTasks)]
     pub fn active_tasks(&self) -> JsValue {
         let tasks: Vec<_> = self.driver.saved_tasks().iter().map(TaskRecord::from).collect();
         serde_wasm_bindgen::to_value(&tasks).unwrap_or_default()
     }
 
-    /// `setActiveTask`. Returns `false` if `task` is not a valid task.
+    /// Implements `setActiveTask`. Returns `false` if `task` is not a valid task.
     #[wasm_bindgen(js_name = setActiveTask)]
     pub fn set_active_task(&self, task: JsValue) -> bool {
         let task = serde_wasm_bindgen::from_value::<TaskRecord>(task).ok().and_then(TaskRecord::task);
@@ -223,14 +223,14 @@ impl Engine {
         true
     }
 
-    /// `clearActiveTask`.
+    /// Implements `clearActiveTask`.
     #[wasm_bindgen(js_name = clearActiveTask)]
     pub fn clear_active_task(&self, session: &str) {
         self.driver.restore(session);
         self.driver.apply(|client, _| client.clear_active_task(session));
     }
 
-    /// `updateTaskLastMessageId`. Returns `false` if `id` is no cursor.
+    /// Implements `updateTaskLastMessageId`. Returns `false` if `id` is no cursor.
     #[wasm_bindgen(js_name = updateCursor)]
     pub fn update_cursor(&self, session: &str, id: &str) -> bool {
         let Ok(id) = id.parse() else { return false };

@@ -51,7 +51,7 @@ pub enum Notice {
     Resolve(Vec<Call>, Option<Outcome>),
     /// A stream of this session ended with this outcome.
     Ended(String, Outcome),
-    /// A backend accepted a message of this session. The text is the description that the app of the sending tab gave of it.
+    /// A backend accepted a message of this session. The text is the description that the app of the sending tab passed.
     Turn(String, String, Sender),
     /// The saved tasks have changed, in this tab or in another.
     Tasks,

@@ -8,7 +8,7 @@
 //! | [`tabs`] | Web Locks, and the channel between the tabs of one browser |
 //! | [`page`] | events of the page: visibility, network, back-forward cache, freezing, writes of other tabs |
 //! | [`timer`], [`clock`] | the one timer, and the time that it counts in |
-//! | [`options`] | the settings that the app gave |
+//! | [`options`] | the settings of the app |
 //! | [`face`] | what the shell calls in TypeScript, and the notices that it sends there |
 //! | [`codec`] | records, tab messages and bodies between JavaScript values and the core |
 //! | [`reflect`] | careful ways to look at values of JavaScript |

@@ -288,7 +288,7 @@ pub enum Effect {
     Turn {
         /// Session id.
         session: String,
-        /// The description that the app of the sending tab gave, as JSON text. It is untrusted if it came from another tab.
+        /// The description that the app of the sending tab passed, as JSON text. It is untrusted if it came from another tab.
         turn: String,
         /// Which tab sent the message.
         from: Sender,

@@ -84,7 +84,7 @@ pub fn check(stream: &[u8]) {
     }
 }
 
-/// What a late follower is total: ids, blocks and texts, however they were put together.
+/// Returns what a tab that follows late gets: ids, blocks and texts.
 fn kept(total: Outcome) -> Vec<(Option<String>, String)> {
     let mut history = History::default();
     total.frames.into_iter().for_each(|(span, data)| history.push((span.text(), data)));

@@ -41,7 +41,7 @@ impl Adoptions {
         self.waits.insert(session.clone(), Wait { saved: record.saved, due });
     }
 
-    /// Removes a stop that is acknowledged or void, or that this tab works on itself.
+    /// Removes a stop that is acknowledged or obsolete, or that this tab works on itself.
     pub fn forget(&mut self, session: &str) {
         self.waits.remove(session);
     }

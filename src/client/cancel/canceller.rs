@@ -250,7 +250,7 @@ impl Canceller {
         self.ask(Ask::Cancel, cx);
     }
 
-    /// A request ended without a response.
+    /// Handles a request that ended without a response.
     pub fn handle_failed(&mut self, attempt: Attempt, failure: &Failure, cx: &mut Context) {
         let is_post = self.post == Some(attempt);
         self.post = self.post.filter(|post| *post != attempt);
@@ -299,7 +299,7 @@ impl Canceller {
         }
     }
 
-    /// The page went online or offline.
+    /// Handles the page going online or offline.
     pub fn handle_network(&mut self, network: Network, cx: &mut Context) {
         match (network, &mut self.state) {
             (Network::Offline, State::Waiting { until, .. }) => *until = None,

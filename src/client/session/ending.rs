@@ -41,7 +41,7 @@ impl Session {
         }
     }
 
-    /// The rows that were taken last have reached every listener.
+    /// Handles the confirmation that the rows taken last have reached every listener.
     pub fn handle_delivered(&mut self, cx: &mut Context) {
         self.taken_at = None;
         if self.ledger.confirm() == Moved::Yes && self.is_live() {

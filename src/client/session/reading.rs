@@ -166,13 +166,13 @@ impl Session {
         self.broadcast_anew(cx);
     }
 
-    /// The stream has ended without an error.
+    /// Handles the end of a stream without an error.
     pub fn handle_ended(&mut self, cx: &mut Context) {
         self.cut(local_error("STREAM_CUT", "The connection ended before the task.", Recovery::Retryable), cx);
         self.show(cx);
     }
 
-    /// A request failed without a response, or the stream broke.
+    /// Handles a request that failed without a response, or a stream that broke.
     pub fn handle_failed(&mut self, failure: Failure, cx: &mut Context) {
         let (error, ask) = (failure.into_error(), self.asked());
         match ask {

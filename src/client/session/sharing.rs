@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// The browser granted the lock to this tab.
+    /// Handles the grant of the lock to this tab.
     pub fn handle_locked(&mut self, cx: &mut Context) {
         self.note_record(cx);
         if !self.election.grant(cx.now) {

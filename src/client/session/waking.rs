@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    /// The page went online or offline.
+    /// Handles the page going online or offline.
     pub fn handle_network(&mut self, network: Network, cx: &mut Context) {
         match (network, &mut self.state) {
             (Network::Offline, State::Waiting { until, .. }) => *until = None,
@@ -71,7 +71,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// The page was hidden, shown, left or restored.
+    /// Handles the page being hidden, shown, left or restored.
     pub fn handle_page(&mut self, page: Page, cx: &mut Context) {
         match (page, &mut self.state) {
             (Page::Hidden, _) => self.save_if_moved(cx),

@@ -19,7 +19,7 @@ use crate::stream::cursor::EventId;
 use crate::stream::metrics::Metrics;
 use crate::stream::reader::{Findings, Frame, Moved, Position, Reader, Recording};
 
-/// The number of earlier turns whose delivered positions are remembered, and of turns that are only known.
+/// The number of earlier turns that are remembered, with or without a delivered position.
 const MOST_DELIVERED: usize = 16;
 
 /// How a stream begins.

@@ -10,7 +10,7 @@ fn chunk(data: &str) -> Chunk<'_> {
     chunk
 }
 
-/// What is delivered, as JSON text; the deltas of the hot path as `js/chunks/batch.ts` makes them.
+/// Returns what listeners get, as JSON text. For deltas of the hot path it does what `js/chunks/batch.ts` does.
 fn delivered(data: &str) -> String {
     match chunk(data) {
         Chunk::Delta(Delta { stream, text }) => {

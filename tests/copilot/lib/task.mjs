@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Keeping
  * @property {number} keepEntries The log holds its newest entries up to this number.
- * @property {number} completeAfterMs From the last chunk until the task counts as completed.
+ * @property {number} completeAfterMs The time from the last chunk until the task counts as completed.
  */
 
 export class Task {

@@ -36,7 +36,7 @@ impl Openings {
         let place = self.waiting.iter().position(|opening| opening.block == block)?;
         let metadata = self.waiting.remove(place).metadata;
         // As in the AI SDK, metadata of the chunk itself replaces that of the block.
-        own.is_none().then(|| with_facts(data, &metadata))?
+        own.is_none().then(|| with_metadata(data, &metadata))?
     }
 
     /// Returns whether no metadata waits.
@@ -86,7 +86,7 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
 }
 
 /// Adds the metadata as the last member, so that it takes precedence over a null of the same name.
-fn with_facts(data: &str, metadata: &str) -> Option<String> {
+fn with_metadata(data: &str, metadata: &str) -> Option<String> {
     let members = data.get(..data.rfind('}')?)?;
     Some([members, ",\"providerMetadata\":", metadata, "}"].concat())
 }

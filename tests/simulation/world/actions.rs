@@ -192,7 +192,7 @@ impl World {
         view.orphans.extend(view.open.iter().copied());
     }
 
-    /// A page in the back-forward cache has left the channel.
+    /// Drops the messages to a page in the back-forward cache, which has left the channel.
     fn clear_tab_messages(&mut self) {
         let acting = self.acting;
         self.queue.retain(|_, (tab, event)| *tab != acting || !matches!(event, Event::Tab(_) | Event::Locked(_)));

@@ -105,7 +105,7 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
 
     if (!example.asks) return;
 
-    test("a tool of the page gives its output, and the same answer goes on with it", async () => {
+    test("a tool of the page sends its output, and the same answer goes on with it", async () => {
       const chat = await stage.open();
       await chat.send("Where am I?");
       await chat.begun();

@@ -31,7 +31,7 @@ function everywhere(name, run) {
   for (const { major, ai } of earliest) test(`ai ${major}.0.0: ${name}`, () => run(ai, major, { isFirst: true }));
 }
 
-everywhere("a message is sent by its id, and its answer shown under the id that start gives", async (ai) => {
+everywhere("a message is sent with its id, and its answer is shown with the id in start", async (ai) => {
   const { backend, streams, chat } = scene(ai);
   const done = chat.sendMessage({ text: "Hello there" });
   const stream = await backend.stream();
@@ -75,7 +75,7 @@ everywhere("a resume in a fresh chat, mid-text, shows the whole answer", async (
   streams.close();
 });
 
-everywhere("a log whose beginning is gone shows what is left of it", async (ai) => {
+everywhere("the rest of a log whose beginning is gone is shown", async (ai) => {
   const { backend, streams, chat } = scene(ai, { backend: new Backend().answer("/sessions/s", 200, running) });
   const done = chat.resumeStream();
   (await backend.stream()).text("world").send({ type: "text-end", id: "0" }, { type: "tool-input-delta", toolCallId: "c", inputTextDelta: "}" }, { type: "tool-output-available", toolCallId: "c", output: 1 }).finish();
@@ -123,7 +123,7 @@ each("stop() of the chat cancels the task on the server", async (ai) => {
   streams.close();
 });
 
-each('with abort: "detach", stop() of the chat lets go: the task is not cancelled, and can be resumed', async (ai) => {
+each('with abort: "detach", stop() of the chat detaches: the task is not cancelled, and can be resumed', async (ai) => {
   const { backend, streams, chat } = scene(ai, { abort: "detach" });
   const done = chat.sendMessage({ text: "hi" });
   const stream = await backend.stream();
@@ -244,7 +244,7 @@ each("an edited message is another send", async (ai) => {
   streams.close();
 });
 
-each("prepare says what is sent, and sees what useChat was given", async (ai) => {
+each("prepare decides what is sent, and gets the arguments of useChat", async (ai) => {
   const seen = [];
   const prepare = async (options) => {
     seen.push(options);
@@ -402,7 +402,7 @@ everywhere("an answer that starts over unchanged goes on where it was", async (a
   }
 });
 
-everywhere("an answer that starts over as another one is never shown beside what is void", async (ai, major, { isFirst }) => {
+everywhere("an answer that starts over as another one is never shown beside the old one", async (ai, major, { isFirst }) => {
   const here = scene(ai, { target: major, backend: new Hooked() });
   await startOver(here, (stream) => stream.from(9).begin().text("Bye").finish());
   if (major === 7 && !isFirst) {
@@ -439,7 +439,7 @@ test("a step that the backend takes back is never shown beside what counts", asy
   }
 });
 
-test("two readers of one answer: that one lets go leaves it to the other", async () => {
+test("two readers of one answer: one that detaches leaves it to the other", async () => {
   const { backend, streams, transport } = scene(majors[2].ai);
   const first = new AbortController();
   const user = { id: "u", role: "user", parts: [{ type: "text", text: "hi" }] };

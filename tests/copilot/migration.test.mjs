@@ -23,7 +23,7 @@ test("the guide counts the lines that go and come", () => {
   assert.deepEqual([Number(removed), Number(added)], [sum(1), sum(0)]);
 });
 
-test("the guide gives the bytes before and after, give or take a quarter", async () => {
+test("the guide states the bytes before and after within a quarter", async () => {
   const [, ...said] = /was (\d+) kB and is (\d+) kB after/.exec(guide) ?? [];
   const external = ["react", "react-dom", "react-dom/client", "react/jsx-runtime"];
   for (const [at, state] of ["before", "after"].entries()) {

@@ -40,7 +40,7 @@ test("docs/errors.md explains no code that nothing uses", () => {
   assert.deepEqual(explained.filter((code) => !code.startsWith("HTTP_") && !sources.includes(code)), []);
 });
 
-test("the sizes in the README are those of the build, give or take a quarter", () => {
+test("the sizes in the README are within a quarter of those of the build", () => {
   const size = (...names) => names.map((name) => readFileSync(join(root, "dist", name))).map((bytes) => [bytes.length, brotliCompressSync(bytes).length]).reduce(([a, b], [c, d]) => [a + c, b + d]);
   const rows = [["`rejoin`, everything inlined", size("index.js")], ["`rejoin/slim` and `rejoin/client.wasm`", size("slim.js", "client.wasm")]];
   for (const [label, actual] of rows) {

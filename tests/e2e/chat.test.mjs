@@ -90,7 +90,7 @@ test("a second tab that is idle shows the question that the other tab asked", ()
     await second.page.close();
   }));
 
-test("what is suggested is asked as a sentence, and its directives show nowhere", () =>
+test("a suggestion is sent as a sentence, and its directives are not shown", () =>
   set.scene(undefined, async ({ page }) => {
     await page.suggest("A tool of this page");
     await page.page.click('[data-testid="client-tool"] button');

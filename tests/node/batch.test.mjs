@@ -38,7 +38,7 @@ for (const batches of groupings) {
   });
 }
 
-test("the fixture holds what is hard to carry", () => {
+test("the fixture contains the difficult cases", () => {
   const tool = chunks.find((chunk) => chunk.tool_id === "call_1" && chunk.arguments.q);
   assert.ok(Object.hasOwn(tool.arguments, "__proto__"), "an own __proto__");
   assert.equal(({}).polluted, undefined);
@@ -86,7 +86,7 @@ test("a reset is found, which comes first", () => {
   assert.equal(hasReset(batchOf(RESET, ...delta)), true);
 });
 
-test("what is replayed has its members in the order of all others", () => {
+test("replayed chunks have their members in the order of all others", () => {
   const REPLAYED = 1 << 9;
   const words = Uint32Array.of(TEXT | NEW_BLOCK | REPLAYED | idOf(3), 1, 1, TEXT | REPLAYED, 1);
   const chunks = chunksOf({ words, text: "ab", names: "b0-1" });

@@ -35,7 +35,7 @@ test("a stop waits for it without showing that", async () => {
   assert.deepEqual(shown.quiet, []);
 });
 
-test("a call that is let go before is connecting no more", async () => {
+test("a call that was detached before is not connecting any more", async () => {
   const loading = init(new Promise((resolve) => setTimeout(resolve, 5, new Uint8Array([1]))));
   const [first, second] = [streams.startStream("waits", "hi"), streams.resumeSession("waits")];
   assert.equal(streams.getStreamStatus("waits"), "connecting");

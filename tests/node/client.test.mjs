@@ -36,7 +36,7 @@ describe("one stream", () => {
     assert.equal(listener.received[1].eventId, "3-0");
   });
 
-  test("a read that brings all of a long answer gives it whole and in order", async () => {
+  test("a read that contains a whole long answer delivers it complete and in order", async () => {
     const { streams, backend } = client();
     const deltas = Array.from({ length: 40_000 }, (_, index) => `${index} `);
     const listener = recorder();
@@ -50,7 +50,7 @@ describe("one stream", () => {
     assert.equal(text(listener.received), deltas.join(""));
   });
 
-  test("a stop in the middle of a long read is the end of it", async () => {
+  test("a stop in the middle of a long read ends the delivery", async () => {
     const { streams, backend } = client();
     backend.answer("/cancel", 200, { task_id: "task-1", status: "cancelled" });
     const listener = recorder();
@@ -323,7 +323,7 @@ describe("listeners", () => {
     assert.equal(received.length, 1);
   });
 
-  test("that of a call is let go with its stream, that of a subscription stays", async () => {
+  test("the listener of a call ends with its stream, and that of a subscription stays", async () => {
     const { streams, backend } = client();
     const [ofCall, subscribed] = [recorder(), recorder()];
     streams.subscribeToStream("s", subscribed);
@@ -474,7 +474,7 @@ describe("saved tasks", () => {
     assert.deepEqual(streams.listActiveTasks(), []);
   });
 
-  test("resumeSession joins the saved task of another client on the same storage, and says what was seen before", async () => {
+  test("resumeSession joins the saved task of another client on the same storage, and flags what was delivered before", async () => {
     const map = new Map();
     const storage = {
       getItem: (key) => map.get(key) ?? null, setItem: (key, value) => void map.set(key, value), removeItem: (key) => void map.delete(key),
@@ -553,7 +553,7 @@ describe("misuse", () => {
     client({ stallTimeoutMs: -1, taskTtlMs: Infinity, seed: NaN, retry: { initialDelayMs: 1e300, maxRetries: -5, windowMs: 0.5 } });
   });
 
-  test("a cursor that is none fails the call", async () => {
+  test("an invalid cursor fails the call", async () => {
     const { streams, backend } = client();
     const { kind, error } = await streams.reconnectToTask("s", "t", "yesterday");
     assert.deepEqual([kind, error.code, backend.requests.length], ["failed", "INVALID_CURSOR", 0]);

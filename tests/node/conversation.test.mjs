@@ -369,7 +369,7 @@ describe("another version", () => {
     assert.deepEqual(made.backend.texts(), ["user: Uno", "assistant: c"]);
   });
 
-  test("that is refused puts the old messages back, and what was typed is unsent", async () => {
+  test("that is refused restores the old messages, and marks the new one as unsent", async () => {
     const made = chat();
     await converse(made, "One", "a");
     const refused = () => Response.json({ detail: { code: "ACCESS_DENIED", message: "no" } }, { status: 403 });

@@ -121,7 +121,7 @@ test("the end of a replay waits for no frame", async () => {
   assert.deepEqual(batches, [REPLAYED + 1]);
 });
 
-test("the end of a replay comes also where only timers give other tasks a turn", async () => {
+test("the end of a replay is delivered even if only timers let other tasks run", async () => {
   const { stream, outcome, batches } = await shown();
   const { setImmediate, MessageChannel } = globalThis;
   globalThis.setImmediate = globalThis.MessageChannel = undefined;

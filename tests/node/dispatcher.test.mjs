@@ -148,7 +148,7 @@ test("a reset is dispatched, and the task starts again", () => {
   ]);
 });
 
-test("what is no chunk is passed over, so that the answers of normalizeStreamChunk can be dispatched as they are", () => {
+test("anything but a chunk is ignored, so that results of normalizeStreamChunk can be dispatched unchanged", () => {
   const frames = [{ type: "start", messageId: "m" }, { type: "text-start", id: "1" }, { type: "text-delta", id: "1", delta: "a" }];
   assert.deepEqual(names(run(...frames.map(normalizeStreamChunk), undefined, 5, "x", {}, [null])), ["onTextChunk"]);
 });
@@ -214,7 +214,7 @@ test("a handler may dispatch ten thousand times from within", () => {
   assert.equal(count, 10_000);
 });
 
-test("a batch that is changed by a handler is handed on as it was given", () => {
+test("a batch that a handler changes is dispatched as it was passed", () => {
   const batch = [text("a"), text("b")];
   const received = [];
   const dispatch = createStreamEventDispatcher({

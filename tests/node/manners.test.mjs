@@ -32,7 +32,7 @@ describe("methods", () => {
     assert.equal(proxy.getMetrics("s").reconnects, 0);
   });
 
-  test("close is what disposing of it does, where the platform knows that", async () => {
+  test("disposing of it closes it, if the platform supports that", async () => {
     const { streams } = client();
     assert.equal(streams[Symbol.dispose], streams.close);
     streams[Symbol.dispose]();
@@ -92,7 +92,7 @@ describe("chunks()", () => {
     return types;
   }
 
-  test("gives the next stream from its beginning, and ends with it", async () => {
+  test("yields the next stream from its beginning, and ends with it", async () => {
     const { streams, backend } = client();
     const reading = read(streams.chunks("s"));
     void streams.startStream("s", "hi");
@@ -100,7 +100,7 @@ describe("chunks()", () => {
     assert.deepEqual(await reading, ["stream_start", "a", "b", "stream_end"]);
   });
 
-  test("gives what is to come of a stream that runs, and with replay all of it", async () => {
+  test("yields the rest of a running stream, and all of it with replay", async () => {
     const { streams, backend } = client();
     const whole = streams.startStream("s", "hi");
     const stream = await backend.stream();
@@ -143,7 +143,7 @@ describe("chunks()", () => {
     assert.equal((await outcome).kind, "finished");
   });
 
-  test("ends without an error when the stream is let go, and when the client is closed", async () => {
+  test("ends without an error when the stream is detached or the client closed", async () => {
     for (const end of ["detachStream", "close"]) {
       const { streams, backend } = client();
       void streams.startStream("s", "hi");
@@ -167,7 +167,7 @@ describe("chunks()", () => {
 });
 
 describe("forget", () => {
-  test("lets go of a session and keeps its task", async () => {
+  test("drops the state of a session and keeps its task", async () => {
     const { streams, backend } = client();
     const outcome = streams.startStream("s", "hi");
     (await backend.stream()).begin().text("a");
@@ -183,7 +183,7 @@ describe("forget", () => {
     assert.equal(text(streams), "ab");
   });
 
-  test("whoever still listens is reset before the answer comes again", async () => {
+  test("remaining listeners get a reset before the answer is delivered again", async () => {
     const { streams, backend } = client();
     const received = [];
     streams.subscribeToStream("s", (chunk) => received.push(chunk.content ?? chunk.type));

@@ -29,7 +29,7 @@ test("server messages come first, in order, then the local ones it lacks, all as
   same(mergeMessages([], local), local);
 });
 
-test("the lists that were given are not changed, and the answer is a list of its own", () => {
+test("the arguments are not changed, and the result is a new list", () => {
   const server = Object.freeze([user("a")]);
   const local = Object.freeze([user("b")]);
   const merged = mergeMessages(server, local);
@@ -55,7 +55,7 @@ test("equal ids match, whatever else differs", () => {
   same(mergeMessages([user("hi", { id: 5 })], [user("ho", { id: 5 })]).length === 1 ? [] : [1], []);
 });
 
-test("an empty id, or none, is no id", () => {
+test("an empty or missing id does not count", () => {
   for (const id of ["", null, undefined]) {
     const merged = mergeMessages([user("a", { id })], [user("b", { id })]);
     assert.equal(merged.length, 2);
@@ -250,7 +250,7 @@ test("messages that nothing is known of are kept", () => {
   same(mergeMessages([user("a")], local).slice(1), local);
 });
 
-test("what a merge gave can be merged again", () => {
+test("the result of a merge can be merged again", () => {
   const server = [{ role: "system", content: "be kind" }, user("a"), assistant("b"), user("a")];
   const once = mergeMessages(server, [user("a"), assistant("b"), user("a"), user("c")]);
   same(mergeMessages(server, once), once);

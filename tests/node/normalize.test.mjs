@@ -150,14 +150,14 @@ test("after init", async (t) => {
     assert.deepEqual(normalizeStreamChunk({ type: "text-end" }), { type: "text_ended" });
   });
 
-  await t.test("what is no chunk is null", () => {
+  await t.test("anything but a chunk becomes null", () => {
     for (const chunk of [null, undefined, 1, "text_chunk", true, [], {}, { type: 5 }, { type: null }, () => {}]) {
       assert.equal(normalizeStreamChunk(chunk), null);
       assert.equal(isLegacyStreamChunk(chunk), false);
     }
   });
 
-  await t.test("what was normalised stays as it is", () => {
+  await t.test("a normalised chunk stays unchanged", () => {
     for (const [, chunk] of table) {
       if (chunk) assert.equal(normalizeStreamChunk(chunk), chunk);
     }

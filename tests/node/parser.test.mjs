@@ -78,7 +78,7 @@ test("all callbacks are optional", () => {
 const stream = "\ufeffid: 1\r\ndata: é😀\r\rdata: \u0000x\nevent: e\n\n: c\nid: 2\ndata: 漢\ndata:字\n\n";
 const whole = () => parse(stream);
 
-test("the same text gives the same calls however it is split, as text or as bytes", () => {
+test("the same text leads to the same calls however it is split, as text or as bytes", () => {
   const expected = whole();
   assert.equal(events(expected).length, 3);
   for (let at = 0; at <= stream.length; at++) {
@@ -179,7 +179,7 @@ test("reset with consume takes an unfinished line as ended first", () => {
   ]);
 });
 
-test("after a reset nothing is left of what was fed before, wherever it was cut off", () => {
+test("a reset drops everything that was fed before, wherever that was cut off", () => {
   const resets = [{}, { consume: true }];
   const steps = [": c", ": c\r", "\r\n", "\n", "data: a\r\n", "\r", "id: 1", "x", ...resets];
   /** Returns what a new parser receives. `consume` ends an unfinished last line. */
@@ -263,7 +263,7 @@ test("what a callback feeds comes after what waits already", () => {
   assert.deepEqual(received, ["a", "b", "c", "de"]);
 });
 
-test("a reset from a callback discards what waits, and what is fed then is another stream", () => {
+test("a reset from a callback drops the waiting callbacks, and later input is another stream", () => {
   const received = [];
   const parser = createParser({
     onEvent: ({ data, id }) => {

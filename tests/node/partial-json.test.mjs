@@ -15,7 +15,7 @@ function read(...pieces) {
 
 const value = (...pieces) => read(...pieces).value;
 
-test("a text that ends anywhere has the value of what is there", () => {
+test("a text that ends anywhere has the value of its prefix", () => {
   const cases = [
     ["", undefined],
     [" ", undefined],
@@ -65,7 +65,7 @@ test("a lone surrogate in a complete string stays", () => {
   assert.deepEqual(value('["\\ud83d"'), ["\ud83d"]);
 });
 
-test("what cannot become JSON keeps the value of what was before", () => {
+test("a text that cannot become JSON keeps its last valid value", () => {
   for (const [text, expected] of [
     ['{"a": 1, }', { a: 1 }],
     ['{"a": 1} x', { a: 1 }],

@@ -66,7 +66,7 @@ test("a batch that cannot be handed out is confirmed and reported, and the promi
   streams.close();
 });
 
-test("the active task is given though the storage cannot be read", async () => {
+test("the active task is returned though the storage cannot be read", async () => {
   const backend = new Backend();
   const storage = { ...counting([]), getItem: () => { throw new Error("denied"); }, key: undefined, length: undefined };
   const streams = createChatStreams({ fetch: backend.fetch, storage, delivery: "immediate", seed: 1 });

@@ -131,7 +131,7 @@ test("tools fail in their input, in their output, and by success: false", () => 
   }
 });
 
-test("a tool that fails after a preliminary output has none", () => {
+test("a tool that fails after a preliminary output has no output", () => {
   const failed = { type: "tool-search", toolCallId: "c", state: "output-error", input: {}, errorText: "no" };
   const preliminary = response("c", "so far", { preliminary: true });
   assert.deepEqual(parts(call("c", {}), preliminary, { type: "tool-output-error", toolCallId: "c", errorText: "no" }), [failed]);
@@ -179,7 +179,7 @@ test("data with an id replaces itself at its place; transient data is no part", 
   assert.deepEqual(parts(...all, { type: "data-z", data: 1 }, { type: "data-z", data: 2 }).map((part) => part.data ?? part.text), ["d", "t", "b", "c", 1, 2]);
 });
 
-test("reset-step takes back what the step brought and nothing else", () => {
+test("reset-step removes what the step added and nothing else", () => {
   const transcript = after(
     call("old", {}), { type: "start-step" }, text("a", "1"), call("new", {}), { type: "data-x", id: "1", data: 1 }, { type: "reset-step" },
   );

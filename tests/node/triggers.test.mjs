@@ -26,7 +26,7 @@ describe("what goes on the wire", () => {
     });
   });
 
-  test("what is not given is not sent", async () => {
+  test("missing fields are not sent", async () => {
     const { streams, backend } = client();
     void streams.startStream("s", { message: "m", trigger: undefined, parts: undefined });
     const { request } = await backend.stream();
@@ -110,7 +110,7 @@ describe("onTurn", () => {
 describe("loadSession", () => {
   const messages = [{ id: "m1", role: "user", content: "hi" }];
 
-  test("gives what the backend stores, with the client's headers and bases", async () => {
+  test("returns what the backend stores, with the client's headers and base URLs", async () => {
     const { streams, backend } = client({ jsonBaseUrl: "/api/proxy/api/chat", headers: (why) => ({ "x-why": why }) });
     backend.answer("/sessions/s%2F1", 200, { id: "s/1", messages, active_stream: { task_id: "t1", message_id: "a1" } });
     assert.deepEqual(await streams.loadSession("s/1"), { messages, activeStream: { task_id: "t1", message_id: "a1" } });

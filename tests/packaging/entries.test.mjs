@@ -106,6 +106,6 @@ test("what Cargo publishes is the source and its papers", async () => {
   for (const file of ["src/lib.rs", "LICENSE-MIT", "LICENSE-APACHE", "README.md"]) assert.ok(listed.includes(file), file);
 });
 
-test("Cargo would publish it: what is packed compiles by itself", async () => {
+test("Cargo would publish it: the packed crate compiles by itself", async () => {
   await run("cargo", ["publish", "--dry-run", "--allow-dirty", "--package", "rejoin"], { cwd: root });
 });

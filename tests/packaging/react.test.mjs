@@ -91,7 +91,7 @@ const SERVER_APP = `
 
 for (const { major, version, alias } of reacts) {
   describe(`React ${major}`, () => {
-    test("it is the one that is tested", () => assert.ok(version.startsWith(`${major}.`), version));
+    test("the installed React is the one under test", () => assert.ok(version.startsWith(`${major}.`), version));
 
     test("a stream is shown as it arrives, by the same functions, and its end is reported once", async () => {
       const { page, problems } = await open(major);

@@ -23,7 +23,7 @@ test("a version follows a smaller one, and its own pre-releases", () => {
   rising.forEach((one, nth) => rising.forEach((other, place) => assert.equal(follows(one, other), nth > place, `${one} after ${other}`)));
 });
 
-test("what was unreleased moves below the version, and earlier sections stay as they are", () => {
+test("unreleased changes move below the version, and earlier sections stay unchanged", () => {
   const first = withRelease("# Changelog\n\n## Unreleased\n\n- One.\n", "0.1.0", "2026-01-02");
   assert.equal(first, "# Changelog\n\n## Unreleased\n\n## 0.1.0 (2026-01-02)\n\n- One.\n");
   const second = withRelease(first.replace("Unreleased\n", "Unreleased\n\n- Two.\n"), "0.2.0", "2026-02-03");
@@ -81,7 +81,7 @@ describe("npm run release", () => {
     assert.match(said, /The server is packed\./);
   });
 
-  test("the first may be of the version that is there", () => {
+  test("the first release may have the current version", () => {
     const { version } = JSON.parse(read(root, "package.json"));
     const { status, said } = release(version);
     assert.equal(status, 0, said);
@@ -112,7 +112,7 @@ describe("npm run release", () => {
     });
   }
 
-  test("refuses a version that does not follow, and what is none", () => {
+  test("refuses a version that does not follow, and anything but a version", () => {
     assert.match(release("0.0.1").said, /0\.0\.1 does not follow/);
     for (const args of [[], ["next"], ["1.2"], ["1.2.3", "4.5.6"]]) assert.equal(release(...args).status, 2);
     assertUnchanged();

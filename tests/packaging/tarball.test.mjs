@@ -165,7 +165,7 @@ test("an error shows its name, also where names were shortened", () => {
   assert.match(printed, /^RejoinError: sessionId/);
 });
 
-test("what is not used is left out of a bundle", async () => {
+test("unused code is left out of a bundle", async () => {
   file("unused.mjs", `import { createChatStreams } from "rejoin"; export const x = 1;`);
   const { outputFiles } = await build({ absWorkingDir: app, entryPoints: ["unused.mjs"], bundle: true, write: false, format: "esm" });
   assert.ok(outputFiles[0].text.length < 500);
@@ -192,7 +192,7 @@ test("its types are strict, with Node's resolution and a bundler's", () => {
   }
 });
 
-test("the package holds what it should and nothing else", () => {
+test("the package contains exactly the expected files", () => {
   const names = run("find", ["node_modules/rejoin/", "-type", "f"]).trim().split("\n").map((name) => name.replace("node_modules/rejoin/", ""));
   const isWanted = (name) => /^(dist\/(?:[\w-]+\/)*[\w.-]+\.(js|js\.map|d\.ts|wasm)|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/.test(name);
   assert.deepEqual(names.filter((name) => !isWanted(name)), []);

@@ -112,11 +112,11 @@ class World {
   }
 
   /** Does one thing, and lets the pages react to it. */
-  async step({ page: place, deed, choice, turns }) {
+  async step({ page: place, action, choice, turns }) {
     const page = this.pages[place];
     this.#choice = choice;
-    deed.act(this, page);
-    this.#note(`${page.name} ${deed.name}`, page);
+    action.act(this, page);
+    this.#note(`${page.name} ${action.name}`, page);
     for (let turn = 0; turn < turns; turn++) await this.time.pass(1);
   }
 
@@ -183,8 +183,8 @@ function lastCall(page) {
   return last?.parts.find(({ state }) => state === "input-available")?.toolCallId;
 }
 
-/** What may happen. Deeds that come often are listed more than once. */
-const DEEDS = [
+/** What may happen. Actions that come often are listed more than once. */
+const ACTIONS = [
   { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
   { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
   { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
@@ -276,7 +276,7 @@ function watchEdits(world, page) {
 function programOf(seed) {
   const draw = numbers(seed);
   const below = (count) => Math.floor(draw() * count);
-  return Array.from({ length: STEPS }, () => ({ page: below(2), deed: DEEDS[below(DEEDS.length)], choice: draw(), turns: below(6) }));
+  return Array.from({ length: STEPS }, () => ({ page: below(2), action: ACTIONS[below(ACTIONS.length)], choice: draw(), turns: below(6) }));
 }
 
 /** Runs a program. Resolves with the world that it leaves, with the error if something does not hold. */

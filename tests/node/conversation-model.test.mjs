@@ -15,7 +15,7 @@ import { numbers } from "../e2e/lib/random.mjs";
 const SEEDS = Number(process.env.SEEDS ?? 40);
 const FIRST = Number(process.env.FIRST_SEED ?? 1);
 const only = process.env.REJOIN_SEED;
-/** Seeds that have found faults. */
+/** Seeds that have found errors. */
 const FOUND = [701, 2045, 6284, 9886];
 const STEPS = 40;
 
@@ -48,7 +48,7 @@ class Page {
     this.call(() => this.conversation.resume());
   }
 
-  /** Calls without waiting; refusals are part of the game. */
+  /** Calls a method without waiting for it. A refusal is no failure. */
   call(run) {
     run().catch(() => {});
   }
@@ -57,7 +57,10 @@ class Page {
     return this.conversation.getSnapshot();
   }
 
-  /** What must hold at every moment. The conversation would only report what a subscriber throws. */
+  /**
+   * Checks what must hold at every moment. It stores failures, because the conversation would only report what a subscriber
+   * throws.
+   */
   check() {
     try {
       this.#check();
@@ -76,7 +79,7 @@ class Page {
     assert.equal(new Set(own).size, own.length, `a text is shown twice: ${own}`);
   }
 
-  /** A reload ends the page; what waited in it goes with it. */
+  /** Reloads the page. Messages that waited in it are lost. */
   reload() {
     this.conversation.dispose();
     this.streams.close();
@@ -87,9 +90,9 @@ class Page {
 
 class World {
   backend = new ChatBackend();
-  /** What the run did and what was seen of it, to compare it with another run. */
+  /** What the run did and how the pages changed, for a comparison with another run. */
   trace = [];
-  /** Whether a page showed what another tab's connection brought. */
+  /** Whether a page showed what arrived by another tab's connection. */
   isShared = false;
   #texts = 0;
   #calls = 0;
@@ -102,7 +105,7 @@ class World {
     this.pages = ["p", "q"].map((name) => new Page(this, name, crossTab ? shared : new Storage(), crossTab));
   }
 
-  /** Picks by the number that the step was given. */
+  /** Picks an element by the number that was drawn for the step. */
   pick(list) {
     return list[Math.floor(this.#choice * list.length)];
   }
@@ -111,7 +114,7 @@ class World {
     return `text ${++this.#texts}`;
   }
 
-  /** Does one thing, and lets the pages react to it. */
+  /** Carries out one action, and lets the pages react to it. */
   async step({ page: place, action, choice, turns }) {
     const page = this.pages[place];
     this.#choice = choice;
@@ -125,7 +128,7 @@ class World {
     this.trace.push(seen);
   }
 
-  /** Writes a word that comes nowhere else. */
+  /** Returns a word that occurs nowhere else. */
   say() {
     if (this.backend.task()) this.backend.say(`${++this.#words} `);
   }
@@ -134,7 +137,9 @@ class World {
     return `call-${++this.#calls}`;
   }
 
-  /** The network works again, the model answers all, and each page sends what it has and loads the history. */
+  /**
+   * Ends the run: the network works again, the model answers everything, and each page sends what it has and loads the history.
+   */
   async settle() {
     this.backend.faults.length = 0;
     for (const page of this.pages) await this.#drain(page);
@@ -156,7 +161,7 @@ class World {
     assert.fail(`messages stay behind: ${JSON.stringify(page.snapshot.delivery)}`);
   }
 
-  /** Sends a message that waits, and answers what runs until it has its outcome. */
+  /** Sends a message that waits, and answers until it has an outcome. */
   async #answered(page, key) {
     let isOver = false;
     page.conversation.retry(key).catch(() => {}).finally(() => void (isOver = true));
@@ -169,7 +174,7 @@ class World {
     }, () => `a call has no outcome: ${JSON.stringify(this.pages.map(({ snapshot }) => snapshot))}`);
   }
 
-  /** Answers what runs until the page rests. */
+  /** Answers until the page is idle. */
   async #rest(page) {
     await this.time.until(() => {
       if (this.backend.task()) this.backend.finish();
@@ -183,7 +188,7 @@ function lastCall(page) {
   return last?.parts.find(({ state }) => state === "input-available")?.toolCallId;
 }
 
-/** What may happen. Actions that come often are listed more than once. */
+/** The possible actions. Frequent ones are listed more than once. */
 const ACTIONS = [
   { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
   { name: "send", act: (world, page) => type(page, world.text(), (text) => page.conversation.send(text)) },
@@ -216,7 +221,7 @@ function type(page, text, send) {
   page.call(() => send(text));
 }
 
-/** Editing a question takes what was typed for it, and all after it, out of what has to be there. */
+/** Edits a question. Its text and everything after it no longer has to be present. */
 function edit(world, page) {
   const target = world.pick(page.snapshot.messages.filter(({ role }) => role === "user"));
   if (target) type(page, world.text(), (text) => page.conversation.edit(target.id, text));
@@ -235,7 +240,7 @@ function removeWaiting(world, page) {
   page.conversation.removeQueued(key);
 }
 
-/** What was typed and not removed is with the backend, or was replaced there, or waits in the page. */
+/** Checks that a typed text that was not removed is stored or replaced by the backend, or waits in the page. */
 function checkTyped(world) {
   for (const page of world.pages) {
     const shown = new Set(page.snapshot.messages.flatMap(({ parts }) => parts.map(({ text }) => text)));
@@ -245,7 +250,7 @@ function checkTyped(world) {
   }
 }
 
-/** The texts that the backend has removed for an edit, or that the person has replaced before they were sent. */
+/** Collects the texts that the backend has removed for an edit, or that the person has replaced before they were sent. */
 function watchReplaced(world) {
   world.replaced = new Set();
   const { messages } = world.backend.session();
@@ -272,14 +277,14 @@ function watchEdits(world, page) {
   watch();
 }
 
-/** The steps of a seed. They are drawn before the run, so that it can be made without some of them. */
+/** Draws the steps of a seed before the run, so that the run can be repeated without some of them. */
 function programOf(seed) {
   const draw = numbers(seed);
   const below = (count) => Math.floor(draw() * count);
   return Array.from({ length: STEPS }, () => ({ page: below(2), action: ACTIONS[below(ACTIONS.length)], choice: draw(), turns: below(6) }));
 }
 
-/** Runs a program. Resolves with the world that it leaves, with the error if something does not hold. */
+/** Runs a program. Resolves with the resulting world, and with the error if a check failed. */
 function run(program, seed, pages) {
   const runIn = (time) => inWorld(new World(time, pages), program);
   return inTime(seed, (time) => (pages.crossTab ? withTabs(() => runIn(time)) : runIn(time)));
@@ -304,7 +309,7 @@ async function inWorld(world, program) {
   return world;
 }
 
-/** Leaves out steps, more of them at once first, as long as the program fails. */
+/** Removes steps, many at once first, as long as the program still fails. */
 async function shortest(program, seed, pages) {
   let shown = program;
   for (let size = shown.length / 2; size >= 1; size = Math.floor(size / 2)) {

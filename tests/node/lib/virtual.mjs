@@ -1,9 +1,9 @@
-// A process in which one run is like the next: timers, clocks and random numbers are the run's own, and time passes by its word.
+// Makes runs repeatable: timers, clocks and random numbers belong to the run, and its time passes only when it says so.
 
 import { numbers } from "../../e2e/lib/random.mjs";
 
 const REAL = { setTimeout, clearTimeout, setImmediate, random: Math.random, date: Date.now, performance: performance.now.bind(performance) };
-/** The wall clock when a run begins. */
+/** The wall clock at the beginning of a run. */
 const EPOCH = 1_750_000_000_000;
 
 /** The time of a run. */
@@ -26,7 +26,7 @@ export class Time {
     this.#timers.delete(id);
   }
 
-  /** Lets a task of the event loop pass, with all microtasks behind it, and then some ms of this time. */
+  /** Lets a task of the event loop pass, with all microtasks after it, and then some milliseconds of this time. */
   async pass(ms) {
     await new Promise((done) => REAL.setImmediate(done));
     const end = this.#now + ms;
@@ -39,13 +39,13 @@ export class Time {
     this.#now = end;
   }
 
-  /** The timer that is due first, by `end`. */
+  /** Returns the timer that is due first, up to `end`. */
   #next(end) {
     const due = [...this.#timers.values()].filter(({ at }) => at <= end);
     return due.sort((one, other) => one.at - other.at || one.id - other.id)[0];
   }
 
-  /** Passes turn by turn until something is so. */
+  /** Passes turn by turn until a condition holds. */
   async until(isSo, what) {
     for (let turn = 0; turn < 4_000; turn++) {
       if (isSo()) return;
@@ -55,7 +55,7 @@ export class Time {
   }
 }
 
-/** Runs something in a time of its own, whose random numbers come from a seed. */
+/** Runs a function with a time of its own, and with random numbers from a seed. */
 export async function inTime(seed, run) {
   const time = new Time();
   globalThis.setTimeout = (...given) => time.add(...given);

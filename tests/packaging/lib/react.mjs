@@ -1,4 +1,4 @@
-// Pages of React 18 and 19 in Chromium, and what a server renders: both from source text, bundled with one React.
+// Pages of React 18 and 19 in Chromium, and the output of a server: both from source text, bundled with one React.
 
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -10,7 +10,7 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { root } from "./fresh.mjs";
 
-/** Where each major is: the modules that the app and the hooks import have to be the same. */
+/** The paths of each major: the app and the hooks have to import the same modules. */
 export const reacts = [18, 19].map((major) => {
   const require = createRequire(join(root, major === 18 ? "tests/packaging/react-18/package.json" : "package.json"));
   const place = (name) => dirname(require.resolve(`${name}/package.json`));
@@ -26,7 +26,10 @@ async function bundle(contents, alias, options) {
   return outputFiles?.[0].text;
 }
 
-/** Serves an app in each React to a browser. Returns what opens a page with one; `problems` fills with what goes wrong in it. */
+/**
+ * Serves an app with each React to a browser. Returns a function that opens a page with one. `problems` collects the errors of
+ * the page.
+ */
 export function pagesOf(app) {
   const scripts = new Map();
   let server, browser;
@@ -57,7 +60,7 @@ export function pagesOf(app) {
   };
 }
 
-/** What an app exports as `html` where it runs in Node, without React's marks between texts. */
+/** Returns what an app exports as `html` when it runs in Node, without React's marks between texts. */
 export async function renderedBy(app, alias) {
   const folder = mkdtempSync(join(tmpdir(), "rejoin-react-"));
   try {

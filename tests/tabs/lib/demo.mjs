@@ -1,4 +1,5 @@
-// The demo in a tab under WebDriver, as a person uses it: by what shows, with keys and clicks, waiting and never for time.
+// The demo in a tab under WebDriver, used as a person would: found by what is visible, with keys and clicks, never waiting for
+// time.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { Key } from "selenium-webdriver";
 import { Tab } from "./tab.mjs";
 
 const at = (name) => `[data-testid="${name}"]`;
-/** Where pictures of the scenes go, for a person who wants to see them. */
+/** The folder for pictures of the scenes, if a person wants to see them. */
 const { REJOIN_PICTURES: pictures } = process.env;
 
 export class Demo extends Tab {
@@ -20,7 +21,7 @@ export class Demo extends Tab {
     });
   }
 
-  /** Waits in the page until a function gives something, and returns that. */
+  /** Waits in the page until a function returns a truthy value, and returns that. */
   async sees(isSo, ...values) {
     await this.focus();
     const look = `const [values, done] = arguments; const isSo = ${isSo}; (function look() { const seen = isSo(...values); if (seen) done(seen === true || seen instanceof Node ? true : seen); else setTimeout(look, 20); })();`;
@@ -32,12 +33,12 @@ export class Demo extends Tab {
     }
   }
 
-  /** Waits until something shows. */
+  /** Waits until an element is visible. */
   shows(selector) {
     return this.sees((selector) => document.querySelector(selector), selector);
   }
 
-  /** Waits until so many messages show, all of which the backend has, and nothing is being written. */
+  /** Waits until so many messages are visible, all of which the backend has, and nothing is being written. */
   async settled(count) {
     await this.sees((count) => {
       const messages = [...document.querySelectorAll('[data-testid="question"], [data-testid="answer"]')];
@@ -47,7 +48,7 @@ export class Demo extends Tab {
     }, count);
   }
 
-  /** The texts of all messages, as `role: text`. */
+  /** Returns the texts of all messages as `role: text`. */
   messages() {
     return this.run(() => {
       const textOf = (message) => [...message.querySelectorAll('.question-bubble, [data-testid="text-source"]')].map(({ textContent }) => textContent).join("");
@@ -65,7 +66,7 @@ export class Demo extends Tab {
     return this.driver.findElement({ css: selector });
   }
 
-  /** Clicks what shows, as a person would who scrolls to it first. */
+  /** Clicks a visible element, as a person would who scrolls to it first. */
   async click(selector) {
     const element = await this.element(selector);
     await this.driver.executeScript((one) => one.scrollIntoView({ block: "center" }), element);
@@ -76,28 +77,28 @@ export class Demo extends Tab {
     await this.click(at(name));
   }
 
-  /** Writes a text in place of what the field holds, and sends it. */
+  /** Replaces the text of the field, and sends it. */
   async send(text) {
     const field = await this.element(at("message-input"));
     await this.driver.executeScript((one) => (one.focus(), one.select()), field);
     await field.sendKeys(text, Key.ENTER);
   }
 
-  /** Pastes what was copied into the field, and returns what is there then. */
+  /** Pastes the clipboard into the field, and returns the content of the field. */
   async pasted() {
     await this.click(at("message-input"));
     await this.driver.actions().keyDown(Key.CONTROL).sendKeys("v").keyUp(Key.CONTROL).perform();
     return this.sees((field) => document.querySelector(field).value, at("message-input"));
   }
 
-  /** Chooses files of this machine. */
+  /** Selects files of this machine. */
   async attach(...paths) {
     const input = await this.element(at("attach"));
     await input.sendKeys(paths.join("\n"));
     await this.sees((count) => document.querySelectorAll('[data-testid="attached"] li').length === count, paths.length);
   }
 
-  /** Keeps a picture of the tab if somebody asked for them. */
+  /** Saves a picture of the tab if a person asked for pictures. */
   async picture(name) {
     if (!pictures) return;
     await this.focus();

@@ -1,4 +1,4 @@
-// What a person does in a whole chat: other versions, messages that wait, files, tools that ask, and a second tab.
+// A person's actions in a whole chat: other versions, messages that wait, files, tools that ask, and a second tab.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 const SHORT = "Briefly. /tokens 8 /rate 0";
 
 export function chat(set) {
-  /** A tab with a chat of its own, and what has to hold in the end: it shows what the server has stored, each message once. */
+  /** Opens a tab with a chat. Returns a check that the tab shows what the server has stored, each message once. */
   async function scene() {
     const { stage, session } = await set.scene();
     const tab = await stage.chat(session);

@@ -1,4 +1,4 @@
-// What a person does in the demo: other versions, messages that wait or were not sent, files, tools that ask, and a second tab.
+// A person's actions in the demo: other versions, messages that wait or were not sent, files, tools that ask, and a second tab.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 const PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const REFUSED = { kind: "answer", status: 400, headers: { "content-type": "application/json" }, body: '{"detail":{"code":"INVALID_REQUEST","message":"no"}}' };
 
-/** The answer of the demo that has another id than `before`, once it shows. */
+/** Returns whether the demo shows an answer with another id than `before`. */
 const isOther = (before) => document.querySelector('[data-testid="answer"]')?.dataset.id !== before;
 
 export function demo(set, { engine }) {
@@ -21,7 +21,10 @@ export function demo(set, { engine }) {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Plays with a chat of the demo. In the end it shows what the server has stored, and nothing was thrown into the page. */
+  /**
+   * Plays with a chat of the demo. Checks in the end that it shows what the server has stored, and that no error reached the
+   * page.
+   */
   async function scene(name, play) {
     await set.behindProxy(async ({ stage, session, proxy }) => {
       const tab = await stage.demo(session);
@@ -39,7 +42,7 @@ export function demo(set, { engine }) {
     });
   }
 
-  test("the demo writes an answer anew, and its question stays once", () =>
+  test("the demo regenerates an answer, and its question stays once", () =>
     scene("regenerate", async ({ tab, assertStored }) => {
       await tab.send("Once more. /tokens 20 /rate 0");
       await assertStored(2);
@@ -127,7 +130,7 @@ export function demo(set, { engine }) {
       assert.deepEqual(await tab.problems(), []);
     }));
 
-  test("the demo says which message was not sent, and sends it when it is told to", () =>
+  test("the demo shows which message was not sent, and sends it on request", () =>
     scene("unsent", async ({ tab, proxy, assertStored, picture }) => {
       await tab.send("First. /tokens 5 /rate 0");
       await assertStored(2);

@@ -1,4 +1,4 @@
-// Browsers that lack something: each tab then keeps its own stream, and all stays right.
+// Browsers that lack something: each tab then has a stream of its own, and all guarantees still hold.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,7 +34,7 @@ export function lacking(set, { engine }) {
     await stage.site.holds(0);
   }
 
-  /** In a browser of its own, that was started so. */
+  /** Runs a scene in another browser, which is started with these options. */
   async function inAnother(look, play) {
     const { stage: { site } } = await set.scene();
     const stage = await Stage.open(engine, site, look);

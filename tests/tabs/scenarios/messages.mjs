@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ENDLESS } from "../lib/messages.mjs";
 
-/** On the channel of our tabs, from code that is none of ours, or of a version to come. */
+/** Messages on the channel of our tabs from other code or from a later version. */
 const FOREIGN = (session) => {
   const say = (kind, more = {}) => ({ v: 2, from: "stranger", session, epoch: 0, kind, ...more });
   const place = { last: "0-0", unnumbered: 0, hash: "0" };
@@ -78,7 +78,7 @@ export function messages(set) {
   });
 }
 
-/** In the page: what another version, a crash, and a year ago may have left of a user. */
+/** Writes, in the page, the records that another version, a crash or a year ago may have left of a user. */
 function leaveRecords(user) {
   const key = (session) => `chat_active_tasks:v1:${encodeURIComponent(user)}:${session}`;
   const record = (session, more) => JSON.stringify({ v: 1, task: "t", session, last: "1-0", started: Date.now(), saved: Date.now(), ...more });

@@ -1,4 +1,4 @@
-// The tab with the connection goes: another one goes on from its own place, no chunk lost or doubled.
+// The tab with the connection disappears: another one continues from its own position, with no chunk lost or doubled.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,12 +6,12 @@ import { ENDLESS, LONG } from "../lib/messages.mjs";
 import { eventually } from "../lib/patience.mjs";
 
 /**
- * Much longer than the others bear: 4 s of silence, 2 s without an answer, and that by timers of background tabs, which
- * come a second late each, and later on a loaded machine. A page that hangs receives no message to go on.
+ * Much longer than the other tabs wait: 4 s of silence and 2 s without an answer, by timers of background tabs, which are a
+ * second late each and later on a loaded machine. A page that hangs receives no message to go on.
  */
 const HANG_MS = 16_000;
 
-/** Three tabs that show one answer; the first has the connection. */
+/** Opens three tabs that show one answer. The first has the connection. */
 async function three(set, message = LONG) {
   const { stage, session } = await set.scene();
   const owner = await stage.tab(session);
@@ -22,7 +22,7 @@ async function three(set, message = LONG) {
   return { stage, session, owner, others };
 }
 
-/** The one of these tabs that has the connection now. */
+/** Returns the tab that has the connection now. */
 function heir(tabs) {
   return eventually("one of the tabs has the connection", async () => {
     for (const tab of tabs) if ((await tab.state()).role === "owner") return tab;

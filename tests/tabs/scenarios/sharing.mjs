@@ -1,4 +1,4 @@
-// Several tabs on one chat: one connection, one answer, and what is done in one shows in all.
+// Several tabs on one chat: one connection, one answer, and an action in one tab shows in all.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

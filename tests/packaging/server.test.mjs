@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { here } from "../../npm/platforms.mjs";
 import { addressIn } from "../../scripts/lib/server.mjs";
 import { packMain, packProgram } from "../../scripts/pack-server.mjs";
@@ -45,6 +46,23 @@ for (const how of ["as this Node runs it", "beside a Node that cannot be replace
     await assert.rejects(fetch(`${url}/api/chat/health`));
   });
 }
+
+test("a signal to its whole process group, beside a Node that cannot be replaced, lets a running answer finish", async () => {
+  const script = join(folder, "node_modules/rejoin-server/bin/rejoin-server.js");
+  const args = ["--import", "data:text/javascript,delete process.execve", script, "--listen", "127.0.0.1:0", "--store", "memory"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const ended = new Promise((done) => child.once("exit", (code, signal) => done({ code, signal })));
+  const url = await addressOf(child);
+  const { id } = await (await fetch(`${url}/api/chat/sessions`, { method: "POST" })).json();
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`${url}/api/chat/sessions/${id}/stream`, { method: "POST", headers, body: '{"message":"/tokens 20 /rate 20"}' });
+  process.kill(-child.pid, "SIGTERM");
+  // As npx passes it on.
+  await setTimeout(100);
+  child.kill("SIGTERM");
+  assert.match(await answer.text(), /"type":"finish"\}\n\ndata: \[DONE\]\n\n$/);
+  assert.deepEqual(await ended, { code: 0, signal: null });
+});
 
 test("where npm left the program out, it says what to do", async () => {
   const other = mkdtempSync(join(tmpdir(), "rejoin-server-alone-"));

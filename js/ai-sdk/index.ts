@@ -64,7 +64,7 @@ interface Chat {
  * with their codes.
  */
 export class RejoinChatTransport<Message extends UIMessage = UIMessage> implements ChatTransport<Message> {
-  /** Tells the AI SDK that a resumed answer comes from its beginning, so that it builds the message again. */
+  /** Informs the AI SDK that a resumed answer comes from its beginning, so that it builds the message again. */
   readonly resumeStreamIsReplay = true;
   readonly #options: RejoinChatTransportOptions<Message>;
   readonly #chats = new Map<string, Chat>();

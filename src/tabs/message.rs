@@ -43,7 +43,7 @@ pub struct Aliases {
 /// The content of a message. `stream` names the broadcast of one owner, and messages are numbered within it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// Asks who streams the session, and tells how much of a broadcast the sender has.
+    /// Asks who streams the session, and states how much of a broadcast the sender has.
     Ask {
         /// The broadcast that the sender follows, if it follows one.
         stream: Option<String>,

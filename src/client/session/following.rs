@@ -25,7 +25,8 @@ impl Session {
         self.show(cx);
     }
 
-    /// Takes a message that only an owner sends. If a newer epoch is known, the sender is told who owns the session instead.
+    /// Takes a message that only an owner sends. If this tab owns the session as well, the epochs decide which of the two goes
+    /// on. A message with an outdated epoch is dropped.
     fn handle_owned(&mut self, from: String, epoch: u64, content: Content, cx: &mut Context) {
         if self.election.is_owner() && self.is_live() {
             return self.handle_rival(epoch, cx);

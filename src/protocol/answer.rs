@@ -190,11 +190,22 @@ impl SessionView {
         (count as u64).checked_sub(1)
     }
 
-    /// Returns the ordinal of the user message whose answer started an operation, while the session shows the operation as
-    /// pending.
+    /// Returns the ordinal of the user message whose answer started an operation: of the answer that shows the operation as
+    /// pending, or else of the only answer with a tool's result.
     #[must_use]
     pub fn ordinal_of_operation(&self, operation: &str) -> Option<u64> {
-        let at = self.messages.iter().rposition(|message| message.is("tool") && message.is_pending(operation))?;
+        let results = || self.messages.iter().enumerate().filter(|(_, message)| message.is("tool"));
+        let pending = results().filter(|(_, message)| message.is_pending(operation)).last();
+        if let Some((at, _)) = pending {
+            return self.ordinal_before(at);
+        }
+        let mut ordinals = results().map(|(at, _)| self.ordinal_before(at));
+        let only = ordinals.next()?;
+        only.filter(|_| ordinals.all(|other| other == only))
+    }
+
+    /// Returns the ordinal of the newest user message before an index.
+    fn ordinal_before(&self, at: usize) -> Option<u64> {
         let questions = self.messages.iter().take(at).filter(|message| message.is("user"));
         (questions.count() as u64).checked_sub(1)
     }

@@ -21,13 +21,13 @@ export interface Verdict {
 const numbers = new Intl.NumberFormat("en");
 
 export function verdictOf(shown: Shown, stored: Stored | null): Verdict {
-  if (!stored) return { kind: "waiting", text: "Compared when the answer has ended" };
+  if (!stored) return { kind: "waiting", text: "The comparison follows when the answer has ended" };
   if (shown.claim === "writing") return { kind: "waiting", text: "Still being written" };
   if (stored.running) return stillRunning(shown);
   const [first = "", ...more] = stored.answers;
   if (more.length > 0) return asked(1 + more.length, shown);
   if (shown.text === first) return same(shown);
-  if (shown.text.length > first.length) return { kind: "doubled", text: `Doubled: ${characters(shown.text.length - first.length)} more than the server stored` };
+  if (shown.text.length > first.length) return { kind: "doubled", text: `Doubled: ${characters(shown.text.length - first.length)} more than on the server` };
   return lost(shown, first);
 }
 
@@ -38,18 +38,18 @@ function stillRunning({ claim }: Shown): Verdict {
 
 function asked(times: number, { text, claim }: Shown): Verdict {
   const said = claim === "failed" ? ", and still failed" : "";
-  return { kind: "doubled", text: `Doubled: the question ran ${times} times (and was paid ${times} times), ${characters(text.length)} shown${said}` };
+  return { kind: "doubled", text: `Doubled: the model answered ${times} times (and was paid ${times} times), ${characters(text.length)} shown${said}` };
 }
 
 function same({ claim }: Shown): Verdict {
-  if (claim === "failed") return { kind: "true", text: "Says that it failed, and shows all that the server stored" };
-  return { kind: "true", text: "True: letter for letter what the server stored, sent once" };
+  if (claim === "failed") return { kind: "true", text: "Reports a failure, and shows all of the text on the server" };
+  return { kind: "true", text: "Correct: the same text as on the server, sent once" };
 }
 
 function lost({ text, claim }: Shown, whole: string): Verdict {
   const missing = characters(whole.length - text.length);
   const said = claim === "failed" ? "and given up" : "and shown as complete";
-  if (!whole.startsWith(text)) return { kind: "lost", text: `Wrong: not what the server stored, ${said}` };
+  if (!whole.startsWith(text)) return { kind: "lost", text: `Wrong: differs from the text on the server, ${said}` };
   return { kind: "lost", text: `Lost: ${missing} of ${numbers.format(whole.length)} are missing, ${said}` };
 }
 

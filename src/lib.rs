@@ -12,7 +12,7 @@
 //! between JavaScript and Rust.
 //!
 //! Modules depend on each other in one direction only:
-//! `stream ← {protocol, persist, tabs} ← client ← browser ← bindings`, with `compat` beside `client`. The test
+//! `{stream, value} ← {protocol, persist, tabs} ← client ← browser ← bindings`, with `compat` beside `client`. The test
 //! `tests/layout.rs` reads the imports and enforces this.
 
 pub mod client;
@@ -23,6 +23,7 @@ pub mod stream;
 pub(crate) mod compat;
 pub(crate) mod persist;
 pub(crate) mod tabs;
+pub(crate) mod value;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod bindings;

@@ -7,15 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part, and the parts that it may import besides itself.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("stream", &[]),
-    ("protocol", &["stream"]),
-    ("persist", &["stream"]),
-    ("tabs", &["stream"]),
+    ("value", &[]),
+    ("protocol", &["stream", "value"]),
+    ("persist", &["stream", "value"]),
+    ("tabs", &["stream", "value"]),
     ("compat", &["stream"]),
     ("client", &["stream", "protocol", "persist", "tabs"]),
-    ("browser", &["stream", "protocol", "persist", "tabs", "client"]),
-    ("bindings", &["stream", "protocol", "persist", "tabs", "client", "compat", "browser"]),
+    ("browser", &["stream", "value", "protocol", "persist", "tabs", "client"]),
+    ("bindings", &["stream", "value", "protocol", "persist", "tabs", "client", "compat", "browser"]),
 ];
 
 #[test]

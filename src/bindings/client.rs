@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -20,6 +20,7 @@ use crate::client::io::{Attempt, Author, Call, Input, Metrics, SendRequest, Trig
 use crate::persist::ActiveTask;
 use crate::stream::batch::Batch;
 use crate::stream::cursor::EventId;
+use crate::value::Value;
 
 /// One client. Every method takes `&self`, because JavaScript may call one method from within another.
 #[wasm_bindgen]
@@ -47,19 +48,15 @@ struct Due {
     waiting: u32,
 }
 
-/// A saved task (API.md, `ActiveTask`).
-#[derive(Debug, Deserialize, Serialize)]
+/// API.md, `ActiveTask`.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TaskRecord {
     task_id: String,
     session_id: String,
-    #[serde(default)]
     operation_id: String,
-    #[serde(default)]
     tool_name: String,
-    #[serde(default)]
     last_message_id: String,
-    #[serde(default)]
     started_at: f64,
 }
 
@@ -86,7 +83,7 @@ impl Engine {
     /// Fails if an option has another type than API.md says.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue, face: Face) -> Result<Self, JsValue> {
-        let driver = Driver::new(&Options::read(options)?, face);
+        let driver = Driver::new(&Options::new(options), face);
         Ok(Self { driver, batch: RefCell::default(), due: Cell::default() })
     }
 
@@ -217,7 +214,7 @@ impl Engine {
     /// Implements `setActiveTask`. Returns `false` if `task` is not a valid task.
     #[wasm_bindgen(js_name = setActiveTask)]
     pub fn set_active_task(&self, task: JsValue) -> bool {
-        let task = serde_wasm_bindgen::from_value::<TaskRecord>(task).ok().and_then(TaskRecord::task);
+        let task = serde_wasm_bindgen::from_value(task).ok().and_then(active_task);
         let Some(task) = task else { return false };
         self.driver.apply(|client, now| client.set_active_task(task, now));
         true
@@ -277,17 +274,16 @@ impl From<&ActiveTask> for TaskRecord {
     }
 }
 
-impl TaskRecord {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
-    fn task(self) -> Option<ActiveTask> {
-        let last = self.last_message_id;
-        Some(ActiveTask {
-            task: self.task_id,
-            session: self.session_id,
-            operation: self.operation_id,
-            tool: self.tool_name,
-            last: if last.is_empty() { EventId::ZERO } else { last.parse().ok()? },
-            started: self.started_at as u64,
-        })
-    }
+/// Reads API.md's `ActiveTask`; `None` where it is none.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
+fn active_task(mut task: Value) -> Option<ActiveTask> {
+    let last = task.take_text_or_empty("lastMessageId");
+    Some(ActiveTask {
+        task: task.take_text("taskId")?,
+        session: task.take_text("sessionId")?,
+        operation: task.take_text_or_empty("operationId"),
+        tool: task.take_text_or_empty("toolName"),
+        last: if last.is_empty() { EventId::ZERO } else { last.parse().ok()? },
+        started: task.take("startedAt").number().unwrap_or_default() as u64,
+    })
 }

@@ -2,12 +2,14 @@
 //! the JSON. What it parses may have any shape.
 
 use js_sys::{Array, Date, JSON, Object};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use super::reflect::property;
 use crate::client::io::Millis;
-use crate::client::{Entry, Envelope, LegacyEntry, Stored};
+use crate::client::{Entry, LegacyEntry, Message, Stored};
 use crate::protocol::body::Body;
 
 /// Returns a saved record as the text to store, or `None` if one of its numbers is too large for JavaScript.
@@ -35,7 +37,7 @@ pub fn stored_legacy(text: Option<&str>) -> Stored {
 fn legacy_entry(member: JsValue) -> Option<LegacyEntry> {
     let member: Array = member.unchecked_into();
     let task = member.get(1);
-    let started = property(&task, "startedAt").and_then(|started| time(&started));
+    let started = time(&property(&task, "startedAt")?);
     let mut entry: LegacyEntry = read(task)?;
     (entry.session, entry.started) = (member.get(0).as_string()?, started);
     Some(entry)
@@ -48,13 +50,13 @@ fn time(value: &JsValue) -> Option<Millis> {
     (!ms.is_nan()).then_some(ms as Millis)
 }
 
-/// Returns a message to other tabs as a value that the channel can clone.
-pub fn message(envelope: &Envelope) -> JsValue {
-    serde_wasm_bindgen::to_value(envelope).unwrap_or_default()
+/// A message to the other tabs as an object that the channel clones.
+pub fn message(message: &Message) -> JsValue {
+    message.serialize(&Serializer::new().serialize_maps_as_objects(true)).unwrap_or_default()
 }
 
-/// Reads a message of another tab, which may be any value.
-pub fn envelope(message: JsValue) -> Option<Envelope> {
+/// A message of another tab, which may be anything.
+pub fn read_message(message: JsValue) -> Option<Message> {
     read(message)
 }
 

@@ -283,7 +283,7 @@ impl Driver {
     fn handle_tab_event(&self, event: TabEvent) {
         match event {
             TabEvent::Message(message) => {
-                if let Some(message) = codec::envelope(message) {
+                if let Some(message) = codec::read_message(message) {
                     self.handle(Input::Tab { message });
                 }
             }

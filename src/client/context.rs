@@ -121,7 +121,7 @@ impl Context {
     /// Posts a message to the other tabs if this client shares streams.
     pub fn post(&mut self, session: &str, epoch: u64, content: Content) {
         if let Some(tab) = &self.config.tab {
-            let message = Message::new(tab, session, epoch, content).into();
+            let message = Message::new(tab, session, epoch, content);
             self.push(Effect::Post { message });
         }
     }

@@ -17,8 +17,8 @@ use crate::stream::cursor::EventId;
 pub use crate::stream::error::{Recovery, StreamError};
 pub use crate::stream::metrics::Metrics;
 pub use crate::stream::reader::Operation;
-use crate::tabs::Envelope;
 pub use crate::tabs::LockMode;
+use crate::tabs::Message;
 
 /// The number of a request, by which the core recognises inputs of requests that it no longer waits for. It is never used twice.
 pub type Attempt = u32;
@@ -148,8 +148,8 @@ pub enum Input<'a> {
     },
     /// Another tab of this browser posted a message.
     Tab {
-        /// The message, which is untrusted.
-        message: Envelope,
+        /// As it came; untrusted.
+        message: Message,
     },
     /// The browser granted the lock that [`Effect::Lock`] requested. Pass [`Input::Stored`] of the session's record before.
     Locked {
@@ -274,8 +274,8 @@ pub enum Effect {
     },
     /// Post a message to the other tabs.
     Post {
-        /// The message.
-        message: Envelope,
+        /// What to tell them.
+        message: Message,
     },
     /// Resolve calls of the app.
     Resolve {

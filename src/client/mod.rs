@@ -27,8 +27,8 @@ pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stop, Stored
 use crate::protocol::body::Body;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;
-use crate::tabs::{Content, Message};
-pub use crate::tabs::{Envelope, History};
+use crate::tabs::Content;
+pub use crate::tabs::{History, Message};
 use litemap::LiteMap;
 
 /// The number of sessions whose state is kept in memory. When there are more, the one that was used least recently is dropped, if
@@ -383,8 +383,9 @@ impl Client {
         );
     }
 
-    fn handle_tab(&mut self, envelope: Envelope) {
-        let Some(message) = Message::open(envelope) else { return };
+    // ---- other tabs ----
+
+    fn handle_tab(&mut self, message: Message) {
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
             return;
         }

@@ -5,21 +5,33 @@ use serde::Deserialize;
 use super::record::{ActiveTask, LONGEST_ID, SavedTask};
 use crate::stream::Millis;
 use crate::stream::cursor::EventId;
+use crate::value::Value;
 
 /// One task of that map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(from = "Value")]
 pub struct LegacyEntry {
-    /// The session id: the key in the map. The code that parses the map sets it.
-    #[serde(skip)]
+    /// The key in the map. Whoever parsed the map sets it.
     pub session: String,
     task_id: Option<String>,
     operation_id: Option<String>,
     tool_name: Option<String>,
     last_message_id: Option<String>,
-    /// `startedAt` in milliseconds; the layer wrote a number or a date. The code that parses the map sets it.
-    #[serde(skip)]
+    /// `startedAt`, which was written as milliseconds or as a date. Whoever parsed the map sets it.
     pub started: Option<Millis>,
+}
+
+impl From<Value> for LegacyEntry {
+    fn from(mut task: Value) -> Self {
+        Self {
+            session: String::new(),
+            task_id: task.take_text("taskId"),
+            operation_id: task.take_text("operationId"),
+            tool_name: task.take_text("toolName"),
+            last_message_id: task.take_text("lastMessageId"),
+            started: None,
+        }
+    }
 }
 
 impl LegacyEntry {

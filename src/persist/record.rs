@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::legacy::LegacyEntry;
 use crate::stream::Millis;
 use crate::stream::cursor::EventId;
+use crate::value::Value;
 
-/// The version of the records that this code writes. It reads no other version.
-pub(super) const VERSION: u32 = 1;
-/// The length of the longest id that is accepted, in bytes.
+/// The version this code writes. Records of another version are not read.
+const VERSION: u64 = 1;
+/// Ids longer than this are nobody's.
 pub(super) const LONGEST_ID: usize = 1_024;
 /// The number of stops of earlier tasks that a record keeps.
 pub const MOST_STOPS: usize = 16;
@@ -181,36 +182,69 @@ impl SavedTask {
 
 /// A record as it is stored, in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Entry {
-    /// The version of the record.
-    v: u32,
+    /// The version of this layout.
+    v: u64,
     task: String,
     session: String,
-    #[serde(default)]
     operation: String,
-    #[serde(default)]
     tool: String,
     /// An event id.
     last: String,
-    #[serde(default)]
     unnumbered: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     ordinal: Option<u64>,
-    #[serde(default)]
     epoch: u64,
-    #[serde(default, rename = "imported", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "imported", skip_serializing_if = "std::ops::Not::not")]
     is_imported: bool,
     started: Millis,
     saved: Millis,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<Millis>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     stops: Vec<(String, Millis)>,
 }
 
-/// The content of the storage under one of the client's keys.
+impl TryFrom<Value> for Entry {
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        Self::read(value).ok_or("this is no saved record")
+    }
+}
+
+impl Entry {
+    fn read(mut value: Value) -> Option<Self> {
+        Some(Self {
+            v: value.take_count("v")?,
+            task: value.take_text("task")?,
+            session: value.take_text("session")?,
+            operation: value.take_text_or_empty("operation"),
+            tool: value.take_text_or_empty("tool"),
+            last: value.take_text("last")?,
+            unnumbered: value.take_count("unnumbered").unwrap_or_default(),
+            message: value.take_text("message"),
+            ordinal: value.take_count("ordinal"),
+            epoch: value.take_count("epoch").unwrap_or_default(),
+            is_imported: value.take_flag("imported"),
+            started: value.take_count("started")?,
+            saved: value.take_count("saved")?,
+            stopped: value.take_count("stopped"),
+            stops: value.take("stops").into_list().into_iter().map(stop).collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// A stop of an earlier task: its id, and when it was stopped.
+fn stop(value: Value) -> Option<(String, Millis)> {
+    let mut pair = value.into_list().into_iter();
+    Some((pair.next()?.into_text()?, pair.next()?.count()?))
+}
+
+/// What the storage holds under one of our keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Stored {

@@ -4,7 +4,6 @@
 
 use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
-use crate::protocol::lenient::Record;
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::json::{Json, JsonString};
 use crate::stream::chunk::ChunkWriter;
@@ -21,8 +20,8 @@ pub fn is_backend_error(body: Option<&Body>) -> bool {
 #[must_use]
 pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {
     let detail = body.and_then(|body| body.detail.as_ref());
-    let code = detail.and_then(|detail| detail.code.0.clone());
-    let message = detail.and_then(|detail| detail.message.0.clone());
+    let code = detail.and_then(|detail| detail.code.clone());
+    let message = detail.and_then(|detail| detail.message.clone());
     StreamError {
         code: code.unwrap_or_else(|| default_code(head.status)),
         message: message.unwrap_or_else(|| ["The server answered ", &decimal::text(head.status.into()), "."].concat()),
@@ -35,7 +34,7 @@ pub fn read_error(head: &Head<'_>, body: Option<&Body>) -> StreamError {
 /// Returns the task that an error names (409 and 410).
 #[must_use]
 pub fn read_error_task(body: Option<&Body>) -> Option<String> {
-    body?.detail.as_ref()?.task_id.0.clone()
+    body?.detail.as_ref()?.task_id.clone()
 }
 
 fn default_code(status: u16) -> String {
@@ -107,14 +106,13 @@ pub struct ActiveStream {
 #[must_use]
 pub fn read_session(body: Option<&Body>) -> Option<SessionView> {
     let body = body?;
-    let messages = body.messages.0.iter().map(|Record(message)| message.clone()).collect();
-    Some(SessionView { active: ActiveStream::read(&body.active_stream.0), messages })
+    Some(SessionView { active: ActiveStream::read(&body.active_stream), messages: body.messages.clone() })
 }
 
 impl ActiveStream {
     fn read(body: &ActiveStreamBody) -> Option<Self> {
         let ActiveStreamBody { task_id, operation_id, tool_name } = body.clone();
-        Some(Self { task_id: task_id.0?, operation_id: operation_id.0, tool_name: tool_name.0 })
+        Some(Self { task_id: task_id?, operation_id, tool_name })
     }
 
     /// Returns whether the task is that of an operation, which may belong to any turn of the session.
@@ -227,14 +225,14 @@ impl SessionView {
     /// Returns the task that the answer to a message names.
     #[must_use]
     pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
-        self.answer(None, question, Part::Whole).find_map(|message| message.task_id.0.clone())
+        self.answer(None, question, Part::Whole).find_map(|message| message.task_id.clone())
     }
 
     /// Returns the stored answer as frames of a stream, without its end. Listeners get it like any other answer.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<String> {
         let mut frames = Vec::new();
-        let first = self.answer(task, question, part).find_map(|message| message.id.0.clone()).unwrap_or_default();
+        let first = self.answer(task, question, part).find_map(|message| message.id.clone()).unwrap_or_default();
         let start = ChunkWriter::new("start").text("messageId", &first);
         frames.push(start.text("taskId", task.unwrap_or_default()).end());
         for message in self.answer(task, question, part) {
@@ -257,9 +255,8 @@ impl SessionView {
         let end = first + length;
         let is_named = move |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
         let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
-        let may_be_its = move |message: &MessageBody| {
-            task.is_none() || message.task_id.0.clone().is_none_or(|id| Some(&*id) == task)
-        };
+        let may_be_its =
+            move |message: &MessageBody| task.is_none() || message.task_id.clone().is_none_or(|id| Some(&*id) == task);
         self.messages.iter().enumerate().filter_map(move |(at, message)| {
             let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) && may_be_its(message) };
             (belongs && !message.is("user")).then_some(message)
@@ -274,7 +271,7 @@ impl MessageBody {
 
     /// Returns whether the message takes the place of the result that an operation has not given yet.
     fn is_pending(&self, operation: &str) -> bool {
-        let content = Some(self.content.or_empty()).filter(|content| content.contains("operation_pending"));
+        let content = self.content.as_deref().filter(|content| content.contains("operation_pending"));
         let Some(content) = content.and_then(Json::parse) else { return false };
         let has = |name: &str, text: &str| {
             let is_text = |value: Json<'_>| JsonString::of_value(value.text()).is_some_and(|value| value.is(text));
@@ -287,19 +284,19 @@ impl MessageBody {
         if self.is("tool") {
             return frames.push(self.tool_output());
         }
-        let (block, content) = (self.id.or_empty(), self.content.or_empty());
+        let (block, content) = (self.id.as_deref().unwrap_or_default(), self.content.as_deref().unwrap_or_default());
         if !content.is_empty() {
             frames.push(ChunkWriter::new("text-start").text("id", block).end());
             frames.push(ChunkWriter::new("text-delta").text("id", block).text("delta", content).end());
             frames.push(ChunkWriter::new("text-end").text("id", block).end());
         }
-        frames.extend(self.tool_calls.0.iter().map(|Record(call)| call.tool_input()));
+        frames.extend(self.tool_calls.iter().map(ToolCallBody::tool_input));
     }
 
     fn tool_output(&self) -> String {
         ChunkWriter::new("tool-output-available")
-            .text("toolCallId", self.tool_call_id.or_empty())
-            .text("toolName", self.name.or_empty())
+            .text("toolCallId", self.tool_call_id.as_deref().unwrap_or_default())
+            .text("toolName", self.name.as_deref().unwrap_or_default())
             .json("output", self.content.as_deref())
             .end()
     }
@@ -308,9 +305,9 @@ impl MessageBody {
 impl ToolCallBody {
     fn tool_input(&self) -> String {
         ChunkWriter::new("tool-input-available")
-            .text("toolCallId", self.id.or_empty())
-            .text("toolName", self.function.0.name.or_empty())
-            .json("input", self.function.0.arguments.as_deref())
+            .text("toolCallId", self.id.as_deref().unwrap_or_default())
+            .text("toolName", self.name.as_deref().unwrap_or_default())
+            .json("input", self.arguments.as_deref())
             .end()
     }
 }

@@ -3,5 +3,4 @@
 pub mod answer;
 pub mod body;
 pub mod head;
-pub mod lenient;
 pub mod request;

@@ -1,198 +1,258 @@
-//! The form in which messages travel between tabs: a flat object that the browser clones. A received object may have any content.
+//! The form in which a message travels: a flat record that the browser clones, and that any tab may have made up.
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
-use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, State};
-use crate::stream::Millis;
+use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, ShownStatus, State};
 use crate::stream::reader::Frame;
+use crate::value::Value;
 
-/// The version of the messages. Tabs of other versions do not read them and have streams of their own.
-const VERSION: u32 = 2;
+/// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
+const VERSION: u64 = 2;
 
-/// A message between tabs. Each kind of content has some of the optional members.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Envelope {
-    v: u32,
-    from: String,
-    session: String,
-    epoch: u64,
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ordinal: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    asked: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frames: Option<Frames>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Place>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shown: Option<Shown>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<EndRecord>,
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_value().serialize(serializer)
+    }
 }
 
-/// Several frames as one text with offsets. An object for each frame would cost more than its text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct Frames {
-    /// The data of all frames.
-    text: String,
-    /// The end of each frame's data, in bytes of UTF-8.
-    ends: Vec<u32>,
-    /// The ids of the frames, each followed by a line feed. The line of a frame without an id is empty.
-    ids: String,
-}
+impl TryFrom<Value> for Message {
+    type Error = &'static str;
 
-impl From<Message> for Envelope {
-    fn from(message: Message) -> Self {
-        let Message { from, session, epoch, content } = message;
-        Self { v: VERSION, from, session, epoch, ..content.into_envelope() }
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        Self::read(value).ok_or("this is no message of this version")
     }
 }
 
 impl Message {
-    /// Reads a message of another tab. Returns `None` if it is no valid message of this version.
-    #[must_use]
-    pub fn open(envelope: Envelope) -> Option<Self> {
-        if envelope.v != VERSION {
+    fn to_value(&self) -> Value {
+        let mut value = Value::record();
+        value.add("v", VERSION);
+        value.add("from", self.from.as_str());
+        value.add("session", self.session.as_str());
+        value.add("epoch", self.epoch);
+        self.content.add_to(&mut value);
+        value
+    }
+
+    fn read(mut value: Value) -> Option<Self> {
+        if value.take_count("v") != Some(VERSION) {
             return None;
         }
-        let (from, session, epoch) = (envelope.from.clone(), envelope.session.clone(), envelope.epoch);
-        Some(Self { from, session, epoch, content: Content::of_envelope(envelope)? })
-    }
-}
-
-impl Envelope {
-    fn with_turn(self, turn: Aliases) -> Self {
-        let Aliases { message, task, ordinal, text } = turn;
-        Self { message, task, ordinal, text, ..self }
-    }
-
-    /// Returns the aliases of the turn. An empty task id counts as none.
-    fn turn(&self) -> Aliases {
-        Aliases {
-            message: self.message.clone(),
-            task: self.task.clone().filter(|task| !task.is_empty()),
-            ordinal: self.ordinal,
-            text: self.text.clone(),
-        }
+        Some(Self {
+            from: value.take_text_or_empty("from"),
+            session: value.take_text_or_empty("session"),
+            epoch: value.take_count("epoch").unwrap_or_default(),
+            content: Content::read(value)?,
+        })
     }
 }
 
 impl Content {
-    fn into_envelope(self) -> Envelope {
-        let of = |kind: &str| Envelope { kind: kind.to_owned(), ..Envelope::default() };
+    fn add_to(&self, value: &mut Value) {
+        let (kind, stream) = self.names();
+        value.add("kind", kind);
+        value.add("stream", stream);
         match self {
-            Self::Ask { stream, next, asked, turn } => {
-                Envelope { stream, number: Some(next), asked: Some(asked), ..of("ask") }.with_turn(turn)
+            Self::Ask { next, asked, turn, .. } => {
+                value.add("number", *next);
+                value.add("asked", *asked);
+                turn.add_to(value);
             }
-            Self::Recall { stream, asked } => Envelope { stream: Some(stream), asked: Some(asked), ..of("recall") },
-            Self::Owner { stream, turn, place } => {
-                Envelope { stream: Some(stream), place: Some(place), ..of("owner") }.with_turn(turn)
+            Self::Recall { asked, .. } => value.add("asked", *asked),
+            Self::Owner { turn, place, .. } => {
+                turn.add_to(value);
+                value.add("place", place);
             }
             Self::State(state) => {
-                let State { to, asked, stream, next, turn, frames, place, shown } = *state;
-                let envelope = Envelope {
-                    to: Some(to),
-                    asked: Some(asked),
-                    stream: Some(stream),
-                    number: Some(next),
-                    frames: Some(Frames::join(&frames)),
-                    place: Some(place),
-                    shown: Some(shown),
-                    ..of("state")
-                };
-                envelope.with_turn(turn)
+                value.add("to", state.to.as_str());
+                value.add("asked", state.asked);
+                value.add("number", state.next);
+                state.turn.add_to(value);
+                value.add("frames", joined(&state.frames));
+                value.add("place", &state.place);
+                value.add("shown", &state.shown);
             }
-            Self::Frames { stream, number, frames } => Envelope {
-                stream: Some(stream),
-                number: Some(number),
-                frames: Some(Frames::join(&frames)),
-                ..of("frames")
-            },
-            Self::Shown { stream, shown } => Envelope { stream: Some(stream), shown: Some(shown), ..of("shown") },
-            Self::Alive { stream } => Envelope { stream: Some(stream), ..of("alive") },
-            Self::End { stream, end } => Envelope { stream: Some(stream), end: Some(end), ..of("end") },
-            Self::Turn { turn } => Envelope { text: Some(turn), ..of("turn") },
-            Self::Stop { task } => Envelope { task, ..of("stop") },
+            Self::Frames { number, frames, .. } => {
+                value.add("number", *number);
+                value.add("frames", joined(frames));
+            }
+            Self::Shown { shown, .. } => value.add("shown", shown),
+            Self::Alive { .. } => {}
+            Self::End { end, .. } => value.add("end", end),
+            Self::Turn { turn } => value.add("text", turn.as_str()),
+            Self::Stop { task } => value.add("task", task.as_deref()),
         }
     }
 
-    fn of_envelope(envelope: Envelope) -> Option<Self> {
-        let turn = envelope.turn();
-        let Envelope { kind, stream, task, text, asked, to, number, frames, place, shown, end, .. } = envelope;
-        let asked = asked.unwrap_or_default();
+    /// The name of the kind, and the stream that it is about.
+    fn names(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Ask { stream, .. } => ("ask", stream.as_deref()),
+            Self::Recall { stream, .. } => ("recall", Some(stream)),
+            Self::Owner { stream, .. } => ("owner", Some(stream)),
+            Self::State(state) => ("state", Some(&state.stream)),
+            Self::Frames { stream, .. } => ("frames", Some(stream)),
+            Self::Shown { stream, .. } => ("shown", Some(stream)),
+            Self::Alive { stream } => ("alive", Some(stream)),
+            Self::End { stream, .. } => ("end", Some(stream)),
+            Self::Turn { .. } => ("turn", None),
+            Self::Stop { .. } => ("stop", None),
+        }
+    }
+
+    fn read(mut value: Value) -> Option<Self> {
+        let (kind, stream, number) = (value.take_text("kind")?, value.take_text("stream"), value.take_count("number"));
+        let asked = value.take_count("asked").unwrap_or_default();
+        let turn = Aliases::read(&mut value);
         Some(match kind.as_str() {
             "ask" => Self::Ask { stream, next: number.unwrap_or_default(), asked, turn },
             "recall" => Self::Recall { stream: stream?, asked },
-            "owner" => Self::Owner { stream: stream?, turn, place: place.unwrap_or_default() },
+            "owner" => Self::Owner { stream: stream?, turn, place: Place::from(value.take("place")) },
             "state" => Self::State(Box::new(State {
-                to: to?,
+                to: value.take_text("to")?,
                 asked,
                 stream: stream?,
                 next: number?,
                 turn,
-                frames: frames?.split()?,
-                place: place?,
-                shown: shown?,
+                frames: split(value.take_some("frames")?)?,
+                place: value.take_some("place")?.into(),
+                shown: value.take_some("shown")?.into(),
             })),
-            "frames" => Self::Frames { stream: stream?, number: number?, frames: frames?.split()? },
-            "shown" => Self::Shown { stream: stream?, shown: shown? },
+            "frames" => Self::Frames { stream: stream?, number: number?, frames: split(value.take_some("frames")?)? },
+            "shown" => Self::Shown { stream: stream?, shown: value.take_some("shown")?.into() },
             "alive" => Self::Alive { stream: stream? },
-            "end" => Self::End { stream: stream?, end: end? },
-            "turn" => Self::Turn { turn: text? },
-            "stop" => Self::Stop { task },
+            "end" => Self::End { stream: stream?, end: value.take_some("end")?.into() },
+            "turn" => Self::Turn { turn: turn.text? },
+            "stop" => Self::Stop { task: turn.task },
             _ => return None,
         })
     }
 }
 
-impl Frames {
-    fn join(frames: &[Frame]) -> Self {
-        let mut joined = Self::default();
-        for (id, data) in frames {
-            joined.text.push_str(data);
-            joined.ends.push(u32::try_from(joined.text.len()).unwrap_or(u32::MAX));
-            joined.ids.push_str(id.as_deref().unwrap_or_default());
-            joined.ids.push('\n');
-        }
-        joined
+impl Aliases {
+    fn add_to(&self, value: &mut Value) {
+        value.add("message", self.message.as_deref());
+        value.add("task", self.task.as_deref());
+        value.add("ordinal", self.ordinal);
+        value.add("text", self.text.as_deref());
     }
 
-    fn split(&self) -> Option<Vec<Frame>> {
-        let mut ids = self.ids.split_terminator('\n');
-        let mut start = 0;
-        let mut frames = Vec::with_capacity(self.ends.len());
-        for end in &self.ends {
-            let end = usize::try_from(*end).ok()?;
-            let (id, data) = (ids.next()?, self.text.get(start..end)?);
-            frames.push(((!id.is_empty()).then(|| id.to_owned()), data.to_owned()));
-            start = end;
+    /// The names of a turn. A task without a name is none.
+    fn read(value: &mut Value) -> Self {
+        Self {
+            message: value.take_text("message"),
+            task: value.take_text("task").filter(|task| !task.is_empty()),
+            ordinal: value.take_count("ordinal"),
+            text: value.take_text("text"),
         }
-        let is_whole = start == self.text.len() && ids.next().is_none();
-        is_whole.then_some(frames)
     }
+}
+
+impl From<&Place> for Value {
+    fn from(place: &Place) -> Self {
+        let mut value = Self::record();
+        value.add("last", place.last.as_str());
+        value.add("unnumbered", place.unnumbered);
+        value.add("hash", place.hash.as_str());
+        value
+    }
+}
+
+impl From<Value> for Place {
+    fn from(mut value: Value) -> Self {
+        Self {
+            last: value.take_text_or_empty("last"),
+            unnumbered: value.take_count("unnumbered").unwrap_or_default(),
+            hash: value.take_text_or_empty("hash"),
+        }
+    }
+}
+
+impl From<&Shown> for Value {
+    fn from(shown: &Shown) -> Self {
+        let mut value = Self::record();
+        value.add("status", shown.status.name());
+        value.add("attempt", u64::from(shown.attempt));
+        value.add("retry_at", shown.retry_at);
+        value.add("patience", shown.patience);
+        value
+    }
+}
+
+impl From<Value> for Shown {
+    fn from(mut value: Value) -> Self {
+        Self {
+            status: ShownStatus::named(&value.take_text_or_empty("status")),
+            attempt: value.take_count("attempt").and_then(|attempt| attempt.try_into().ok()).unwrap_or_default(),
+            retry_at: value.take_count("retry_at"),
+            patience: value.take_count("patience").unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&EndRecord> for Value {
+    fn from(end: &EndRecord) -> Self {
+        let mut value = Self::record();
+        value.add("kind", end.kind.as_str());
+        value.add("code", end.code.as_str());
+        value.add("message", end.message.as_str());
+        value.add("status", end.status.map(u64::from));
+        value.add("retryable", end.retryable);
+        value
+    }
+}
+
+impl From<Value> for EndRecord {
+    fn from(mut value: Value) -> Self {
+        Self {
+            kind: value.take_text_or_empty("kind"),
+            code: value.take_text_or_empty("code"),
+            message: value.take_text_or_empty("message"),
+            status: value.take_count("status").and_then(|status| status.try_into().ok()),
+            retryable: value.take_flag("retryable"),
+        }
+    }
+}
+
+/// Frames as one text with offsets: an object for each would cost more than the text. `ends` says where each frame's data
+/// ends, in bytes of UTF-8. `ids` has the frames' ids, a line feed after each; a frame without an id has an empty line.
+fn joined(frames: &[Frame]) -> Value {
+    let (mut text, mut ids, mut ends) = (String::new(), String::new(), Vec::with_capacity(frames.len()));
+    for (id, data) in frames {
+        text.push_str(data);
+        ends.push(text.len() as u64);
+        ids.push_str(id.as_deref().unwrap_or_default());
+        ids.push('\n');
+    }
+    let mut value = Value::record();
+    value.add("text", text);
+    value.add("ends", ends);
+    value.add("ids", ids);
+    value
+}
+
+/// The frames that were [`joined`]; `None` where the offsets do not fit.
+fn split(mut value: Value) -> Option<Vec<Frame>> {
+    let (text, ids) = (value.take_text_or_empty("text"), value.take_text_or_empty("ids"));
+    let mut ids = ids.split_terminator('\n');
+    let mut start = 0;
+    let mut frames = Vec::new();
+    for end in value.take("ends").into_list() {
+        let end = usize::try_from(end.count()?).ok()?;
+        let (id, data) = (ids.next()?, text.get(start..end)?);
+        frames.push(((!id.is_empty()).then(|| id.to_owned()), data.to_owned()));
+        start = end;
+    }
+    let is_whole = start == text.len() && ids.next().is_none();
+    is_whole.then_some(frames)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn through_json(envelope: &Envelope) -> Option<Message> {
-        Message::open(serde_json::from_str(&serde_json::to_string(envelope).ok()?).ok()?)
+    fn through_json(message: &Message) -> Option<Message> {
+        serde_json::from_str(&serde_json::to_string(message).ok()?).ok()
     }
 
     #[test]
@@ -227,25 +287,35 @@ mod tests {
         ];
         for content in contents {
             let message = Message::new("a", "s", 7, content);
-            assert_eq!(through_json(&Envelope::from(message.clone())), Some(message));
+            assert_eq!(through_json(&message), Some(message));
         }
     }
 
     #[test]
     fn anything_but_a_message_of_this_version_is_ignored() {
-        let good = Envelope::from(Message::new("a", "s", 7, Content::Stop { task: None }));
-        assert_eq!(Message::open(Envelope { v: VERSION + 1, ..good.clone() }), None);
-        assert_eq!(Message::open(Envelope { kind: "new".into(), ..good }), None);
-        assert_eq!(Message::open(Envelope::default()), None);
+        let opened = |text: &str| serde_json::from_str::<Message>(text).ok();
+        let good = serde_json::to_string(&Message::new("a", "s", 7, Content::Stop { task: None })).unwrap();
+        assert!(opened(&good).is_some());
+        assert_eq!(opened(&good.replace("\"v\":2.0", "\"v\":3.0")), None);
+        assert_eq!(opened(&good.replace("stop", "new")), None);
+        assert_eq!(opened("{}"), None);
     }
 
     #[test]
     fn frames_whose_offsets_do_not_fit_are_refused() {
-        let good = Frames::join(&[(None, "é".into()), (Some("1-0".into()), "{}".into())]);
-        assert!(good.split().is_some());
+        let frames = |ends: &[u64], ids: &str| {
+            let mut value = Value::record();
+            value.add("text", "é{}");
+            value.add("ends", ends.to_vec());
+            value.add("ids", ids);
+            value
+        };
+        let good = frames(&[2, 4], "\n1-0\n");
+        assert_eq!(joined(&[(None, "é".into()), (Some("1-0".into()), "{}".into())]), good);
+        assert!(split(good).is_some());
         for ends in [vec![1, 4], vec![2], vec![2, 9], vec![4, 2], vec![2, 4, 4]] {
-            assert_eq!(Frames { ends: ends.clone(), ..good.clone() }.split(), None, "{ends:?}");
+            assert_eq!(split(frames(&ends, "\n1-0\n")), None, "{ends:?}");
         }
-        assert_eq!(Frames { ids: "\n".into(), ..good }.split(), None);
+        assert_eq!(split(frames(&[2, 4], "\n")), None);
     }
 }

@@ -8,14 +8,16 @@
 //! Messages are untrusted input: they may come from other versions or from other code of the same origin. An invalid message is
 //! ignored.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::stream::Millis;
 use crate::stream::bytes::decimal;
 use crate::stream::reader::{Frame, Position};
+use crate::value::Value;
 
 /// A message from one tab to the others.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Message {
     /// The name of the tab that sent it.
     pub from: String,
@@ -134,13 +136,12 @@ pub struct State {
     pub shown: Shown,
 }
 
-/// A position in a log, as texts that JavaScript keeps exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// A place in a log, as text that every JavaScript keeps exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    last: String,
-    unnumbered: u64,
-    hash: String,
+    pub(super) last: String,
+    pub(super) unnumbered: u64,
+    pub(super) hash: String,
 }
 
 impl Place {
@@ -158,9 +159,8 @@ impl Place {
     }
 }
 
-/// The part of an owner's snapshot that its followers show as well.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+/// What the owner shows, for its followers to show too.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
     /// The status of the stream.
     pub status: ShownStatus,
@@ -172,9 +172,8 @@ pub struct Shown {
     pub patience: Millis,
 }
 
-/// The statuses of a stream that has not ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "&'static str")]
+/// The statuses of a stream that lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShownStatus {
     /// A request waits for its response.
     #[default]
@@ -187,9 +186,8 @@ pub enum ShownStatus {
     Reconnecting,
 }
 
-/// An outcome, in the form that other tabs get.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+/// An outcome on its way to another tab.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndRecord {
     /// `finished`, `stopped`, `failed` or `expired`. Any other value counts as a failure.
     pub kind: String,
@@ -214,7 +212,7 @@ impl Message {
 impl ShownStatus {
     const ALL: [Self; 4] = [Self::Connecting, Self::Streaming, Self::Stalled, Self::Reconnecting];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Streaming => "streaming",
@@ -223,20 +221,8 @@ impl ShownStatus {
         }
     }
 
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         Self::ALL.into_iter().find(|status| status.name() == name).unwrap_or_default()
-    }
-}
-
-impl From<String> for ShownStatus {
-    fn from(name: String) -> Self {
-        Self::named(&name)
-    }
-}
-
-impl From<ShownStatus> for &'static str {
-    fn from(status: ShownStatus) -> Self {
-        status.name()
     }
 }
 

@@ -16,7 +16,6 @@ mod message;
 mod owner;
 
 pub use election::{ELECTION, Election, LockMode, Rivalry};
-pub use envelope::Envelope;
 pub use follower::{Arrived, Follower, Silence};
 pub use history::History;
 pub use message::{Aliases, Content, EndRecord, Message, Place, Shown, ShownStatus, State};

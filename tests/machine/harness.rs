@@ -249,7 +249,7 @@ impl Harness {
 
     /// Passes a message of another tab.
     pub fn receive(&mut self, message: &str) {
-        let message = codec::envelope(message).expect("a message has the shape of one");
+        let message = codec::message(message).expect("a message has the shape of one");
         self.input(Input::Tab { message });
     }
 

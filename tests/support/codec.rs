@@ -1,11 +1,11 @@
 //! Parses and writes JSON as the browser does for the client, because tests keep bodies, records and tab messages as text.
 
 use rejoin::client::io::Millis;
-use rejoin::client::{Client, Entry, Envelope, LegacyEntry, Stored};
+use rejoin::client::{Client, Entry, LegacyEntry, Message, Stored};
 use rejoin::protocol::body::Body;
 use serde_json::Value;
 
-/// Returns the JSON text of an entry or an envelope.
+/// Returns the JSON text of an entry or a message.
 pub fn text_of<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("it is plain data")
 }
@@ -26,7 +26,7 @@ pub fn http_date(text: &str) -> Option<Millis> {
 
 /// Parses a message of another tab. Returns `None` if it has another form.
 #[allow(dead_code, reason = "the simulation's tabs exchange the structs")]
-pub fn envelope(text: &str) -> Option<Envelope> {
+pub fn message(text: &str) -> Option<Message> {
     serde_json::from_str(text).ok()
 }
 

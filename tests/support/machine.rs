@@ -159,7 +159,7 @@ impl World {
         let message = self.message(session, bytes);
         self.expect_rows(message.len());
         // The shell drops what has another shape.
-        if let Some(message) = codec::envelope(&message) {
+        if let Some(message) = codec::message(&message) {
             self.input(Input::Tab { message });
         }
     }

@@ -55,7 +55,7 @@ fn the_legacy_map_is_read_with_dates_and_without_what_is_no_task() {
 fn a_body_is_read_with_its_details_and_without_what_has_another_type() {
     let body = codec::body(r#"{"detail":{"code":"C","message":"m","extra":[1]},"status":7,"messages":null}"#).unwrap();
     assert_eq!(body.details.as_deref(), Some(r#"{"code":"C","message":"m","extra":[1]}"#));
-    assert_eq!((body.status.as_deref(), body.messages.0.len()), (None, 0));
+    assert_eq!((body.status.as_deref(), body.messages.len()), (None, 0));
     for other in ["", "nonsense", "null", "[]", "7", "\"text\""] {
         assert_eq!(codec::body(other), None, "{other}");
     }
@@ -80,8 +80,9 @@ fn a_request_is_written_with_the_context_that_the_app_gave() {
 #[wasm_bindgen_test]
 fn a_message_of_another_tab_may_be_anything() {
     for other in ["undefined", "null", "7", "'text'", "Symbol()", "({ v: 'x' })", "({ frames: 7 })"] {
-        assert!(codec::envelope(eval(other)).is_none(), "{other}");
+        assert!(codec::read_message(eval(other)).is_none(), "{other}");
     }
-    let envelope = codec::envelope(JSON::parse(r#"{"v":2,"from":"a","session":"s","kind":"stop"}"#).unwrap()).unwrap();
-    assert_eq!(codec::envelope(codec::message(&envelope)), Some(envelope));
+    let message =
+        codec::read_message(JSON::parse(r#"{"v":2,"from":"a","session":"s","kind":"stop"}"#).unwrap()).unwrap();
+    assert_eq!(codec::read_message(codec::message(&message)), Some(message));
 }

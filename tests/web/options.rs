@@ -8,7 +8,7 @@ use crate::client::io::{Config, Repost};
 const DAY: u64 = 86_400_000;
 
 fn options(members: &str) -> Options {
-    Options::read(eval(&format!("({{ {members} }})"))).unwrap()
+    Options::new(eval(&format!("({{ {members} }})")))
 }
 
 #[wasm_bindgen_test]
@@ -77,7 +77,11 @@ fn a_storage_is_known_by_its_name_or_is_the_apps_own() {
 }
 
 #[wasm_bindgen_test]
-fn options_that_throw_or_are_none_are_an_error_and_no_trap() {
-    assert!(Options::read(eval("({ baseUrl: 7 })")).is_err());
-    assert!(Options::read(eval("7")).is_err());
+fn settings_that_throw_or_are_of_another_type_are_missing_and_no_trap() {
+    for given in ["({ baseUrl: 7, retry: 7 })", "({ get baseUrl() { throw 1 }, get retry() { throw 1 } })", "7", "null"]
+    {
+        let options = Options::new(eval(given));
+        assert_eq!(options.endpoint().base_url, "/api/chat", "{given}");
+        assert_eq!(options.config().max_delay, Config::default().max_delay, "{given}");
+    }
 }

@@ -150,7 +150,7 @@ impl World {
             }
             Event::Tab(message) => {
                 self.tab.page.views.iter_mut().for_each(|view| view.waiting += message.len());
-                match codec::envelope(&message) {
+                match codec::message(&message) {
                     Some(message) => self.input(Input::Tab { message }),
                     None => Err(format!("a tab posted {message}")),
                 }

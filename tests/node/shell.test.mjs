@@ -77,3 +77,20 @@ test("the active task is returned though the storage cannot be read", async () =
   assert.deepEqual(streams.listActiveTasks().map(({ taskId }) => taskId), ["task-1"]);
   streams.close();
 });
+
+test("what an error says has the values that it is about", async () => {
+  await init();
+  const failure = async (options) => {
+    const streams = createChatStreams({ storage: "memory", retry: { maxRetries: 0 }, ...options });
+    const { error } = await streams.startStream("s", "hello");
+    streams.close();
+    return [error.code, error.message];
+  };
+  assert.deepEqual(await failure({ baseUrl: "ftp://nowhere" }), [
+    "INVALID_URL", "ftp://nowhere/sessions/s/stream is no URL that can be fetched from here: set baseUrl.",
+  ]);
+  const teapot = async () => new Response("{}", { status: 418 });
+  assert.deepEqual(await failure({ fetch: teapot }), ["HTTP_418", "The server answered 418."]);
+  const thrown = async () => { throw new TypeError("no route to 10.0.0.7"); };
+  assert.match((await failure({ fetch: thrown }))[1], /no route to 10\.0\.0\.7/);
+});

@@ -1,7 +1,10 @@
 //! `rejoin-glue INPUT.wasm OUT_DIR`: writes the glue for a module that was compiled against `wasm-bindgen`.
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -12,5 +15,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut bindgen = Bindgen::new();
     // The output for bundlers takes an instance from outside (`__wbg_set_wasm`), and contains no code that loads one.
     bindgen.input_path(input).bundler(true)?.typescript(true).out_name("rejoin");
-    Ok(bindgen.generate(folder)?)
+    bindgen.generate(&folder)?;
+    shorten(Path::new(&folder))
+}
+
+/// Shortens the names by which the module and the glue know each other. wasm-bindgen makes them unique among all crates,
+/// by hashes and by types, which do not compress: 3 kB of the download.
+fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let path = folder.join("rejoin_bg.wasm");
+    let mut module = Module::from_file(&path)?;
+    let imports = module.imports.iter_mut().map(|import| &mut import.name).filter(|name| has_hash(name));
+    let mut names = renamed(imports, "i");
+    let exports = module.exports.iter_mut().map(|export| &mut export.name);
+    names.extend(renamed(exports.filter(|name| name.starts_with("wasm_bindgen_")), "__invoke_"));
+    module.emit_wasm_file(&path)?;
+    // A name may begin with another one.
+    names.sort_by_key(|(long, _)| std::cmp::Reverse(long.len()));
+    let glue = folder.join("rejoin_bg.js");
+    let text = fs::read_to_string(&glue)?;
+    Ok(fs::write(glue, names.iter().fold(text, |text, (long, short)| text.replace(long, short)))?)
+}
+
+/// Numbers the names; gives each old one with its new one.
+fn renamed<'a>(names: impl Iterator<Item = &'a mut String>, prefix: &str) -> Vec<(String, String)> {
+    let renamed = names.enumerate().map(|(number, name)| {
+        let short = format!("{prefix}{number}");
+        (std::mem::replace(name, short.clone()), short)
+    });
+    renamed.collect()
+}
+
+/// Whether a name ends with a hash of 16 digits.
+fn has_hash(name: &str) -> bool {
+    name.rsplit_once('_').is_some_and(|(_, hash)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

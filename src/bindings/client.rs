@@ -7,10 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
+use crate::browser::codec;
 use crate::browser::driver::Driver;
 use crate::browser::face::{self, Face};
 use crate::browser::fetch;
@@ -46,33 +46,6 @@ struct Due {
     others: u32,
     /// The size of the rows that wait and were not taken, in bytes.
     waiting: u32,
-}
-
-/// API.md, `ActiveTask`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TaskRecord {
-    task_id: String,
-    session_id: String,
-    operation_id: String,
-    tool_name: String,
-    last_message_id: String,
-    started_at: f64,
-}
-
-/// Counters of streams (API.md, `StreamMetrics`).
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MetricsRecord {
-    bytes: u64,
-    events: u64,
-    chunks: u64,
-    duplicates: u64,
-    malformed: u64,
-    unknown: u64,
-    reconnects: u64,
-    resets: u64,
-    dropped_records: u64,
 }
 
 #[wasm_bindgen]
@@ -194,21 +167,20 @@ impl Engine {
     /// Implements `getMetrics` of one session, or of all.
     pub fn metrics(&self, session: Option<String>) -> JsValue {
         let metrics = self.driver.with(|client| client.metrics(session.as_deref()));
-        serde_wasm_bindgen::to_value(&MetricsRecord::from(metrics)).unwrap_or_default()
+        codec::write(&metrics_value(metrics)).unwrap_or_default()
     }
 
     /// Implements `getActiveTask`.
     #[wasm_bindgen(js_name = activeTask)]
     pub fn active_task(&self, session: &str) -> JsValue {
-        let task = self.driver.saved_task(session).as_ref().map(TaskRecord::from);
-        serde_wasm_bindgen::to_value(&task).unwrap_or_default()
+        codec::write(&Value::from(self.driver.saved_task(session).map(task_value))).unwrap_or_default()
     }
 
     /// Implements `listActiveTasks`.
     #[wasm_bindgen(js_name = activeTasks)]
     pub fn active_tasks(&self) -> JsValue {
-        let tasks: Vec<_> = self.driver.saved_tasks().iter().map(TaskRecord::from).collect();
-        serde_wasm_bindgen::to_value(&tasks).unwrap_or_default()
+        let tasks: Vec<_> = self.driver.saved_tasks().into_iter().map(task_value).collect();
+        codec::write(&Value::from(tasks)).unwrap_or_default()
     }
 
     /// Implements `setActiveTask`. Returns `false` if `task` is not a valid task.
@@ -252,29 +224,35 @@ fn due(batch: &Batch) -> Due {
     }
 }
 
-impl From<Metrics> for MetricsRecord {
-    fn from(metrics: Metrics) -> Self {
-        let Metrics { bytes, events, chunks, duplicates, malformed, unknown, reconnects, resets, dropped_records } =
-            metrics;
-        Self { bytes, events, chunks, duplicates, malformed, unknown, reconnects, resets, dropped_records }
-    }
+/// Makes a `StreamMetrics` (API.md).
+fn metrics_value(metrics: Metrics) -> Value {
+    let mut value = Value::record();
+    value.add("bytes", metrics.bytes);
+    value.add("events", metrics.events);
+    value.add("chunks", metrics.chunks);
+    value.add("duplicates", metrics.duplicates);
+    value.add("malformed", metrics.malformed);
+    value.add("unknown", metrics.unknown);
+    value.add("reconnects", metrics.reconnects);
+    value.add("resets", metrics.resets);
+    value.add("droppedRecords", metrics.dropped_records);
+    value
 }
 
-impl From<&ActiveTask> for TaskRecord {
-    #[expect(clippy::cast_precision_loss, reason = "a time, which was such a number")]
-    fn from(task: &ActiveTask) -> Self {
-        Self {
-            task_id: task.task.clone(),
-            session_id: task.session.clone(),
-            operation_id: task.operation.clone(),
-            tool_name: task.tool.clone(),
-            last_message_id: task.last.text(),
-            started_at: task.started as f64,
-        }
-    }
+/// Makes an `ActiveTask` (API.md).
+#[expect(clippy::cast_precision_loss, reason = "a time, which was such a number")]
+fn task_value(task: ActiveTask) -> Value {
+    let mut value = Value::record();
+    value.add("taskId", task.task);
+    value.add("sessionId", task.session);
+    value.add("operationId", task.operation);
+    value.add("toolName", task.tool);
+    value.add("lastMessageId", task.last.text());
+    value.add("startedAt", task.started as f64);
+    value
 }
 
-/// Reads API.md's `ActiveTask`; `None` where it is none.
+/// Reads an `ActiveTask` (API.md). It returns `None` for anything else.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
 fn active_task(mut task: Value) -> Option<ActiveTask> {
     let last = task.take_text_or_empty("lastMessageId");

@@ -14,7 +14,7 @@ use crate::protocol::body::Body;
 
 /// Returns a saved record as the text to store, or `None` if one of its numbers is too large for JavaScript.
 pub fn entry_text(entry: &Entry) -> Option<String> {
-    let value = serde_wasm_bindgen::to_value(entry).ok()?;
+    let value = write(entry)?;
     JSON::stringify(&value).ok()?.as_string()
 }
 
@@ -50,12 +50,12 @@ fn time(value: &JsValue) -> Option<Millis> {
     (!ms.is_nan()).then_some(ms as Millis)
 }
 
-/// A message to the other tabs as an object that the channel clones.
+/// Returns a message to other tabs as an object that the channel can clone.
 pub fn message(message: &Message) -> JsValue {
-    message.serialize(&Serializer::new().serialize_maps_as_objects(true)).unwrap_or_default()
+    write(message).unwrap_or_default()
 }
 
-/// A message of another tab, which may be anything.
+/// Reads a message of another tab, which may be any value.
 pub fn read_message(message: JsValue) -> Option<Message> {
     read(message)
 }
@@ -65,6 +65,11 @@ pub fn body(text: &str) -> Option<Body> {
     let value = JSON::parse(text).ok().filter(|value| value.is_object() && !Array::is_array(value))?;
     let details = property(&value, "detail").and_then(|detail| JSON::stringify(&detail).ok()?.as_string());
     Some(Body { details, ..read(value)? })
+}
+
+/// Converts a value of the core to a JavaScript value. Records become objects.
+pub fn write(value: &impl Serialize) -> Option<JsValue> {
+    value.serialize(&Serializer::new().serialize_maps_as_objects(true)).ok()
 }
 
 fn read<T: DeserializeOwned>(value: JsValue) -> Option<T> {

@@ -3,12 +3,13 @@
 //! None of these functions throws, and none runs code of the app before the call into the WebAssembly has returned.
 
 use js_sys::{Array, Function, Promise};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::client::io::{Call, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
+use super::codec;
+use crate::client::io::{Call, Operation, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
 use crate::client::session::{Role, Snapshot};
 use crate::stream::batch::Urgency;
+use crate::value::Value;
 
 #[wasm_bindgen]
 extern "C" {
@@ -118,156 +119,109 @@ export interface Face {
 //#endregion
 "#;
 
-/// The members of all notices. A flat struct costs a fifth of the code of an enum with data.
-#[derive(Debug, Default, Serialize)]
-struct NoticeRecord {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    calls: Vec<Call>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<OutcomeRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<StateRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    turn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OutcomeRecord {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finish_reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    truncated: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<OperationRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    joined: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorRecord>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OperationRecord {
-    operation_id: String,
-    task_id: String,
-    tool_name: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StateRecord {
-    status: &'static str,
-    role: &'static str,
-    attempt: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_at: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorRecord {
-    code: String,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    retryable: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<String>,
-}
-
 /// Makes an array of notices. `snapshot` returns the current snapshot of a session.
 pub fn notices(notices: Vec<Notice>, snapshot: impl Fn(&str) -> Snapshot) -> JsValue {
-    let records: Vec<_> = notices.into_iter().map(|notice| record(notice, &snapshot)).collect();
-    serde_wasm_bindgen::to_value(&records).unwrap_or_default()
+    let values: Vec<_> = notices.into_iter().map(|notice| value(notice, &snapshot)).collect();
+    codec::write(&Value::from(values)).unwrap_or_default()
 }
 
-fn record(notice: Notice, snapshot: impl Fn(&str) -> Snapshot) -> NoticeRecord {
-    let of = |kind, session| NoticeRecord { kind, session, ..NoticeRecord::default() };
+fn value(notice: Notice, snapshot: impl Fn(&str) -> Snapshot) -> Value {
+    let mut value = Value::record();
     match notice {
-        Notice::Began(session) => of("began", Some(session)),
+        Notice::Began(session) => {
+            value.add("kind", "began");
+            value.add("session", session);
+        }
         Notice::Changed(session) => {
-            let state = Some(state(snapshot(&session)));
-            NoticeRecord { state, ..of("changed", Some(session)) }
+            value.add("kind", "changed");
+            let state = state(snapshot(&session));
+            value.add("session", session);
+            value.add("state", state);
         }
-        Notice::Resolve(calls, result) => NoticeRecord { calls, outcome: result.map(outcome), ..of("resolve", None) },
-        Notice::Ended(session, result) => NoticeRecord { outcome: Some(outcome(result)), ..of("ended", Some(session)) },
+        Notice::Resolve(calls, result) => {
+            value.add("kind", "resolve");
+            value.add("calls", calls);
+            value.add("outcome", result.map(outcome));
+        }
+        Notice::Ended(session, result) => {
+            value.add("kind", "ended");
+            value.add("session", session);
+            value.add("outcome", outcome(result));
+        }
         Notice::Turn(session, turn, from) => {
-            let from = Some(if from == Sender::Here { "here" } else { "tab" });
-            NoticeRecord { turn: Some(turn), from, ..of("turn", Some(session)) }
+            value.add("kind", "turn");
+            value.add("session", session);
+            value.add("turn", turn);
+            value.add("from", if from == Sender::Here { "here" } else { "tab" });
         }
-        Notice::Tasks => of("tasks", None),
+        Notice::Tasks => value.add("kind", "tasks"),
     }
+    value
 }
 
-fn outcome(outcome: Outcome) -> OutcomeRecord {
-    OutcomeRecord {
-        kind: match outcome.kind {
-            OutcomeKind::Finished => "finished",
-            OutcomeKind::Stopped => "stopped",
-            OutcomeKind::Failed => "failed",
-            OutcomeKind::Expired => "expired",
-            OutcomeKind::Superseded => "superseded",
-        },
-        task_id: outcome.task,
-        finish_reason: outcome.finish_reason,
-        truncated: outcome.truncated.then_some(true),
-        operation: outcome.operation.map(|operation| OperationRecord {
-            operation_id: operation.operation,
-            task_id: operation.task,
-            tool_name: operation.tool,
-        }),
-        joined: (outcome.origin == Origin::Joined).then_some(true),
-        error: outcome.error.map(error),
-    }
+fn outcome(outcome: Outcome) -> Value {
+    let mut value = Value::record();
+    let kind = match outcome.kind {
+        OutcomeKind::Finished => "finished",
+        OutcomeKind::Stopped => "stopped",
+        OutcomeKind::Failed => "failed",
+        OutcomeKind::Expired => "expired",
+        OutcomeKind::Superseded => "superseded",
+    };
+    value.add("kind", kind);
+    value.add("taskId", outcome.task);
+    value.add("finishReason", outcome.finish_reason);
+    value.add("truncated", outcome.truncated.then_some(true));
+    value.add("operation", outcome.operation.map(operation));
+    value.add("joined", (outcome.origin == Origin::Joined).then_some(true));
+    value.add("error", outcome.error.map(error));
+    value
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a time of this client's clock, which was such a number")]
-fn state(snapshot: Snapshot) -> StateRecord {
-    StateRecord {
-        status: match snapshot.status {
-            Status::Idle => "idle",
-            Status::Connecting => "connecting",
-            Status::Streaming => "streaming",
-            Status::Stalled => "stalled",
-            Status::Reconnecting => "reconnecting",
-            Status::Completed => "completed",
-            Status::Stopped => "stopped",
-            Status::Error => "error",
-        },
-        role: match snapshot.role {
-            Role::Owner => "owner",
-            Role::Follower => "follower",
-        },
-        attempt: snapshot.attempt,
-        task_id: snapshot.task,
-        retry_at: snapshot.retry_at.map(|at| at as f64),
-        error: snapshot.error.map(error),
-    }
+fn operation(operation: Operation) -> Value {
+    let mut value = Value::record();
+    value.add("operationId", operation.operation);
+    value.add("taskId", operation.task);
+    value.add("toolName", operation.tool);
+    value
+}
+
+fn state(snapshot: Snapshot) -> Value {
+    let mut value = Value::record();
+    let status = match snapshot.status {
+        Status::Idle => "idle",
+        Status::Connecting => "connecting",
+        Status::Streaming => "streaming",
+        Status::Stalled => "stalled",
+        Status::Reconnecting => "reconnecting",
+        Status::Completed => "completed",
+        Status::Stopped => "stopped",
+        Status::Error => "error",
+    };
+    let role = match snapshot.role {
+        Role::Owner => "owner",
+        Role::Follower => "follower",
+    };
+    value.add("status", status);
+    value.add("role", role);
+    value.add("attempt", snapshot.attempt);
+    value.add("taskId", snapshot.task);
+    value.add("retryAt", snapshot.retry_at);
+    value.add("error", snapshot.error.map(error));
+    value
 }
 
 /// Returns an error as the record of which TypeScript makes a `RejoinError`.
 pub fn error_value(of: StreamError) -> JsValue {
-    serde_wasm_bindgen::to_value(&error(of)).unwrap_or_default()
+    codec::write(&error(of)).unwrap_or_default()
 }
 
-fn error(error: StreamError) -> ErrorRecord {
-    ErrorRecord {
-        code: error.code,
-        message: error.message,
-        status: error.status,
-        retryable: error.recovery == Recovery::Retryable,
-        details: error.details,
-    }
+fn error(error: StreamError) -> Value {
+    let mut value = Value::record();
+    value.add("code", error.code);
+    value.add("message", error.message);
+    value.add("status", error.status.map(u32::from));
+    value.add("retryable", error.recovery == Recovery::Retryable);
+    value.add("details", error.details);
+    value
 }

@@ -14,17 +14,17 @@ use crate::value::Value;
 
 const DAY: f64 = 86_400_000.0;
 
-/// The app's options: settings, functions and objects. Numbers are JavaScript's: they may have fractions or be infinite.
+/// The app's options: settings, functions and objects. Numbers may have fractions or be infinite, as in JavaScript.
 #[derive(Debug)]
 pub struct Options(JsValue);
 
 impl Options {
-    /// Takes the app's object.
+    /// Wraps the app's object.
     pub fn new(given: JsValue) -> Self {
         Self(given)
     }
 
-    /// One setting. By itself, because the object also has members that no setting is, and whose members are the app's.
+    /// Reads one setting. Reading the object as a whole would also read the app's storage and headers.
     fn setting(&self, name: &str) -> Value {
         setting(&self.0, name)
     }

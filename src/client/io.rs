@@ -148,7 +148,7 @@ pub enum Input<'a> {
     },
     /// Another tab of this browser posted a message.
     Tab {
-        /// As it came; untrusted.
+        /// The message, which is untrusted.
         message: Message,
     },
     /// The browser granted the lock that [`Effect::Lock`] requested. Pass [`Input::Stored`] of the session's record before.
@@ -274,7 +274,7 @@ pub enum Effect {
     },
     /// Post a message to the other tabs.
     Post {
-        /// What to tell them.
+        /// The message.
         message: Message,
     },
     /// Resolve calls of the app.

@@ -383,8 +383,6 @@ impl Client {
         );
     }
 
-    // ---- other tabs ----
-
     fn handle_tab(&mut self, message: Message) {
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
             return;

@@ -11,13 +11,13 @@ use crate::value::Value;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Value")]
 pub struct LegacyEntry {
-    /// The key in the map. Whoever parsed the map sets it.
+    /// The session id: the key in the map. The code that parses the map sets it.
     pub session: String,
     task_id: Option<String>,
     operation_id: Option<String>,
     tool_name: Option<String>,
     last_message_id: Option<String>,
-    /// `startedAt`, which was written as milliseconds or as a date. Whoever parsed the map sets it.
+    /// `startedAt` in milliseconds; the layer wrote a number or a date. The code that parses the map sets it.
     pub started: Option<Millis>,
 }
 

@@ -3,16 +3,16 @@
 //! Each session has a storage entry of its own, so that tabs that write at the same time never lose each other's tasks. An entry
 //! holds ids, counts and times, never content or credentials. An entry that is not a valid record is dropped.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::legacy::LegacyEntry;
 use crate::stream::Millis;
 use crate::stream::cursor::EventId;
 use crate::value::Value;
 
-/// The version this code writes. Records of another version are not read.
+/// The version of the records that this code writes. It reads no other version.
 const VERSION: u64 = 1;
-/// Ids longer than this are nobody's.
+/// The length of the longest id that is accepted, in bytes.
 pub(super) const LONGEST_ID: usize = 1_024;
 /// The number of stops of earlier tasks that a record keeps.
 pub const MOST_STOPS: usize = 16;
@@ -181,10 +181,10 @@ impl SavedTask {
 }
 
 /// A record as it is stored, in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Entry {
-    /// The version of this layout.
+    /// The version of the record.
     v: u64,
     task: String,
     session: String,
@@ -193,19 +193,38 @@ pub struct Entry {
     /// An event id.
     last: String,
     unnumbered: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ordinal: Option<u64>,
     epoch: u64,
-    #[serde(rename = "imported", skip_serializing_if = "std::ops::Not::not")]
     is_imported: bool,
     started: Millis,
     saved: Millis,
-    #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<Millis>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     stops: Vec<(String, Millis)>,
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut value = Value::record();
+        value.add("v", self.v);
+        value.add("task", self.task.as_str());
+        value.add("session", self.session.as_str());
+        value.add("operation", self.operation.as_str());
+        value.add("tool", self.tool.as_str());
+        value.add("last", self.last.as_str());
+        value.add("unnumbered", self.unnumbered);
+        value.add("message", self.message.as_deref());
+        value.add("ordinal", self.ordinal);
+        value.add("epoch", self.epoch);
+        value.add("imported", self.is_imported.then_some(true));
+        value.add("started", self.started);
+        value.add("saved", self.saved);
+        value.add("stopped", self.stopped);
+        let stops: Vec<_> =
+            self.stops.iter().map(|(task, at)| vec![Value::from(task.as_str()), (*at).into()]).collect();
+        value.add("stops", Some(stops).filter(|stops| !stops.is_empty()));
+        value.serialize(serializer)
+    }
 }
 
 impl TryFrom<Value> for Entry {
@@ -238,13 +257,13 @@ impl Entry {
     }
 }
 
-/// A stop of an earlier task: its id, and when it was stopped.
+/// Reads a stop of an earlier task: its id and the time of the stop.
 fn stop(value: Value) -> Option<(String, Millis)> {
     let mut pair = value.into_list().into_iter();
     Some((pair.next()?.into_text()?, pair.next()?.count()?))
 }
 
-/// What the storage holds under one of our keys.
+/// The content of the storage under one of the client's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "a value lives for one call, and a box would cost an allocation")]
 pub enum Stored {

@@ -14,35 +14,35 @@ use crate::value::Value;
 pub struct Body {
     /// The description of an error.
     pub detail: Option<Detail>,
-    /// `detail` as JSON text, for `RejoinError.details`. Whoever parsed the body sets it.
+    /// `detail` as JSON text, for `RejoinError.details`. The code that parses the body sets it.
     pub details: Option<String>,
-    /// Of a session: the running task.
+    /// The running task of a session.
     pub active_stream: ActiveStreamBody,
-    /// Of a session.
+    /// The messages of a session.
     pub messages: Vec<MessageBody>,
-    /// Of a task.
+    /// The status of a task.
     pub status: Option<String>,
 }
 
 /// The `detail` of an error: an object, or the plain text that a base backend sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Stable, upper case.
+    /// A stable code in upper case.
     pub code: Option<String>,
-    /// One sentence.
+    /// One sentence for a person.
     pub message: Option<String>,
-    /// The task that a 409 or 410 is about.
+    /// The task that a 409 or 410 names.
     pub task_id: Option<String>,
 }
 
-/// `active_stream` of a session.
+/// The `active_stream` of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActiveStreamBody {
-    /// The running task.
+    /// The id of the running task.
     pub task_id: Option<String>,
-    /// The operation it waits for.
+    /// The operation that the task waits for.
     pub operation_id: Option<String>,
-    /// The tool of that operation; `chat` or nothing for an answer.
+    /// The tool of that operation. It is `chat` or missing if the task writes an answer.
     pub tool_name: Option<String>,
 }
 
@@ -51,28 +51,28 @@ pub struct ActiveStreamBody {
 pub struct MessageBody {
     /// `user`, `assistant` or `tool`.
     pub role: Option<String>,
-    /// Its id; a base backend has none.
+    /// The message's id, which a base backend does not send.
     pub id: Option<String>,
-    /// The task that wrote or answers it.
+    /// The task that wrote the message or answers it.
     pub task_id: Option<String>,
-    /// Its text; JSON text for a tool's output.
+    /// The text, or the JSON text of a tool's output.
     pub content: Option<String>,
-    /// The calls of an assistant message.
+    /// The tool calls of an assistant message.
     pub tool_calls: Vec<ToolCallBody>,
-    /// The call that a tool message answers.
+    /// The call whose output a tool message holds.
     pub tool_call_id: Option<String>,
     /// The tool's name.
     pub name: Option<String>,
 }
 
-/// One call of a tool.
+/// One tool call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCallBody {
-    /// Its id.
+    /// The call's id.
     pub id: Option<String>,
     /// The tool's name.
     pub name: Option<String>,
-    /// JSON text.
+    /// The arguments as JSON text.
     pub arguments: Option<String>,
 }
 

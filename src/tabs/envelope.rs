@@ -6,7 +6,7 @@ use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, ShownSt
 use crate::stream::reader::Frame;
 use crate::value::Value;
 
-/// The version of the messages. Tabs of other versions live beside this one, each with streams of its own.
+/// The version of the messages. Tabs of other versions do not read them and have streams of their own.
 const VERSION: u64 = 2;
 
 impl Serialize for Message {
@@ -84,7 +84,7 @@ impl Content {
         }
     }
 
-    /// The name of the kind, and the stream that it is about.
+    /// Returns the name of the kind and the broadcast that the message belongs to.
     fn names(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Ask { stream, .. } => ("ask", stream.as_deref()),
@@ -137,7 +137,7 @@ impl Aliases {
         value.add("text", self.text.as_deref());
     }
 
-    /// The names of a turn. A task without a name is none.
+    /// Returns the aliases of the turn. An empty task id counts as none.
     fn read(value: &mut Value) -> Self {
         Self {
             message: value.take_text("message"),
@@ -172,7 +172,7 @@ impl From<&Shown> for Value {
     fn from(shown: &Shown) -> Self {
         let mut value = Self::record();
         value.add("status", shown.status.name());
-        value.add("attempt", u64::from(shown.attempt));
+        value.add("attempt", shown.attempt);
         value.add("retry_at", shown.retry_at);
         value.add("patience", shown.patience);
         value
@@ -196,7 +196,7 @@ impl From<&EndRecord> for Value {
         value.add("kind", end.kind.as_str());
         value.add("code", end.code.as_str());
         value.add("message", end.message.as_str());
-        value.add("status", end.status.map(u64::from));
+        value.add("status", end.status.map(u32::from));
         value.add("retryable", end.retryable);
         value
     }
@@ -214,8 +214,9 @@ impl From<Value> for EndRecord {
     }
 }
 
-/// Frames as one text with offsets: an object for each would cost more than the text. `ends` says where each frame's data
-/// ends, in bytes of UTF-8. `ids` has the frames' ids, a line feed after each; a frame without an id has an empty line.
+/// Joins frames into one text with offsets, because an object for each would cost more than the text. `ends` has the offset at
+/// which each frame's data ends, in bytes of UTF-8. `ids` has the frames' ids with a line feed after each. A frame without an id
+/// has an empty line.
 fn joined(frames: &[Frame]) -> Value {
     let (mut text, mut ids, mut ends) = (String::new(), String::new(), Vec::with_capacity(frames.len()));
     for (id, data) in frames {
@@ -231,7 +232,7 @@ fn joined(frames: &[Frame]) -> Value {
     value
 }
 
-/// The frames that were [`joined`]; `None` where the offsets do not fit.
+/// Splits what [`joined`] returned into frames. It returns `None` if the offsets do not fit.
 fn split(mut value: Value) -> Option<Vec<Frame>> {
     let (text, ids) = (value.take_text_or_empty("text"), value.take_text_or_empty("ids"));
     let mut ids = ids.split_terminator('\n');
@@ -296,7 +297,7 @@ mod tests {
         let opened = |text: &str| serde_json::from_str::<Message>(text).ok();
         let good = serde_json::to_string(&Message::new("a", "s", 7, Content::Stop { task: None })).unwrap();
         assert!(opened(&good).is_some());
-        assert_eq!(opened(&good.replace("\"v\":2.0", "\"v\":3.0")), None);
+        assert_eq!(opened(&good.replace("\"v\":2", "\"v\":3")), None);
         assert_eq!(opened(&good.replace("stop", "new")), None);
         assert_eq!(opened("{}"), None);
     }

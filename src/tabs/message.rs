@@ -136,7 +136,7 @@ pub struct State {
     pub shown: Shown,
 }
 
-/// A place in a log, as text that every JavaScript keeps exactly.
+/// A position in a log, as texts that JavaScript keeps exactly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     pub(super) last: String,
@@ -159,7 +159,7 @@ impl Place {
     }
 }
 
-/// What the owner shows, for its followers to show too.
+/// The part of an owner's snapshot that its followers show as well.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
     /// The status of the stream.
@@ -172,7 +172,7 @@ pub struct Shown {
     pub patience: Millis,
 }
 
-/// The statuses of a stream that lives.
+/// The statuses of a stream that has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShownStatus {
     /// A request waits for its response.
@@ -186,7 +186,7 @@ pub enum ShownStatus {
     Reconnecting,
 }
 
-/// An outcome on its way to another tab.
+/// An outcome, in the form that other tabs get.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndRecord {
     /// `finished`, `stopped`, `failed` or `expired`. Any other value counts as a failure.

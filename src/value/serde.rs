@@ -1,14 +1,14 @@
-//! How a [`Value`] is read and written by serde. Every type of JSON has a reader here, so that none is an error.
+//! Reads and writes a [`Value`] with serde. Every JSON type has a visitor, so that none is an error.
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::{Kind, Value};
 
-/// How deep values lie that are read: a tab may post an object that contains itself.
+/// How many levels of nested values are read. The limit exists because a tab may post an object that contains itself.
 const DEEPEST: u8 = 8;
 
 impl<'de> Deserialize<'de> for Value {
@@ -17,7 +17,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Reads a value that has so many levels.
+/// Reads a value with at most this many levels.
 #[derive(Clone, Copy)]
 struct Levels(u8);
 
@@ -43,16 +43,16 @@ impl<'de> Visitor<'de> for Levels {
         Ok(flag.into())
     }
 
+    fn visit_u64<E>(self, count: u64) -> Result<Value, E> {
+        Ok(count.into())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "JavaScript has no other numbers below zero")]
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(u64::try_from(number).map_or((number as f64).into(), Value::from))
+    }
+
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Value(Kind::Number(number)))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "JavaScript has no other numbers")]
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
         Ok(number.into())
     }
 
@@ -90,6 +90,7 @@ impl Serialize for Value {
         match &self.0 {
             Kind::Nothing => serializer.serialize_unit(),
             Kind::Flag(flag) => serializer.serialize_bool(*flag),
+            Kind::Count(count) => serializer.serialize_u64(*count),
             Kind::Number(number) => serializer.serialize_f64(*number),
             Kind::Text(text) => serializer.serialize_str(text),
             Kind::List(items) => serializer.collect_seq(items),

@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     shorten(Path::new(&folder))
 }
 
-/// Shortens the names by which the module and the glue know each other. wasm-bindgen makes them unique among all crates,
-/// by hashes and by types, which do not compress: 3 kB of the download.
+/// Shortens the names by which the module and the glue refer to each other. wasm-bindgen makes them unique with hashes and
+/// types, which do not compress and take 3 kB of the download.
 fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let path = folder.join("rejoin_bg.wasm");
     let mut module = Module::from_file(&path)?;
@@ -29,14 +29,14 @@ fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let exports = module.exports.iter_mut().map(|export| &mut export.name);
     names.extend(renamed(exports.filter(|name| name.starts_with("wasm_bindgen_")), "__invoke_"));
     module.emit_wasm_file(&path)?;
-    // A name may begin with another one.
+    // The longest names come first, because a name may begin with another one.
     names.sort_by_key(|(long, _)| std::cmp::Reverse(long.len()));
     let glue = folder.join("rejoin_bg.js");
     let text = fs::read_to_string(&glue)?;
     Ok(fs::write(glue, names.iter().fold(text, |text, (long, short)| text.replace(long, short)))?)
 }
 
-/// Numbers the names; gives each old one with its new one.
+/// Replaces each name by a prefix and a number. It returns the old names with the new ones.
 fn renamed<'a>(names: impl Iterator<Item = &'a mut String>, prefix: &str) -> Vec<(String, String)> {
     let renamed = names.enumerate().map(|(number, name)| {
         let short = format!("{prefix}{number}");
@@ -45,7 +45,7 @@ fn renamed<'a>(names: impl Iterator<Item = &'a mut String>, prefix: &str) -> Vec
     renamed.collect()
 }
 
-/// Whether a name ends with a hash of 16 digits.
+/// Returns whether a name ends with a hash of 16 digits.
 fn has_hash(name: &str) -> bool {
     name.rsplit_once('_').is_some_and(|(_, hash)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -82,6 +82,12 @@ struct Orphan {
     since: Millis,
 }
 
+/// Who waits for a request.
+enum Recipient<'a> {
+    Session(&'a mut Session, &'a mut Context),
+    Canceller(&'a mut Canceller, &'a mut Context),
+}
+
 /// Whether the client is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -307,13 +313,21 @@ impl Client {
         to_session: impl FnOnce(&mut Session, &mut Context),
         to_canceller: impl FnOnce(&mut Canceller, &mut Context),
     ) {
-        let Some(id) = self.cx.session_of(attempt) else { return };
+        match self.recipient(attempt) {
+            Some(Recipient::Session(session, cx)) => to_session(session, cx),
+            Some(Recipient::Canceller(canceller, cx)) => to_canceller(canceller, cx),
+            None => {}
+        }
+    }
+
+    /// Finds who waits for a request.
+    fn recipient(&mut self, attempt: Attempt) -> Option<Recipient<'_>> {
+        let id = self.cx.session_of(attempt)?;
         let session = self.sessions.get_mut(id).filter(|session| session.is_current(attempt));
         let canceller = self.cancellers.get_mut(id).filter(|canceller| canceller.is_current(attempt));
         match (session, canceller) {
-            (Some(session), _) => to_session(session, &mut self.cx),
-            (None, Some(canceller)) => to_canceller(canceller, &mut self.cx),
-            (None, None) => {}
+            (Some(session), _) => Some(Recipient::Session(session, &mut self.cx)),
+            (None, canceller) => Some(Recipient::Canceller(canceller?, &mut self.cx)),
         }
     }
 
@@ -423,16 +437,19 @@ impl Client {
     }
 
     fn with_new(&mut self, id: &str, act: impl FnOnce(&mut Session, &mut Context)) {
+        self.use_session(id);
+        self.with(id, act);
+    }
+
+    /// Notes that a session is used, and makes it if there is none.
+    fn use_session(&mut self, id: &str) {
         if !self.sessions.contains_key(id) {
             self.make_room();
             self.sessions.insert(id.to_owned(), Session::new(id, &mut self.cx));
         }
         self.uses += 1;
         let uses = self.uses;
-        self.with(id, |session, cx| {
-            session.last_use = uses;
-            act(session, cx);
-        });
+        self.with(id, |session, _| session.last_use = uses);
     }
 
     /// Drops the state of a session that is at rest. It is unknown afterwards what its listeners hold.

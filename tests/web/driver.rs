@@ -22,7 +22,7 @@ const COUNTING: &str = "({ map: {}, reads: {}, writes: 0, get length() { return 
 fn driver(members: &str) -> (Rc<Driver>, JsValue) {
     let face = face(&JsValue::UNDEFINED);
     let options = format!("({{ baseUrl: {:?}, crossTab: false, seed: 1, {members} }})", server());
-    let options = Options::read(eval(&options)).unwrap();
+    let options = Options::new(eval(&options));
     (Driver::new(&options, face.clone().unchecked_into()), face)
 }
 

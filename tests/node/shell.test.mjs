@@ -78,7 +78,7 @@ test("the active task is returned though the storage cannot be read", async () =
   streams.close();
 });
 
-test("what an error says has the values that it is about", async () => {
+test("an error message contains the values that it is about", async () => {
   await init();
   const failure = async (options) => {
     const streams = createChatStreams({ storage: "memory", retry: { maxRetries: 0 }, ...options });

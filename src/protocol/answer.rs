@@ -193,7 +193,7 @@ impl SessionView {
     #[must_use]
     pub fn ordinal_of_operation(&self, operation: &str) -> Option<u64> {
         let results = || self.messages.iter().enumerate().filter(|(_, message)| message.is("tool"));
-        let pending = results().filter(|(_, message)| message.is_pending(operation)).last();
+        let pending = results().rfind(|(_, message)| message.is_pending(operation));
         if let Some((at, _)) = pending {
             return self.ordinal_before(at);
         }

@@ -252,6 +252,24 @@ fn an_answer_from_the_history_is_replayed_where_a_part_of_it_was_given_before_a_
 }
 
 #[test]
+fn how_a_task_ended_is_asked_for_with_tries_of_its_own() {
+    let (mut harness, call) = rejoining();
+    harness.answer_with(html(404), "<html>");
+    for _ in 0..3 {
+        harness.pass_until_asked();
+        harness.fail();
+    }
+    harness.pass_until_asked();
+    harness
+        .answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"one two"}],"active_stream":null}"#);
+    harness.pass_until_asked();
+    harness.answer_with(html(404), "<html>");
+    harness.answer_status(Some("cancelled"));
+    harness.deliver();
+    assert_eq!(harness.kind(call), OutcomeKind::Stopped, "what failed before the session was read does not count");
+}
+
+#[test]
 fn a_session_that_was_busy_and_no_longer_is_gets_the_message_again() {
     let mut harness = Harness::default();
     let call = harness.start("hi");

@@ -59,7 +59,7 @@ pub enum Content {
     /// Asks for the content of a broadcast. It is answered after the end of the broadcast, too, because a short one may end
     /// before anyone has asked.
     Recall {
-        /// The stream.
+        /// The stream, or empty for any stream that was announced while the asker was away.
         stream: String,
         /// When the question was sent, by the sender's clock. The answer repeats it.
         asked: Millis,

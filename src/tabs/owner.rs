@@ -96,6 +96,12 @@ impl Owner {
         self.is_on() && !std::mem::replace(&mut self.is_announced, true)
     }
 
+    /// Returns whether a tab that asks for a broadcast gets the current one: it asks for that one, or other tabs know of it.
+    #[must_use]
+    pub fn gives(&self, stream: &str) -> bool {
+        self.is_announced || self.stream == stream
+    }
+
     /// Requests another announcement of the broadcast.
     pub fn announce_again(&mut self) {
         self.is_announced = false;
@@ -215,6 +221,15 @@ mod tests {
         assert!(owner.announces() && !owner.announces());
         owner.announce_again();
         assert!(owner.announces());
+    }
+
+    #[test]
+    fn a_broadcast_is_for_those_who_name_it_until_it_is_announced() {
+        let mut owner = Owner::default();
+        owner.begin("a-1".into());
+        assert!(owner.gives("a-1") && !owner.gives("") && !owner.gives("a-0"));
+        owner.announces();
+        assert!(owner.gives("") && owner.gives("a-0"));
     }
 
     #[test]

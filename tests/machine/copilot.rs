@@ -1,7 +1,7 @@
 //! The behaviour that a backend like CoPilot's needs (PROTOCOL §7): streams without a `start`, operations in tasks of their own,
 //! logs that begin in the middle, records of the TypeScript layer.
 
-use rejoin::client::io::{Input, OutcomeKind};
+use rejoin::client::io::{Config, Input, OutcomeKind};
 use rejoin::stream::cursor::EventId;
 
 use crate::harness::{Harness, S, running};
@@ -155,6 +155,49 @@ fn a_stream_without_a_start_is_opened_by_one_that_the_client_makes() {
 }
 
 #[test]
+fn a_stream_without_a_start_that_is_cut_before_its_first_row_has_one_all_the_same() {
+    let mut harness = Harness::default();
+    harness.rejoin("t1", None);
+    harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.cut();
+    harness.open(None);
+    harness.event("", r#"{"type":"text-start","id":"b"}"#);
+    harness.delta("", "one");
+    harness.deliver();
+    assert_eq!(harness.text, r#"[{"type":"stream_start","taskId":"t1"}]one"#);
+}
+
+#[test]
+fn a_task_that_is_learned_before_the_first_row_has_a_start_here_and_in_other_tabs() {
+    let tab = |name: &str| Harness::new(Config { tab: Some(name.into()), ..Config::default() });
+    let (mut owner, mut follower) = (tab("a"), tab("b"));
+    owner.start("hi");
+    owner.input(Input::Locked { session: S });
+    owner.open(None);
+    owner.event("", r#"{"type":"text-start","id":"b"}"#);
+    follower.resume();
+    exchange(&mut follower, &mut owner);
+    exchange(&mut owner, &mut follower);
+    owner.cut();
+    owner.answer(200, r#"{"messages":[{"role":"user","content":"hi"}],"active_stream":{"task_id":"t1"}}"#);
+    owner.pass_until_asked();
+    owner.open(None);
+    owner.event("", r#"{"type":"text-start","id":"b"}"#);
+    owner.delta("", "one");
+    exchange(&mut owner, &mut follower);
+    for mut tab in [owner, follower] {
+        tab.deliver();
+        assert_eq!(tab.text, r#"[{"type":"stream_start","taskId":"t1"}]one"#);
+    }
+}
+
+/// Delivers the messages of one tab to another.
+fn exchange(from: &mut Harness, to: &mut Harness) {
+    std::mem::take(&mut from.posted).iter().for_each(|message| to.receive(message));
+}
+
+#[test]
 fn a_stream_with_two_starts_has_one() {
     let (mut harness, _) = Harness::started(None);
     harness.preamble("t1", ["", ""]);
@@ -246,7 +289,7 @@ fn a_page_that_was_reloaded_does_not_take_what_a_cut_log_has_for_what_was_saved(
 
 #[test]
 fn a_cut_log_that_ends_before_what_was_followed_is_read_again() {
-    let config = rejoin::client::io::Config { tab: Some("a".into()), ..Default::default() };
+    let config = Config { tab: Some("a".into()), ..Default::default() };
     let mut harness = Harness::new(config);
     let call = harness.rejoin("t1", None);
     let frame = r#"{"type":"text-delta","id":"b","delta":"one two three four fi"}"#;
@@ -310,7 +353,7 @@ fn a_log_that_was_trimmed_within_a_block_starts_over_once() {
 
 #[test]
 fn a_cursor_of_zero_is_none_and_the_stream_is_shared_between_tabs() {
-    let config = rejoin::client::io::Config { tab: Some("a".into()), ..Default::default() };
+    let config = Config { tab: Some("a".into()), ..Default::default() };
     let mut harness = Harness::new(config);
     harness.rejoin("t1", Some(EventId::ZERO));
     assert!(harness.asked.is_empty() && harness.locks.len() == 1, "the other tabs come first");

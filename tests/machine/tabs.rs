@@ -169,7 +169,7 @@ fn a_page_that_returns_asks_for_broadcasts_that_began_meanwhile() {
     harness.page(Page::Left);
     harness.posted.clear();
     harness.page(Page::Returned);
-    assert!(harness.posted.iter().any(|message| message.contains(r#""kind":"ask""#)), "{:?}", harness.posted);
+    assert!(harness.posted.iter().any(|message| message.contains(r#""kind":"recall""#)), "{:?}", harness.posted);
     receive_state(&mut harness);
     assert_eq!(harness.status(), Status::Streaming);
 }

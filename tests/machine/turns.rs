@@ -59,6 +59,17 @@ fn follower_with_a_message(task: Option<&str>) -> (Harness, u32) {
     (tab, call)
 }
 
+/// Returns a tab that owns the session and joins the task "t1", which runs for this message there.
+fn resumed_in_another_tab(name: &str, message: &str) -> Harness {
+    let mut tab = tab(name);
+    tab.resume();
+    tab.input(Input::Locked { session: S });
+    tab.answer(200, &session(&[("user", message)], Some("t1")));
+    tab.pass_until_asked();
+    tab.open(None);
+    tab
+}
+
 /// Removes the owner, so that this tab sends a request itself.
 fn take_over(tab: &mut Harness) {
     tab.input(Input::Locked { session: S });
@@ -91,6 +102,25 @@ fn a_stream_that_was_given_to_its_end_is_not_saved_again_while_a_message_waits()
     tab.finish("");
     tab.pass(1_000);
     assert!(tab.is_pending(call) && tab.client.active_task(S).is_none());
+}
+
+#[test]
+fn a_followed_stream_that_turns_out_to_answer_the_message_is_not_saved_again() {
+    let (mut tab, call) = sender("a", "mine");
+    tab.fail();
+    tab.input(Input::LockLost { session: S });
+    let mut owner = resumed_in_another_tab("b", "mine");
+    owner.delta("", "one ");
+    tab.posted.clear();
+    talk(&mut owner, &mut tab);
+    take_over(&mut tab);
+    tab.open(None);
+    tab.delta("", "one ");
+    tab.finish("");
+    tab.pass_until_asked();
+    tab.answer(200, &session(&[("user", "mine"), ("assistant", "one ")], None));
+    assert_eq!(tab.kind(call), OutcomeKind::Finished);
+    assert!(tab.client.active_task(S).is_none(), "nothing is left to resume");
 }
 
 #[test]
@@ -321,6 +351,59 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
     owner.receive(&question);
     owner.posted.iter().for_each(|message| late.receive(message));
     assert_eq!(late.began, began);
+}
+
+/// Returns a tab with the answer of the task "t1", of which it knows no message, and the whole answer to its own message.
+fn idle_behind_two_answers() -> Harness {
+    let mut idle = resumed_in_another_tab("b", "hi");
+    idle.delta("", "one ");
+    idle.finish("");
+    idle.start("next");
+    idle.pass(1_000);
+    idle.open(None);
+    idle.delta("", "two ");
+    idle.finish("");
+    idle.posted.clear();
+    idle
+}
+
+#[test]
+fn a_page_that_returns_is_not_drawn_along_by_a_mere_look_at_the_session() {
+    let (mut sleeper, _) = sender("a", "hi");
+    sleeper.open(None);
+    sleeper.delta("", "one ");
+    let mut idle = idle_behind_two_answers();
+    let began = idle.began;
+    idle.page(rejoin::client::io::Page::Returned);
+    // It wakes up, owns the session and looks for its message, whose answer may have ended long ago.
+    sleeper.pass(10_000);
+    sleeper.input(Input::LockLost { session: S });
+    sleeper.input(Input::Locked { session: S });
+    assert!(sleeper.is_look());
+    sleeper.posted.clear();
+    talk(&mut sleeper, &mut idle);
+    assert_eq!(idle.began, began);
+}
+
+#[test]
+fn a_stream_that_may_be_one_before_the_newest_resets_what_listeners_hold() {
+    let (mut owner, _) = sender("a", "hi");
+    owner.open(None);
+    owner.delta("", "one ");
+    let mut follower = tab("c");
+    follower.resume();
+    talk(&mut owner, &mut follower);
+    let mut idle = idle_behind_two_answers();
+    follower.pass(5_000);
+    follower.posted.clear();
+    follower.input(Input::Locked { session: S });
+    talk(&mut follower, &mut idle);
+    let batch = idle.deliver().unwrap();
+    assert_eq!(
+        (batch.descriptors().first(), batch.text()),
+        (RESET, "one "),
+        "it is not known whether it is another one"
+    );
 }
 
 #[test]

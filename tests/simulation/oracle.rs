@@ -6,8 +6,14 @@
 //! - Each answer is that of one task, from its first token on, with nothing missing and nothing twice.
 //! - An answer that was not reset is delivered again only if `stream_start` names its task and all of it is `replayed`.
 //! - A piece is fresh once in the life of a page, and `replayed` only if it was delivered before, by this page or another.
+//!
+//! The contract of `onReset` is that every chunk so far is void. This listener goes further and keeps the answers before the
+//! last one, because an app that keeps a list of answers must not find one in it twice. After a reset, two things cannot be
+//! asked of a client:
+//! - It does not reset once more for an answer before the one that was dropped, because `stream_start` names its task.
+//! - It does not recognise an answer if one of its two streams named no task. Such answers are counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::{Mark, Server, Token};
 use crate::plan::Naming;
@@ -60,19 +66,20 @@ pub struct Listener {
     pub replayed: u32,
     /// The answer that the last reset dropped.
     voided: Option<Answer>,
-    unsure: Option<Unsure>,
+    /// The answers before the last reset, and whether they were counted since then as unknown. The reset dropped each of them,
+    /// or may have: by the contract it drops all.
+    unsure: BTreeMap<Unsure, bool>,
     /// The number of turns that were delivered again as new, because their streams named no task.
     pub unknown_turns: u32,
     owes_verdict: bool,
 }
 
-/// An answer that was reset and may be delivered again.
-#[derive(Debug)]
+/// An answer from before a reset, which may be delivered again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Unsure {
     task: usize,
     /// Whether its stream named its task.
     was_named: bool,
-    is_counted: bool,
 }
 
 impl Listener {
@@ -124,8 +131,9 @@ impl Listener {
         } else {
             self.owes_verdict = true;
         }
-        let was_named = last.named.is_some();
-        self.unsure = last.first.map(|first| Unsure { task: first.task, was_named, is_counted: false });
+        let given = self.answers.iter().chain([&last]).filter_map(Unsure::of);
+        let before = std::mem::take(&mut self.unsure).into_iter().map(|(unsure, _)| unsure);
+        self.unsure = before.chain(given).map(|unsure| (unsure, false)).collect();
         self.voided = Some(last);
         self.answers.push(Answer::default());
         self.begins = false;
@@ -158,7 +166,7 @@ impl Listener {
     /// Appends a text to the last answer.
     fn take_text(&mut self, text: &str, age: Age, server: &Server, given: &mut Given) -> Step {
         if server.quirks.is_alike {
-            return self.take_alike(text, age, server);
+            return self.take_alike(text, age, server, given);
         }
         let tokens = server.read_tokens(text).ok_or_else(|| format!("no answer says {text:?}"))?;
         let Some(first) = tokens.first() else { return Ok(()) };
@@ -177,16 +185,20 @@ impl Listener {
         self.check_age(marks.last().copied(), age, server, given)?;
         given.extend(marks);
         if age.is_lenient {
-            // The history has a whole answer in another form than the log, so all of the log counts as delivered.
-            given.extend(server.named_marks(first.task));
+            note_stored(first.task, server, given);
         }
         Ok(())
     }
 
     /// Compares texts only, because the tokens of all answers are alike.
-    fn take_alike(&mut self, text: &str, age: Age, server: &Server) -> Step {
+    fn take_alike(&mut self, text: &str, age: Age, server: &Server, given: &mut Given) -> Step {
         let last = self.answers.last_mut().ok_or("text without an answer")?;
         last.text.push_str(text);
+        if age.is_lenient {
+            // Its `stream_start` names the task, or else its last token does.
+            let named = last.named.as_deref().and_then(|task| server.find(task));
+            named.or_else(|| server.task_that_ends(text)).into_iter().for_each(|task| note_stored(task, server, given));
+        }
         let is_beginning = server.tasks.iter().any(|task| task.whole_text().starts_with(&last.text));
         let is_left =
             server.quirks.log_limit.is_some() && server.tasks.iter().any(|task| task.whole_text().contains(&last.text));
@@ -196,7 +208,8 @@ impl Listener {
     }
 
     fn check_beginning(&mut self, first: Token, age: Age, server: &Server) -> Step {
-        if core::mem::take(&mut self.owes_verdict) {
+        let follows_reset = core::mem::take(&mut self.owes_verdict);
+        if follows_reset {
             let voided = self.voided.take().unwrap_or_default();
             let is_same = voided.tokens.last().is_some_and(|token| token.task == first.task)
                 || voided.named.as_deref() == Some(server.tasks[first.task].id.as_str());
@@ -205,10 +218,13 @@ impl Listener {
         let is_of = |answer: &Answer| answer.tokens.first().is_some_and(|token| token.task == first.task);
         let is_announced = self.last().is_some_and(|last| last.named.is_some());
         let (_, before) = self.answers.split_last().ok_or("no answer")?;
-        let is_doubled = if is_announced && age.is_replayed {
-            before.iter().rev().find(|answer| !answer.text.is_empty()).is_some_and(is_of)
-        } else {
-            before.iter().any(is_of)
+        let is_there = before.iter().any(is_of);
+        let is_newest = before.iter().rev().find(|answer| !answer.text.is_empty()).is_some_and(is_of);
+        let is_doubled = match (is_announced, follows_reset) {
+            (true, true) => false,
+            (true, false) if age.is_replayed => is_newest,
+            (false, true) => is_there && !self.is_unknown(first.task, server),
+            (_, false) => is_there,
         };
         if is_doubled { Err(format!("the answer of task {} is given twice", first.task)) } else { Ok(()) }
     }
@@ -241,21 +257,30 @@ impl Listener {
         }
     }
 
-    /// Returns whether an answer that was reset is delivered again, with one of the two streams naming no task. Nothing shows
-    /// that they are the same, so the client may treat the second one as new.
+    /// Returns whether an answer from before a reset is delivered again, with one of the two streams naming no task. Nothing
+    /// shows that they are the same, so the client may treat the second one as new.
     fn is_unknown(&mut self, task: usize, server: &Server) -> bool {
         let is_named = self.last().is_some_and(|last| last.named.is_some());
         let is_nameless = server.quirks.naming == Naming::Nameless;
-        let Some(unsure) = self.unsure.as_mut().filter(|unsure| is_nameless && unsure.task == task) else {
-            return false;
-        };
-        let is_unknown = !(unsure.was_named && is_named);
-        self.unknown_turns += u32::from(is_unknown && !std::mem::replace(&mut unsure.is_counted, true));
-        is_unknown
+        let is_unknown = |unsure: &Unsure| is_nameless && unsure.task == task && !(unsure.was_named && is_named);
+        let Some((_, is_counted)) = self.unsure.iter_mut().find(|(unsure, _)| is_unknown(unsure)) else { return false };
+        self.unknown_turns += u32::from(!std::mem::replace(is_counted, true));
+        true
+    }
+}
+
+impl Unsure {
+    fn of(answer: &Answer) -> Option<Self> {
+        Some(Self { task: answer.first?.task, was_named: answer.named.is_some() })
     }
 }
 
 type Step = Result<(), String>;
+
+/// Notes that the history has a whole answer in another form than the log, so all of the log counts as delivered.
+fn note_stored(task: usize, server: &Server, given: &mut Given) {
+    given.extend(server.named_marks(task));
+}
 
 /// The age of a row.
 #[derive(Clone, Copy, Debug)]

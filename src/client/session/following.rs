@@ -112,7 +112,8 @@ impl Session {
         self.post_state(to, asked, cx);
     }
 
-    /// Sends a stream that has ended to a tab that has only seen its announcement.
+    /// Sends a stream that has ended to a tab that has only seen its announcement, and an announced one to a tab that was away.
+    /// A look at the session is not announced, so it draws no idle tab along.
     fn answer_recall(&mut self, to: &str, (epoch, asked): (u64, Millis), stream: &str, cx: &mut Context) {
         match &self.state {
             State::Over(outcome) if self.owner.recalls(stream) && self.goal.exposure == Exposure::Shared => {
@@ -121,7 +122,7 @@ impl Session {
                 self.post_end(&outcome, cx);
             }
             _ => {
-                if self.may_answer(epoch, cx) {
+                if self.may_answer(epoch, cx) && self.owner.gives(stream) {
                     self.post_state(to, asked, cx);
                 }
             }

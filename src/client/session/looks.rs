@@ -172,7 +172,8 @@ impl Session {
         }
         self.report_turn(cx);
         if let Some(outcome) = self.followed_answer() {
-            return self.conclude(outcome, Record::Keep, cx);
+            // The end of that stream has already decided what happens to its record.
+            return self.conclude(outcome, Record::Leave, cx);
         }
         let is_newest = question == view.newest();
         if is_newest && view.active.as_ref().is_some_and(|active| self.is_stopped(&active.task_id, cx)) {

@@ -297,10 +297,10 @@ impl Session {
         self.unlock(cx);
     }
 
-    /// Asks for broadcasts that other tabs began while the page was away.
+    /// Asks for the broadcast that another tab announced while the page was away.
     pub(super) fn catch_up(&mut self, cx: &mut Context) {
         if self.listens {
-            self.post_ask(None, 0, cx);
+            self.post_recall(String::new(), cx);
         }
     }
 

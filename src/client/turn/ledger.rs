@@ -3,10 +3,14 @@
 //! A ledger has one current turn and the reader of its answer. Rows come from the network, from another tab or from the session's
 //! history. All of them pass through [`Ledger`], which knows what listeners have got before.
 //!
-//! When a stream begins, its turn is compared with the turn whose rows the listeners hold:
+//! When a stream begins, its turn is compared with the turns whose rows the listeners hold. The newest of them decides:
 //! - `Same`: listeners get a reset, and rows that were delivered before are flagged as replayed.
 //! - `Different`: the rows follow those of the earlier turn, unless nothing would separate the two.
 //! - `Unknown`: listeners get a reset, and nothing is flagged. A missing or repeated text is worse than a reset.
+//!
+//! Listeners hold older turns too, and a reset drops everything that they hold. They get one if the turn may be an older one
+//! (`Unknown`). They also get one if it is an older one (`Same`) and its rows cannot be recognised: either no `stream_start`
+//! names its task, or its events have no ids and the log may have been cut.
 
 use std::collections::VecDeque;
 
@@ -19,7 +23,7 @@ use crate::stream::cursor::EventId;
 use crate::stream::metrics::Metrics;
 use crate::stream::reader::{Findings, Frame, Moved, Position, Reader, Recording};
 
-/// The number of earlier turns that are remembered, with or without a delivered position.
+/// The number of earlier turns that are remembered, with or without a delivered position, and of those that listeners hold.
 const MOST_DELIVERED: usize = 16;
 
 /// How a stream begins.
@@ -45,9 +49,9 @@ pub struct Ledger {
     gave: Gave,
     /// The same, including rows that were reset since.
     ever_gave: Gave,
-    /// The earlier turn whose rows listeners still hold.
-    held: Option<Turn>,
-    /// Whether those rows include a `stream_start` and an end.
+    /// The earlier turns whose rows listeners still hold, the oldest first.
+    held: VecDeque<Turn>,
+    /// Whether the rows of the newest of them include a `stream_start` and an end.
     held_extent: Extent,
     /// Whether a reset was counted but not delivered.
     owes: bool,
@@ -81,13 +85,13 @@ impl Ledger {
     /// Returns the ledger of a session whose state was dropped: it is unknown what its listeners hold.
     #[must_use]
     pub fn of_forgotten() -> Self {
-        Self { held: Some(Turn::default()), ..Self::default() }
+        Self { held: VecDeque::from([Turn::default()]), ..Self::default() }
     }
 
     /// Returns whether listeners may hold rows.
     #[must_use]
     pub fn has_given(&self) -> bool {
-        self.gave == Gave::Rows || self.held.is_some() || !self.delivered.is_empty()
+        self.gave == Gave::Rows || !self.held.is_empty() || !self.delivered.is_empty()
     }
 
     /// Returns the current turn.
@@ -144,15 +148,21 @@ impl Ledger {
         self.renew(Reader::new(after, mark));
     }
 
-    /// Adds aliases to the current turn. If nothing of it was read yet, it is compared again.
+    /// Adds aliases to the current turn. If nothing of it was read yet, it is compared again. If what was read made no row, the
+    /// position up to which it was delivered before is looked up again.
     pub fn learn(&mut self, turn: &Turn, record: Option<&SavedTask>) {
         let before = self.turn.clone();
         self.turn.learn(turn);
         if self.start == Start::Unsettled {
             return self.settle_named(record);
         }
-        if self.turn != before && self.gave == Gave::Nothing && self.reader.is_untouched() {
+        if self.turn == before {
+            return;
+        }
+        if self.gave == Gave::Nothing && self.reader.is_untouched() {
             self.settle(record);
+        } else if !self.reader.has_rows() {
+            self.reader.raise_mark(self.delivered_before(record));
         }
     }
 
@@ -199,7 +209,7 @@ impl Ledger {
     pub fn may_hold(&self, turn: &Turn) -> bool {
         let turn = self.recall(turn.clone());
         let is_open = !self.held_extent.has_end;
-        self.held.as_ref().is_some_and(|held| is_open && turn.compare(held) == Identity::Unknown)
+        self.held.back().is_some_and(|held| is_open && turn.compare(held) == Identity::Unknown)
     }
 
     /// Returns whether the user message of this ordinal certainly belongs to another turn than the current one.
@@ -281,7 +291,9 @@ impl Ledger {
     fn set_aside(&mut self) {
         self.note_operation();
         if self.gave == Gave::Rows {
-            self.held = Some(self.turn.clone());
+            let turn = self.turn.clone();
+            self.held.retain(|held| !held.is_same(&turn));
+            push_bounded(&mut self.held, turn);
             self.held_extent = Extent { has_start: self.reader.has_start(), has_end: self.reader.has_ended() };
         }
         self.owes = self.reader.owes_reset();
@@ -291,10 +303,7 @@ impl Ledger {
         }
         let turn = std::mem::take(&mut self.turn);
         self.delivered.retain(|(before, _)| !before.is_same(&turn));
-        self.delivered.push_back((turn, position));
-        if self.delivered.len() > MOST_DELIVERED {
-            self.delivered.pop_front();
-        }
+        push_bounded(&mut self.delivered, (turn, position));
     }
 
     /// Remembers that the operation which the current answer started belongs to the current turn.
@@ -307,17 +316,32 @@ impl Ledger {
 
     /// Compares the current turn with what listeners hold, and prepares its reader.
     fn settle(&mut self, record: Option<&SavedTask>) {
-        let identity = self.held.as_ref().map(|held| self.turn.compare(held));
-        let is_void = match identity {
-            None => false,
-            Some(Identity::Different) => self.start != Start::Sent && self.lacks_parting(),
-            Some(Identity::Same) => true,
-            Some(Identity::Unknown) => self.start != Start::Sent,
-        };
         let mark = self.delivered_before(record);
+        let mut held = self.held.iter().rev();
+        let is_void =
+            held.next().is_some_and(|newest| self.voids_newest(newest)) || held.any(|held| self.doubles(held, mark));
         self.renew(Reader::new(EventId::ZERO, mark));
         if is_void {
             self.void_held();
+        }
+    }
+
+    /// Returns whether the rows of the current turn cannot follow those of the turn that listeners got last.
+    fn voids_newest(&self, newest: &Turn) -> bool {
+        match self.turn.compare(newest) {
+            Identity::Different => self.start != Start::Sent && self.lacks_parting(),
+            Identity::Same => true,
+            Identity::Unknown => self.start != Start::Sent,
+        }
+    }
+
+    /// Returns whether listeners may hold rows of the current turn and could not recognise them. The rows were delivered up to
+    /// `mark`.
+    fn doubles(&self, held: &Turn, mark: Position) -> bool {
+        match self.turn.compare(held) {
+            Identity::Different => false,
+            Identity::Same => self.turn.task().is_none() || mark.last == EventId::ZERO,
+            Identity::Unknown => self.start != Start::Sent,
         }
     }
 
@@ -373,9 +397,7 @@ impl Ledger {
             }
             self.settle_now(record);
         }
-        if self.reader.is_cold() {
-            self.reader.expect(self.turn.task());
-        }
+        self.reader.expect(self.turn.task());
         self.reader.feed_frames(frames, &mut self.metrics)
     }
 
@@ -389,7 +411,7 @@ impl Ledger {
     pub fn give_history(&mut self, frames: &[String]) {
         let has_part = |turn: &Turn| turn.shares_question(&self.turn);
         let is_in_parts = self.delivered.iter().any(|(turn, _)| has_part(turn));
-        let holds_part = self.gave == Gave::Nothing && self.held.as_ref().is_some_and(has_part);
+        let holds_part = self.gave == Gave::Nothing && self.held.back().is_some_and(has_part);
         let is_known =
             self.ever_gave == Gave::Rows || self.reader.saved_position() > Position::default() || is_in_parts;
         if holds_part {
@@ -415,7 +437,7 @@ impl Ledger {
         let is_reset = self.reader.owes_reset();
         let batch = self.reader.take()?;
         if is_reset {
-            self.held = None;
+            self.held.clear();
             self.owes = false;
             self.gave = Gave::Nothing;
         }
@@ -445,10 +467,17 @@ impl Ledger {
     #[must_use]
     pub fn footprint(&self) -> usize {
         let delivered = self.delivered.iter().map(|(turn, _)| turn.footprint() + size_of::<(Turn, Position)>());
-        let single = [Some(&self.turn), self.held.as_ref(), self.announced.as_ref()];
-        let known = self.known.iter().map(|turn| turn.footprint() + size_of::<Turn>()).sum::<usize>();
-        let turns = known + single.into_iter().flatten().map(Turn::footprint).sum::<usize>();
+        let turns = self.known.iter().chain(&self.held).chain([&self.turn]).chain(&self.announced);
+        let turns: usize = turns.map(|turn| turn.footprint() + size_of::<Turn>()).sum();
         self.reader.footprint() + turns + delivered.sum::<usize>()
+    }
+}
+
+/// Appends to a list of earlier turns, and removes its oldest entry if it has too many.
+fn push_bounded<T>(kept: &mut VecDeque<T>, newest: T) {
+    kept.push_back(newest);
+    if kept.len() > MOST_DELIVERED {
+        kept.pop_front();
     }
 }
 

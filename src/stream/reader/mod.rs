@@ -213,6 +213,11 @@ impl Reader {
         Self { cursor: after, mark, delivered, blocks, ..Self::default() }
     }
 
+    /// Flags events up to `mark` as replayed, if that is more than was known.
+    pub fn raise_mark(&mut self, mark: Position) {
+        self.mark = self.mark.max(mark);
+    }
+
     /// Sets whether new events are recorded from now on.
     pub fn set_recording(&mut self, recording: Recording) {
         self.recording = recording;
@@ -285,9 +290,11 @@ impl Reader {
         self.operation.as_ref()
     }
 
-    /// Sets the task whose answer begins now. Listeners get its `stream_start` even if the stream has none.
+    /// Sets the task whose answer is read from its beginning. Listeners get its `stream_start` even if the stream has none, or
+    /// was cut after events that make no row.
     pub fn expect(&mut self, task: Option<&str>) {
-        self.opening = task.filter(|_| self.is_cold() && self.rows == 0).map(str::to_owned);
+        let is_from_beginning = self.cursor == EventId::ZERO || self.opening.is_some();
+        self.opening = task.filter(|_| is_from_beginning && self.rows == 0).map(str::to_owned);
     }
 
     /// Returns whether nothing was ever received, neither by this page nor, as far as is known, by an earlier one.

@@ -136,6 +136,12 @@ impl Server {
         pieces.map(|piece| read_token(piece, self.session)).collect()
     }
 
+    /// Returns the task whose last token ends a text. If answers look alike, no other token names its task.
+    pub fn task_that_ends(&self, text: &str) -> Option<usize> {
+        let last = text.split_terminator(' ').next_back()?;
+        Some(read_token(last, self.session)?.task)
+    }
+
     pub fn post(&mut self, request: &SendRequest, now: u64) -> Served {
         if self.backend == Backend::Ours {
             match self.task_of(&request.message_id) {

@@ -1,6 +1,7 @@
 //! The checks of a run, which compare the client with what the server and people did, not with the client's own state.
 
 use rejoin::client::io::{Millis, Origin, Outcome, OutcomeKind};
+use rejoin::stream::cursor::EventId;
 
 use super::tabs::TabLife;
 use super::{Lane, Step, World};
@@ -61,6 +62,9 @@ impl World {
         self.session = self.session_of_key(key).ok_or("a record of no session")?;
         if text.contains("message ") {
             return Err(format!("what was said is saved: {text}"));
+        }
+        if text.contains(&EventId::MAX.to_string()) {
+            return Err(format!("a position that is in no log is saved: {text}"));
         }
         // If the log is cut, or all texts are alike, the number of frames cannot be compared.
         let quirks = &self.plan.quirks;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::client::io::SendRequest;
 use crate::stream::sse::encoder;
 
 const RESET: Option<&u32> = Some(&3);
@@ -177,4 +178,89 @@ fn the_memory_of_earlier_turns_is_bounded() {
         ledger.note_known(Turn::of_task(&format!("o{turn}")));
     }
     assert_eq!((ledger.delivered.len(), ledger.known.len()), (MOST_DELIVERED, MOST_DELIVERED));
+}
+
+#[test]
+fn a_turn_that_learns_its_task_behind_events_without_rows_is_flagged_by_it() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    let mut turn = sent("m1");
+    ledger.begin(turn.clone(), Start::Unsettled, None);
+    let [begin, text] = answer("one");
+    ledger.give_broadcast(&[(None, begin)], None);
+    turn.name_task("t1");
+    ledger.learn(&turn, None);
+    ledger.give_broadcast(&[(None, text)], None);
+    let (is_reset, text) = deliver(&mut ledger);
+    assert!(is_reset && text.contains("\"taskId\":\"t1\"") && text.contains("replayed"), "{text}");
+}
+
+// ---- turns before the newest one that listeners hold ----
+
+/// A ledger whose listeners hold the answer of task "t1" and, behind it, all of the answer to a message of the page.
+fn two_answers(ids: [&str; 2]) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_numbered(&mut ledger, ids, &answer("one"));
+    let mut second = sent("m2");
+    second.name_task("t2");
+    ledger.begin(second, Start::Sent, None);
+    let [begin, text] = answer("two");
+    give(&mut ledger, &[&begin, &text, r#"{"type":"finish"}"#]);
+    ledger
+}
+
+fn give_numbered(ledger: &mut Ledger, ids: [&str; 2], frames: &[String]) {
+    let mut bytes = Vec::new();
+    ids.iter().zip(frames).for_each(|(id, frame)| encoder::event(&mut bytes, id.parse().ok(), frame));
+    ledger.open(None);
+    ledger.give_bytes(&bytes);
+    deliver(ledger);
+}
+
+fn sent(message: &str) -> Turn {
+    Turn::sent(&SendRequest { message: "hi".into(), message_id: message.into(), ..SendRequest::default() }, None)
+}
+
+#[test]
+fn a_turn_that_may_be_an_earlier_one_is_reset() {
+    let mut ledger = two_answers(["1-0", "2-0"]);
+    ledger.begin(sent("m1"), Start::Joined, None);
+    let (is_reset, text) = give_answer(&mut ledger, "one");
+    assert!(is_reset && !text.contains("replayed"), "{text}");
+}
+
+#[test]
+fn a_message_that_was_just_made_is_no_earlier_turn() {
+    let mut ledger = two_answers(["1-0", "2-0"]);
+    ledger.begin(sent("m3"), Start::Sent, None);
+    assert!(!give_answer(&mut ledger, "three").0);
+}
+
+#[test]
+fn an_earlier_turn_follows_behind_its_start_where_its_events_have_ids() {
+    let mut ledger = two_answers(["1-0", "2-0"]);
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_numbered(&mut ledger, ["1-0", "2-0"], &answer("one"));
+    assert_eq!(ledger.metrics().resets, 0);
+}
+
+#[test]
+fn an_earlier_turn_is_reset_where_nothing_numbers_its_events() {
+    let mut ledger = two_answers(["", ""]);
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    // Its log is cut: what is left of it begins in the middle of a part.
+    let (is_reset, text) = give(&mut ledger, &[r#"{"type":"text-delta","id":"c","delta":"rest"}"#]);
+    assert!(is_reset && text.contains("rest") && !text.contains("replayed"), "{text}");
+}
+
+#[test]
+fn a_reset_voids_all_that_listeners_hold() {
+    let mut ledger = two_answers(["1-0", "2-0"]);
+    ledger.begin(sent("m1"), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    ledger.begin(sent("m2"), Start::Sent, None);
+    assert!(!give_answer(&mut ledger, "two").0, "it is not held any more");
 }

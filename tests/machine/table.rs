@@ -264,6 +264,7 @@ fn how_a_task_ended_is_asked_for_with_tries_of_its_own() {
         .answer(200, r#"{"messages":[{"role":"user"},{"role":"assistant","content":"one two"}],"active_stream":null}"#);
     harness.pass_until_asked();
     harness.answer_with(html(404), "<html>");
+    harness.pass_until_asked();
     harness.answer_status(Some("cancelled"));
     harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Stopped, "what failed before the session was read does not count");

@@ -132,7 +132,7 @@ impl Listener {
             self.owes_verdict = true;
         }
         let given = self.answers.iter().chain([&last]).filter_map(Unsure::of);
-        let before = std::mem::take(&mut self.unsure).into_iter().map(|(unsure, _)| unsure);
+        let before = std::mem::take(&mut self.unsure).into_keys();
         self.unsure = before.chain(given).map(|unsure| (unsure, false)).collect();
         self.voided = Some(last);
         self.answers.push(Answer::default());

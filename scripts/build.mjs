@@ -31,9 +31,10 @@ const passes = [
 
 /**
  * Compiles the standard library with the package, for size. A panic in it or in a dependency traps at once instead of formatting
- * a message that nobody reads, which saves 11 kB of download. `Debug`, which no message for a user is made with, writes nothing,
- * which saves 4 kB. Crates share no generic functions, so that LLVM inlines one with a single caller, which saves 3 kB. These
- * flags are unstable, so RUSTC_BOOTSTRAP enables them in the stable compiler. The sources are rustup's component rust-src.
+ * a message that nobody reads, which saves 11 kB of download. `Debug` writes nothing, because no message for users contains its
+ * output. This saves 4 kB. Panics carry no source locations. Crates share no generic functions, so that LLVM can inline those that
+ * have a single caller. This saves 3 kB. The flags are unstable, so RUSTC_BOOTSTRAP enables them in the stable compiler. The sources
+ * of the standard library are rustup's component rust-src.
  */
 const smallStd = [
   "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size",

@@ -53,7 +53,7 @@ impl Engine {
     /// Makes a client with the app's options.
     ///
     /// # Errors
-    /// Fails if an option has another type than API.md says.
+    /// Never fails: a setting that cannot be read, or that has another type than API.md says, counts as missing.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue, face: Face) -> Result<Self, JsValue> {
         let driver = Driver::new(&Options::new(options), face);
@@ -224,7 +224,7 @@ fn due(batch: &Batch) -> Due {
     }
 }
 
-/// Makes a `StreamMetrics` (API.md).
+/// Converts counters of streams to a `StreamMetrics` (API.md).
 fn metrics_value(metrics: Metrics) -> Value {
     let mut value = Value::record();
     value.add("bytes", metrics.bytes);
@@ -239,7 +239,7 @@ fn metrics_value(metrics: Metrics) -> Value {
     value
 }
 
-/// Makes an `ActiveTask` (API.md).
+/// Converts a saved task to an `ActiveTask` (API.md).
 #[expect(clippy::cast_precision_loss, reason = "a time, which was such a number")]
 fn task_value(task: ActiveTask) -> Value {
     let mut value = Value::record();
@@ -252,7 +252,8 @@ fn task_value(task: ActiveTask) -> Value {
     value
 }
 
-/// Reads an `ActiveTask` (API.md). It returns `None` for anything else.
+/// Reads a saved task from an `ActiveTask` (API.md). Returns `None` if the task or session id is missing, or if the event id is
+/// invalid.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
 fn active_task(mut task: Value) -> Option<ActiveTask> {
     let last = task.take_text_or_empty("lastMessageId");

@@ -50,12 +50,13 @@ fn time(value: &JsValue) -> Option<Millis> {
     (!ms.is_nan()).then_some(ms as Millis)
 }
 
-/// Returns a message to other tabs as an object that the channel can clone.
+/// Returns a message to other tabs as an object that the channel can clone, or `undefined` if one of its numbers is too large for
+/// JavaScript.
 pub fn message(message: &Message) -> JsValue {
     write(message).unwrap_or_default()
 }
 
-/// Reads a message of another tab, which may be any value.
+/// Reads a message of another tab, which may be any value. Returns `None` if it is not a message of this version.
 pub fn read_message(message: JsValue) -> Option<Message> {
     read(message)
 }
@@ -67,7 +68,8 @@ pub fn body(text: &str) -> Option<Body> {
     Some(Body { details, ..read(value)? })
 }
 
-/// Converts a value of the core to a JavaScript value. Records become objects.
+/// Converts a value of the core to a JavaScript value. Records become objects. Returns `None` if a number is too large for
+/// JavaScript.
 pub fn write(value: &impl Serialize) -> Option<JsValue> {
     value.serialize(&Serializer::new().serialize_maps_as_objects(true)).ok()
 }

@@ -14,7 +14,8 @@ use crate::value::Value;
 
 const DAY: f64 = 86_400_000.0;
 
-/// The app's options: settings, functions and objects. Numbers may have fractions or be infinite, as in JavaScript.
+/// The app's object of options: settings, functions and other objects. Numbers may have fractions or be infinite, as in
+/// JavaScript. A setting that cannot be read, or that has another type than API.md says, counts as missing.
 #[derive(Debug)]
 pub struct Options(JsValue);
 
@@ -24,7 +25,8 @@ impl Options {
         Self(given)
     }
 
-    /// Reads one setting. Reading the object as a whole would also read the app's storage and headers.
+    /// Reads one setting from the app's object. Converting the whole object would also read the members of its storage and
+    /// headers.
     fn setting(&self, name: &str) -> Value {
         setting(&self.0, name)
     }

@@ -82,7 +82,7 @@ struct Orphan {
     since: Millis,
 }
 
-/// Who waits for a request.
+/// The part of the client that waits for the response to a request, with the client's context.
 enum Recipient<'a> {
     Session(&'a mut Session, &'a mut Context),
     Canceller(&'a mut Canceller, &'a mut Context),
@@ -320,7 +320,8 @@ impl Client {
         }
     }
 
-    /// Finds who waits for a request.
+    /// Finds the session or the canceller that waits for the response to a request. Returns `None` if neither waits for it any
+    /// longer.
     fn recipient(&mut self, attempt: Attempt) -> Option<Recipient<'_>> {
         let id = self.cx.session_of(attempt)?;
         let session = self.sessions.get_mut(id).filter(|session| session.is_current(attempt));
@@ -441,7 +442,7 @@ impl Client {
         self.with(id, act);
     }
 
-    /// Notes that a session is used, and makes it if there is none.
+    /// Marks a session as the one that was used last. Creates its state if the client has none.
     fn use_session(&mut self, id: &str) {
         if !self.sessions.contains_key(id) {
             self.make_room();
@@ -452,7 +453,8 @@ impl Client {
         self.with(id, |session, _| session.last_use = uses);
     }
 
-    /// Drops the state of a session that is at rest. It is unknown afterwards what its listeners hold.
+    /// Drops the state of the session that was used least recently, of those at rest, if there are too many sessions. The client
+    /// then no longer knows which rows its listeners have.
     fn make_room(&mut self) {
         if self.sessions.len() < MOST_SESSIONS {
             return;

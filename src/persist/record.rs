@@ -257,7 +257,8 @@ impl Entry {
     }
 }
 
-/// Reads a stop of an earlier task: its id and the time of the stop.
+/// Reads the stop of an earlier task: the task's id, and the time of the stop in milliseconds since 1970. Returns `None` for a
+/// value of another form.
 fn stop(value: Value) -> Option<(String, Millis)> {
     let mut pair = value.into_list().into_iter();
     Some((pair.next()?.into_text()?, pair.next()?.count()?))

@@ -1,8 +1,8 @@
 //! The bodies of JSON answers (PROTOCOL §1) as structs: the fields of a session, a task's status and an error that the client
 //! reads.
 //!
-//! The caller parses the JSON (in the browser with `JSON.parse`), so that no JSON parser is part of the package. A base
-//! backend may leave members out or shape them otherwise, and none of that may cost an answer.
+//! The caller parses the JSON, in the browser with `JSON.parse`, so that the package contains no JSON parser. A base backend may
+//! leave out members or send other types. That must not lose an answer, so such members count as missing.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! The form in which a message travels: a flat record that the browser clones, and that any tab may have made up.
+//! The form in which messages travel between tabs: a flat object that the browser clones. A received object may have any content.
 
 use serde::{Serialize, Serializer};
 
@@ -84,7 +84,7 @@ impl Content {
         }
     }
 
-    /// Returns the name of the kind and the broadcast that the message belongs to.
+    /// Returns the name of the content's kind, and the id of the broadcast that it belongs to, if it belongs to one.
     fn names(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Ask { stream, .. } => ("ask", stream.as_deref()),
@@ -137,7 +137,7 @@ impl Aliases {
         value.add("text", self.text.as_deref());
     }
 
-    /// Returns the aliases of the turn. An empty task id counts as none.
+    /// Removes the aliases of the turn from a message and returns them. An empty task id counts as none.
     fn read(value: &mut Value) -> Self {
         Self {
             message: value.take_text("message"),
@@ -214,9 +214,9 @@ impl From<Value> for EndRecord {
     }
 }
 
-/// Joins frames into one text with offsets, because an object for each would cost more than the text. `ends` has the offset at
-/// which each frame's data ends, in bytes of UTF-8. `ids` has the frames' ids with a line feed after each. A frame without an id
-/// has an empty line.
+/// Joins several frames into one text with offsets, because an object for each frame would cost more than its text. The member
+/// `text` holds the data of all frames, and `ends` the end of each frame's data, in bytes of UTF-8. The member `ids` holds the ids
+/// of the frames, each followed by a line feed. The line of a frame without an id is empty.
 fn joined(frames: &[Frame]) -> Value {
     let (mut text, mut ids, mut ends) = (String::new(), String::new(), Vec::with_capacity(frames.len()));
     for (id, data) in frames {
@@ -232,7 +232,8 @@ fn joined(frames: &[Frame]) -> Value {
     value
 }
 
-/// Splits what [`joined`] returned into frames. It returns `None` if the offsets do not fit.
+/// Splits the value that [`joined`] makes into its frames. Returns `None` if the offsets do not fit the text,
+/// or if the number of ids is not that of the frames.
 fn split(mut value: Value) -> Option<Vec<Frame>> {
     let (text, ids) = (value.take_text_or_empty("text"), value.take_text_or_empty("ids"));
     let mut ids = ids.split_terminator('\n');

@@ -59,14 +59,14 @@ pub enum Content {
     /// Asks for the content of a broadcast. It is answered after the end of the broadcast, too, because a short one may end
     /// before anyone has asked.
     Recall {
-        /// The stream, or empty for any stream that was announced while the asker was away.
+        /// The name of the broadcast, or empty for any broadcast that was announced while the sender was away.
         stream: String,
         /// When the question was sent, by the sender's clock. The answer repeats it.
         asked: Millis,
     },
     /// Announces that the sender streams the session from now on.
     Owner {
-        /// Its stream.
+        /// The name of its broadcast.
         stream: String,
         /// The turn of the broadcast.
         turn: Aliases,
@@ -77,28 +77,28 @@ pub enum Content {
     State(Box<State>),
     /// More frames of the broadcast.
     Frames {
-        /// The stream.
+        /// The name of the broadcast.
         stream: String,
         /// The number of this message.
         number: u64,
         /// The frames.
         frames: Vec<Frame>,
     },
-    /// The owner shows something new.
+    /// The status that the owner shows has changed.
     Shown {
-        /// The stream.
+        /// The name of the broadcast.
         stream: String,
-        /// What the owner shows.
+        /// The status and its details.
         shown: Shown,
     },
     /// A sign of life of an owner that has nothing else to send.
     Alive {
-        /// The stream.
+        /// The name of the broadcast.
         stream: String,
     },
     /// Ends a broadcast whose frames do not contain an end.
     End {
-        /// The stream.
+        /// The name of the broadcast.
         stream: String,
         /// How the broadcast ended.
         end: EndRecord,
@@ -132,7 +132,7 @@ pub struct State {
     pub frames: Vec<Frame>,
     /// The position of the owner.
     pub place: Place,
-    /// What the owner shows.
+    /// The status that the owner shows.
     pub shown: Shown,
 }
 

@@ -1,12 +1,12 @@
 //! A JSON value, through which the core reads response bodies, tab messages and saved records, and writes what JavaScript gets.
 //!
-//! A base backend may number its messages, send `null` for a list, or a text in the place of an object. Another tab may post
-//! anything. A member of an unexpected type counts as missing, so that it never costs an answer. One type for all of them
-//! also takes a third of the code that serde derives for a struct each.
+//! A base backend may number its messages, send `null` for a list, or send text where our server sends an object. Another tab may
+//! post anything. A member of an unexpected type counts as missing, so that it cannot lose an answer. This one type also takes
+//! much less code than a reader that serde derives for each struct.
 
 mod serde;
 
-/// A JSON value.
+/// A JSON value. The default is nothing: the value of `null` and of a missing member.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Value(Kind);
 
@@ -15,22 +15,28 @@ enum Kind {
     /// `null`, a missing member, or a value that is nested too deep.
     #[default]
     Nothing,
+    /// A boolean.
     Flag(bool),
+    /// A whole number that is not negative.
     Count(u64),
+    /// Any other number, or one that was added as an `f64`.
     Number(f64),
+    /// A string.
     Text(String),
+    /// An array.
     List(Vec<Value>),
+    /// An object: the names and values of its members, in their order.
     Record(Vec<(String, Value)>),
 }
 
 impl Value {
-    /// Makes a record without members.
+    /// Makes a record (a JSON object) without members.
     #[must_use]
     pub fn record() -> Self {
         Self(Kind::Record(Vec::new()))
     }
 
-    /// Adds a member to a record, unless the member is nothing.
+    /// Adds a member to a record. Does nothing if the member's value is nothing, or if this value is not a record.
     pub fn add(&mut self, name: &str, value: impl Into<Self>) {
         self.add_value(name, value.into());
     }
@@ -41,13 +47,14 @@ impl Value {
         }
     }
 
-    /// Returns whether it is anything but nothing.
+    /// Returns whether the value is not nothing.
     #[must_use]
     pub fn is_some(&self) -> bool {
         self.0 != Kind::Nothing
     }
 
-    /// Takes a member out of a record. It returns nothing if the record has no such member.
+    /// Removes a member's value from a record and returns it. Returns nothing if this value is not a record or has no such
+    /// member.
     #[must_use]
     pub fn take(&mut self, name: &str) -> Self {
         let Kind::Record(members) = &mut self.0 else { return Self::default() };
@@ -55,7 +62,7 @@ impl Value {
         member.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
     }
 
-    /// Takes a member out of a record, and returns `None` if the record has no such member.
+    /// Removes a member's value from a record and returns it. Returns `None` if there is no such member or if it is nothing.
     #[must_use]
     pub fn take_some(&mut self, name: &str) -> Option<Self> {
         Some(self.take(name)).filter(Self::is_some)
@@ -70,7 +77,7 @@ impl Value {
         }
     }
 
-    /// Returns the items of a list, and no items for a value of another type.
+    /// Returns the items of a list, or an empty vector for a value of another type.
     #[must_use]
     pub fn into_list(self) -> Vec<Self> {
         match self.0 {
@@ -90,7 +97,7 @@ impl Value {
         }
     }
 
-    /// Returns the whole number from 0 on, or `None` for any other value.
+    /// Returns a whole number that is not negative, or `None` for any other value.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
         match self.0 {
@@ -99,37 +106,39 @@ impl Value {
         }
     }
 
-    /// Takes a string out of a record.
+    /// Removes a string from a record and returns it. Returns `None` if the member is missing or not a string.
     #[must_use]
     pub fn take_text(&mut self, name: &str) -> Option<String> {
         self.take(name).into_text()
     }
 
-    /// Takes a string out of a record. It returns an empty one if the record has no such string.
+    /// Removes a string from a record and returns it. Returns an empty string if the member is missing or not a string.
     #[must_use]
     pub fn take_text_or_empty(&mut self, name: &str) -> String {
         self.take_text(name).unwrap_or_default()
     }
 
-    /// Takes a whole number out of a record.
+    /// Removes a whole number from a record and returns it. Returns `None` if the member is missing, negative or of another
+    /// type.
     #[must_use]
     pub fn take_count(&mut self, name: &str) -> Option<u64> {
         self.take(name).count()
     }
 
-    /// Takes a member out of a record and returns whether it was `true`.
+    /// Removes a member from a record and returns whether it was `true`.
     #[must_use]
     pub fn take_flag(&mut self, name: &str) -> bool {
         self.take(name).0 == Kind::Flag(true)
     }
 
-    /// Returns whether it is `false`.
+    /// Returns whether the value is `false`. Nothing is not `false`.
     #[must_use]
     pub fn is_false(&self) -> bool {
         self.0 == Kind::Flag(false)
     }
 
-    /// Takes a list out of a record and converts its items.
+    /// Removes a list from a record and returns its converted items. Returns an empty vector if the member is missing or not
+    /// a list.
     #[must_use]
     pub fn take_list<T: From<Self>>(&mut self, name: &str) -> Vec<T> {
         self.take(name).into_list().into_iter().map(T::from).collect()
@@ -221,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_without_members_that_are_nothing() {
+    fn a_written_value_is_read_back_without_members_that_are_nothing() {
         let (mut written, mut inner) = (Value::record(), Value::record());
         inner.add("b", vec![1_u64, 2]);
         written.add("t", "é");
@@ -235,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_too_deep_is_nothing() {
+    fn a_value_that_is_nested_too_deep_is_nothing() {
         let deep = |depth: usize| value(&["[".repeat(depth), "7".into(), "]".repeat(depth)].concat());
         let bottom = |depth| (0..depth).fold(deep(depth), |list, _| list.into_list().swap_remove(0));
         assert_eq!(bottom(7).number(), Some(7.0));

@@ -1,4 +1,4 @@
-//! Reads and writes a [`Value`] with serde. Every JSON type has a visitor, so that none is an error.
+//! Reads and writes a [`Value`] with serde. The visitor accepts every JSON type, so that no type is an error.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{Kind, Value};
 
-/// How many levels of nested values are read. The limit exists because a tab may post an object that contains itself.
+/// The number of levels of nested values that are read, with the outermost value as the first. Deeper values become nothing. The
+/// limit exists because a tab may post an object that contains itself.
 const DEEPEST: u8 = 8;
 
 impl<'de> Deserialize<'de> for Value {
@@ -17,7 +18,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Reads a value with at most this many levels.
+/// Reads a value, and replaces whatever is nested deeper than this number of levels with nothing.
 #[derive(Clone, Copy)]
 struct Levels(u8);
 

@@ -77,7 +77,7 @@ fn a_storage_is_known_by_its_name_or_is_the_apps_own() {
 }
 
 #[wasm_bindgen_test]
-fn settings_that_throw_or_are_of_another_type_are_missing_and_no_trap() {
+fn settings_that_throw_or_have_another_type_count_as_missing() {
     for given in ["({ baseUrl: 7, retry: 7 })", "({ get baseUrl() { throw 1 }, get retry() { throw 1 } })", "7", "null"]
     {
         let options = Options::new(eval(given));

@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     shorten(Path::new(&folder))
 }
 
-/// Shortens the names by which the module and the glue refer to each other. wasm-bindgen makes them unique with hashes and
-/// types, which do not compress and take 3 kB of the download.
+/// Shortens the names that the module and the glue have for each other's functions, in both files. wasm-bindgen makes them unique
+/// with hashes and types, which do not compress: they take 3 kB of the download. Fails if a file cannot be read or written.
 fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let path = folder.join("rejoin_bg.wasm");
     let mut module = Module::from_file(&path)?;
@@ -36,7 +36,7 @@ fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(glue, names.iter().fold(text, |text, (long, short)| text.replace(long, short)))?)
 }
 
-/// Replaces each name by a prefix and a number. It returns the old names with the new ones.
+/// Replaces each name with a prefix and a number. Returns pairs of an old name and its new one.
 fn renamed<'a>(names: impl Iterator<Item = &'a mut String>, prefix: &str) -> Vec<(String, String)> {
     let renamed = names.enumerate().map(|(number, name)| {
         let short = format!("{prefix}{number}");
@@ -45,7 +45,7 @@ fn renamed<'a>(names: impl Iterator<Item = &'a mut String>, prefix: &str) -> Vec
     renamed.collect()
 }
 
-/// Returns whether a name ends with a hash of 16 digits.
+/// Returns whether a name ends with an underscore and a hash of 16 hexadecimal digits.
 fn has_hash(name: &str) -> bool {
     name.rsplit_once('_').is_some_and(|(_, hash)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

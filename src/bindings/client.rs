@@ -42,7 +42,7 @@ struct Due {
     text_length: u32,
     names: u32,
     names_length: u32,
-    /// The length of all rows but deltas, in UTF-16 code units.
+    /// The total length of the rows that are not deltas, in UTF-16 code units.
     others: u32,
     /// The size of the rows that wait and were not taken, in bytes.
     waiting: u32,

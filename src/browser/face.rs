@@ -22,8 +22,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn notify(this: &Face, notices: JsValue);
 
-    /// Announces that rows of a session wait. This is no notice, because it comes with every batch and costs only one string this
-    /// way.
+    /// Announces that rows of a session wait for delivery. This has a method of its own because it happens for every batch: it
+    /// passes only one string and a number, and a notice would be an object.
     #[wasm_bindgen(method)]
     pub fn deliver(this: &Face, session: &str, urgency: Urgency);
 

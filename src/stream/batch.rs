@@ -236,7 +236,7 @@ impl Batch {
         self.last = Last::Other;
     }
 
-    /// Returns the length of all rows but deltas in UTF-16 code units.
+    /// Returns the total length of the rows that are not deltas, in UTF-16 code units.
     #[must_use]
     pub fn others(&self) -> u32 {
         self.others

@@ -39,7 +39,7 @@ impl EventId {
     /// Follows every entry of every log.
     pub const MAX: Self = Self { ms: u64::MAX, seq: u64::MAX };
 
-    /// Returns whether a reader at this cursor has the event `incoming` already.
+    /// Compares the id of an event with this cursor, to find out whether the reader has the event already.
     #[must_use]
     #[inline(always)]
     pub fn classify(self, incoming: Self) -> Arrival {

@@ -137,8 +137,8 @@ impl Election {
         epoch < self.newest
     }
 
-    /// Decides between this owner and another one with this epoch. The later epoch wins. Of two equal ones, the one that has the
-    /// lock wins.
+    /// Decides how this owner reacts to another tab that claims the session with `epoch`. The later epoch wins. If both are equal,
+    /// this owner yields only if it took the lock from a tab and the browser has not confirmed that yet.
     pub fn rival(&mut self, epoch: u64, now: Millis) -> Rivalry {
         let is_later = epoch > self.epoch;
         self.note_epoch(epoch);

@@ -76,7 +76,7 @@ impl Follower {
         self.follows(stream) && self.next >= next
     }
 
-    /// Records what the owner shows.
+    /// Stores the status that the owner shows. This is also a sign of life of the owner.
     pub fn show(&mut self, shown: Shown, now: Millis) {
         self.shown = shown;
         self.note_life(now);

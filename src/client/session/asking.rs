@@ -75,8 +75,8 @@ impl Session {
         if self.task().is_some() { Ask::Join } else { Ask::Look(Look::Sent) }
     }
 
-    /// A message got no response. If the backend recognises repeats, the message is sent again. Otherwise the session is read
-    /// first.
+    /// Plans the next request after a message got no response. If the backend recognises repeats, this is the message again.
+    /// Otherwise the session is read first. `floor` is the delay that the server asked for, in milliseconds.
     pub(super) fn unanswered(&mut self, cause: StreamError, floor: Millis, cx: &mut Context) {
         let refused = cause.status == Some(429);
         if let Some(sending) = self.goal.sending.as_mut().filter(|sending| !refused && sending.fate == Fate::Unsent) {

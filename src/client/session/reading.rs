@@ -39,7 +39,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// Begins the answer to the message of this page, whatever stream was followed before.
+    /// Makes the turn of this page's message the current one, if another turn is. Does nothing if the page has sent no message.
     fn begin_sent(&mut self, cx: &mut Context) {
         let Some(sending) = &self.goal.sending else { return };
         if !sending.turn.is_same(self.ledger.turn()) {

@@ -21,13 +21,13 @@ pub(super) enum Ask {
 /// Why the session is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// To find a running task to resume.
+    /// The page has sent no message, so the client looks for a running task to resume.
     Resume,
-    /// To find out what happened to a message whose response was lost.
+    /// It is unknown whether a message has arrived, so the client looks for it.
     Sent,
-    /// To find the answer of a task that the server no longer knows.
+    /// The server no longer knows the task, so the client looks for its stored answer.
     Lost,
-    /// To find the task that keeps the session busy.
+    /// The server refused a message because the session is busy, so the client looks for the task that runs.
     Busy,
 }
 
@@ -77,11 +77,11 @@ pub(super) enum BodyBytes {
 /// What happens to the saved task at the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// It stays, because it may be resumed later.
+    /// The record stays, because the task may be resumed later.
     Keep,
-    /// It is removed, because nothing is left to resume.
+    /// The record is removed, because nothing is left to resume.
     Drop,
-    /// It is not touched, because it belongs to another tab.
+    /// The record stays as it is, because it belongs to another tab.
     Leave,
 }
 
@@ -123,10 +123,10 @@ pub(super) enum Evidence {
 /// The result that the app waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// An outcome.
+    /// The app waits for the stream's outcome.
     #[default]
     Outcome,
-    /// An outcome, or none if there is nothing to resume.
+    /// The app waits for the outcome of a running task that is resumed, or for the result that no task runs.
     Resume,
 }
 

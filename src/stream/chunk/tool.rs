@@ -1,4 +1,4 @@
-//! The whole input or output of a tool call in its usual form. After deltas these are the most frequent chunks, so they are cut
+//! The whole input or output of a tool call in its usual form. After deltas these are the most frequent chunks, so they are split
 //! into parts instead of being rewritten as JSON. JavaScript then parses only the payload.
 
 use super::object::Member;
@@ -27,7 +27,8 @@ pub enum ToolStep {
     Output,
 }
 
-/// Cuts a chunk in the form that needs no check of its members: no white space before the payload.
+/// Splits a chunk whose members are in the usual order, with no white space before the payload. This needs no list of its members.
+/// Returns `None` for a chunk of any other form.
 pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
     let mut lexer = Lexer::new(data);
     lexer.takes(br#"{"type":"tool-"#).then_some(())?;
@@ -48,7 +49,7 @@ pub(super) fn scan(data: &str) -> Option<Tool<'_>> {
     Some(Tool { step, call, name, payload })
 }
 
-/// Cuts a chunk whose members are known already.
+/// Splits a chunk whose members were found already. Returns `None` if it is no tool chunk, or if it has other members.
 pub(super) fn of<'a>(kind: &str, members: &[Member<'a>]) -> Option<Tool<'a>> {
     let (step, payload) = match kind {
         "tool-input-available" => (Input, "input"),

@@ -79,7 +79,7 @@ const fn carried(wire: &'static str) -> Word {
     Word { wire, form: Form::AsIs, role: Role::Other }
 }
 
-/// The entry of all `data-<name>` types.
+/// The entry for every type that begins with `data-`. The AI SDK lets apps choose the rest of the name.
 static DATA: Word = carried("data-");
 
 static VOCABULARY: &[Word] = &[

@@ -81,10 +81,10 @@ pub trait Sink {
     }
 }
 
-/// What a sink consumed by itself.
+/// The bytes that a sink consumed by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken<'a> {
-    /// The number of bytes, up to and including a blank line.
+    /// The number of consumed bytes, which end with a blank line.
     pub length: usize,
     /// The last event id in these bytes.
     pub id: Option<&'a [u8]>,
@@ -433,7 +433,8 @@ impl<'a> Line<'a> {
         Self::Unknown { name, value, line }
     }
 
-    /// Returns whether a line with this beginning counts towards the limit, as far as the beginning shows it.
+    /// Returns whether an incomplete line counts towards the limit of the event's size: whether it begins with the name of a known
+    /// field and a colon.
     fn counts(begun: &[u8]) -> bool {
         let mut parts = beginning(begun, LONGEST_NAME).split(|byte| *byte == b':');
         let name = parts.next().unwrap_or_default();
@@ -442,7 +443,8 @@ impl<'a> Line<'a> {
 }
 
 impl Name {
-    /// "Field names must be compared literally, with no case folding performed."
+    /// Finds the field with this name, or `None` if the standard has no such field. It says: "Field names must be compared
+    /// literally, with no case folding performed."
     fn of(name: &[u8]) -> Option<Self> {
         match name {
             b"data" => Some(Self::Data),

@@ -131,7 +131,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Closes everything that ends after a value and moves to the next value. Returns whether there is one.
+    /// Reads the ends of the arrays and objects that close after a value, then the comma and the name before the next value.
+    /// Returns whether there is a next value, or `None` if the JSON is invalid.
     fn leave(&mut self, open: &mut Open) -> Option<bool> {
         while let Some(last) = open.last() {
             match (self.token()?, last) {

@@ -131,7 +131,8 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// Combines a high surrogate with the low one that follows it directly.
+/// Combines a high surrogate with the escaped low surrogate at the beginning of `rest`. Returns the character and the text after
+/// it, or `None` if the two are no pair.
 fn pair(high: u32, rest: &str) -> Option<(char, &str)> {
     let (low, rest) = code_unit(rest.strip_prefix("\\u")?)?;
     if !(0xD800..0xDC00).contains(&high) || !(0xDC00..0xE000).contains(&low) {

@@ -122,7 +122,7 @@ impl Engine {
         self.driver.handle(Input::Stop { session, call });
     }
 
-    /// The app shows a session, so it is to get the streams that other tabs begin.
+    /// Records that the app shows a session, so that it gets the streams that other tabs begin there.
     pub fn watch(&self, session: &str) {
         self.driver.handle(Input::Watch { session });
     }

@@ -286,7 +286,8 @@ fn init(
     init
 }
 
-/// The client's headers come first, so that the app can replace them. Those of this request alone come last.
+/// Collects the headers of a request. The client's headers come first, so that the app's `headers` can replace them. The headers
+/// that the call itself passed come last. Fails if the app's function throws or if a header is invalid.
 async fn headers(app: &App, Plan { request, why, .. }: &Plan) -> Result<Headers, JsValue> {
     let headers = Headers::new()?;
     headers.set("accept", if request.expects_stream() { "text/event-stream" } else { "application/json" })?;

@@ -62,7 +62,7 @@ fn listeners(window: &JsValue, handle: &OnPageEvent) -> Vec<Listener> {
     listeners
 }
 
-/// The first `pageshow` of a page is no return from the back-forward cache.
+/// Reads a `pageshow` event. Returns `None` for the first one of a page, which is no return from the back-forward cache.
 fn returned_from_cache(event: &JsValue) -> Option<PageEvent> {
     let is_persisted = property(event, "persisted").is_some_and(|persisted| persisted.is_truthy());
     is_persisted.then_some(PageEvent::Page(Page::Returned))

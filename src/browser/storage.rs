@@ -38,7 +38,7 @@ const MOST_KEYS: u32 = 1 << 16;
 pub enum Backend {
     /// The `localStorage` of the browser, which all tabs share.
     Local,
-    /// Memory: what is saved is lost with the page.
+    /// The memory of the page. Its records are lost when the page is closed.
     Memory,
     /// A storage of the app.
     Custom(StorageLike),

@@ -95,7 +95,7 @@ impl Context {
         self.attempts
     }
 
-    /// Cancels a request. No input of it counts after that.
+    /// Cancels a request. Later inputs with its number are ignored.
     pub fn abort(&mut self, attempt: Attempt) {
         self.routes.remove(&attempt);
         self.push(Effect::Abort { attempt });

@@ -32,7 +32,7 @@ pub type Call = u32;
 pub enum Input<'a> {
     /// `startStream`.
     Start {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
         /// The call that the outcome resolves.
         call: Call,
@@ -41,7 +41,7 @@ pub enum Input<'a> {
     },
     /// `reconnectToTask`.
     Rejoin {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
         /// The call that the outcome resolves.
         call: Call,
@@ -52,26 +52,26 @@ pub enum Input<'a> {
     },
     /// `resumeSession`.
     Resume {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
         /// The call that the outcome resolves. If there is nothing to resume, it resolves with `None`.
         call: Call,
     },
     /// `stopStream`.
     Stop {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
         /// The call that is resolved, with `None`, when the server has acknowledged the stop.
         call: Call,
     },
     /// `detachStream`.
     Detach {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// The response to `loadSession` contained a session.
     Loaded {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
         /// The value of [`Client::mark`](crate::client::Client::mark) when the request was sent.
         mark: u32,
@@ -80,14 +80,14 @@ pub enum Input<'a> {
     },
     /// `forget` of a session without listeners: its stream is detached and its state dropped. Its saved task is kept.
     Forget {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// `close`: all streams are detached and all calls resolved. Nothing happens after it.
     Close,
     /// Every listener has got the rows of the last [`Client::take_batch`](crate::client::Client::take_batch).
     Delivered {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// The response to a streaming request has status 200 and is an event stream. Its bytes follow.
@@ -143,7 +143,7 @@ pub enum Input<'a> {
     Restored,
     /// The app shows this session, so it has to get the streams that other tabs begin.
     Watch {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// Another tab of this browser posted a message.
@@ -153,12 +153,12 @@ pub enum Input<'a> {
     },
     /// The browser granted the lock that [`Effect::Lock`] requested. Pass [`Input::Stored`] of the session's record before.
     Locked {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// Another tab took the lock of this session.
     LockLost {
-        /// Session id.
+        /// The session's id.
         session: &'a str,
     },
     /// The browser refuses locks or channels to this page. From now on it shares no streams.
@@ -217,7 +217,7 @@ pub enum Why {
 pub enum Effect {
     /// A new stream of the session begins, so its transcript starts over. The shell does not have to notify the app.
     Began {
-        /// Session id.
+        /// The session's id.
         session: String,
     },
     /// Send a request.
@@ -237,14 +237,14 @@ pub enum Effect {
     /// Rows wait. Take them with [`Client::take_batch`](crate::client::Client::take_batch) at the time that `urgency` says, pass
     /// them to the listeners, then pass [`Input::Delivered`].
     Deliver {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// When to deliver them.
         urgency: Urgency,
     },
     /// The snapshot of a session has changed: its status, attempt, retry time, error or saved task.
     Changed {
-        /// Session id.
+        /// The session's id.
         session: String,
     },
     /// Write a record to the storage.
@@ -262,14 +262,14 @@ pub enum Effect {
     /// Request the lock of a session. The name of the lock is the session's storage key. The grant is reported as
     /// [`Input::Locked`].
     Lock {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// How to request it.
         mode: LockMode,
     },
     /// Release the lock of a session, or withdraw the request for it. No inputs about it follow.
     Unlock {
-        /// Session id.
+        /// The session's id.
         session: String,
     },
     /// Post a message to the other tabs.
@@ -286,7 +286,7 @@ pub enum Effect {
     },
     /// A backend accepted a message (`onTurn`).
     Turn {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// The description that the app of the sending tab passed, as JSON text. It is untrusted if it came from another tab.
         turn: String,
@@ -295,7 +295,7 @@ pub enum Effect {
     },
     /// A stream has ended (`onStreamComplete`). All its rows were delivered before.
     Ended {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// The outcome.
         outcome: Outcome,

@@ -286,7 +286,7 @@ impl Client {
         }
     }
 
-    /// The request of a message is not aborted: it goes on without this client.
+    /// Detaches all streams and closes the client. The request of a message is not aborted: it goes on without this client.
     fn close(&mut self) {
         let ids: Vec<String> = self.sessions.keys().chain(self.queued.keys()).cloned().collect();
         ids.iter().for_each(|id| self.detach(id));
@@ -410,7 +410,8 @@ impl Client {
         }
     }
 
-    /// Another tab's message was accepted. Its session may be one that this page has never shown.
+    /// Handles the report of another tab that the backend has accepted its message. The session may be one that this page has
+    /// never shown.
     fn handle_turn(&mut self, id: &str, turn: String) {
         self.with(id, |session, _| session.note_turn_elsewhere());
         self.cx.push(Effect::Turn { session: id.to_owned(), turn, from: Sender::Tab });
@@ -425,7 +426,7 @@ impl Client {
         });
     }
 
-    /// Stops sharing streams. What waits for other tabs goes on without them.
+    /// Stops sharing streams. Sessions that wait for other tabs go on without them.
     fn go_alone(&mut self) {
         self.cx.config.tab = None;
         self.each(Session::stop_sharing);

@@ -74,7 +74,7 @@ impl Backoff {
     }
 
     /// Records that a stream broke. A browser may break the streams of a page before it reports that the page is left. A request
-    /// that were sent at once would open a connection that nobody reads, so the next one waits as after a request.
+    /// that was sent at once would open a connection for a page that is gone, so the next one waits as after a request.
     pub fn broke(&mut self, now: Millis) {
         self.last_request = Some(now);
     }

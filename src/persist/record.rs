@@ -22,7 +22,7 @@ pub const MOST_STOPS: usize = 16;
 pub struct ActiveTask {
     /// Task id.
     pub task: String,
-    /// Session id.
+    /// The session's id.
     pub session: String,
     /// The operation that the task waits for, or empty.
     pub operation: String,

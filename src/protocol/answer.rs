@@ -269,7 +269,7 @@ impl MessageBody {
         self.role.as_deref() == Some(role)
     }
 
-    /// Returns whether the message takes the place of the result that an operation has not given yet.
+    /// Returns whether the message is the backend's placeholder for the result of an operation that has not ended.
     fn is_pending(&self, operation: &str) -> bool {
         let content = self.content.as_deref().filter(|content| content.contains("operation_pending"));
         let Some(content) = content.and_then(Json::parse) else { return false };

@@ -85,7 +85,7 @@ impl SendRequest {
 pub enum Request {
     /// `POST /sessions/{session}/stream`, answered by an event stream.
     Send {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// The body.
         request: SendRequest,
@@ -101,7 +101,7 @@ pub enum Request {
     },
     /// `GET /sessions/{session}`.
     Session {
-        /// Session id.
+        /// The session's id.
         session: String,
     },
     /// `GET /tasks/{task}`.
@@ -116,7 +116,7 @@ pub enum Request {
     },
     /// `POST /sessions/{session}/cancel`: cancels the answer to a message, whether the message has arrived or not.
     Withdraw {
-        /// Session id.
+        /// The session's id.
         session: String,
         /// The id with which the message was sent.
         message: String,

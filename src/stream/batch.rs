@@ -432,7 +432,7 @@ fn flags(id: usize, age: Age) -> u32 {
     age | (id as u32) << ID
 }
 
-/// A character counts one unit for its first byte, and one more if it has four bytes.
+/// Returns the length of a text in UTF-16 code units: one for each character, and one more for a character of four bytes.
 pub(crate) fn utf16_len(text: &str) -> u32 {
     if text.is_ascii() {
         return text.len() as u32;

@@ -173,7 +173,8 @@ impl Canceller {
         }
     }
 
-    /// A message that was refused has started no task.
+    /// Handles the status of the response to a message that was stopped while its request was open. A message that was refused has
+    /// started no task, so there is nothing to cancel.
     fn handle_send_answer(&mut self, status: u16, cx: &mut Context) {
         self.post = None;
         match status {
@@ -185,7 +186,8 @@ impl Canceller {
         }
     }
 
-    /// The response says nothing about the task. If a request to withdraw the message is under way, that goes on.
+    /// Reads the session to find the task, if this canceller has waited for the response to the message. A request that is open
+    /// already goes on.
     fn look_if_awaiting(&mut self, cx: &mut Context) {
         if matches!(self.state, State::Awaiting { .. }) {
             self.ask(Ask::Look, cx);
@@ -276,7 +278,7 @@ impl Canceller {
         }
     }
 
-    /// Does what is due at this time.
+    /// Sends the next request if its time has come, or gives up waiting for a response that is overdue.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         match self.state {
             State::Waiting { ask, until: Some(until) } if until <= cx.now => self.ask(ask, cx),
@@ -353,7 +355,7 @@ impl Canceller {
         };
     }
 
-    /// The stop is acknowledged, or there was nothing to cancel.
+    /// Ends the cancellation, because the server has acknowledged the stop or there was nothing to cancel.
     fn finish(&mut self, cx: &mut Context) {
         self.drop_post(cx);
         self.state = State::Done;

@@ -325,7 +325,7 @@ impl Session {
         }
     }
 
-    /// Delivers an answer that only the history has. Its outcome is known, or nobody can find it out.
+    /// Delivers an answer that only the history has, and ends the stream with `kind`.
     pub(super) fn give_stored(&mut self, mut frames: Vec<String>, kind: OutcomeKind, cx: &mut Context) {
         frames.push(end_frame(kind));
         self.ledger.give_history(&frames);

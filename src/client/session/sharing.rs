@@ -67,13 +67,13 @@ impl Session {
         self.election.note_epoch(epoch);
     }
 
-    /// Another tab took the lock because this one did not answer it.
+    /// Handles the loss of the lock: another tab took it, because this tab did not answer.
     pub fn handle_lock_lost(&mut self, cx: &mut Context) {
         self.election.lose();
         self.step_back(cx);
     }
 
-    /// A message shows that this tab's epoch is over, before the browser reports the loss of the lock.
+    /// Gives the lock up, because a message has shown that this tab's epoch is over before the browser reported the loss.
     pub(super) fn yield_to_newer(&mut self, cx: &mut Context) {
         self.unlock(cx);
         self.step_back(cx);
@@ -106,7 +106,7 @@ impl Session {
         self.show(cx);
     }
 
-    /// No other tab has answered in time, so this tab takes the session.
+    /// Takes the session for this tab, because no other tab has answered in time.
     pub(super) fn go_alone(&mut self, ask: Ask, cx: &mut Context) {
         self.steal(cx);
         self.owner.begin(cx.new_stream());
@@ -119,7 +119,7 @@ impl Session {
         cx.push(Effect::Lock { session: self.id.clone(), mode });
     }
 
-    /// The owner has disappeared, so this tab continues from its own position.
+    /// Continues the stream from this tab's own position, because the owner has disappeared.
     pub(super) fn take_over(&mut self, cx: &mut Context) {
         self.gain_followers(cx);
         self.owner.begin(cx.new_stream());

@@ -261,7 +261,7 @@ impl Body {
         self.doubtful_until.unwrap_or(self.silent_at)
     }
 
-    /// The network was away, so a live stream has to send a byte within one heartbeat.
+    /// Expects a byte within one heartbeat, because the network was away and the connection may be lost.
     pub(super) fn expect_soon(&mut self, now: Millis) {
         if let Some(heartbeat) = self.heartbeat {
             self.silent_at = self.silent_at.min(now.saturating_add(heartbeat));

@@ -24,7 +24,7 @@ impl Session {
         [next, self.save_at, self.owner.deadline(), self.confirm_until()].into_iter().flatten().min()
     }
 
-    /// Does what is due at this time.
+    /// Handles the deadlines that have passed: of the record, the delivery, the request, the stream's silence and the other tabs.
     pub fn handle_timeout(&mut self, cx: &mut Context) {
         self.handle_save_due(cx);
         if self.confirm_until().is_some_and(|until| until <= cx.now) {

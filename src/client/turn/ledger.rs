@@ -377,7 +377,7 @@ impl Ledger {
         self.reader.set_recording(self.recording);
     }
 
-    /// A response begins.
+    /// Prepares for a new response to the current turn.
     pub fn open(&mut self, record: Option<&SavedTask>) {
         self.settle_now(record);
         self.reader.open();

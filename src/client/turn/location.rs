@@ -81,7 +81,8 @@ impl Roll {
         named.or_else(|| newest.filter(is_single)).map(|at| at as u64)
     }
 
-    /// Takes a session that the app has read. It counts only if no message has arrived since the request, whose mark is given.
+    /// Takes a session that the app has read. `mark` is the number that [`Self::mark`] returned before the request. The session is
+    /// ignored if a message has arrived since then.
     pub fn look_since(&mut self, mark: u32, view: &SessionView) {
         if mark == self.changes {
             self.look(view);

@@ -33,8 +33,8 @@ fn delta<'a>(kind: JsonString<'a>, members: &[Member<'a>]) -> Option<Delta<'a>> 
     }
 }
 
-/// "In the case where there are duplicate name Strings within an object, lexically preceding values for the same key
-/// shall be overwritten" (ECMA-262, JSON.parse).
+/// Returns the value of the last member with this name. "In the case where there are duplicate name Strings within an object,
+/// lexically preceding values for the same key shall be overwritten" (ECMA-262, JSON.parse).
 pub(super) fn find<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
     members.iter().rfind(|member| member.name.is(name)).map(|member| member.value)
 }

@@ -147,7 +147,7 @@ enum Delivery {
     Renamed(Renamed),
 }
 
-/// Writes a member whose name is given as it appears between quotes in JSON.
+/// Writes a member with a comma before it. `name` is JSON text without its quotes, and `value` is JSON text.
 fn write_member(out: &mut String, name: &str, value: &str) {
     out.push_str(",\"");
     out.push_str(name);

@@ -114,7 +114,8 @@ impl<'a> Members<'a> {
         Some(Chunk::Object(Object::new(data, members.to_vec(), vocabulary::word(kind))))
     }
 
-    /// The count excludes duplicates and members with other names.
+    /// Returns the delta if the chunk has exactly the members of one. `met` has a bit for each known name, and the comparison with
+    /// the number of members excludes duplicates and members with other names.
     fn delta(&self, kind: &str) -> Option<Delta<'a>> {
         const BLOCK: u8 = TYPE | ID | DELTA;
         const TOOL: u8 = TYPE | CALL | INPUT;

@@ -120,11 +120,11 @@ pub enum Verdict {
 /// Which part of the task's log the current response covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coverage {
-    /// All of it.
+    /// The response covers the whole log.
     Whole,
-    /// What follows a cursor; no event has arrived yet.
+    /// The response covers the events after a cursor, and none of them has arrived yet.
     TailUnseen,
-    /// What follows a cursor.
+    /// The response covers the events after a cursor.
     Tail,
 }
 
@@ -386,7 +386,7 @@ impl Reader {
         found
     }
 
-    /// Takes the frames of an answer that only the session's history still has, all with the given age except the end, which is
+    /// Takes the frames of an answer that only the session's history still has, all with this age except the end, which is
     /// fresh. They are the whole answer, so events that a log repeats later count as delivered.
     pub fn feed_stored(&mut self, frames: &[String], age: Age, metrics: &mut Metrics) {
         self.start_over(metrics);

@@ -198,7 +198,8 @@ impl Parser {
         }
     }
 
-    /// "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", also if it is split over reads.
+    /// Skips a byte order mark at the beginning of the stream, also if it is split over reads. "One leading U+FEFF BYTE ORDER MARK
+    /// character must be ignored if any are present."
     fn skip_bom<'a>(&mut self, seen: usize, bytes: &'a [u8]) -> Result<&'a [u8], TooLarge> {
         let (begun, missing) = BOM.split_at_checked(seen).unwrap_or((BOM, &[]));
         let matching = missing.iter().zip(bytes).take_while(|(expected, byte)| expected == byte).count();
@@ -470,7 +471,8 @@ fn beginning(bytes: &[u8], most: usize) -> &[u8] {
     bytes.get(..most).unwrap_or(bytes)
 }
 
-/// "If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten".
+/// Reads the value of a `retry` field. "If the field value consists of only ASCII digits, then interpret the field value as an
+/// integer in base ten." Returns `None` for any other value, and at most `RETRY_LIMIT`.
 fn milliseconds(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;

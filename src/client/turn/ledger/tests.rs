@@ -198,7 +198,7 @@ fn a_turn_that_learns_its_task_behind_events_without_rows_is_flagged_by_it() {
 
 // ---- turns before the newest one that listeners hold ----
 
-/// A ledger whose listeners hold the answer of task "t1" and, behind it, all of the answer to a message of the page.
+/// Returns a ledger whose listeners hold the answer of task "t1" and, behind it, all of the answer to a message of the page.
 fn two_answers(ids: [&str; 2]) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.begin(joined("t1", 0), Start::Joined, None);

@@ -75,11 +75,11 @@ fn data(data: &str) -> Seen {
 fn kind(kind: &str, data: &str) -> Seen {
     Ev(kind.into(), data.into(), String::new(), None)
 }
-/// An event whose block has the id that is in force.
+/// Returns an event whose own block has its id.
 fn own(id: &str, data: &str) -> Seen {
     Ev(String::new(), data.into(), id.into(), Some(id.into()))
 }
-/// An event whose id comes from an earlier block.
+/// Returns an event whose id comes from an earlier block.
 fn kept(id: &str, data: &str) -> Seen {
     Ev(String::new(), data.into(), id.into(), None)
 }

@@ -40,8 +40,7 @@ pub struct Outlet {
 pub fn respond(task: &str, reader: Box<Reader>, outlet: Outlet) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        // Without `no-transform`, the compression that Next switches on by default holds the stream back until it ends.
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
         (HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1")),
     ];

@@ -5,6 +5,7 @@ mod address;
 mod admin;
 mod body;
 mod extract;
+mod forwarded;
 mod health;
 mod operations;
 mod origin;
@@ -137,14 +138,18 @@ pub fn router(app: Arc<App>) -> Router {
     routes.layer(ServiceBuilder::new().layer(trace::request_ids()).layer(trace::spans()).layer(trace::answered_ids()))
 }
 
-/// Passes on a request that is allowed, and counts the failures of the store.
+/// Passes on a request that is allowed, counts the failures of the store, and keeps proxies from compressing streams.
 async fn guard(State(app): Shared, request: Request, next: Next) -> Response {
-    let response = match check(&app, &request) {
+    let is_forwarded = forwarded::is_forwarded(request.headers());
+    let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     if response.extensions().get::<StoreFailed>().is_some() {
         app.metrics.store_error();
+    }
+    if is_forwarded {
+        forwarded::forbid_transforms(response.headers_mut());
     }
     response
 }

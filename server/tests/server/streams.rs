@@ -26,9 +26,21 @@ async fn a_stream_has_the_headers_that_proxies_and_clients_look_for() {
     let stream = server.send(&session, "/tokens 1 /rate 0").await;
     let headers = stream.response.headers();
     assert_eq!(headers["content-type"], "text/event-stream");
-    assert_eq!(headers["cache-control"], "no-cache, no-transform");
+    assert_eq!(headers["cache-control"], "no-cache");
     assert_eq!(headers["x-accel-buffering"], "no");
     assert_eq!(headers["x-vercel-ai-ui-message-stream"], "v1");
+}
+
+#[tokio::test]
+async fn a_stream_that_goes_through_a_proxy_forbids_it_to_compress() {
+    let server = TestServer::start(&[]).await;
+    let session = server.session().await;
+    let task = server.send(&session, "/tokens 1 /rate 0").await.task();
+    for mark in ["x-forwarded-host", "x-forwarded-for", "forwarded", "via"] {
+        let request = server.get(&format!("/tasks/{task}/stream")).header(mark, "proxy.example");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-cache, no-transform", "{mark}");
+    }
 }
 
 #[tokio::test]

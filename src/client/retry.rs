@@ -14,12 +14,12 @@ const MOST_DOUBLINGS: u32 = 20;
 /// The default number of retries of a message that has no answer yet.
 const SEND_RETRIES: u32 = 3;
 
-/// What is tried again.
+/// The number of retries within the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// A message without an answer, which has a few tries.
+    /// The few retries of a message that has no answer yet.
     Send,
-    /// A known task, which is tried for the whole window.
+    /// Those of a known task, which only the window limits.
     Task,
 }
 

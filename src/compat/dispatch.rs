@@ -69,7 +69,7 @@ pub struct Item {
     pub kind: Kind,
     /// The id of its task, block or tool call.
     pub name: Name,
-    /// Whether it settles a call.
+    /// Whether the chunk settles its tool call.
     pub weight: Weight,
 }
 

@@ -7,7 +7,7 @@ use crate::stream::Millis;
 use crate::stream::cursor::EventId;
 use crate::value::Value;
 
-/// One task of that map.
+/// One task of the map that the TypeScript layer saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Value")]
 pub struct LegacyEntry {

@@ -14,7 +14,7 @@ const MOST_DOUBLINGS: u32 = 20;
 /// The default number of retries of a message that has no answer yet.
 const SEND_RETRIES: u32 = 3;
 
-/// The number of retries within the window.
+/// The number of retries within the window, if the app has not set `maxRetries`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     /// The few retries of a message that has no answer yet.

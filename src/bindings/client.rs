@@ -50,14 +50,12 @@ struct Due {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Makes a client with the app's options.
-    ///
-    /// # Errors
-    /// Never fails: a setting that cannot be read, or that has another type than API.md says, counts as missing.
+    /// Makes a client with the app's options. A setting that cannot be read, or that has another type than API.md says, counts
+    /// as missing.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, face: Face) -> Result<Self, JsValue> {
+    pub fn new(options: JsValue, face: Face) -> Self {
         let driver = Driver::new(&Options::new(options), face);
-        Ok(Self { driver, batch: RefCell::default(), due: Cell::default() })
+        Self { driver, batch: RefCell::default(), due: Cell::default() }
     }
 
     /// Starts to call the face. It first gets what happened while the client was made.

@@ -38,7 +38,7 @@ impl Client {
             engine.is_some_and(|engine| engine.take(attempt, &bytes))
         });
         let face = face(take.as_ref());
-        let engine = Rc::new(Engine::new(options, face.clone().unchecked_into()).unwrap());
+        let engine = Rc::new(Engine::new(options, face.clone().unchecked_into()));
         slot.replace(Some(engine.clone()));
         engine.begin();
         engine.run();

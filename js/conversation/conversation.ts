@@ -240,6 +240,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
       history.dispose();
       detach?.forEach((end) => end());
       for (const { key } of outbox.entries) drop(key);
+      state.settle({ kind: "superseded" });
     },
   };
 }

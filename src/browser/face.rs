@@ -6,7 +6,7 @@ use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 
 use super::codec;
-use crate::client::io::{Call, Operation, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
+use crate::client::io::{Call, Millis, Operation, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
 use crate::client::session::{Role, Snapshot};
 use crate::stream::batch::Urgency;
 use crate::value::Value;
@@ -206,9 +206,15 @@ fn state(snapshot: Snapshot) -> Value {
     value.add("role", role);
     value.add("attempt", snapshot.attempt);
     value.add("taskId", snapshot.task);
-    value.add("retryAt", snapshot.retry_at);
+    value.add("retryAt", snapshot.retry_at.map(time));
     value.add("error", snapshot.error.map(error));
     value
+}
+
+/// Returns a time as JavaScript's number. Another tab may have sent one that is too large for an exact number.
+#[expect(clippy::cast_precision_loss, reason = "a time beyond 2^53 is no time that anybody waits for")]
+fn time(at: Millis) -> f64 {
+    at as f64
 }
 
 /// Returns an error as the record of which TypeScript makes a `RejoinError`.

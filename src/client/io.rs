@@ -132,7 +132,7 @@ pub enum Input<'a> {
     /// The page was hidden, shown, left or restored.
     Page(Page),
     /// The content of the storage under one of the client's keys, which may be nothing. The shell passes it at start-up, after a
-    /// `storage` event, and before each call that reads the saved task.
+    /// `storage` event, and before a call that continues the saved task.
     Stored {
         /// The storage key.
         key: &'a str,

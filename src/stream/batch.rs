@@ -206,7 +206,7 @@ impl Batch {
         self.row(RESET);
     }
 
-    /// Returns the size of the waiting contents and names in bytes.
+    /// Returns the size of the waiting contents, names and descriptors in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.text.slice().len() + self.names.slice().len() + size_of_val(self.descriptors.slice())

@@ -103,6 +103,9 @@ impl Content {
     fn read(mut value: Value) -> Option<Self> {
         let (kind, stream, number) = (value.take_text("kind")?, value.take_text("stream"), value.take_count("number"));
         let asked = value.take_count("asked").unwrap_or_default();
+        if kind == "stop" {
+            return Self::read_stop(value);
+        }
         let turn = Aliases::read(&mut value);
         Some(match kind.as_str() {
             "ask" => Self::Ask { stream, next: number.unwrap_or_default(), asked, turn },
@@ -123,9 +126,19 @@ impl Content {
             "alive" => Self::Alive { stream: stream? },
             "end" => Self::End { stream: stream?, end: value.take_some("end")?.into() },
             "turn" => Self::Turn { turn: turn.text? },
-            "stop" => Self::Stop { task: turn.task },
             _ => return None,
         })
+    }
+}
+
+impl Content {
+    /// Reads a stop. One without a task applies to any task, so a task that is no id makes it no message.
+    fn read_stop(mut value: Value) -> Option<Self> {
+        let named = value.take_some("task").map(|task| task.into_text().filter(|task| !task.is_empty()));
+        match named {
+            None => Some(Self::Stop { task: None }),
+            Some(task) => Some(Self::Stop { task: Some(task?) }),
+        }
     }
 }
 
@@ -291,6 +304,13 @@ mod tests {
             let message = Message::new("a", "s", 7, content);
             assert_eq!(through_json(&message), Some(message));
         }
+    }
+
+    #[test]
+    fn a_stop_whose_task_is_no_id_is_no_message() {
+        let stop = |task: &str| serde_json::from_str::<Message>(&format!(r#"{{"v":2,"kind":"stop"{task}}}"#)).ok();
+        assert_eq!(stop("").map(|stop| stop.content), Some(Content::Stop { task: None }));
+        assert_eq!((stop(r#","task":42"#), stop(r#","task":"""#)), (None, None));
     }
 
     #[test]

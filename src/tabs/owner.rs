@@ -1,7 +1,7 @@
 //! The broadcast of a tab that owns a session's stream, for the tabs that follow.
 //!
-//! A broadcast contains one stream of one turn in numbered messages. It is announced when the stream has content and costs
-//! nothing while nobody follows. After its end it is kept for a moment, for tabs that have just learned of it.
+//! A broadcast contains one stream of one turn in numbered messages. It is announced when a response opens or an owner
+//! takes over, and costs nothing while nobody follows. After its end it is kept for a moment, for tabs that have just learned of it.
 
 use crate::stream::Millis;
 use crate::stream::reader::{Frame, Recording};

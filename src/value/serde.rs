@@ -12,6 +12,10 @@ use super::{Kind, Value};
 /// limit exists because a tab may post an object that contains itself.
 const DEEPEST: u8 = 8;
 
+/// The members that nobody reads. They hold most of a session's bytes, such as the inputs and outputs of its tools, and each value
+/// in them would be copied out of JavaScript by calls of its own.
+const UNREAD: [&str; 2] = ["parts", "metadata"];
+
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Levels(DEEPEST).deserialize(deserializer)
@@ -75,8 +79,12 @@ impl<'de> Visitor<'de> for Levels {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(name) = access.next_key()? {
-            members.push((name, access.next_value_seed(self)?));
+        while let Some(name) = access.next_key::<String>()? {
+            if UNREAD.contains(&name.as_str()) {
+                access.next_value::<IgnoredAny>()?;
+            } else {
+                members.push((name, access.next_value_seed(self)?));
+            }
         }
         Ok(Value(Kind::Record(members)))
     }

@@ -80,7 +80,7 @@ async def think(message: str, task: str, operation: dict | None) -> AsyncIterato
         yield {"tool": call, "input": {"to": "production"}}
         yield {"tool": call, "output": begin_deployment(task)}
         return
-    async for word in spoken(f"You wrote “{message}”, and I answer slowly, word by word, so that you have time to reload this page, to open it in a second tab or to pull the network: the answer continues where it was, to the end."):
+    async for word in spoken(f"You wrote “{message}”, and I answer slowly, word by word, so that you have time to reload this page, to open it in a second tab or to go offline: the answer continues where it was, to the end."):
         yield word
 
 

@@ -30,7 +30,7 @@ function spoken(prompt: Prompt): Part[] {
     return [{ type: "stream-start", warnings: [] }, call, finish("tool-calls")];
   }
   const said = results.length > 0 ? `The tool says: ${JSON.stringify(results.at(-1))}.` : `You wrote “${question}”.`;
-  const words = `${said} I follow a script, since no key is set, and I say as much as it takes to see a stream: reload this page, pull the network, or open the chat in a second tab while I speak. The answer goes on.`.split(/(?<= )/);
+  const words = `${said} I follow a script, since no key is set, and I say as much as it takes to see a stream: reload this page, go offline, or open the chat in a second tab while I speak. The answer goes on.`.split(/(?<= )/);
   return [
     { type: "stream-start", warnings: [] },
     { type: "text-start", id: "text" },

@@ -2,7 +2,7 @@
 
 import { mergeByIds } from "./list.js";
 import { toUIMessages } from "./stored.js";
-import { isId, record } from "../../message/fields.js";
+import { record } from "../../message/fields.js";
 import { RejoinError } from "../../types/errors.js";
 import { MERGE } from "../../types/merge-key.js";
 import type { Loaded } from "./list.js";
@@ -29,7 +29,7 @@ export function createHistory<MESSAGE extends UIMessage>(
     try {
       const given = await (loadOwn ? loadOwn(sessionId, signal) : streams.loadSession(sessionId, { signal }));
       const { messages, activeStream } = "messages" in given ? given : { messages: given, activeStream: undefined };
-      return { messages: convert(messages), activeStream, hasIds: messages.every((message) => isId(record(message)["id"])) };
+      return { messages: convert(messages), activeStream, hasIds: messages.every(hasId) };
     } catch (error) {
       throw error instanceof RejoinError ? error : new RejoinError("LOAD_FAILED", "The history could not be loaded.", { cause: error, retryable: true });
     }
@@ -89,4 +89,10 @@ export function createHistory<MESSAGE extends UIMessage>(
       if (!initialMessages) await (first ??= loadFirst()).catch(() => {});
     },
   };
+}
+
+/** Returns whether a stored message has an id that the client compares, too. It reads strings only (PROTOCOL §7). */
+function hasId(message: unknown): boolean {
+  const { id } = record(message);
+  return typeof id === "string" && id !== "";
 }

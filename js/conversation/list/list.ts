@@ -6,6 +6,7 @@
 import { plainText } from "../../message/fields.js";
 import type { Merge } from "../../types/merge-key.js";
 import type { UIMessage } from "../../types/index.js";
+import { keepList } from "./identity.js";
 
 /** A history that was loaded. */
 export interface Loaded<MESSAGE> {
@@ -148,7 +149,7 @@ export function createList<MESSAGE extends UIMessage>(messages: readonly MESSAGE
       const isMatched = (message: MESSAGE): boolean => !merged.has(message) && !known.has(message.id);
       const isMissing = (message: MESSAGE): boolean => merged.has(message) || (hasIds && !(message.role === "user" && isTaken(message.id)));
       const missing = messages.filter((message) => touched.has(message.id) && !known.has(message.id) && isMissing(message));
-      messages = [...(hasIds ? shown : pair(shown, messages.filter(isMatched))), ...missing];
+      messages = keepList(messages, [...(hasIds ? shown : pair(shown, messages.filter(isMatched))), ...missing]);
     },
   };
 }

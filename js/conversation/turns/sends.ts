@@ -126,7 +126,7 @@ export function createSends<MESSAGE extends UIMessage>(
     if (waits) awaitsEnd = !joined && streams.isStreaming(sessionId);
     else if (!isStuck) fail(outcome, { kind: "send", key });
     // A request whose answer was lost may have arrived all the same.
-    if ((joined && !isStuck) || (!waits && kind !== "superseded" && error?.status === undefined)) void look();
+    if ((mayDiffer(outcome) && !isStuck) || (!waits && kind !== "superseded" && error?.status === undefined)) void look();
     return isStuck;
   };
 
@@ -145,6 +145,7 @@ export function createSends<MESSAGE extends UIMessage>(
     if (!wasTaken(turn, outcome)) {
       restore(turn, before);
       fail(outcome, { kind: "refused", again: () => regenerate(target) });
+      if (mayDiffer(outcome)) void look();
     }
     await end(turn, outcome);
     return outcome;
@@ -170,14 +171,15 @@ export function createSends<MESSAGE extends UIMessage>(
   // ---- what becomes of a turn ----
 
   /**
-   * Puts back what was cut off. An answer to another message, which the stream gave instead, stays. The history says what else has
-   * become of the messages.
+   * Puts back what was cut off. An answer to another message, which the stream gave instead, stays.
    */
   const restore = ({ answer, source }: Turn<MESSAGE>, before: readonly MESSAGE[]): void => {
     list.restore(before);
     if (answer && source) list.put(shownAnswer(answer, source));
-    void look();
   };
+
+  /** The history says what has become of the messages where the backend follows another turn, or lacks one of them. */
+  const mayDiffer = ({ joined, error }: StreamOutcome): boolean => joined === true || error?.status === 404;
 
   /** Remembers what `retry` does. That the session answers another message is no error of the conversation. */
   const fail = (outcome: StreamOutcome, failure: Failure): void => {

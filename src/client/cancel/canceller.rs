@@ -15,8 +15,6 @@ use crate::protocol::body::Body;
 
 /// The time after which a request without a response is given up, in milliseconds.
 const PATIENCE: Millis = 45_000;
-/// The time in milliseconds after which the session is asked for the task, because the response to the message does not come.
-const PATIENCE_WITH_MESSAGE: Millis = 5_000;
 /// The number of times that the session is searched for a message that may still be on its way.
 const LOOKS: u32 = 3;
 
@@ -269,10 +267,9 @@ impl Canceller {
     #[must_use]
     pub fn deadline(&self, cx: &Context) -> Option<Millis> {
         match &self.state {
-            State::Awaiting { since } => {
-                Some(since.saturating_add(cx.answer_patience(PATIENCE).min(PATIENCE_WITH_MESSAGE)))
+            State::Awaiting { since } | State::Asking { since, .. } => {
+                Some(since.saturating_add(cx.answer_patience(PATIENCE)))
             }
-            State::Asking { since, .. } => Some(since.saturating_add(cx.answer_patience(PATIENCE))),
             State::Waiting { until, .. } => *until,
             State::Done => None,
         }

@@ -175,7 +175,9 @@ impl Session {
         let State::Draining { outcome, record } = &self.state else { return };
         let (outcome, record) = (outcome.clone(), *record);
         if record == Record::Drop {
-            self.ended = self.task_name();
+            if outcome.kind != OutcomeKind::Expired {
+                self.ended = self.task_name();
+            }
             if !self.is_overtaken(cx) {
                 self.leave_record(&outcome, cx);
             }

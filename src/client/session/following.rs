@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Sends a stream that has ended to a tab that has only seen its announcement, and an announced one to a tab that was away.
-    /// A look at the session is not announced, so it draws no idle tab along.
+    /// A session that is only read is not announced, so that draws no idle tab along.
     fn answer_recall(&mut self, to: &str, (epoch, asked): (u64, Millis), stream: &str, cx: &mut Context) {
         match &self.state {
             State::Over(outcome) if self.owner.recalls(stream) && self.goal.exposure == Exposure::Shared => {

@@ -171,7 +171,8 @@ impl Session {
         self.post(Content::Recall { stream, asked: cx.now }, cx);
     }
 
-    /// Announces the broadcast if the stream has content. Merely reading the session attracts no followers.
+    /// Announces the broadcast, unless that was done. It is called when a response opens and at a takeover: reading the session
+    /// alone attracts no followers.
     pub(super) fn announce_broadcast(&mut self, cx: &mut Context) {
         if self.election.is_owner() && self.owner.announces() {
             let (stream, turn) = (self.owner.stream().to_owned(), self.ledger.turn().aliases());

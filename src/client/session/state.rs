@@ -81,7 +81,7 @@ pub(super) enum Record {
     Keep,
     /// The record is removed, because nothing is left to resume.
     Drop,
-    /// The record stays as it is, because it belongs to another tab.
+    /// The record stays as it is, because it belongs to another tab or was settled before.
     Leave,
 }
 

@@ -21,7 +21,7 @@ export interface Verdict {
 const numbers = new Intl.NumberFormat("en");
 
 export function verdictOf(shown: Shown, stored: Stored | null): Verdict {
-  if (!stored) return { kind: "waiting", text: "The comparison follows when the answer has ended" };
+  if (!stored) return { kind: "waiting", text: "Compared once the answer has ended" };
   if (shown.claim === "writing") return { kind: "waiting", text: "Still being written" };
   if (stored.running) return stillRunning(shown);
   const [first = "", ...more] = stored.answers;
@@ -38,7 +38,8 @@ function stillRunning({ claim }: Shown): Verdict {
 
 function asked(times: number, { text, claim }: Shown): Verdict {
   const said = claim === "failed" ? ", and still failed" : "";
-  return { kind: "doubled", text: `Doubled: the model answered ${times} times (and was paid ${times} times), ${characters(text.length)} shown${said}` };
+  const bill = times === 2 ? "twice, and you paid for both" : `${times} times, and you paid for all`;
+  return { kind: "doubled", text: `Doubled: the model answered ${bill}, ${characters(text.length)} shown${said}` };
 }
 
 function same({ claim }: Shown): Verdict {

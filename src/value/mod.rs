@@ -244,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_and_the_metadata_of_a_message_are_not_read() {
+        let mut message = value(r#"{"role":"user","parts":[{"type":"text"}],"metadata":{"a":1},"id":"m1"}"#);
+        assert_eq!((message.take("parts"), message.take("metadata")), (Value::default(), Value::default()));
+        assert_eq!(
+            (message.take_text("role").as_deref(), message.take_text("id").as_deref()),
+            (Some("user"), Some("m1"))
+        );
+    }
+
+    #[test]
     fn a_value_that_is_nested_too_deep_is_nothing() {
         let deep = |depth: usize| value(&["[".repeat(depth), "7".into(), "]".repeat(depth)].concat());
         let bottom = |depth| (0..depth).fold(deep(depth), |list, _| list.into_list().swap_remove(0));

@@ -252,6 +252,19 @@ fn an_answer_from_the_history_is_replayed_where_a_part_of_it_was_given_before_a_
 }
 
 #[test]
+fn a_task_that_expired_here_is_joined_when_a_409_names_it() {
+    let (mut harness, call) = rejoining();
+    harness.answer(404, r#"{"detail":{"code":"TASK_NOT_FOUND","message":"Gone."}}"#);
+    harness.pass_until_asked();
+    harness.answer(200, EMPTY);
+    harness.answer_status(None);
+    assert_eq!(harness.kind(call), OutcomeKind::Expired);
+    harness.start("again");
+    harness.busy_with("t1");
+    assert!(!harness.is_send(), "the server knows it after all");
+}
+
+#[test]
 fn how_a_task_ended_is_asked_for_with_tries_of_its_own() {
     let (mut harness, call) = rejoining();
     harness.answer_with(html(404), "<html>");

@@ -257,10 +257,11 @@ fn a_task_that_expired_here_is_joined_when_a_409_names_it() {
     harness.answer(404, r#"{"detail":{"code":"TASK_NOT_FOUND","message":"Gone."}}"#);
     harness.pass_until_asked();
     harness.answer(200, EMPTY);
-    harness.answer_status(None);
+    harness.deliver();
     assert_eq!(harness.kind(call), OutcomeKind::Expired);
     harness.start("again");
     harness.busy_with("t1");
+    harness.pass_until_asked();
     assert!(!harness.is_send(), "the server knows it after all");
 }
 

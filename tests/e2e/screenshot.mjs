@@ -1,4 +1,4 @@
-// `node tests/e2e/screenshot.mjs [folder]`: takes pictures of the demo's main states, and docs/screenshot.png for the README.
+// `node tests/e2e/screenshot.mjs [folder]`: takes pictures of the demo's main states.
 
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,11 +6,9 @@ import { ChatPage, launch } from "./lib/browser.mjs";
 import { startServer } from "./lib/server.mjs";
 import { FaultProxy } from "./proxy.mjs";
 
-const docs = resolve(import.meta.dirname, "../../docs");
 const folder = resolve(process.argv[2] ?? join(import.meta.dirname, "../out"));
 /** Only pictures whose names contain this text are taken. */
 const wanted = process.argv[3] ?? "";
-mkdirSync(docs, { recursive: true });
 mkdirSync(folder, { recursive: true });
 
 const DESKTOP = { viewport: { width: 1440, height: 900 } };
@@ -21,14 +19,14 @@ const server = await startServer("--heartbeat-ms", "1000");
 const proxy = await new FaultProxy(server.url).up();
 const browser = await launch();
 
-async function picture(name, options, play, path = join(folder, `${name}.png`)) {
+async function picture(name, options, play) {
   if (!name.includes(wanted)) return;
   const context = await browser.newContext(options);
   const page = new ChatPage(await context.newPage(), proxy.url);
   await page.page.goto(proxy.url);
   await page.shown("message-input");
   await play?.(page);
-  await page.page.screenshot({ path });
+  await page.page.screenshot({ path: join(folder, `${name}.png`) });
   console.log(path, page.problems);
   await context.close();
 }
@@ -137,7 +135,7 @@ async function lab(page) {
   await page.page.waitForFunction(() => document.querySelector('[data-testid="fault-cut"]').getBoundingClientRect().right <= innerWidth);
 }
 
-await picture("screenshot", DESKTOP, sideBySide, join(docs, "screenshot.png"));
+await picture("side-by-side", DESKTOP, sideBySide);
 await picture("compare-dark", { ...DESKTOP, ...DARK }, sideBySide);
 await picture("welcome", DESKTOP);
 await picture("offline-dark", { ...DESKTOP, ...DARK }, offline);

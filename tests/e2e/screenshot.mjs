@@ -27,7 +27,7 @@ async function picture(name, options, play) {
   await page.shown("message-input");
   await play?.(page);
   await page.page.screenshot({ path: join(folder, `${name}.png`) });
-  console.log(path, page.problems);
+  console.log(name, page.problems);
   await context.close();
 }
 

@@ -264,3 +264,105 @@ fn a_reset_voids_all_that_listeners_hold() {
     ledger.begin(sent("m2"), Start::Sent, None);
     assert!(!give_answer(&mut ledger, "two").0, "it is not held any more");
 }
+
+// ---- what a turn learns, and what is known of others ----
+
+/// Returns the frames of an answer with ids.
+fn numbered(ids: [&str; 2], text: &str) -> [Frame; 2] {
+    let [begin, text] = answer(text);
+    [(Some(ids[0].into()), begin), (Some(ids[1].into()), text)]
+}
+
+#[test]
+fn a_turn_that_learns_another_name_than_its_task_is_not_compared_yet() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(Turn::default(), Start::Unsettled, None);
+    ledger.learn(&sent("m2"), None);
+    assert!(ledger.take().is_none(), "its task may show that it is another one");
+    let start = r#"{"type":"start","messageId":"a","taskId":"t2"}"#;
+    ledger.give_broadcast(&[(None, start.into())], None);
+    assert!(!deliver(&mut ledger).0);
+    assert_eq!(ledger.metrics().resets, 0);
+}
+
+#[test]
+fn a_turn_that_learns_nothing_new_loses_no_half_of_an_event() {
+    let mut ledger = Ledger::default();
+    ledger.begin(Turn::of_task("t1"), Start::Joined, None);
+    ledger.open(None);
+    let mut bytes = Vec::new();
+    encoder::event(&mut bytes, None, r#"{"type":"text-delta","id":"b","delta":"one"}"#);
+    let (half, rest) = bytes.split_at(bytes.len() / 2);
+    ledger.give_bytes(half);
+    ledger.learn(&Turn::of_task("t1"), None);
+    ledger.give_bytes(rest);
+    let (_, text) = deliver(&mut ledger);
+    assert!(text.contains("\"taskId\":\"t1\"") && text.contains("one"), "{text}");
+}
+
+#[test]
+fn a_turn_that_learns_its_task_behind_rows_that_were_not_flagged_flags_none_that_follow() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    ledger.give_broadcast(&numbered(["1-0", "3-0"], "one two"), None);
+    deliver(&mut ledger);
+    ledger.begin(sent("m1"), Start::Joined, None);
+    ledger.give_broadcast(&numbered(["1-0", "2-0"], "one"), None);
+    assert!(deliver(&mut ledger).0);
+    ledger.learn(&Turn::of_task("t1"), None);
+    let [_, rest] = numbered(["2-0", "3-0"], " two");
+    ledger.give_broadcast(&[rest], None);
+    assert!(ledger.take().unwrap().descriptors().iter().all(|word| word & (1 << 9) == 0));
+}
+
+#[test]
+fn a_turn_with_a_task_has_replaced_an_earlier_one_before_its_first_row() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t2", 1), Start::Joined, None);
+    assert!(ledger.has_replaced(&Turn::of_task("t1")));
+}
+
+#[test]
+fn a_turn_that_may_be_an_earlier_one_has_not_replaced_it() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(sent("m1"), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    assert!(!ledger.has_replaced(&Turn::of_task("t1")));
+}
+
+#[test]
+fn a_part_of_an_answer_that_listeners_hold_cannot_belong_to_a_turn_that_is_certainly_another() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(sent("m2"), Start::Sent, None);
+    assert!(ledger.may_hold(&sent("m1")));
+    assert!(!ledger.may_hold(&Turn::of_task("t2")));
+}
+
+#[test]
+fn a_turn_that_begins_again_is_no_later_part_of_itself() {
+    let mut ledger = Ledger::default();
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    give_answer(&mut ledger, "one");
+    ledger.begin(joined("t1", 0), Start::Joined, None);
+    assert!(!ledger.is_later_part());
+    ledger.begin(joined("t2", 0), Start::Joined, None);
+    assert!(ledger.is_later_part(), "that is an operation of it");
+}
+
+#[test]
+fn a_turn_without_rows_learns_the_ordinal_of_its_running_task_from_the_session() {
+    let body = r#"{"messages":[{"role":"user","content":"hi"}],"active_stream":{"task_id":"t1"}}"#;
+    let view = crate::protocol::answer::read_session(serde_json::from_str(body).ok().as_ref()).unwrap();
+    let mut ledger = Ledger::default();
+    ledger.begin(Turn::of_task("t1"), Start::Joined, None);
+    ledger.look(&view);
+    assert_eq!(ledger.turn().ordinal(), Some(0));
+}

@@ -2,7 +2,7 @@
 //! whatever happens in the session (API.md, `stopStream`).
 
 use rejoin::client::SavedTask;
-use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Why};
+use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Request, Why};
 
 use crate::codec;
 use crate::harness::{Harness, S, running};
@@ -128,6 +128,46 @@ fn a_stop_that_is_acknowledged_late_is_forgotten_though_another_task_was_joined_
     });
     assert!(!forbids(&harness));
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
+}
+
+#[test]
+fn a_message_that_was_stopped_and_withdrawn_leaves_the_stop_of_the_task_before_it_remembered() {
+    let mut harness = stopped();
+    harness.start("next");
+    harness.pass(1_000);
+    let stop = harness.stop();
+    assert!(harness.is_pending(stop));
+    harness.answer(200, r#"{"task_id":null}"#);
+    assert_eq!((harness.outcome(stop), harness.removed.len()), (None, 0));
+    for mut harness in [reloaded(&harness), harness] {
+        let rejoin = harness.rejoin("t1", None);
+        assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+    }
+}
+
+#[test]
+fn a_stop_that_is_acknowledged_late_leaves_the_stops_of_other_tasks_remembered() {
+    let mut harness = stopped();
+    harness.rejoin("t2", None);
+    harness.pass(1_000);
+    harness.stop();
+    harness.pass(1_000);
+    let cancel = harness.last().clone();
+    assert_eq!(cancel.request, Request::Cancel { task: "t2".into() });
+    harness.rejoin("t3", None);
+    harness.input(Input::Answered {
+        attempt: cancel.attempt,
+        head: Head { status: 200, ..Head::default() },
+        body: codec::body("{}").as_ref(),
+    });
+    for mut harness in [reloaded(&harness), harness] {
+        assert_eq!(harness.client.active_task(S).unwrap().task, "t3");
+        let rejoin = harness.rejoin("t1", None);
+        assert_eq!(harness.kind(rejoin), OutcomeKind::Stopped);
+        harness.rejoin("t2", None);
+        harness.pass(1_000);
+        assert_eq!(harness.joined().unwrap().0, "t2", "its stop was acknowledged");
+    }
 }
 
 #[test]

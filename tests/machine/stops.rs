@@ -119,6 +119,27 @@ fn a_message_whose_task_is_named_while_it_is_withdrawn_is_cancelled_by_its_task(
 }
 
 #[test]
+fn the_withdrawal_of_a_message_goes_on_when_its_own_response_names_no_task() {
+    let opened = Head { status: 200, content_type: "text/event-stream", ..Head::default() };
+    let failed = Head { status: 500, ..Head::default() };
+    for is_stream in [true, false] {
+        let mut harness = Harness::default();
+        harness.start("hi");
+        let message = harness.last().attempt;
+        let stop = harness.stop();
+        match is_stream {
+            true => harness.input(Input::Opened { attempt: message, head: opened }),
+            false => harness.input(Input::Answered { attempt: message, head: failed, body: None }),
+        }
+        harness.pass(1_000);
+        assert!(is_withdrawal_of(&harness, "m1") && harness.asked.len() == 2, "the session is not asked");
+        harness.answer(200, r#"{"task_id":"t1","status":"cancelled"}"#);
+        assert_eq!(harness.outcome(stop), None);
+        assert_eq!(harness.removed, [harness.client.record_key(S)]);
+    }
+}
+
+#[test]
 fn a_stop_before_the_start_waits_for_the_answer_to_learn_the_task() {
     let mut harness = Harness::default();
     let call = harness.start("hi");

@@ -72,6 +72,25 @@ fn a_message_that_was_regenerated_is_not_found_by_the_text_of_its_question() {
 }
 
 #[test]
+fn a_continuation_without_a_text_is_not_found_by_the_text_of_a_message() {
+    let context = r#"{"url":"u","content":"c"}"#;
+    for (context, stored) in [(None, ""), (Some(context), ""), (Some(context), "hi")] {
+        let mut harness = Harness::default();
+        let context = context.map(str::to_owned);
+        let request =
+            SendRequest { message_id: "m1".into(), trigger: Trigger::Continue, context, ..SendRequest::default() };
+        harness.input(Input::Start { session: S, call: 1, request });
+        harness.fail();
+        harness.pass_until_asked();
+        let question = format!(r#"{{"role":"user","content":"{stored}"}}"#);
+        let answer = r#"{"role":"assistant","content":"hello"}"#;
+        harness.answer(200, &format!(r#"{{"messages":[{question},{answer}],"active_stream":null}}"#));
+        harness.pass_until_asked();
+        assert_eq!(sent_id(&harness).as_deref(), Some("m1"), "{stored:?}: it has not arrived");
+    }
+}
+
+#[test]
 fn a_message_whose_task_is_unknown_is_found_as_the_running_one() {
     for trigger in [Trigger::Continue, Trigger::Regenerate] {
         let mut harness = Harness::default();

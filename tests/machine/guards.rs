@@ -2,7 +2,7 @@
 //! task a session that was read may name.
 
 use rejoin::client::ActiveTask;
-use rejoin::client::io::{Config, Input, Network, OutcomeKind, Status};
+use rejoin::client::io::{Config, Head, Input, Network, OutcomeKind, RetryAfter, Status};
 
 use crate::harness::{Harness, S, running};
 
@@ -198,6 +198,45 @@ fn rows_of_a_task_without_a_name_are_reset_when_the_running_task_is_delivered() 
 }
 
 #[test]
+fn a_resume_that_finds_no_running_task_behind_an_answer_resets_nothing() {
+    let (mut harness, _) = Harness::streaming();
+    harness.finish("3-0");
+    let call = harness.resume();
+    harness.pass(1_000);
+    assert!(harness.is_look());
+    harness.answer(200, r#"{"messages":[],"active_stream":null}"#);
+    assert_eq!(harness.outcome(call), None);
+    assert!(harness.client.take_batch(S).is_none());
+    assert_eq!(harness.client.metrics(Some(S)).resets, 0);
+}
+
+#[test]
+fn a_resume_that_finds_another_task_behind_an_answer_resets_nothing() {
+    let (mut harness, _) = Harness::streaming();
+    harness.finish("3-0");
+    harness.resume();
+    harness.pass(1_000);
+    harness.answer(200, &running("t2"));
+    harness.pass_until_asked();
+    harness.open(Some("t2"));
+    harness.preamble("t2", ["5-0", "5-1"]);
+    assert_ne!(harness.deliver().unwrap().descriptors().first(), RESET);
+    assert_eq!(harness.client.metrics(Some(S)).resets, 0);
+}
+
+#[test]
+fn a_join_after_a_cursor_continues_what_listeners_hold_and_counts_no_reset() {
+    let (mut harness, _) = Harness::streaming();
+    harness.detach();
+    harness.rejoin("t1", Some("2-0".parse().unwrap()));
+    harness.pass(1_000);
+    harness.open(Some("t1"));
+    harness.delta("3-0", "two");
+    assert_ne!(harness.deliver().unwrap().descriptors().first(), RESET);
+    assert_eq!(harness.client.metrics(Some(S)).resets, 0);
+}
+
+#[test]
 fn rows_that_are_being_handed_out_count_as_given() {
     let (mut harness, _) = Harness::streaming();
     harness.detach();
@@ -264,6 +303,20 @@ fn a_stop_is_not_given_up_for_time_without_a_network() {
 }
 
 #[test]
+fn the_window_of_a_stop_begins_with_its_first_failure_and_not_when_the_network_returns() {
+    let (mut harness, _) = Harness::streaming();
+    harness.network(Network::Offline);
+    let stop = harness.stop();
+    harness.network(Network::Online);
+    harness.pass(30_000);
+    let (failed_at, asked) = (harness.now, harness.asked.len());
+    harness.answer_with(Head { status: 503, retry_after: Some(RetryAfter::Pause(590_000)), ..Head::default() }, "");
+    assert!(harness.is_pending(stop), "the window is ten minutes");
+    assert!(harness.pass_until_asked().at >= failed_at + 590_000);
+    assert_eq!((harness.cancels(), harness.asked.len()), (2, asked + 1));
+}
+
+#[test]
 fn a_message_that_timed_out_on_the_server_may_have_started_what_is_to_be_stopped() {
     let mut harness = Harness::default();
     harness.start("hi");
@@ -294,12 +347,7 @@ fn a_message_that_was_let_go_does_not_take_the_record_of_the_stream_that_followe
     let message = harness.last().attempt;
     harness.detach();
     harness.rejoin("t2", None);
-    let head = rejoin::client::io::Head {
-        status: 200,
-        content_type: "text/event-stream",
-        task: Some("t1"),
-        ..Default::default()
-    };
+    let head = Head { status: 200, content_type: "text/event-stream", task: Some("t1"), ..Default::default() };
     harness.input(Input::Opened { attempt: message, head });
     assert_eq!(harness.client.active_task(S).unwrap().task, "t2");
 }

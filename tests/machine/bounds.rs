@@ -120,6 +120,25 @@ fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped_after_ano
 }
 
 #[test]
+fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped() {
+    for is_dropped in [false, true] {
+        let mut harness = Harness::default();
+        harness.rejoin("t1", Some("5-0".parse().unwrap()));
+        harness.detach();
+        harness.client.clear_active_task(S);
+        harness.drain();
+        watch_many(&mut harness, if is_dropped { 5_000 } else { 0 });
+        harness.rejoin("t1", None);
+        harness.pass(1_000);
+        harness.open(Some("t1"));
+        harness.preamble("t1", ["1-0", "1-1"]);
+        let batch = harness.deliver().unwrap();
+        assert_eq!(batch.descriptors().first() == RESET, is_dropped);
+        assert_eq!(batch.text().contains("\"replayed\":true"), !is_dropped, "{}", batch.text());
+    }
+}
+
+#[test]
 fn an_answer_finds_its_session_among_many_and_a_second_one_finds_nobody() {
     let mut harness = Harness::default();
     watch_many(&mut harness, 200);

@@ -469,6 +469,26 @@ fn follower() -> Harness {
     harness
 }
 
+#[test]
+fn another_tabs_question_that_names_the_message_loses_no_half_of_an_event() {
+    let event = b"data: {\"type\":\"text-delta\",\"id\":\"b\",\"delta\":\"one \"}\n\n";
+    for at in 0..event.len() {
+        let mut owner = tab();
+        owner.rejoin("t1", None);
+        owner.input(Input::Locked { session: S });
+        owner.open(Some("t1"));
+        owner.bytes(&event[..at]);
+        owner.receive(
+            r#"{"v":2,"from":"b","session":"s","epoch":0,"kind":"ask","number":0,"asked":0,"task":"t1","message":"m1"}"#,
+        );
+        owner.bytes(&event[at..]);
+        owner.delta("", "two");
+        owner.deliver();
+        assert!(owner.text.contains("one ") && owner.text.contains("two"), "cut at {at}: {}", owner.text);
+        assert!(owner.text.contains("t1"), "its start is made by the client: {}", owner.text);
+    }
+}
+
 fn receive_state(harness: &mut Harness) {
     harness.receive(&state("b", "b-1", "t1"));
     assert!(harness.asked.is_empty());

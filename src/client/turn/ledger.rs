@@ -91,7 +91,8 @@ impl Ledger {
     /// Returns whether listeners may hold rows.
     #[must_use]
     pub fn has_given(&self) -> bool {
-        self.gave == Gave::Rows || !self.held.is_empty() || !self.delivered.is_empty()
+        let has_position = self.reader.saved_position() > Position::default();
+        self.gave == Gave::Rows || has_position || !self.held.is_empty() || !self.delivered.is_empty()
     }
 
     /// Returns the current turn.
@@ -160,7 +161,7 @@ impl Ledger {
             return;
         }
         if self.gave == Gave::Nothing && self.reader.is_untouched() {
-            self.settle(record);
+            self.settle_again(record);
         } else if !self.reader.has_rows() {
             self.reader.raise_mark(self.delivered_before(record));
         }
@@ -317,13 +318,27 @@ impl Ledger {
     /// Compares the current turn with what listeners hold, and prepares its reader.
     fn settle(&mut self, record: Option<&SavedTask>) {
         let mark = self.delivered_before(record);
-        let mut held = self.held.iter().rev();
-        let is_void =
-            held.next().is_some_and(|newest| self.voids_newest(newest)) || held.any(|held| self.doubles(held, mark));
+        let is_void = self.is_void(mark);
         self.renew(Reader::new(EventId::ZERO, mark));
         if is_void {
             self.void_held();
         }
+    }
+
+    /// Compares the current turn again. A response may be open, and a part of its first event may have arrived.
+    fn settle_again(&mut self, record: Option<&SavedTask>) {
+        let mark = self.delivered_before(record);
+        let is_void = self.is_void(mark);
+        self.reader.restart(mark);
+        if is_void {
+            self.void_held();
+        }
+    }
+
+    /// Returns whether listeners need a reset before the rows of the current turn, which were delivered up to `mark`.
+    fn is_void(&self, mark: Position) -> bool {
+        let mut held = self.held.iter().rev();
+        held.next().is_some_and(|newest| self.voids_newest(newest)) || held.any(|held| self.doubles(held, mark))
     }
 
     /// Returns whether the rows of the current turn cannot follow those of the turn that listeners got last.

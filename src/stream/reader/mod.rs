@@ -213,6 +213,13 @@ impl Reader {
         Self { cursor: after, mark, delivered, blocks, ..Self::default() }
     }
 
+    /// Starts again within the open response, of which no whole event has arrived. Events up to `mark` are flagged as replayed.
+    pub fn restart(&mut self, mark: Position) {
+        let parser = std::mem::replace(&mut self.parser, Parser::new(DEFAULT_LIMIT));
+        let opening = self.opening.take();
+        *self = Self { parser, opening, recording: self.recording, ..Self::new(EventId::ZERO, mark) };
+    }
+
     /// Flags events up to `mark` as replayed, if that is more than was known.
     pub fn raise_mark(&mut self, mark: Position) {
         self.mark = self.mark.max(mark);

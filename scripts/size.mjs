@@ -12,10 +12,10 @@ import { root } from "./lib/run.mjs";
  * more. The goals are 115 and 120 kB; BENCHMARKS.md names the obstacles.
  */
 const ROWS = [
-  { label: "rejoin/slim + wasm", files: ["slim.js", "client.wasm"], budget: 134_700 },
+  { label: "rejoin/slim + wasm", files: ["slim.js", "client.wasm"], budget: 135_100 },
   { label: "rejoin/react", files: ["react.js"], budget: 3_000 },
   { label: "conversation", files: ["conversation.js"], budget: 8_750 },
-  { label: "rejoin, inlined", files: ["index.js"], budget: 139_100 },
+  { label: "rejoin, inlined", files: ["index.js"], budget: 139_500 },
 ];
 
 /** The budget for what `createConversation` adds to an app that uses `rejoin/slim`, in bytes of brotli. The goal is 6 kB. */

@@ -4,12 +4,7 @@ use clap::Parser;
 use rejoin_server::{Config, Server, ServerError, init_logging};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// Signals that arrive within this time count as one: a supervisor or a terminal signals a whole process group, in which `npx` and
-/// the launcher of the npm package pass the signal on.
-const TOGETHER: Duration = Duration::from_millis(500);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,7 +38,7 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     tokio::select! {
         ended = serving => Ok(ended?),
         // A second signal ends the process at once. Another process, or the next one, ends the tasks that still run.
-        () = second(&mut terminate, &mut interrupt) => std::process::exit(0),
+        () = either(&mut terminate, &mut interrupt) => std::process::exit(0),
     }
 }
 
@@ -59,17 +54,6 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => (),
         _ = interrupt.recv() => (),
-    }
-}
-
-/// Waits for a signal that is not the first one again.
-async fn second(terminate: &mut Signal, interrupt: &mut Signal) {
-    let first = Instant::now();
-    loop {
-        either(terminate, interrupt).await;
-        if first.elapsed() >= TOGETHER {
-            return;
-        }
     }
 }
 

@@ -4,6 +4,9 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 
+/** Signals that arrive within this time count as one. */
+const TOGETHER_MS = 500;
+
 const machine = `${process.platform}-${process.arch}`;
 const program = find();
 const args = process.argv.slice(2);
@@ -30,13 +33,20 @@ function find() {
 }
 
 /**
- * For versions of Node without `execve`. The program stays in this process's group, so that it ends with the group. It takes a
- * signal to the group and the same signal from here for one.
+ * For versions of Node without `execve`. The program runs in a process group of its own and receives each signal from here only,
+ * once: a supervisor or a terminal signals a whole group, `npx` passes the signal on as well, and the program ends without
+ * draining at the second one.
  */
 function runBeside(program) {
-  const child = spawn(program, args, { stdio: "inherit" });
+  const child = spawn(program, args, { stdio: "inherit", detached: true });
   const signals = ["SIGTERM", "SIGHUP", "SIGINT"];
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  let passed = -Infinity;
+  const pass = (signal) => {
+    if (performance.now() - passed < TOGETHER_MS) return;
+    passed = performance.now();
+    child.kill(signal);
+  };
+  for (const signal of signals) process.on(signal, pass);
   child.once("error", (error) => {
     console.error(`${program}: ${error.message}`);
     process.exitCode = 1;

@@ -315,17 +315,14 @@ impl Ledger {
         }
     }
 
-    /// Compares the current turn with what listeners hold, and prepares its reader.
+    /// Compares the current turn with what listeners hold, and prepares a new reader for it.
     fn settle(&mut self, record: Option<&SavedTask>) {
-        let mark = self.delivered_before(record);
-        let is_void = self.is_void(mark);
-        self.renew(Reader::new(EventId::ZERO, mark));
-        if is_void {
-            self.void_held();
-        }
+        self.renew(Reader::default());
+        self.settle_again(record);
     }
 
-    /// Compares the current turn again. A response may be open, and a part of its first event may have arrived.
+    /// Compares the current turn with what listeners hold, and prepares its reader again. A response may be open, and a part of its
+    /// first event may have arrived.
     fn settle_again(&mut self, record: Option<&SavedTask>) {
         let mark = self.delivered_before(record);
         let is_void = self.is_void(mark);

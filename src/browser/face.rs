@@ -6,7 +6,7 @@ use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 
 use super::codec;
-use crate::client::io::{Call, Millis, Operation, Origin, Outcome, OutcomeKind, Recovery, Sender, Status, StreamError};
+use crate::client::io::{Call, Millis, Operation, Origin, Outcome, Recovery, Sender, Status, StreamError};
 use crate::client::session::{Role, Snapshot};
 use crate::stream::batch::Urgency;
 use crate::value::Value;
@@ -161,14 +161,7 @@ fn value(notice: Notice, snapshot: impl Fn(&str) -> Snapshot) -> Value {
 
 fn outcome(outcome: Outcome) -> Value {
     let mut value = Value::record();
-    let kind = match outcome.kind {
-        OutcomeKind::Finished => "finished",
-        OutcomeKind::Stopped => "stopped",
-        OutcomeKind::Failed => "failed",
-        OutcomeKind::Expired => "expired",
-        OutcomeKind::Superseded => "superseded",
-    };
-    value.add("kind", kind);
+    value.add("kind", outcome.kind.name());
     value.add("taskId", outcome.task);
     value.add("finishReason", outcome.finish_reason);
     value.add("truncated", outcome.truncated.then_some(true));

@@ -355,6 +355,20 @@ pub enum OutcomeKind {
     Superseded,
 }
 
+impl OutcomeKind {
+    /// Returns the kind as API.md writes it (`StreamOutcome`).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
 /// The status of a session's stream (API.md, `StreamStatus`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {

@@ -32,14 +32,7 @@ pub fn refused_outcome(joined: &Outcome) -> Outcome {
 
 /// Writes an outcome as JSON in the form of API.md, `StreamOutcome`.
 fn outcome_as_json(outcome: &Outcome) -> String {
-    let kind = match outcome.kind {
-        OutcomeKind::Finished => "finished",
-        OutcomeKind::Stopped => "stopped",
-        OutcomeKind::Failed => "failed",
-        OutcomeKind::Expired => "expired",
-        OutcomeKind::Superseded => "superseded",
-    };
-    let mut json = ["{\"kind\":", &quoted(kind)].concat();
+    let mut json = ["{\"kind\":", &quoted(outcome.kind.name())].concat();
     let texts = [("taskId", &outcome.task), ("finishReason", &outcome.finish_reason)];
     for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
         json.extend([",", &quoted(name), ":", &quoted(text)]);

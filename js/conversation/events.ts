@@ -3,8 +3,8 @@
 import { Callbacks } from "../streams/callbacks.js";
 import { defined } from "../streams/defined.js";
 import type { ConversationEvents, StreamChunk } from "../types/index.js";
+import type { Fields } from "../message/fields.js";
 
-type Fields = Record<string, unknown>;
 type Given<EVENT extends keyof ConversationEvents> = Parameters<ConversationEvents[EVENT]>;
 export type Events = ReturnType<typeof createEvents>;
 

@@ -3,8 +3,7 @@
 import { PartialJson } from "./partial-json.js";
 import { errorText } from "./tool-result.js";
 import type { DynamicToolUIPart, ToolUIPart } from "../types/index.js";
-
-type Fields = Record<string, unknown>;
+import type { Fields } from "./fields.js";
 
 /** Shared by all calls without further fields, which are most of them. */
 const NO_FACTS: Fields = {};

@@ -12,8 +12,7 @@ import { readRows } from "../chunks/batch.js";
 import { DeltaSort } from "../loader/generated.js";
 import type { Batch, Rows } from "../chunks/batch.js";
 import type { StreamChunk, StreamUsage, UIMessage, UIMessagePart } from "../types/index.js";
-
-type Fields = Record<string, unknown>;
+import type { Fields } from "./fields.js";
 
 /** A part that may still change. `part` is the same object until it does. */
 interface Cell {

@@ -1,8 +1,7 @@
 /** Keeps the objects that a user interface has shown already, where new ones say the same. */
 
 import type { UIMessage } from "../../types/index.js";
-
-type Fields = Record<string, unknown>;
+import type { Fields } from "../../message/fields.js";
 
 /** Returns the old value if the new one is equal. */
 export function keep<T>(old: T, fresh: T): T {

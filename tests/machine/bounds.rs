@@ -98,33 +98,26 @@ fn a_session_that_was_dropped_is_delivered_again_behind_a_reset() {
 }
 
 #[test]
-fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped_after_another_message_and_replayed_otherwise() {
-    for is_dropped in [false, true] {
-        let mut harness = Harness::default();
-        harness.rejoin("t1", Some("5-0".parse().unwrap()));
-        harness.detach();
-        harness.start("hi");
-        harness.pass(1_000);
-        harness.answer(403, "");
-        harness.client.clear_active_task(S);
-        harness.drain();
-        watch_many(&mut harness, if is_dropped { 5_000 } else { 0 });
-        harness.rejoin("t1", None);
-        harness.pass(1_000);
-        harness.open(Some("t1"));
-        harness.preamble("t1", ["1-0", "1-1"]);
-        let batch = harness.deliver().unwrap();
-        assert_eq!(batch.descriptors().first() == RESET, is_dropped);
-        assert_eq!(batch.text().contains("\"replayed\":true"), !is_dropped, "{}", batch.text());
-    }
+fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped_and_replayed_otherwise() {
+    check_what_was_before_a_cursor(|_| {});
 }
 
 #[test]
-fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped() {
+fn what_an_app_had_before_a_cursor_is_reset_if_its_session_was_dropped_after_another_message_and_replayed_otherwise() {
+    check_what_was_before_a_cursor(|harness| {
+        harness.start("hi");
+        harness.pass(1_000);
+        harness.answer(403, "");
+    });
+}
+
+/// Joins a task behind a cursor, and from its beginning after `then`, with and without its session being dropped meanwhile.
+fn check_what_was_before_a_cursor(then: impl Fn(&mut Harness)) {
     for is_dropped in [false, true] {
         let mut harness = Harness::default();
         harness.rejoin("t1", Some("5-0".parse().unwrap()));
         harness.detach();
+        then(&mut harness);
         harness.client.clear_active_task(S);
         harness.drain();
         watch_many(&mut harness, if is_dropped { 5_000 } else { 0 });

@@ -335,12 +335,7 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
     talk(&mut owner, &mut late);
     late.deliver();
     late.detach();
-    late.start("next");
-    late.pass(1_000);
-    late.open(None);
-    late.delta("", "two ");
-    late.finish("");
-    late.posted.clear();
+    send_next(&mut late);
     let began = late.began;
     // The owner was suspended. Of all messages of the other tab it gets only the question.
     late.page(rejoin::client::io::Page::Returned);
@@ -353,17 +348,22 @@ fn an_idle_page_does_not_go_back_to_a_turn_before_the_one_it_shows() {
     assert_eq!(late.began, began);
 }
 
+/// Sends a message and gets its whole answer.
+fn send_next(tab: &mut Harness) {
+    tab.start("next");
+    tab.pass(1_000);
+    tab.open(None);
+    tab.delta("", "two ");
+    tab.finish("");
+    tab.posted.clear();
+}
+
 /// Returns a tab with the answer of the task "t1", of which it knows no message, and the whole answer to its own message.
 fn idle_behind_two_answers() -> Harness {
     let mut idle = resumed_in_another_tab("b", "hi");
     idle.delta("", "one ");
     idle.finish("");
-    idle.start("next");
-    idle.pass(1_000);
-    idle.open(None);
-    idle.delta("", "two ");
-    idle.finish("");
-    idle.posted.clear();
+    send_next(&mut idle);
     idle
 }
 

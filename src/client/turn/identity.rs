@@ -126,7 +126,7 @@ impl Turn {
     /// Returns whether this is the turn of a task. A turn without a known task is not.
     #[must_use]
     pub fn is_of(&self, task: &str) -> bool {
-        self.is_same(&Self::of_task(task))
+        self.task() == Some(task)
     }
 
     /// Returns whether two turns are certainly the same.

@@ -12,8 +12,6 @@
 //! (`Unknown`). They also get one if it is an older one (`Same`) and its rows cannot be recognised: either no `stream_start`
 //! names its task, or its events have no ids and the log may have been cut.
 
-use std::collections::VecDeque;
-
 use crate::client::turn::identity::{Identity, Turn};
 use crate::client::turn::location::{Arrival, Location, Roll};
 use crate::persist::SavedTask;
@@ -50,16 +48,16 @@ pub struct Ledger {
     /// The same, including rows that were reset since.
     ever_gave: Gave,
     /// The earlier turns whose rows listeners still hold, the oldest first.
-    held: VecDeque<Turn>,
+    held: Vec<Turn>,
     /// Whether the rows of the newest of them include a `stream_start` and an end.
     held_extent: Extent,
     /// Whether a reset was counted but not delivered.
     owes: bool,
     /// The delivered positions of earlier turns, the oldest first.
-    delivered: VecDeque<(Turn, Position)>,
+    delivered: Vec<(Turn, Position)>,
     /// Turns whose tasks are known here although listeners may have got no rows of them, the oldest first: operations that
     /// answers started, and the tasks that were saved when messages were sent.
-    known: VecDeque<Turn>,
+    known: Vec<Turn>,
     /// The turn of the stream that another tab announced last.
     announced: Option<Turn>,
     roll: Roll,
@@ -85,7 +83,7 @@ impl Ledger {
     /// Returns the ledger of a session whose state was dropped: it is unknown what its listeners hold.
     #[must_use]
     pub fn of_forgotten() -> Self {
-        Self { held: VecDeque::from([Turn::default()]), ..Self::default() }
+        Self { held: vec![Turn::default()], ..Self::default() }
     }
 
     /// Returns whether listeners may hold rows.
@@ -174,11 +172,7 @@ impl Ledger {
 
     /// Remembers a turn of the session and its task.
     pub fn note_known(&mut self, turn: Turn) {
-        self.known.retain(|known| !known.is_same(&turn));
-        self.known.push_back(turn);
-        if self.known.len() > MOST_DELIVERED {
-            self.known.pop_front();
-        }
+        keep(&mut self.known, turn);
     }
 
     /// Returns the turn with all aliases that are known here.
@@ -210,7 +204,7 @@ impl Ledger {
     pub fn may_hold(&self, turn: &Turn) -> bool {
         let turn = self.recall(turn.clone());
         let is_open = !self.held_extent.has_end;
-        self.held.back().is_some_and(|held| is_open && turn.compare(held) == Identity::Unknown)
+        self.held.last().is_some_and(|held| is_open && turn.compare(held) == Identity::Unknown)
     }
 
     /// Returns whether the user message of this ordinal certainly belongs to another turn than the current one.
@@ -292,9 +286,7 @@ impl Ledger {
     fn set_aside(&mut self) {
         self.note_operation();
         if self.gave == Gave::Rows {
-            let turn = self.turn.clone();
-            self.held.retain(|held| !held.is_same(&turn));
-            push_bounded(&mut self.held, turn);
+            keep(&mut self.held, self.turn.clone());
             self.held_extent = Extent { has_start: self.reader.has_start(), has_end: self.reader.has_ended() };
         }
         self.owes = self.reader.owes_reset();
@@ -423,7 +415,7 @@ impl Ledger {
     pub fn give_history(&mut self, frames: &[String]) {
         let has_part = |turn: &Turn| turn.shares_question(&self.turn);
         let is_in_parts = self.delivered.iter().any(|(turn, _)| has_part(turn));
-        let holds_part = self.gave == Gave::Nothing && self.held.back().is_some_and(has_part);
+        let holds_part = self.gave == Gave::Nothing && self.held.last().is_some_and(has_part);
         let is_known =
             self.ever_gave == Gave::Rows || self.reader.saved_position() > Position::default() || is_in_parts;
         if holds_part {
@@ -485,12 +477,18 @@ impl Ledger {
     }
 }
 
+/// Makes a turn the newest of a list of earlier turns.
+fn keep(kept: &mut Vec<Turn>, newest: Turn) {
+    kept.retain(|turn| !turn.is_same(&newest));
+    push_bounded(kept, newest);
+}
+
 /// Appends to a list of earlier turns, and removes its oldest entry if it has too many.
-fn push_bounded<T>(kept: &mut VecDeque<T>, newest: T) {
-    kept.push_back(newest);
-    if kept.len() > MOST_DELIVERED {
-        kept.pop_front();
+fn push_bounded<T>(kept: &mut Vec<T>, newest: T) {
+    if kept.len() == MOST_DELIVERED {
+        kept.remove(0);
     }
+    kept.push(newest);
 }
 
 /// Sets the ordinal of a turn whose message has certainly arrived, because its task runs or listeners hold rows of it.

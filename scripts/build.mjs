@@ -2,7 +2,7 @@
 // that it reads has changed.
 
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root, run, targetDir } from "./lib/run.mjs";
 import { step } from "./lib/step.mjs";
@@ -117,7 +117,26 @@ async function modules() {
   const plugins = [besideReact];
   await bundle({ ...common, plugins, entryPoints: { react: "js/react/index.ts" }, external: ["react"], banner: { js: '"use client";' } });
   copyFileSync(join(root, "pkg/client.wasm"), join(root, "dist/client.wasm"));
+  for (const name of entries) await rename(`dist/${name}.js`);
   for (const name of entries) change(`dist/${name}.js.map`, (map) => JSON.stringify(resolvable(JSON.parse(map))));
+}
+
+/**
+ * Renames the variables of a module. esbuild gives short names of its own, but Terser's repeat from function to function, which
+ * saves 0.6 kB of download. Terser changes nothing else, because a bundler that reads its further rewriting makes a larger app.
+ */
+async function rename(file) {
+  // Imported here, because `npm start` installs it first.
+  const { minify } = await import("terser");
+  const [code, content] = [file, `${file}.map`].map((name) => readFileSync(join(root, name), "utf8"));
+  const renamed = await minify(code, {
+    module: true,
+    compress: false,
+    format: { ecma: 2022, comments: new RegExp(eager.slice("//".length)) },
+    sourceMap: { content, includeSources: true, filename: basename(file), url: `${basename(file)}.map` },
+  });
+  writeFileSync(join(root, file), renamed.code);
+  writeFileSync(join(root, `${file}.map`), renamed.map);
 }
 
 /**

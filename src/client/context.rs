@@ -38,10 +38,18 @@ pub struct Context {
     pub keys: Keys,
     effects: VecDeque<Effect>,
     /// The sessions of the open requests, so that a read finds its session at the same cost however many there are.
-    routes: LiteMap<Attempt, String>,
+    routes: LiteMap<Attempt, Route>,
     jitter: Jitter,
     attempts: Attempt,
     streams: u32,
+}
+
+/// An open request.
+#[derive(Debug)]
+struct Route {
+    session: String,
+    /// When the stream of its message was detached. The task of such an orphan still has to be saved.
+    orphaned: Option<Millis>,
 }
 
 impl Context {
@@ -90,7 +98,7 @@ impl Context {
     /// Sends a request of a session. Returns its attempt number.
     pub fn open(&mut self, session: &str, request: Request, why: Why) -> Attempt {
         self.attempts = self.attempts.wrapping_add(1);
-        self.routes.insert(self.attempts, session.to_owned());
+        self.routes.insert(self.attempts, Route { session: session.to_owned(), orphaned: None });
         self.push(Effect::Open { attempt: self.attempts, request, why });
         self.attempts
     }
@@ -104,12 +112,47 @@ impl Context {
     /// Returns the session of an open request.
     #[must_use]
     pub fn session_of(&self, attempt: Attempt) -> Option<&str> {
-        self.routes.get(&attempt).map(String::as_str)
+        self.routes.get(&attempt).map(|route| route.session.as_str())
     }
 
     /// Records that a request has ended with a response or a failure.
     pub fn close_route(&mut self, attempt: Attempt) {
         self.routes.remove(&attempt);
+    }
+
+    /// Records that the stream of a request's message was detached.
+    pub fn orphan(&mut self, attempt: Attempt) {
+        if let Some(route) = self.routes.get_mut(&attempt) {
+            route.orphaned = Some(self.now);
+        }
+    }
+
+    /// Cancels a request if it is an orphan, and returns its session.
+    pub fn take_orphan(&mut self, attempt: Attempt) -> Option<String> {
+        let session = self.routes.get(&attempt).filter(|route| route.orphaned.is_some())?.session.clone();
+        self.abort(attempt);
+        Some(session)
+    }
+
+    /// Returns whether a session has an orphan.
+    #[must_use]
+    pub fn has_orphan_of(&self, session: &str) -> bool {
+        self.routes.values().any(|route| route.orphaned.is_some() && route.session == session)
+    }
+
+    /// Returns since when the first orphan waits.
+    #[must_use]
+    pub fn first_orphan(&self) -> Option<Millis> {
+        self.routes.values().filter_map(|route| route.orphaned).min()
+    }
+
+    /// Cancels the orphans that have waited for longer than `patience`, unless the app has set how long.
+    pub fn give_up_orphans(&mut self, patience: Millis) {
+        let (now, patience) = (self.now, self.answer_patience(patience));
+        let is_overdue = |route: &Route| route.orphaned.is_some_and(|since| since.saturating_add(patience) <= now);
+        while let Some((attempt, _)) = self.routes.iter().find(|(_, route)| is_overdue(route)) {
+            self.abort(*attempt);
+        }
     }
 
     /// Returns a new name for a broadcast of this tab.
@@ -136,7 +179,7 @@ impl Context {
     #[must_use]
     pub fn footprint(&self) -> usize {
         let records = self.records.iter().map(|(session, record)| session.capacity() + record.footprint());
-        let routes = self.routes.values().map(|session| size_of::<(Attempt, String)>() + session.capacity());
+        let routes = self.routes.values().map(|route| size_of::<(Attempt, Route)>() + route.session.capacity());
         self.effects.len() * size_of::<Effect>() + records.sum::<usize>() + routes.sum::<usize>()
     }
 
@@ -173,16 +216,22 @@ impl Context {
         self.config.repost == Repost::SameId
     }
 
+    /// Returns the saved record of a session.
+    #[must_use]
+    pub fn record(&self, session: &str) -> Option<&SavedTask> {
+        self.records.get(session)
+    }
+
     /// Returns whether the app has stopped this task and the server has not acknowledged that.
     #[must_use]
     pub fn is_stopped(&self, session: &str, task: &str) -> bool {
-        self.records.get(session).is_some_and(|record| record.forbids(task))
+        self.record(session).is_some_and(|record| record.forbids(task))
     }
 
     /// Returns the record of a session if its task may be joined: it was not stopped and has not expired.
     #[must_use]
     pub fn resumable(&self, session: &str) -> Option<&SavedTask> {
-        self.records.get(session).filter(|record| self.is_active(record, self.now))
+        self.record(session).filter(|record| self.is_active(record, self.now))
     }
 
     /// Returns whether the task of a record may be joined at this time.
@@ -194,20 +243,22 @@ impl Context {
     /// Keeps a record and writes it to the storage. It takes over the stops that the earlier record contains.
     pub fn save(&mut self, mut record: SavedTask) {
         let session = record.session.clone();
-        if let Some(before) = self.records.get(&session) {
+        if let Some(before) = self.record(&session) {
             record.inherit_stops(before, self.now, self.config.task_ttl);
         }
+        self.store(session, record);
+    }
+
+    /// Keeps a record as it is, and writes it to the storage.
+    fn store(&mut self, session: String, record: SavedTask) {
         self.push(Effect::Save { key: self.keys.of(&session), value: record.to_entry() });
         self.records.insert(session, record);
     }
 
     /// Removes the record of a session whose task cannot be resumed, except the stops of earlier tasks.
     pub fn remove(&mut self, session: &str) {
-        match self.records.get(session).map(SavedTask::without_task) {
-            Some(Some(rest)) => {
-                self.push(Effect::Save { key: self.keys.of(session), value: rest.to_entry() });
-                self.records.insert(session.to_owned(), rest);
-            }
+        match self.record(session).map(SavedTask::without_task) {
+            Some(Some(rest)) => self.store(session.to_owned(), rest),
             Some(None) => self.forget(session),
             None => {}
         }
@@ -227,17 +278,16 @@ impl Context {
 
     /// Limits a stop whose task was never found: a message may have started a new task, to which the stop does not apply.
     pub fn settle_unknown_stop(&mut self, session: &str) {
-        if self.records.get(session).is_some_and(|record| record.is_stop_of(None)) {
+        if self.record(session).is_some_and(|record| record.is_stop_of(None)) {
             self.save(SavedTask { session: session.to_owned(), saved: self.now, ..SavedTask::default() });
         }
     }
 
     /// Extends a stop whose task was never found to a task that runs and does not answer the message that was sent after the stop.
     pub fn name_unknown_stop(&mut self, session: &str, task: &str) {
-        let named = self.records.get(session).and_then(|record| record.with_unknown_stop_named(task));
+        let named = self.record(session).and_then(|record| record.with_unknown_stop_named(task));
         if let Some(record) = named {
-            self.push(Effect::Save { key: self.keys.of(session), value: record.to_entry() });
-            self.records.insert(session.to_owned(), record);
+            self.store(session.to_owned(), record);
         }
     }
 

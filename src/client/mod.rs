@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //! **After each [`Client::handle`], drain [`Client::poll`]**, then arm one timer for [`Client::deadline`]. Time that runs back is
-//! ignored. An input of a request that the client no longer waits for is dropped here, in `Client::route`, and nowhere else.
+//! ignored. An input of a request that the client no longer waits for is dropped here, in `Client::recipient`, and nowhere else.
 
 mod cancel;
 mod context;
@@ -70,16 +70,7 @@ pub struct Client {
     uses: u64,
     /// Messages that wait for the last rows of the earlier stream, for its cancellation, or for the search for a task to resume.
     queued: LiteMap<String, (Call, SendRequest)>,
-    /// Requests of messages whose streams were detached. Their tasks still have to be saved.
-    orphans: LiteMap<Attempt, Orphan>,
     life: Life,
-}
-
-/// The request of a message whose stream was detached.
-#[derive(Debug)]
-struct Orphan {
-    session: String,
-    since: Millis,
 }
 
 /// The part of the client that waits for the response to a request, with the client's context.
@@ -109,7 +100,6 @@ impl Client {
             retired: Metrics::default(),
             uses: 0,
             queued: LiteMap::default(),
-            orphans: LiteMap::default(),
             life: Life::Open,
         }
     }
@@ -155,15 +145,17 @@ impl Client {
             Input::Delivered { session } => self.with(session, Session::handle_delivered),
             Input::Opened { attempt, head } => self.handle_opened(attempt, &head),
             Input::Bytes { attempt, bytes } => {
-                self.route(attempt, |session, cx| session.handle_bytes(bytes, cx), |_, _| {});
+                if let Some(Recipient::Session(session, cx)) = self.recipient(attempt) {
+                    session.handle_bytes(bytes, cx);
+                }
             }
-            Input::Ended { attempt } => self.route_last(attempt, Session::handle_ended, |_, _| {}),
+            Input::Ended { attempt } => self.handle_ended(attempt),
             Input::Answered { attempt, head, body } => self.handle_answered(attempt, &head, body),
             Input::Failed { attempt, failure } => self.handle_failed(attempt, failure),
             Input::Timeout => {
                 self.each(Session::handle_timeout);
                 self.each_canceller(Canceller::handle_timeout);
-                self.give_up_orphans();
+                self.cx.give_up_orphans(ORPHAN_PATIENCE);
                 self.adopt_due();
             }
             Input::Network(network) => {
@@ -259,7 +251,7 @@ impl Client {
         if let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) {
             return session.stop(&mut self.cx);
         }
-        let saved = self.cx.records.get(id).and_then(SavedTask::task);
+        let saved = self.cx.record(id).and_then(SavedTask::task);
         saved.map_or(Leftover::Elsewhere, |task| Leftover::Task(task.to_owned()))
     }
 
@@ -267,7 +259,7 @@ impl Client {
         self.give_up_queued(id, OutcomeKind::Superseded);
         let Some(session) = self.sessions.get_mut(id).filter(|session| session.is_live()) else { return };
         if let Some(attempt) = session.detach(&mut self.cx) {
-            self.orphans.insert(attempt, Orphan { session: id.to_owned(), since: self.cx.now });
+            self.cx.orphan(attempt);
         }
     }
 
@@ -288,8 +280,11 @@ impl Client {
 
     /// Detaches all streams and closes the client. The request of a message is not aborted: it goes on without this client.
     fn close(&mut self) {
-        let ids: Vec<String> = self.sessions.keys().chain(self.queued.keys()).cloned().collect();
+        let ids: Vec<String> = self.sessions.keys().cloned().collect();
         ids.iter().for_each(|id| self.detach(id));
+        while let Some(id) = self.queued.keys().next().cloned() {
+            self.give_up_queued(&id, OutcomeKind::Superseded);
+        }
         self.each_canceller(Canceller::close);
         self.life = Life::Closed;
     }
@@ -306,20 +301,6 @@ impl Client {
         self.cx.session_of(attempt).map(str::to_owned)
     }
 
-    /// Passes a response to the session or canceller that waits for it. Other responses are dropped.
-    fn route(
-        &mut self,
-        attempt: Attempt,
-        to_session: impl FnOnce(&mut Session, &mut Context),
-        to_canceller: impl FnOnce(&mut Canceller, &mut Context),
-    ) {
-        match self.recipient(attempt) {
-            Some(Recipient::Session(session, cx)) => to_session(session, cx),
-            Some(Recipient::Canceller(canceller, cx)) => to_canceller(canceller, cx),
-            None => {}
-        }
-    }
-
     /// Finds the session or the canceller that waits for the response to a request. Returns `None` if neither waits for it any
     /// longer.
     fn recipient(&mut self, attempt: Attempt) -> Option<Recipient<'_>> {
@@ -332,70 +313,53 @@ impl Client {
         }
     }
 
-    /// Passes the last input of a request, after which the request is closed.
-    fn route_last(
-        &mut self,
-        attempt: Attempt,
-        to_session: impl FnOnce(&mut Session, &mut Context),
-        to_canceller: impl FnOnce(&mut Canceller, &mut Context),
-    ) {
-        self.orphans.remove(&attempt);
-        self.route(attempt, to_session, to_canceller);
-        self.cx.close_route(attempt);
-    }
-
     fn orphan_deadline(&self) -> Option<Millis> {
-        let first = self.orphans.values().map(|orphan| orphan.since).min()?;
-        Some(first.saturating_add(self.cx.answer_patience(ORPHAN_PATIENCE)))
-    }
-
-    /// Gives up the detached requests that have waited for too long.
-    fn give_up_orphans(&mut self) {
-        let patience = self.cx.answer_patience(ORPHAN_PATIENCE);
-        while let Some((attempt, _)) =
-            self.orphans.iter().find(|(_, orphan)| orphan.since.saturating_add(patience) <= self.cx.now)
-        {
-            let attempt = *attempt;
-            self.orphans.remove(&attempt);
-            self.cx.abort(attempt);
-        }
+        Some(self.cx.first_orphan()?.saturating_add(self.cx.answer_patience(ORPHAN_PATIENCE)))
     }
 
     fn handle_opened(&mut self, attempt: Attempt, head: &Head<'_>) {
-        if let Some(orphan) = self.orphans.remove(&attempt) {
-            return self.save_orphan(attempt, &orphan.session, head);
+        if let Some(session) = self.cx.take_orphan(attempt) {
+            return self.save_orphan(session, head);
         }
-        self.route(
-            attempt,
-            |session, cx| session.handle_opened(head, cx),
-            |canceller, cx| canceller.handle_opened(head, cx),
-        );
+        match self.recipient(attempt) {
+            Some(Recipient::Session(session, cx)) => session.handle_opened(head, cx),
+            Some(Recipient::Canceller(canceller, cx)) => canceller.handle_opened(head, cx),
+            None => {}
+        }
     }
 
-    fn save_orphan(&mut self, attempt: Attempt, session: &str, head: &Head<'_>) {
-        self.cx.abort(attempt);
-        let is_busy = self.sessions.get(session).is_some_and(Session::is_live) || self.cancellers.contains_key(session);
+    fn save_orphan(&mut self, session: String, head: &Head<'_>) {
+        let is_live = self.sessions.get(session.as_str()).is_some_and(Session::is_live);
+        let is_busy = is_live || self.cancellers.contains_key(session.as_str());
         let Some(task) = head.task.filter(|task| !task.is_empty() && !is_busy) else { return };
-        let (task, session, started) = (task.to_owned(), session.to_owned(), self.cx.now);
+        let (task, started) = (task.to_owned(), self.cx.now);
         let active = ActiveTask { task, session, started, ..ActiveTask::default() };
         self.cx.save(SavedTask::of(active, self.cx.now));
     }
 
+    fn handle_ended(&mut self, attempt: Attempt) {
+        if let Some(Recipient::Session(session, cx)) = self.recipient(attempt) {
+            session.handle_ended(cx);
+        }
+        self.cx.close_route(attempt);
+    }
+
     fn handle_answered(&mut self, attempt: Attempt, head: &Head<'_>, body: Option<&Body>) {
-        self.route_last(
-            attempt,
-            |session, cx| session.handle_answered(head, body, cx),
-            |canceller, cx| canceller.handle_answered(attempt, head, body, cx),
-        );
+        match self.recipient(attempt) {
+            Some(Recipient::Session(session, cx)) => session.handle_answered(head, body, cx),
+            Some(Recipient::Canceller(canceller, cx)) => canceller.handle_answered(attempt, head, body, cx),
+            None => {}
+        }
+        self.cx.close_route(attempt);
     }
 
     fn handle_failed(&mut self, attempt: Attempt, failure: Failure) {
-        let for_canceller = failure.clone();
-        self.route_last(
-            attempt,
-            |session, cx| session.handle_failed(failure, cx),
-            |canceller, cx| canceller.handle_failed(attempt, &for_canceller, cx),
-        );
+        match self.recipient(attempt) {
+            Some(Recipient::Session(session, cx)) => session.handle_failed(failure, cx),
+            Some(Recipient::Canceller(canceller, cx)) => canceller.handle_failed(attempt, &failure, cx),
+            None => {}
+        }
+        self.cx.close_route(attempt);
     }
 
     fn handle_tab(&mut self, message: Message) {
@@ -405,7 +369,7 @@ impl Client {
         if let Content::Turn { turn } = message.content {
             return self.handle_turn(&message.session, turn);
         }
-        if let Some(session) = self.sessions.get_mut(&message.session) {
+        if let Some(session) = self.sessions.get_mut(message.session.as_str()) {
             session.handle_tab(message, &mut self.cx);
         }
     }
@@ -462,14 +426,13 @@ impl Client {
         }
         let at_rest = self.sessions.iter().filter(|(id, session)| session.is_at_rest() && !self.is_wanted(id));
         let Some(id) = at_rest.min_by_key(|(_, session)| session.last_use).map(|(id, _)| id.clone()) else { return };
-        self.cx.has_forgotten |= self.sessions.get(&id).is_some_and(Session::has_given);
+        self.cx.has_forgotten |= self.sessions.get(id.as_str()).is_some_and(Session::has_given);
         self.retire(&id);
     }
 
     /// Returns whether the client still works for a session that has no stream.
     fn is_wanted(&self, id: &str) -> bool {
-        let is_orphaned = self.orphans.values().any(|orphan| orphan.session == id);
-        self.cancellers.contains_key(id) || self.queued.contains_key(id) || is_orphaned
+        self.cancellers.contains_key(id) || self.queued.contains_key(id) || self.cx.has_orphan_of(id)
     }
 
     fn retire(&mut self, id: &str) {
@@ -490,29 +453,37 @@ impl Client {
 
     /// Removes cancellers that are done, and sends messages that waited for them or for a last delivery.
     fn tidy(&mut self) {
-        let done = self.cancellers.iter().filter(|(_, canceller)| canceller.is_done());
-        for id in done.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            self.cancellers.remove(&id);
+        while let Some((id, _)) = self.cancellers.iter().find(|(_, canceller)| canceller.is_done()) {
+            let id = id.clone();
+            self.cancellers.remove(id.as_str());
             self.settle_stop(&id);
         }
         if self.life == Life::Closed {
             return;
         }
-        let ids: Vec<String> = self.queued.keys().filter(|id| !self.cancellers.contains_key(*id)).cloned().collect();
-        for id in ids {
-            let session = self.sessions.get(&id);
-            let (is_live, is_busy) = (session.is_some_and(Session::is_live), session.is_some_and(Session::is_busy));
-            let task = session.and_then(Session::task).map(str::to_owned);
-            if is_live && !is_busy {
-                continue;
-            }
-            let Some((call, request)) = self.queued.remove(&id) else { continue };
-            if is_busy {
-                self.cx.push(Effect::Changed { session: id });
+        while let Some(id) = self.first_sendable() {
+            self.send_queued(&id);
+        }
+    }
+
+    /// Returns a session whose queued message waits for nothing any more.
+    fn first_sendable(&self) -> Option<String> {
+        let waits = |id: &str| {
+            let session = self.sessions.get(id);
+            self.cancellers.contains_key(id) || session.is_some_and(|session| session.is_live() && !session.is_busy())
+        };
+        self.queued.keys().find(|id| !waits(id)).cloned()
+    }
+
+    fn send_queued(&mut self, id: &str) {
+        let Some((call, request)) = self.queued.remove(id) else { return };
+        match self.sessions.get(id).filter(|session| session.is_busy()) {
+            Some(session) => {
+                let task = session.task().map(str::to_owned);
+                self.cx.push(Effect::Changed { session: id.to_owned() });
                 self.refuse(call, task);
-            } else {
-                self.with_new(&id, |session, cx| session.start(call, request, cx));
             }
+            None => self.with_new(id, |session, cx| session.start(call, request, cx)),
         }
     }
 }

@@ -13,21 +13,22 @@ impl Client {
             return self.import_legacy(value);
         }
         let Some(id) = self.cx.keys.session_of(key) else { return };
+        let id = id.as_str();
         let saved = match value {
             Stored::Nothing => {
-                self.adoptions.forget(&id);
-                if self.cx.records.remove(&id).is_some() {
-                    self.with(&id, |session, _| session.forget());
+                self.adoptions.forget(id);
+                if self.cx.records.remove(id).is_some() {
+                    self.with(id, |session, _| session.forget());
                 }
                 return;
             }
-            Stored::Entry(entry) => SavedTask::from_entry(entry, &id),
+            Stored::Entry(entry) => SavedTask::from_entry(entry, id),
             Stored::Unreadable | Stored::Legacy(_) => None,
         };
         match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
             Some(saved) => {
                 let saved = self.redate(saved);
-                self.take_record(&id, saved);
+                self.take_record(id, saved);
             }
             None => self.drop_record(id, key),
         }
@@ -43,14 +44,17 @@ impl Client {
         saved
     }
 
-    pub(super) fn drop_record(&mut self, id: String, key: &str) {
-        self.adoptions.forget(&id);
-        self.cx.records.remove(&id);
+    pub(super) fn drop_record(&mut self, id: &str, key: &str) {
+        self.adoptions.forget(id);
+        self.cx.records.remove(id);
         self.cx.push(Effect::Remove { key: key.to_owned() });
-        if self.dropped.len() < MOST_SESSIONS || self.dropped.contains_key(&id) {
-            *self.dropped.entry(id).or_default() += 1;
-        } else {
-            self.dropped_elsewhere += 1;
+        let has_room = self.dropped.len() < MOST_SESSIONS;
+        match self.dropped.get_mut(id) {
+            Some(count) => *count += 1,
+            None if has_room => {
+                self.dropped.insert(id.to_owned(), 1);
+            }
+            None => self.dropped_elsewhere += 1,
         }
     }
 
@@ -80,7 +84,7 @@ impl Client {
         };
         let now = self.cx.now;
         for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {
-            let is_known = self.cx.records.contains_key(&saved.session);
+            let is_known = self.cx.records.contains_key(saved.session.as_str());
             if !is_known && !saved.is_expired(self.cx.now, self.cx.config.task_ttl) {
                 self.cx.save(saved);
             }
@@ -104,7 +108,7 @@ impl Client {
 
     pub(super) fn take_up_stop(&mut self, id: &str) {
         self.adoptions.forget(id);
-        let stopped = self.cx.records.get(id).filter(|record| record.stopped.is_some());
+        let stopped = self.cx.record(id).filter(|record| record.stopped.is_some());
         let Some(record) = stopped.filter(|_| !self.cancellers.contains_key(id)) else { return };
         let leftover = match record.task() {
             Some(task) => Leftover::Task(task.to_owned()),
@@ -117,7 +121,7 @@ impl Client {
 
     /// Gives up a stop that its canceller could not bring to the server, as far as this tab is concerned.
     pub(super) fn settle_stop(&mut self, id: &str) {
-        if let Some(stopped) = self.cx.records.get(id).and_then(|record| record.stopped) {
+        if let Some(stopped) = self.cx.record(id).and_then(|record| record.stopped) {
             self.adoptions.settle(id, stopped);
         }
     }

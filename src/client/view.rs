@@ -66,7 +66,7 @@ impl Client {
     pub fn footprint(&self) -> usize {
         let sessions = self.sessions.values().map(Session::footprint).sum::<usize>();
         let queued = self.queued.values().map(|(_, request)| request.message.capacity()).sum::<usize>();
-        let waiting = (self.cancellers.len() + self.orphans.len()) * size_of::<Canceller>();
+        let waiting = self.cancellers.len() * size_of::<Canceller>();
         self.cx.footprint() + sessions + queued + waiting
     }
 
@@ -113,7 +113,7 @@ impl Client {
     /// Moves the saved cursor of a session's task. Drain [`Client::poll`] afterwards.
     pub fn update_cursor(&mut self, session: &str, last: EventId, now: Millis) {
         self.cx.advance(now);
-        let Some(record) = self.cx.records.get(session).filter(|record| record.is_resumable()).cloned() else { return };
+        let Some(record) = self.cx.record(session).filter(|record| record.is_resumable()).cloned() else { return };
         let active = record.active.map(|active| ActiveTask { last, ..active });
         self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
     }

@@ -362,7 +362,7 @@ impl Canceller {
 
     /// Writes the stop into the session's record.
     fn remember(&mut self, cx: &mut Context) {
-        let known = cx.records.get(&self.session).cloned().unwrap_or_default();
+        let known = cx.record(&self.session).cloned().unwrap_or_default();
         let stopped = known.stopped.or(Some(cx.now));
         let task = self.task.clone();
         let active = task.map(|task| {

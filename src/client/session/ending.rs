@@ -99,7 +99,7 @@ impl Session {
     /// Returns whether this tab writes the record. A follower leaves that to the owner, and so does an owner whose epoch is over.
     fn is_saved(&self, cx: &Context) -> bool {
         let is_guest = matches!(self.state, State::Following(_) | State::Electing { .. });
-        let newest = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
+        let newest = cx.record(&self.id).map_or(0, |saved| saved.epoch);
         let is_over = self.is_shared(cx) && self.election.epoch() < newest;
         let is_sure = self.goal.guess.is_none();
         let has_ended = self.goal.followed.is_some();
@@ -213,7 +213,7 @@ impl Session {
     /// Returns whether the record is the stop of a task that may be another one than the task that has ended. Such a stop
     /// stays in the record.
     fn leaves_stop_of_another(&self, cx: &Context) -> bool {
-        let stop = cx.records.get(&self.id).filter(|saved| saved.stopped.is_some());
+        let stop = cx.record(&self.id).filter(|saved| saved.stopped.is_some());
         stop.is_some_and(|stop| !self.is_present(&Turn::recorded(stop)))
     }
 
@@ -229,7 +229,7 @@ impl Session {
 
     /// Returns whether the record belongs to a later task, which another tab began while this one was suspended.
     fn is_overtaken(&self, cx: &Context) -> bool {
-        let Some(saved) = cx.records.get(&self.id) else { return false };
+        let Some(saved) = cx.record(&self.id) else { return false };
         let is_ours = self.task().is_some_and(|task| Turn::recorded(saved).is_of(task));
         !is_ours && saved.active.as_ref().is_some_and(|active| active.started > self.goal.started)
     }

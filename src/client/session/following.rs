@@ -227,8 +227,8 @@ impl Session {
         self.goal.followed = None;
         self.goal.evidence = Evidence::None;
         let start = if turn.task().is_some() { Start::Joined } else { Start::Unsettled };
-        self.ledger.begin(turn, start, cx.records.get(&self.id));
-        let found = self.ledger.give_broadcast(&frames, cx.records.get(&self.id));
+        self.ledger.begin(turn, start, cx.record(&self.id));
+        let found = self.ledger.give_broadcast(&frames, cx.record(&self.id));
         self.owner.adopt(frames);
         self.follow_frames(found, cx);
     }
@@ -258,7 +258,7 @@ impl Session {
     }
 
     fn take_frames(&mut self, frames: &[Frame], cx: &mut Context) {
-        let mut found = self.ledger.give_broadcast(frames, cx.records.get(&self.id));
+        let mut found = self.ledger.give_broadcast(frames, cx.record(&self.id));
         self.share(&mut found, cx);
         self.follow_frames(found, cx);
     }

@@ -71,7 +71,7 @@ impl Session {
             None if self.ledger.reader().has_rows() && view.active.is_some() => self.stopped_elsewhere(cx),
             None if self.ledger.reader().has_rows() => self.find_lost(view, cx),
             None => {
-                if cx.records.get(&self.id).is_some_and(|saved| saved.is_imported) {
+                if cx.record(&self.id).is_some_and(|saved| saved.is_imported) {
                     cx.remove(&self.id);
                 }
                 self.nothing_to_resume(cx);
@@ -117,11 +117,11 @@ impl Session {
     /// Joins the stream of a turn that the session names. If it may be another turn than the current one, listeners get a reset.
     pub(super) fn join(&mut self, turn: Turn, cx: &mut Context) {
         if self.ledger.turn().is_same(&turn) {
-            self.ledger.learn(&turn, cx.records.get(&self.id));
+            self.ledger.learn(&turn, cx.record(&self.id));
             // Followers learn the new aliases of the turn from another announcement.
             self.owner.announce_again();
         } else {
-            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.ledger.begin(turn, Start::Joined, cx.record(&self.id));
             self.goal.followed = None;
             // Followers of the other turn get this one from its beginning.
             self.broadcast_anew(cx);
@@ -309,9 +309,9 @@ impl Session {
             turn.learn(&Turn::of_task(&task));
         }
         if self.ledger.turn().is_same(&turn) {
-            self.ledger.learn(&turn, cx.records.get(&self.id));
+            self.ledger.learn(&turn, cx.record(&self.id));
         } else {
-            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.ledger.begin(turn, Start::Joined, cx.record(&self.id));
         }
         let frames = view.answer_frames(self.task(), question, self.part());
         match self.goal.evidence {

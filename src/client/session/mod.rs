@@ -250,7 +250,7 @@ impl Session {
     /// Sends a message. The session must have no stream.
     pub fn start(&mut self, call: Call, request: SendRequest, cx: &mut Context) {
         let turn = Turn::sent(&request, self.ledger.roll().floor());
-        if let Some(saved) = cx.records.get(&self.id).map(Turn::recorded).filter(|saved| saved.task().is_some()) {
+        if let Some(saved) = cx.record(&self.id).map(Turn::recorded).filter(|saved| saved.task().is_some()) {
             self.ledger.note_known(saved);
         }
         self.begin(call, turn.clone(), Start::Sent, cx);
@@ -363,7 +363,7 @@ impl Session {
     fn begin(&mut self, call: Call, turn: Turn, start: Start, cx: &mut Context) {
         self.calls.push(call);
         self.begin_stream(cx);
-        self.ledger.begin(turn, start, cx.records.get(&self.id));
+        self.ledger.begin(turn, start, cx.record(&self.id));
     }
 
     fn begin_join(&mut self, call: Call, task: &str, cx: &mut Context) {
@@ -376,7 +376,7 @@ impl Session {
         let turn = self.known_turn(task, cx);
         self.calls.push(call);
         self.begin_stream(cx);
-        self.ledger.begin_after(turn, after, cx.records.get(&self.id));
+        self.ledger.begin_after(turn, after, cx.record(&self.id));
         self.take_over_record(task, cx);
         self.goal.exposure = Exposure::Private;
         self.record_for_tabs(cx);
@@ -400,12 +400,12 @@ impl Session {
 
     /// Returns the turn of a task, with the aliases in the saved record.
     fn known_turn(&self, task: &str, cx: &Context) -> Turn {
-        let saved = cx.records.get(&self.id).map(Turn::recorded).filter(|saved| saved.is_of(task));
+        let saved = cx.record(&self.id).map(Turn::recorded).filter(|saved| saved.is_of(task));
         saved.unwrap_or_else(|| Turn::of_task(task))
     }
 
     fn take_over_record(&mut self, task: &str, cx: &Context) {
-        let saved = cx.records.get(&self.id).filter(|saved| Turn::recorded(saved).is_of(task));
+        let saved = cx.record(&self.id).filter(|saved| Turn::recorded(saved).is_of(task));
         if let Some(active) = saved.and_then(|saved| saved.active.as_ref()) {
             self.goal.started = active.started;
             self.goal.operation.clone_from(&active.operation);

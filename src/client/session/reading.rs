@@ -33,7 +33,7 @@ impl Session {
         }
         self.openings += 1;
         self.state = State::Reading { attempt, body: Body::new(cx.now, cx.config.stall_timeout.unwrap_or(STALL)) };
-        self.ledger.open(cx.records.get(&self.id));
+        self.ledger.open(cx.record(&self.id));
         self.announce_broadcast(cx);
         self.announce(cx);
         self.show(cx);
@@ -44,7 +44,7 @@ impl Session {
         let Some(sending) = &self.goal.sending else { return };
         if !sending.turn.is_same(self.ledger.turn()) {
             let turn = sending.turn.clone();
-            self.ledger.begin(turn, Start::Joined, cx.records.get(&self.id));
+            self.ledger.begin(turn, Start::Joined, cx.record(&self.id));
             self.goal.followed = None;
             self.broadcast_anew(cx);
         }
@@ -53,7 +53,7 @@ impl Session {
     /// Adds aliases to the current turn, and so to the saved record.
     pub(super) fn learn(&mut self, turn: &Turn, cx: &mut Context) {
         let had_task = self.task().is_some();
-        self.ledger.learn(turn, cx.records.get(&self.id));
+        self.ledger.learn(turn, cx.record(&self.id));
         if !had_task && self.task().is_some() {
             self.remember(cx);
         }

@@ -63,7 +63,7 @@ impl Session {
     }
 
     pub(super) fn note_record(&mut self, cx: &Context) {
-        let epoch = cx.records.get(&self.id).map_or(0, |saved| saved.epoch);
+        let epoch = cx.record(&self.id).map_or(0, |saved| saved.epoch);
         self.election.note_epoch(epoch);
     }
 

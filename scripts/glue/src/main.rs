@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use walrus::Module;
+use walrus::ir::{Visitor, dfs_in_order};
+use walrus::{Function, FunctionBuilder, FunctionId, FunctionKind, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let path = folder.join("rejoin_bg.wasm");
     let mut module = Module::from_file(&path)?;
+    silence(&mut module)?;
     let imports = module.imports.iter_mut().map(|import| &mut import.name).filter(|name| has_hash(name));
     let mut names = renamed(imports, "i");
     let exports = module.exports.iter_mut().map(|export| &mut export.name);
@@ -34,6 +36,64 @@ fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let glue = folder.join("rejoin_bg.js");
     let text = fs::read_to_string(&glue)?;
     Ok(fs::write(glue, names.iter().fold(text, |text, (long, short)| text.replace(long, short)))?)
+}
+
+/// Makes formatting write nothing: `core::fmt::write` and every `Display` return `Ok` at once. The package formats no text of its
+/// own. serde-wasm-bindgen formats the messages of its errors, which nobody reads, because src/browser/codec.rs and src/bindings turn
+/// each such error into nothing. Most of the code that becomes unreachable formats floating-point numbers. This saves 5 kB of the
+/// download. Fails if the module has no such functions, or if the package calls one.
+fn silence(module: &mut Module) -> Result<(), Box<dyn Error>> {
+    let silent =
+        functions_named(module, |name| name.ends_with("]::fmt::write") || name.ends_with("::fmt::Display>::fmt"));
+    let formatting =
+        functions_named(module, |name| name.contains("]::fmt::format") || name.ends_with("::fmt::Write>::write_fmt"));
+    if silent.is_empty() {
+        return Err("no function formats text, or the module has no names of functions".into());
+    }
+    // A function of the package that is generic over serde-wasm-bindgen's types may contain the creation of its errors.
+    for id in functions_named(module, |name| name.contains("rejoin[") && !name.contains("serde_wasm_bindgen[")) {
+        if calls(module, id).iter().any(|called| silent.contains(called) || formatting.contains(called)) {
+            return Err(format!(
+                "{:?} formats text, and scripts/glue makes all formatting write nothing",
+                module.funcs.get(id).name
+            )
+            .into());
+        }
+    }
+    for id in silent {
+        return_zero(module, id);
+    }
+    Ok(())
+}
+
+/// Replaces a function by one that returns 0, which is `Ok(())`.
+fn return_zero(module: &mut Module, id: FunctionId) {
+    let (arguments, results) = module.types.params_results(module.funcs.get(id).ty());
+    let (arguments, results) = (arguments.to_vec(), results.to_vec());
+    let mut body = FunctionBuilder::new(&mut module.types, &arguments, &results);
+    body.func_body().i32_const(0);
+    let arguments = arguments.into_iter().map(|kind| module.locals.add(kind)).collect();
+    module.funcs.get_mut(id).kind = FunctionKind::Local(body.local_func(arguments));
+}
+
+/// Returns the functions whose names a condition accepts. Names contain the hash of each crate in brackets.
+fn functions_named(module: &Module, accepted: impl Fn(&str) -> bool) -> Vec<FunctionId> {
+    module.funcs.iter().filter(|function| function.name.as_deref().is_some_and(&accepted)).map(Function::id).collect()
+}
+
+/// Returns the functions that a function calls by name.
+fn calls(module: &Module, id: FunctionId) -> Vec<FunctionId> {
+    struct Calls(Vec<FunctionId>);
+    impl Visitor<'_> for Calls {
+        fn visit_function_id(&mut self, id: &FunctionId) {
+            self.0.push(*id);
+        }
+    }
+    let mut calls = Calls(Vec::new());
+    if let FunctionKind::Local(function) = &module.funcs.get(id).kind {
+        dfs_in_order(&mut calls, function, function.entry_block());
+    }
+    calls.0
 }
 
 /// Replaces each name with a prefix and a number. Returns pairs of an old name and its new one.

@@ -44,6 +44,15 @@ pub struct Context {
     streams: u32,
 }
 
+/// Returns the earlier of two times.
+#[must_use]
+pub fn sooner(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
+    }
+}
+
 /// An open request.
 #[derive(Debug)]
 struct Route {

@@ -16,12 +16,11 @@ mod view;
 
 use crate::client::cancel::adoption::Adoptions;
 use crate::client::cancel::canceller::Canceller;
-use crate::client::context::Context;
+use crate::client::context::{Context, sooner};
 use crate::client::io::{
-    Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, Outcome, OutcomeKind, Recovery, SendRequest,
-    Sender,
+    Attempt, Call, Config, Effect, Failure, Head, Input, Metrics, Millis, OutcomeKind, Recovery, SendRequest, Sender,
 };
-use crate::client::outcome::bare_outcome;
+use crate::client::outcome::{bare_outcome, outcome_with};
 use crate::client::session::{Leftover, Session, Snapshot};
 pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stop, Stored};
 use crate::protocol::body::Body;
@@ -125,9 +124,14 @@ impl Client {
         if self.life == Life::Closed {
             return None;
         }
-        let streams = self.sessions.values().filter_map(|session| session.deadline(&self.cx));
-        let cancels = self.cancellers.values().filter_map(|canceller| canceller.deadline(&self.cx));
-        streams.chain(cancels).chain(self.adoptions.deadline()).chain(self.orphan_deadline()).min()
+        let mut first = sooner(self.adoptions.deadline(), self.orphan_deadline());
+        for session in self.sessions.values() {
+            first = sooner(first, session.deadline(&self.cx));
+        }
+        for canceller in self.cancellers.values() {
+            first = sooner(first, canceller.deadline(&self.cx));
+        }
+        first
     }
 
     fn dispatch(&mut self, input: Input<'_>) {
@@ -197,7 +201,7 @@ impl Client {
 
     fn refuse(&mut self, call: Call, task: Option<String>) {
         let error = local_error("TASK_RUNNING", "The session's stream runs already.", Recovery::Permanent);
-        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, task) };
+        let outcome = outcome_with(OutcomeKind::Failed, task, Some(error));
         self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
     }
 
@@ -437,7 +441,7 @@ impl Client {
 
     fn retire(&mut self, id: &str) {
         let Some(session) = self.sessions.remove(id) else { return };
-        self.retired = self.retired + *session.metrics();
+        self.retired += session.metrics();
         if session.snapshot() != Snapshot::default() {
             self.cx.push(Effect::Changed { session: id.to_owned() });
         }

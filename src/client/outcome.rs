@@ -15,6 +15,12 @@ pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
         }
         _ => None,
     };
+    outcome_with(kind, task, error)
+}
+
+/// Makes an outcome with this error.
+#[must_use]
+pub fn outcome_with(kind: OutcomeKind, task: Option<String>, error: Option<StreamError>) -> Outcome {
     Outcome { kind, task, finish_reason: None, truncated: false, operation: None, origin: Origin::Own, error }
 }
 
@@ -23,29 +29,39 @@ pub fn bare_outcome(kind: OutcomeKind, task: Option<String>) -> Outcome {
 #[must_use]
 pub fn refused_outcome(joined: &Outcome) -> Outcome {
     let message = "The session's stream was running; the message was not sent.";
-    let error = local_error("TASK_RUNNING", message, Recovery::Permanent);
-    let details = ["{\"outcome\":", &outcome_as_json(joined), "}"].concat();
-    let error = StreamError { status: Some(409), details: Some(details), ..error };
-    let failed = bare_outcome(OutcomeKind::Failed, joined.task.clone());
-    Outcome { origin: Origin::Joined, error: Some(error), ..failed }
+    let mut error = local_error("TASK_RUNNING", message, Recovery::Permanent);
+    error.status = Some(409);
+    error.details = Some(as_details(joined));
+    let mut outcome = outcome_with(OutcomeKind::Failed, joined.task.clone(), Some(error));
+    outcome.origin = Origin::Joined;
+    outcome
 }
 
-/// Writes an outcome as JSON in the form of API.md, `StreamOutcome`.
-fn outcome_as_json(outcome: &Outcome) -> String {
-    let mut json = ["{\"kind\":", &quoted(outcome.kind.name())].concat();
-    let texts = [("taskId", &outcome.task), ("finishReason", &outcome.finish_reason)];
-    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
-        json.extend([",", &quoted(name), ":", &quoted(text)]);
+/// Writes an outcome as the details of an error, in the JSON form of API.md, `StreamOutcome`.
+fn as_details(outcome: &Outcome) -> String {
+    let mut json = String::new();
+    add_text(&mut json, "{\"outcome\":{\"kind\":", outcome.kind.name());
+    if let Some(task) = &outcome.task {
+        add_text(&mut json, ",\"taskId\":", task);
+    }
+    if let Some(reason) = &outcome.finish_reason {
+        add_text(&mut json, ",\"finishReason\":", reason);
     }
     if outcome.truncated {
         json.push_str(",\"truncated\":true");
     }
     if let Some(error) = &outcome.error {
-        let (code, message) = (quoted(&error.code), quoted(&error.message));
-        json.extend([",\"error\":{\"code\":", &code, ",\"message\":", &message, "}"]);
+        add_text(&mut json, ",\"error\":{\"code\":", &error.code);
+        add_text(&mut json, ",\"message\":", &error.message);
+        json.push('}');
     }
-    json.push('}');
+    json.push_str("}}");
     json
+}
+
+fn add_text(json: &mut String, start: &str, text: &str) {
+    json.push_str(start);
+    json.push_str(&quoted(text));
 }
 
 /// Returns the outcome of a task with this status, or `None` while it runs.

@@ -26,8 +26,8 @@ impl Client {
             Stored::Unreadable | Stored::Legacy(_) => None,
         };
         match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
-            Some(saved) => {
-                let saved = self.redate(saved);
+            Some(mut saved) => {
+                self.redate(&mut saved);
                 self.take_record(id, saved);
             }
             None => self.drop_record(id, key),
@@ -35,13 +35,11 @@ impl Client {
     }
 
     /// Updates the date of a record if the clock was set back since it was written: its age is unknown, so it counts as written now.
-    fn redate(&mut self, saved: SavedTask) -> SavedTask {
-        if !saved.is_dated_ahead(self.cx.now, self.cx.config.task_ttl) {
-            return saved;
+    fn redate(&mut self, saved: &mut SavedTask) {
+        if saved.is_dated_ahead(self.cx.now, self.cx.config.task_ttl) {
+            saved.saved = self.cx.now;
+            self.cx.save(saved.clone());
         }
-        let saved = SavedTask { saved: self.cx.now, ..saved };
-        self.cx.save(saved.clone());
-        saved
     }
 
     pub(super) fn drop_record(&mut self, id: &str, key: &str) {

@@ -48,17 +48,17 @@ impl Client {
     /// Returns the counters of one session or of all.
     #[must_use]
     pub fn metrics(&self, session: Option<&str>) -> Metrics {
-        let (streams, dropped_records) = match session {
-            Some(id) => (
-                self.sessions.get(id).map(|session| *session.metrics()).unwrap_or_default(),
-                self.dropped.get(id).copied().unwrap_or_default(),
-            ),
-            None => (
-                self.sessions.values().fold(self.retired, |sum, session| sum + *session.metrics()),
-                self.dropped.values().sum::<u64>() + self.dropped_elsewhere,
-            ),
-        };
-        Metrics { dropped_records, ..streams }
+        let Some(id) = session else { return self.all_metrics() };
+        let mut metrics = self.sessions.get(id).map(|session| *session.metrics()).unwrap_or_default();
+        metrics.dropped_records = self.dropped.get(id).copied().unwrap_or_default();
+        metrics
+    }
+
+    fn all_metrics(&self) -> Metrics {
+        let mut metrics = self.retired;
+        self.sessions.values().for_each(|session| metrics += session.metrics());
+        metrics.dropped_records = self.dropped.values().sum::<u64>() + self.dropped_elsewhere;
+        metrics
     }
 
     /// Returns the allocated memory that can grow, in bytes. For tests and diagnosis.
@@ -113,9 +113,13 @@ impl Client {
     /// Moves the saved cursor of a session's task. Drain [`Client::poll`] afterwards.
     pub fn update_cursor(&mut self, session: &str, last: EventId, now: Millis) {
         self.cx.advance(now);
-        let Some(record) = self.cx.record(session).filter(|record| record.is_resumable()).cloned() else { return };
-        let active = record.active.map(|active| ActiveTask { last, ..active });
-        self.cx.save(SavedTask { active, unnumbered: 0, saved: self.cx.now, ..record });
+        let Some(mut record) = self.cx.record(session).filter(|record| record.is_resumable()).cloned() else { return };
+        if let Some(active) = &mut record.active {
+            active.last = last;
+        }
+        record.unnumbered = 0;
+        record.saved = self.cx.now;
+        self.cx.save(record);
     }
 
     /// Returns the sessions that have a saved record, of a task or of a stop.

@@ -48,7 +48,9 @@ impl LegacyEntry {
             last: self.last_message_id.and_then(|id| id.parse().ok()).unwrap_or(EventId::ZERO),
             started,
         };
-        Some(SavedTask { is_imported: true, ..SavedTask::of(active, started) })
+        let mut record = SavedTask::of(active, started);
+        record.is_imported = true;
+        Some(record)
     }
 }
 

@@ -108,8 +108,12 @@ impl SavedTask {
     /// Returns what remains of the record when its task has ended: the stops of known tasks.
     #[must_use]
     pub fn without_task(&self) -> Option<Self> {
-        let mut rest =
-            Self { active: None, message: None, ordinal: None, unnumbered: 0, stopped: None, ..self.clone() };
+        let mut rest = self.clone();
+        rest.active = None;
+        rest.message = None;
+        rest.ordinal = None;
+        rest.unnumbered = 0;
+        rest.stopped = None;
         rest.stops.retain(|stop| stop.task.is_some());
         (!rest.stops.is_empty()).then_some(rest)
     }

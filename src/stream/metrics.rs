@@ -23,20 +23,16 @@ pub struct Metrics {
     pub dropped_records: u64,
 }
 
-impl std::ops::Add for Metrics {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes + other.bytes,
-            events: self.events + other.events,
-            chunks: self.chunks + other.chunks,
-            duplicates: self.duplicates + other.duplicates,
-            malformed: self.malformed + other.malformed,
-            unknown: self.unknown + other.unknown,
-            reconnects: self.reconnects + other.reconnects,
-            resets: self.resets + other.resets,
-            dropped_records: self.dropped_records + other.dropped_records,
-        }
+impl std::ops::AddAssign<&Self> for Metrics {
+    fn add_assign(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.events += other.events;
+        self.chunks += other.chunks;
+        self.duplicates += other.duplicates;
+        self.malformed += other.malformed;
+        self.unknown += other.unknown;
+        self.reconnects += other.reconnects;
+        self.resets += other.resets;
+        self.dropped_records += other.dropped_records;
     }
 }

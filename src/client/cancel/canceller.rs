@@ -9,7 +9,6 @@ use crate::client::io::{Attempt, Call, Failure, Head, Millis, Network, Request, 
 use crate::client::retry::{Backoff, Budget, Next, pause_of};
 use crate::client::session::Leftover;
 use crate::client::turn::Turn;
-use crate::persist::{ActiveTask, SavedTask};
 use crate::protocol::answer::{is_backend_error, read_error, read_session};
 use crate::protocol::body::Body;
 
@@ -362,25 +361,25 @@ impl Canceller {
 
     /// Writes the stop into the session's record.
     fn remember(&mut self, cx: &mut Context) {
-        let known = cx.record(&self.session).cloned().unwrap_or_default();
-        let stopped = known.stopped.or(Some(cx.now));
-        let task = self.task.clone();
-        let active = task.map(|task| {
-            let active = known.active.clone().unwrap_or_default();
-            let started = if active.started == 0 { cx.now } else { active.started };
-            ActiveTask { task, session: self.session.clone(), started, ..active }
+        let mut record = cx.record(&self.session).cloned().unwrap_or_default();
+        if self.task.is_none() || self.task.as_deref() != record.task() {
+            record.message = self.message.clone();
+            record.ordinal = None;
+            record.unnumbered = 0;
+        }
+        let mut active = record.active.unwrap_or_default();
+        record.active = self.task.clone().map(|task| {
+            active.task = task;
+            active.session = self.session.clone();
+            if active.started == 0 {
+                active.started = cx.now;
+            }
+            active
         });
-        let stop = SavedTask {
-            session: self.session.clone(),
-            active,
-            message: self.message.clone(),
-            epoch: known.epoch,
-            saved: cx.now,
-            stopped,
-            ..SavedTask::default()
-        };
-        let is_same = self.task.as_ref().is_some_and(|task| Turn::recorded(&known).is_of(task));
-        let SavedTask { message, ordinal, unnumbered, .. } = known;
-        cx.save(if is_same { SavedTask { message, ordinal, unnumbered, ..stop } } else { stop });
+        record.session = self.session.clone();
+        record.is_imported = false;
+        record.saved = cx.now;
+        record.stopped.get_or_insert(cx.now);
+        cx.save(record);
     }
 }

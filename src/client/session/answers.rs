@@ -9,6 +9,7 @@ use crate::client::retry::pause_of;
 use crate::client::turn::Turn;
 use crate::protocol::answer::{TaskStatus, is_backend_error, read_error, read_error_task, read_task_status};
 use crate::protocol::body::Body;
+use crate::stream::chunk::quoted;
 use crate::stream::error::local_error;
 use crate::stream::reader::IdsSeen;
 
@@ -84,10 +85,9 @@ impl Session {
 
     /// Sends the message again later, because the session was busy with a task that the app has stopped or that has ended.
     pub(super) fn send_again(&mut self, cx: &mut Context) {
-        let cause = StreamError {
-            status: Some(409),
-            ..local_error("TASK_RUNNING", "The session is busy with another task.", Recovery::Retryable)
-        };
+        let message = "The session is busy with another task.";
+        let mut cause = local_error("TASK_RUNNING", message, Recovery::Retryable);
+        cause.status = Some(409);
         self.try_again(Ask::Send, cause, 0, cx);
     }
 
@@ -157,9 +157,8 @@ fn not_a_stream(head: &Head<'_>) -> StreamError {
         Redirect::Followed => "The request was redirected to a page that is no event stream; is a login needed?",
         Redirect::None => "The answer is no event stream; is the base URL right?",
     };
-    StreamError {
-        status: Some(head.status),
-        details: Some(crate::stream::chunk::quoted(head.content_type)),
-        ..local_error("NOT_EVENT_STREAM", message, Recovery::Permanent)
-    }
+    let mut error = local_error("NOT_EVENT_STREAM", message, Recovery::Permanent);
+    error.status = Some(head.status);
+    error.details = Some(quoted(head.content_type));
+    error
 }

@@ -92,7 +92,7 @@ impl Session {
         cx.backend_ids == IdsSeen::Yes && cx.may_repost() && self.fate() != Fate::Accepted
     }
 
-    pub(super) fn try_again(&mut self, ask: Ask, cause: StreamError, floor: Millis, cx: &mut Context) {
+    pub(super) fn try_again(&mut self, ask: Ask, mut cause: StreamError, floor: Millis, cx: &mut Context) {
         let is_sent = matches!(ask, Ask::Send | Ask::Look(Look::Sent));
         // Some backends answer 404 for every task.
         let is_unknown = ask == Ask::Verify && cause.status == Some(404);
@@ -103,7 +103,10 @@ impl Session {
             // After the last try a 404 without JSON counts: some backends send no other one.
             Next::Exhausted if is_unknown && matches!(self.goal.evidence, Evidence::Unproven) => self.expire(cx),
             Next::Exhausted if cause.code == "MESSAGE_UNCLEAR" => self.fail(cause, cx),
-            Next::Exhausted => self.fail(StreamError { recovery: Recovery::Retryable, ..cause }, cx),
+            Next::Exhausted => {
+                cause.recovery = Recovery::Retryable;
+                self.fail(cause, cx);
+            }
             Next::At(at) => self.state = State::Waiting { ask, until: cx.planned(at) },
         }
     }

@@ -4,7 +4,7 @@ use super::Session;
 use super::state::{Ask, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Effect, Millis, Operation, Outcome, OutcomeKind, Recovery, StreamError, Urgency};
-use crate::client::outcome::{bare_outcome, refused_outcome};
+use crate::client::outcome::{outcome_with, refused_outcome};
 use crate::client::turn::Turn;
 use crate::persist::{ActiveTask, SavedTask};
 use crate::stream::error::local_error;
@@ -85,15 +85,19 @@ impl Session {
             last: position.last,
             started: self.goal.started,
         };
-        let turn = self.ledger.turn();
         self.last_save = Some(cx.now);
-        cx.save(SavedTask {
-            message: turn.message().map(str::to_owned),
-            ordinal: turn.ordinal(),
-            epoch: self.election.epoch(),
-            unnumbered: position.unnumbered,
-            ..SavedTask::of(active, cx.now)
-        });
+        self.save_task(active, position.unnumbered, cx);
+    }
+
+    /// Saves a task of the current turn. `unnumbered` events without an id were delivered after its last one.
+    fn save_task(&self, active: ActiveTask, unnumbered: u64, cx: &mut Context) {
+        let turn = self.ledger.turn();
+        let mut record = SavedTask::of(active, cx.now);
+        record.message = turn.message().map(str::to_owned);
+        record.ordinal = turn.ordinal();
+        record.epoch = self.election.epoch();
+        record.unnumbered = unnumbered;
+        cx.save(record);
     }
 
     /// Returns whether this tab writes the record. A follower leaves that to the owner, and so does an owner whose epoch is over.
@@ -124,7 +128,7 @@ impl Session {
     }
 
     pub(super) fn fail(&mut self, error: StreamError, cx: &mut Context) {
-        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, self.awaited_task()) };
+        let outcome = outcome_with(OutcomeKind::Failed, self.awaited_task(), Some(error));
         self.conclude(outcome, Record::Keep, cx);
     }
 
@@ -201,13 +205,7 @@ impl Session {
         };
         let active =
             ActiveTask { task, session: self.id.clone(), operation, tool, started: cx.now, ..ActiveTask::default() };
-        let turn = self.ledger.turn();
-        cx.save(SavedTask {
-            message: turn.message().map(str::to_owned),
-            ordinal: turn.ordinal(),
-            epoch: self.election.epoch(),
-            ..SavedTask::of(active, cx.now)
-        });
+        self.save_task(active, 0, cx);
     }
 
     /// Returns whether the record is the stop of a task that may be another one than the task that has ended. Such a stop

@@ -3,8 +3,8 @@
 use super::Session;
 use super::state::{Ask, Evidence, Exposure, Fate, Purpose, Record, State};
 use crate::client::context::Context;
-use crate::client::io::{Millis, Outcome, OutcomeKind, Recovery};
-use crate::client::outcome::bare_outcome;
+use crate::client::io::{Millis, OutcomeKind, Recovery};
+use crate::client::outcome::{bare_outcome, outcome_with};
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
 use crate::stream::reader::{Findings, Frame, Verdict};
@@ -210,8 +210,7 @@ impl Session {
         self.goal.sending = None;
         let error = local_error("TASK_RUNNING", "The session's stream runs in another tab.", Recovery::Permanent);
         let task = turn.task().map(str::to_owned);
-        let outcome = Outcome { error: Some(error), ..bare_outcome(OutcomeKind::Failed, task) };
-        cx.resolve(&mut self.calls, Some(outcome));
+        cx.resolve(&mut self.calls, Some(outcome_with(OutcomeKind::Failed, task, Some(error))));
     }
 
     /// Follows a stream from its beginning.
@@ -284,7 +283,7 @@ impl Session {
             return;
         }
         let (kind, error) = end.read();
-        let outcome = Outcome { error, ..bare_outcome(kind, self.task_name()) };
+        let outcome = outcome_with(kind, self.task_name(), error);
         self.end_stream(outcome, Record::Keep, cx);
     }
 

@@ -389,5 +389,7 @@ fn end_frame(kind: OutcomeKind) -> String {
 
 fn not_a_session(head: &Head<'_>) -> StreamError {
     let message = "The answer is no session; is the base URL right?";
-    StreamError { status: Some(head.status), ..local_error("INVALID_RESPONSE", message, Recovery::Permanent) }
+    let mut error = local_error("INVALID_RESPONSE", message, Recovery::Permanent);
+    error.status = Some(head.status);
+    error
 }

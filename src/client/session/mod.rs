@@ -81,12 +81,16 @@ impl Session {
     /// Makes a session without a stream.
     #[must_use]
     pub fn new(id: &str, cx: &mut Context) -> Self {
+        let mut ledger = Ledger::default();
+        if cx.has_forgotten {
+            ledger.note_forgotten();
+        }
         Self {
             id: id.to_owned(),
             last_use: 0,
             state: State::Idle,
             goal: Goal::default(),
-            ledger: if cx.has_forgotten { Ledger::of_forgotten() } else { Ledger::default() },
+            ledger,
             election: Election::default(),
             owner: Owner::default(),
             handed_over: None,
@@ -172,21 +176,24 @@ impl Session {
     /// Returns the snapshot of the session.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let own = Snapshot {
+        let mut snapshot = Snapshot {
             status: self.status(),
             task: self.task_name(),
             attempt: self.backoff.retries(),
             ..Snapshot::default()
         };
         match &self.state {
-            State::Over(outcome) => Snapshot { error: outcome.error.clone(), ..own },
-            State::Waiting { until, .. } => Snapshot { retry_at: *until, ..own },
+            State::Over(outcome) => snapshot.error.clone_from(&outcome.error),
+            State::Waiting { until, .. } => snapshot.retry_at = *until,
             State::Following(follower) => {
                 let shown = follower.shown();
-                Snapshot { attempt: shown.attempt, retry_at: shown.retry_at, role: Role::Follower, ..own }
+                snapshot.attempt = shown.attempt;
+                snapshot.retry_at = shown.retry_at;
+                snapshot.role = Role::Follower;
             }
-            _ => own,
+            _ => {}
         }
+        snapshot
     }
 
     fn status(&self) -> Status {
@@ -385,7 +392,8 @@ impl Session {
     /// Begins a stream, by a call of this page or because another tab streams.
     fn begin_stream(&mut self, cx: &mut Context) {
         self.backoff = cx.backoff();
-        self.goal = Goal { started: cx.now, ..Goal::default() };
+        self.goal = Goal::default();
+        self.goal.started = cx.now;
         self.owner.reset();
         self.record_for_tabs(cx);
         self.listens = true;

@@ -4,7 +4,7 @@ use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Author, Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError, Trigger};
-use crate::client::outcome::bare_outcome;
+use crate::client::outcome::outcome_with;
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
 use crate::stream::reader::{End, Findings, IdsSeen, Verdict};
@@ -151,13 +151,11 @@ impl Session {
         let reader = self.ledger.reader();
         let operation = reader.operation().filter(|operation| !self.is_of(&operation.task)).cloned();
         let operation = operation.filter(|_| kind == OutcomeKind::Finished);
-        Outcome {
-            finish_reason,
-            truncated: reader.is_truncated(),
-            operation,
-            error,
-            ..bare_outcome(kind, self.task_name())
-        }
+        let mut outcome = outcome_with(kind, self.task_name(), error);
+        outcome.finish_reason = finish_reason;
+        outcome.truncated = reader.is_truncated();
+        outcome.operation = operation;
+        outcome
     }
 
     /// Starts the answer over: what was received is not part of it. Listeners and followers begin again.

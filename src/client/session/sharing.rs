@@ -346,7 +346,9 @@ impl EndRecord {
             return (kind, None);
         }
         let recovery = if self.retryable { Recovery::Retryable } else { Recovery::Permanent };
-        (kind, Some(StreamError { status: self.status, ..local_error(&self.code, &self.message, recovery) }))
+        let mut error = local_error(&self.code, &self.message, recovery);
+        error.status = self.status;
+        (kind, Some(error))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Session;
 use super::reading::STALL;
 use super::state::{Ask, State};
-use crate::client::context::Context;
+use crate::client::context::{Context, sooner};
 use crate::client::io::{Failure, Millis, Network, Page};
 
 /// A stall is declared this long after its time, in milliseconds, so that bytes behind a throttled timer are handled first.
@@ -21,7 +21,8 @@ impl Session {
             State::Following(follower) => Some(follower.deadline()),
             _ => None,
         };
-        [next, self.save_at, self.owner.deadline(), self.confirm_until()].into_iter().flatten().min()
+        let stream = sooner(next, self.confirm_until());
+        sooner(stream, sooner(self.save_at, self.owner.deadline()))
     }
 
     /// Handles the deadlines that have passed: of the record, the delivery, the request, the stream's silence and the other tabs.

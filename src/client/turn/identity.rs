@@ -81,7 +81,9 @@ impl Turn {
     /// Returns the same turn with another task: that of an operation which the answer started.
     #[must_use]
     pub fn in_task(&self, task: &str) -> Self {
-        Self { task: Some(task.to_owned()), ..self.clone() }
+        let mut turn = self.clone();
+        turn.name_task(task);
+        turn
     }
 
     /// Returns the aliases of the turn for other tabs.

@@ -80,10 +80,9 @@ enum Gave {
 }
 
 impl Ledger {
-    /// Returns the ledger of a session whose state was dropped: it is unknown what its listeners hold.
-    #[must_use]
-    pub fn of_forgotten() -> Self {
-        Self { held: vec![Turn::default()], ..Self::default() }
+    /// Records that the session's state was dropped: it is unknown what its listeners hold.
+    pub fn note_forgotten(&mut self) {
+        self.held.push(Turn::default());
     }
 
     /// Returns whether listeners may hold rows.

@@ -21,12 +21,11 @@ const features = [
 /**
  * The passes of wasm-opt, in order. Nothing lies below address 1024, which is the end of the stack, and memory begins as zeros.
  * Functions with one caller are not inlined, above all the hot loop (src/stream/reader/intake.rs): with few locals each is named
- * in one byte, and similar code stays similar. They are sorted by name, so that those of one module are adjacent for the
- * compressor.
+ * in one byte, and similar code stays similar. scripts/glue/src/bin/arrange.rs orders the functions afterwards.
  */
 const passes = [
   "--no-inline=*take_whole*", "--low-memory-unused", "--zero-filled-memory", "--one-caller-inline-max-function-size", "20", "-Oz", "--converge",
-  "--reorder-functions-by-name", "--strip-debug", "--strip-producers", "--strip-target-features",
+  "--strip-debug", "--strip-producers", "--strip-target-features",
 ];
 
 /**
@@ -53,8 +52,9 @@ function glue() {
   run("cargo", ["build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--package", "rejoin", ...smallStd], { env });
   const built = join(targetDir, "wasm32-unknown-unknown/wasm/rejoin.wasm");
   run("cargo", ["run", "--quiet", "--profile", "test", "--package", "rejoin-glue", "--", built, "pkg"]);
-  optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/client.wasm"));
-  rmSync(join(root, "pkg/rejoin_bg.wasm"));
+  optimise(join(root, "pkg/rejoin_bg.wasm"), join(root, "pkg/optimised.wasm"));
+  run("cargo", ["run", "--quiet", "--profile", "test", "--package", "rejoin-glue", "--bin", "arrange", "--", "pkg/optimised.wasm", "pkg/client.wasm"]);
+  for (const name of ["rejoin_bg", "optimised"]) rmSync(join(root, `pkg/${name}.wasm`));
   optimise(join(root, "js/loader/bytes.wat"), join(root, "pkg/bytes.wasm"));
   // js/loader/link.ts replaces the generated entry, which would load the module by an import.
   renameSync(join(root, "pkg/rejoin_bg.js"), join(root, "pkg/rejoin.js"));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use walrus::ir::{Visitor, dfs_in_order};
 use walrus::{Function, FunctionBuilder, FunctionId, FunctionKind, Module};
-use wasm_bindgen_cli_support::Bindgen;
+use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut bindgen = Bindgen::new();
     // The output for bundlers takes an instance from outside (`__wbg_set_wasm`), and contains no code that loads one.
-    bindgen.input_path(input).bundler(true)?.typescript(true).out_name("rejoin");
+    bindgen.input_path(input).bundler(true)?.typescript(true).encode_into(EncodeInto::Always).out_name("rejoin");
     bindgen.generate(&folder)?;
     shorten(Path::new(&folder))
 }
@@ -44,7 +44,7 @@ fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
 /// download. Fails if the module has no such functions, or if the package calls one.
 fn silence(module: &mut Module) -> Result<(), Box<dyn Error>> {
     let silent =
-        functions_named(module, |name| name.ends_with("]::fmt::write") || name.ends_with("::fmt::Display>::fmt"));
+        functions_named(module, |name| name.ends_with("]::fmt::write") || name.contains("::fmt::Display>::fmt"));
     let formatting =
         functions_named(module, |name| name.contains("]::fmt::format") || name.ends_with("::fmt::Write>::write_fmt"));
     if silent.is_empty() {

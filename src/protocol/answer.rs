@@ -6,6 +6,7 @@ use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::json::{Json, JsonString};
+use crate::stream::bytes::short::contains;
 use crate::stream::chunk::ChunkWriter;
 use crate::stream::error::{Recovery, StreamError};
 
@@ -271,7 +272,7 @@ impl MessageBody {
 
     /// Returns whether the message is the backend's placeholder for the result of an operation that has not ended.
     fn is_pending(&self, operation: &str) -> bool {
-        let content = self.content.as_deref().filter(|content| content.contains("operation_pending"));
+        let content = self.content.as_deref().filter(|content| contains(content, "operation_pending"));
         let Some(content) = content.and_then(Json::parse) else { return false };
         let has = |name: &str, text: &str| {
             let is_text = |value: Json<'_>| JsonString::of_value(value.text()).is_some_and(|value| value.is(text));

@@ -33,7 +33,7 @@ impl RetryAfter {
     /// Reads the header: seconds, or a date (RFC 9110 §10.2.3). `parse_date` reads the date, because the browser has a parser for
     /// it.
     pub fn read(text: &str, parse_date: impl FnOnce(&str) -> Option<Millis>) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return parse_date(text).map(Self::At);
         }
@@ -60,7 +60,7 @@ impl Head<'_> {
         if self.status != 200 {
             return false;
         }
-        self.content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
+        self.content_type.split(';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case("text/event-stream")
     }
 }
 

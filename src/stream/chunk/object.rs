@@ -102,7 +102,12 @@ impl<'a> Object<'a> {
     }
 
     fn write_source(&self, out: &mut String, surplus: &str) {
-        let members = self.source.rfind('}').and_then(|end| self.source.get(..end)).unwrap_or_default();
+        let members = self
+            .source
+            .bytes()
+            .rposition(|byte| byte == b'}')
+            .and_then(|end| self.source.get(..end))
+            .unwrap_or_default();
         out.push_str(members);
         out.push_str(surplus);
         out.push('}');

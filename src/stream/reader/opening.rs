@@ -87,7 +87,7 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
 
 /// Adds the metadata as the last member, so that it takes precedence over a null of the same name.
 fn with_metadata(data: &str, metadata: &str) -> Option<String> {
-    let members = data.get(..data.rfind('}')?)?;
+    let members = data.get(..data.bytes().rposition(|byte| byte == b'}')?)?;
     Some([members, ",\"providerMetadata\":", metadata, "}"].concat())
 }
 

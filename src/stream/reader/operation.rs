@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::stream::bytes::json::{Json, JsonString};
+use crate::stream::bytes::short::contains;
 use crate::stream::chunk::{Chunk, Tool, ToolStep};
 
 /// An output of this length or more, in bytes, is not searched for an operation.
@@ -45,7 +46,7 @@ pub(super) fn take(pending: &mut Option<Operation>, call: &str, output: &str) {
 
 /// Reads an output of type `operation_started`. Base backends send it as JSON text in a string.
 fn started(call: &str, output: &str) -> Option<Operation> {
-    if output.len() > LONGEST || !output.contains("operation_started") {
+    if output.len() > LONGEST || !contains(output, "operation_started") {
         return None;
     }
     let inner = JsonString::of_value(output).map(|text| text.text());

@@ -96,6 +96,16 @@ impl Context {
         self.effects.pop_front()
     }
 
+    /// Notifies the shell that the snapshot of a session has changed.
+    pub fn note_change(&mut self, session: &str) {
+        self.push(Effect::Changed { session: session.to_owned() });
+    }
+
+    /// Resolves one call.
+    pub fn resolve_one(&mut self, call: Call, outcome: Option<Outcome>) {
+        self.push(Effect::Resolve { calls: vec![call], outcome });
+    }
+
     /// Resolves all `calls` and empties the list.
     pub fn resolve(&mut self, calls: &mut Vec<Call>, outcome: Option<Outcome>) {
         let calls = std::mem::take(calls);

@@ -191,7 +191,7 @@ impl Client {
         }
         if must_wait || self.cancellers.contains_key(id) {
             self.queued.insert(id.to_owned(), (call, request));
-            return self.cx.push(Effect::Changed { session: id.to_owned() });
+            return self.cx.note_change(id);
         }
         self.with_new(id, |session, cx| {
             session.settle_now(cx);
@@ -202,13 +202,13 @@ impl Client {
     fn refuse(&mut self, call: Call, task: Option<String>) {
         let error = local_error("TASK_RUNNING", "The session's stream runs already.", Recovery::Permanent);
         let outcome = outcome_with(OutcomeKind::Failed, task, Some(error));
-        self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
+        self.cx.resolve_one(call, Some(outcome));
     }
 
     fn rejoin(&mut self, id: &str, call: Call, task: &str, after: Option<EventId>) {
         if self.cx.is_stopped(id, task) {
             let outcome = bare_outcome(OutcomeKind::Stopped, Some(task.to_owned()));
-            return self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(outcome) });
+            return self.cx.resolve_one(call, Some(outcome));
         }
         let live = self.sessions.get(id).filter(|session| session.is_live());
         match live {
@@ -223,7 +223,7 @@ impl Client {
 
     fn resume(&mut self, id: &str, call: Call) {
         if self.cancellers.contains_key(id) {
-            return self.cx.push(Effect::Resolve { calls: vec![call], outcome: None });
+            return self.cx.resolve_one(call, None);
         }
         self.with_new(id, |session, cx| {
             if session.is_live() {
@@ -277,8 +277,8 @@ impl Client {
 
     fn give_up_queued(&mut self, id: &str, kind: OutcomeKind) {
         if let Some((call, _)) = self.queued.remove(id) {
-            self.cx.push(Effect::Changed { session: id.to_owned() });
-            self.cx.push(Effect::Resolve { calls: vec![call], outcome: Some(bare_outcome(kind, None)) });
+            self.cx.note_change(id);
+            self.cx.resolve_one(call, Some(bare_outcome(kind, None)));
         }
     }
 
@@ -366,23 +366,23 @@ impl Client {
         self.cx.close_route(attempt);
     }
 
-    fn handle_tab(&mut self, message: Message) {
+    fn handle_tab(&mut self, mut message: Message) {
         if self.cx.config.tab.as_deref() == Some(message.from.as_str()) {
             return;
         }
-        if let Content::Turn { turn } = message.content {
+        if let Content::Turn { turn } = &message.content {
             return self.handle_turn(&message.session, turn);
         }
         if let Some(session) = self.sessions.get_mut(message.session.as_str()) {
-            session.handle_tab(message, &mut self.cx);
+            session.handle_tab(&mut message, &mut self.cx);
         }
     }
 
     /// Handles the report of another tab that the backend has accepted its message. The session may be one that this page has
     /// never shown.
-    fn handle_turn(&mut self, id: &str, turn: String) {
+    fn handle_turn(&mut self, id: &str, turn: &str) {
         self.with(id, |session, _| session.note_turn_elsewhere());
-        self.cx.push(Effect::Turn { session: id.to_owned(), turn, from: Sender::Tab });
+        self.cx.push(Effect::Turn { session: id.to_owned(), turn: turn.to_owned(), from: Sender::Tab });
     }
 
     fn handle_locked(&mut self, id: &str) {
@@ -443,7 +443,7 @@ impl Client {
         let Some(session) = self.sessions.remove(id) else { return };
         self.retired += session.metrics();
         if session.snapshot() != Snapshot::default() {
-            self.cx.push(Effect::Changed { session: id.to_owned() });
+            self.cx.note_change(id);
         }
     }
 
@@ -484,7 +484,7 @@ impl Client {
         match self.sessions.get(id).filter(|session| session.is_busy()) {
             Some(session) => {
                 let task = session.task().map(str::to_owned);
-                self.cx.push(Effect::Changed { session: id.to_owned() });
+                self.cx.note_change(id);
                 self.refuse(call, task);
             }
             None => self.with_new(id, |session, cx| session.start(call, request, cx)),

@@ -221,7 +221,7 @@ impl Session {
         let Some(refused) = self.goal.refused.take() else { return };
         if let Some(at) = self.calls.iter().position(|call| *call == refused) {
             self.calls.remove(at);
-            cx.resolve(&mut vec![refused], Some(refused_outcome(outcome)));
+            cx.resolve_one(refused, Some(refused_outcome(outcome)));
         }
     }
 

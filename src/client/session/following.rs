@@ -12,13 +12,14 @@ use crate::tabs::{Arrived, Content, Election, EndRecord, Follower, Message, Plac
 
 impl Session {
     /// Takes a message of another tab about this session.
-    pub fn handle_tab(&mut self, message: Message, cx: &mut Context) {
+    pub fn handle_tab(&mut self, message: &mut Message, cx: &mut Context) {
         let Message { from, epoch, content, .. } = message;
+        let epoch = *epoch;
         match content {
             Content::Ask { stream, next, asked, turn } => {
-                self.answer_ask(&from, (epoch, asked), (stream.as_deref(), next), Turn::named_by(turn), cx);
+                self.answer_ask(from, (epoch, *asked), (stream.as_deref(), *next), &Turn::named_by(turn), cx);
             }
-            Content::Recall { stream, asked } => self.answer_recall(&from, (epoch, asked), &stream, cx),
+            Content::Recall { stream, asked } => self.answer_recall(from, (epoch, *asked), stream, cx),
             Content::Stop { task } => self.handle_stop_elsewhere(task.as_deref(), cx),
             owned => self.handle_owned(from, epoch, owned, cx),
         }
@@ -27,7 +28,7 @@ impl Session {
 
     /// Takes a message that only an owner sends. If this tab owns the session as well, the epochs decide which of the two goes
     /// on. A message with an outdated epoch is dropped.
-    fn handle_owned(&mut self, from: String, epoch: u64, content: Content, cx: &mut Context) {
+    fn handle_owned(&mut self, from: &str, epoch: u64, content: &mut Content, cx: &mut Context) {
         if self.election.is_owner() && self.is_live() {
             return self.handle_rival(epoch, cx);
         }
@@ -36,16 +37,22 @@ impl Session {
         }
         self.election.note_epoch(epoch);
         match content {
-            Content::Owner { stream, turn, place } => {
-                self.handle_owner(from, stream, &Turn::named_by(turn), &place, cx)
-            }
+            Content::Owner { stream, turn, place } => self.handle_owner(from, stream, &Turn::named_by(turn), place, cx),
             Content::State(broadcast) if cx.config.tab.as_deref() == Some(broadcast.to.as_str()) => {
-                self.handle_state(from, *broadcast, cx);
+                self.handle_state(from, broadcast, cx);
             }
-            Content::Frames { stream, number, frames } => self.handle_frames(from, &stream, number, frames, cx),
-            Content::Shown { stream, shown } => self.with_followed(&stream, |follower| follower.show(shown, cx.now)),
-            Content::Alive { stream } => self.with_followed(&stream, |follower| follower.note_life(cx.now)),
-            Content::End { stream, end } => self.handle_end(&stream, end, cx),
+            Content::Frames { stream, number, frames } => self.handle_frames(from, stream, *number, frames, cx),
+            Content::Shown { stream, shown } => {
+                if let Some(follower) = self.followed(stream) {
+                    follower.show(shown.clone(), cx.now);
+                }
+            }
+            Content::Alive { stream } => {
+                if let Some(follower) = self.followed(stream) {
+                    follower.note_life(cx.now);
+                }
+            }
+            Content::End { stream, end } => self.handle_end(stream, end, cx),
             _ => {}
         }
     }
@@ -63,11 +70,11 @@ impl Session {
         }
     }
 
-    fn with_followed(&mut self, stream: &str, act: impl FnOnce(&mut Follower)) {
-        if let State::Following(follower) = &mut self.state
-            && follower.follows(stream)
-        {
-            act(follower);
+    /// Returns the follower of this broadcast, if this tab follows it.
+    fn followed(&mut self, stream: &str) -> Option<&mut Follower> {
+        match &mut self.state {
+            State::Following(follower) => Some(follower).filter(|follower| follower.follows(stream)),
+            _ => None,
         }
     }
 
@@ -93,7 +100,7 @@ impl Session {
         to: &str,
         (epoch, asked): (u64, Millis),
         (stream, next): (Option<&str>, u64),
-        turn: Turn,
+        turn: &Turn,
         cx: &mut Context,
     ) {
         if turn.message().is_some() {
@@ -102,8 +109,8 @@ impl Session {
         if !self.may_answer(epoch, cx) {
             return;
         }
-        if self.is_present(&turn) {
-            self.learn(&turn, cx);
+        if self.is_present(turn) {
+            self.learn(turn, cx);
         }
         if stream == Some(self.owner.stream()) && next == self.owner.next() {
             self.gain_followers(cx);
@@ -146,7 +153,7 @@ impl Session {
     }
 
     /// Takes the announcement of a broadcast: a new stream, one that this tab has followed before, or the takeover of one.
-    fn handle_owner(&mut self, owner: String, stream: String, turn: &Turn, place: &Place, cx: &mut Context) {
+    fn handle_owner(&mut self, owner: &str, stream: &str, turn: &Turn, place: &Place, cx: &mut Context) {
         self.ledger.roll().forget();
         self.ledger.note_announced(turn);
         if self.goal.sending.as_ref().is_some_and(|sending| sending.turn.is_different(turn)) {
@@ -155,25 +162,25 @@ impl Session {
         let continues = self.ledger.continues(turn, place.read());
         let is_present = self.is_present(turn);
         match &mut self.state {
-            State::Following(follower) if continues && follower.follows(&stream) => self.learn(turn, cx),
+            State::Following(follower) if continues && follower.follows(stream) => self.learn(turn, cx),
             State::Following(follower) if continues => {
-                follower.go_over(owner, stream.clone(), cx.now);
+                follower.go_over(owner.to_owned(), stream.to_owned(), cx.now);
                 self.learn(turn, cx);
-                self.post_ask(Some(stream), 0, cx);
+                self.post_ask(Some(stream.to_owned()), 0, cx);
             }
             State::Following(_) | State::Electing { .. } | State::Waiting { .. } => {
                 // An owner that does not know its task yet cannot answer a question about it, so this tab asks for the broadcast.
-                self.post_recall(stream, cx);
+                self.post_recall(stream.to_owned(), cx);
             }
             State::Over(_) if is_present => {}
-            State::Idle | State::Over(_) if self.listens => self.post_recall(stream, cx),
+            State::Idle | State::Over(_) if self.listens => self.post_recall(stream.to_owned(), cx),
             _ => {}
         }
     }
 
     /// Takes the whole broadcast so far, and follows it from there.
-    fn handle_state(&mut self, owner: String, broadcast: TabState, cx: &mut Context) {
-        let turn = Turn::named_by(broadcast.turn.clone());
+    fn handle_state(&mut self, owner: &str, broadcast: &mut TabState, cx: &mut Context) {
+        let turn = Turn::named_by(&broadcast.turn);
         let (true, Some(place)) = (Election::is_timely(broadcast.asked, cx.now), broadcast.place.read()) else {
             return;
         };
@@ -193,13 +200,14 @@ impl Session {
         let goes_on = self.ledger.continues(&turn, Some(place)) && !was_over;
         self.ledger.roll().forget();
         self.want_lock(cx);
-        self.state = State::Following(Follower::new(owner, broadcast.stream, broadcast.next, broadcast.shown, cx.now));
+        let (owner, stream) = (owner.to_owned(), broadcast.stream.clone());
+        self.state = State::Following(Follower::new(owner, stream, broadcast.next, broadcast.shown.clone(), cx.now));
         self.election.settle();
         self.owner.end();
         if goes_on {
             return self.learn(&turn, cx);
         }
-        self.begin_followed(turn, broadcast.frames, cx);
+        self.begin_followed(turn, std::mem::take(&mut broadcast.frames), cx);
         let (position, hash) = place;
         self.ledger.move_to(position, hash);
         self.announce(cx);
@@ -232,19 +240,19 @@ impl Session {
         self.follow_frames(found, cx);
     }
 
-    fn handle_frames(&mut self, owner: String, stream: &str, number: u64, frames: Vec<Frame>, cx: &mut Context) {
+    fn handle_frames(&mut self, owner: &str, stream: &str, number: u64, frames: &[Frame], cx: &mut Context) {
         match &mut self.state {
             State::Following(follower) => match follower.take(stream, number, cx.now) {
-                Arrived::Next => self.take_frames(&frames, cx),
+                Arrived::Next => self.take_frames(frames, cx),
                 Arrived::Known => {}
                 Arrived::Gap => {
                     let (stream, next) = follower.position();
-                    self.ask_owner(&owner, stream, next, cx);
+                    self.ask_owner(owner, stream, next, cx);
                 }
-                Arrived::Foreign => self.ask_owner(&owner, None, 0, cx),
+                Arrived::Foreign => self.ask_owner(owner, None, 0, cx),
             },
             State::Idle if !self.listens => {}
-            State::Electing { .. } | State::Waiting { .. } | State::Idle => self.ask_owner(&owner, None, 0, cx),
+            State::Electing { .. } | State::Waiting { .. } | State::Idle => self.ask_owner(owner, None, 0, cx),
             _ => {}
         }
     }
@@ -278,8 +286,8 @@ impl Session {
         }
     }
 
-    fn handle_end(&mut self, stream: &str, end: EndRecord, cx: &mut Context) {
-        if !matches!(&self.state, State::Following(follower) if follower.follows(stream)) {
+    fn handle_end(&mut self, stream: &str, end: &EndRecord, cx: &mut Context) {
+        if self.followed(stream).is_none() {
             return;
         }
         let (kind, error) = end.read();

@@ -15,19 +15,22 @@ use crate::stream::reader::IdsSeen;
 
 impl Session {
     pub(super) fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
-        let view = read_session(body).filter(|_| head.status == 200);
-        if let Some(view) = &view {
-            self.ledger.roll().look(view);
-            self.ledger.look(view);
+        match (head.status, read_session(body)) {
+            (200, Some(view)) => self.handle_view(look, &view, cx),
+            (200, None) => self.fail(not_a_session(head), cx),
+            (404 | 410, _) => self.handle_no_session(look, head, body, cx),
+            _ => self.fail(read_error(head, body), cx),
         }
-        match (view, look) {
-            (Some(view), Look::Resume) => self.resume_what_runs(&view, cx),
-            (Some(view), Look::Busy) => self.join_what_runs(&view, cx),
-            (Some(view), Look::Sent) => self.find_sent(&view, cx),
-            (Some(view), Look::Lost) => self.find_lost(&view, cx),
-            (None, look) if matches!(head.status, 404 | 410) => self.handle_no_session(look, head, body, cx),
-            (None, _) if head.status == 200 => self.fail(not_a_session(head), cx),
-            (None, _) => self.fail(read_error(head, body), cx),
+    }
+
+    fn handle_view(&mut self, look: Look, view: &SessionView, cx: &mut Context) {
+        self.ledger.roll().look(view);
+        self.ledger.look(view);
+        match look {
+            Look::Resume => self.resume_what_runs(view, cx),
+            Look::Busy => self.join_what_runs(view, cx),
+            Look::Sent => self.find_sent(view, cx),
+            Look::Lost => self.find_lost(view, cx),
         }
     }
 
@@ -60,11 +63,11 @@ impl Session {
     }
 
     fn resume_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
-        match self.running(view, cx).cloned() {
+        match self.running(view, cx) {
             Some(active) => {
-                let turn = self.running_turn(&active, view);
-                self.goal.operation = active.operation_id.unwrap_or_default();
-                self.goal.tool = active.tool_name.unwrap_or_default();
+                let turn = self.running_turn(active, view);
+                self.goal.operation = active.operation_id.clone().unwrap_or_default();
+                self.goal.tool = active.tool_name.clone().unwrap_or_default();
                 self.join(turn, cx);
             }
             // Another tab streamed the beginning of the answer and has disappeared.
@@ -94,9 +97,9 @@ impl Session {
 
     fn join_what_runs(&mut self, view: &SessionView, cx: &mut Context) {
         let running = self.running(view, cx).filter(|active| !self.has_seen_end_of(&active.task_id));
-        match running.cloned() {
+        match running {
             Some(active) => {
-                let turn = self.running_turn(&active, view);
+                let turn = self.running_turn(active, view);
                 self.join_busy(turn, cx);
             }
             None => self.send_again(cx),
@@ -135,15 +138,14 @@ impl Session {
     /// Decides what happened to a message whose response was lost before it named a task.
     fn find_sent(&mut self, view: &SessionView, cx: &mut Context) {
         let Some(sending) = &self.goal.sending else { return self.resume_what_runs(view, cx) };
-        let no_trace = local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable);
         let has_arrived = sending.fate == Fate::Accepted;
         match sending.locate(view, self.ledger.turn()) {
-            Location::At(ordinal) => self.go_on_with_sent(ordinal, view, no_trace, cx),
+            Location::At(ordinal) => self.go_on_with_sent(ordinal, view, cx),
             // The session does not show its messages. A task that began after the message was accepted belongs to it.
             place if has_arrived && (view.newest().is_none() || place == Location::Unclear) => {
                 match self.running(view, cx).filter(|active| !self.is_anothers(&active.task_id)) {
                     Some(active) => self.join_sent(&Turn::of_task(&active.task_id), cx),
-                    None => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+                    None => self.look_again(no_trace(), cx),
                 }
             }
             Location::Absent if !has_arrived => {
@@ -151,20 +153,24 @@ impl Session {
                 if let Some(turn) = running.map(|active| self.ledger.known_roll().running(active, view)) {
                     self.note_another(turn, cx);
                 }
-                if cx.may_repost() { self.ask(Ask::Send, cx) } else { self.fail(no_trace, cx) }
+                if cx.may_repost() { self.ask(Ask::Send, cx) } else { self.fail(no_trace(), cx) }
             }
-            Location::Absent => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            Location::Absent => self.look_again(no_trace(), cx),
             Location::Unclear => {
                 self.ledger.roll().forget();
                 let message = "The session has a message of this text, and nothing says whether it is this one.";
-                let unclear = local_error("MESSAGE_UNCLEAR", message, Recovery::Permanent);
-                self.try_again(Ask::Look(Look::Sent), unclear, 0, cx);
+                self.look_again(local_error("MESSAGE_UNCLEAR", message, Recovery::Permanent), cx);
             }
         }
     }
 
+    /// Reads the session again later, because it does not show what happened to the message of this page.
+    fn look_again(&mut self, cause: StreamError, cx: &mut Context) {
+        self.try_again(Ask::Look(Look::Sent), cause, 0, cx);
+    }
+
     /// Continues with the message of this page, which the session contains.
-    fn go_on_with_sent(&mut self, ordinal: u64, view: &SessionView, no_trace: StreamError, cx: &mut Context) {
+    fn go_on_with_sent(&mut self, ordinal: u64, view: &SessionView, cx: &mut Context) {
         let question = view.question(ordinal);
         if let Some(sending) = &mut self.goal.sending {
             sending.fate = Fate::Accepted;
@@ -189,7 +195,7 @@ impl Session {
             _ if view.has_answer(None, question, Part::Whole) => {
                 self.finish_from_history(self.turn_sent(), view, question, cx)
             }
-            _ => self.try_again(Ask::Look(Look::Sent), no_trace, 0, cx),
+            _ => self.look_again(no_trace(), cx),
         }
     }
 
@@ -255,8 +261,8 @@ impl Session {
 
     /// Decides what happened to a task that the server no longer knows.
     fn find_lost(&mut self, view: &SessionView, cx: &mut Context) {
-        let running = self.running(view, cx).cloned();
-        let is_ours = running.as_ref().is_some_and(|running| self.is_of(&running.task_id));
+        let running = self.running(view, cx);
+        let is_ours = running.is_some_and(|running| self.is_of(&running.task_id));
         let (ours, part) = (self.task(), self.part());
         let question = self.question_of_lost(view);
         match running {
@@ -265,7 +271,7 @@ impl Session {
                 self.try_again(Ask::Join, cause, 0, cx);
             }
             Some(running) if self.goal.purpose == Purpose::Resume && !self.ledger.reader().has_rows() => {
-                self.join(self.ledger.known_roll().running(&running, view), cx);
+                self.join(self.ledger.known_roll().running(running, view), cx);
             }
             // The backend itself is asked before an answer that it still has is given up.
             Some(_) if !view.has_named_answer(ours) && matches!(self.goal.evidence, Evidence::Unproven) => {
@@ -385,6 +391,10 @@ fn end_frame(kind: OutcomeKind) -> String {
         _ => ChunkWriter::new("finish"),
     };
     end.end()
+}
+
+fn no_trace() -> StreamError {
+    local_error("MESSAGE_LOST", "The server shows no trace of the message.", Recovery::Retryable)
 }
 
 fn not_a_session(head: &Head<'_>) -> StreamError {

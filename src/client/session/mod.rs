@@ -244,7 +244,7 @@ impl Session {
         let now = self.snapshot();
         if now != self.shown {
             self.shown = now;
-            cx.push(Effect::Changed { session: self.id.clone() });
+            cx.note_change(&self.id);
             self.share_shown(cx);
         }
     }

@@ -336,7 +336,7 @@ impl EndRecord {
         }
     }
 
-    pub(super) fn read(self) -> (OutcomeKind, Option<StreamError>) {
+    pub(super) fn read(&self) -> (OutcomeKind, Option<StreamError>) {
         let kind = match self.kind.as_str() {
             "stopped" => OutcomeKind::Stopped,
             "expired" => OutcomeKind::Expired,

@@ -72,8 +72,8 @@ impl Turn {
 
     /// Returns the turn that another tab names.
     #[must_use]
-    pub fn named_by(aliases: Aliases) -> Self {
-        let Aliases { message, task, ordinal, text } = aliases;
+    pub fn named_by(aliases: &Aliases) -> Self {
+        let Aliases { message, task, ordinal, text } = aliases.clone();
         let question = text.map(|text| Question { text, wording: Wording::Prefixed, floor: None });
         Self { message, task, ordinal, question }
     }
@@ -259,7 +259,7 @@ mod tests {
         let request = SendRequest { message: "hi".into(), message_id: "m1".into(), ..SendRequest::default() };
         let mut sent = Turn::sent(&request, Some(4));
         sent.name_task("t1");
-        let named = Turn::named_by(sent.aliases());
+        let named = Turn::named_by(&sent.aliases());
         assert_eq!((named.message(), named.task(), named.ordinal()), (Some("m1"), Some("t1"), None));
         assert_eq!(named.question().map(|question| question.text.as_str()), Some("hi"));
     }

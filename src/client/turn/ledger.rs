@@ -158,7 +158,7 @@ impl Ledger {
             return;
         }
         if self.gave == Gave::Nothing && self.reader.is_untouched() {
-            self.settle_again(record);
+            self.settle(record);
         } else if !self.reader.has_rows() {
             self.reader.raise_mark(self.delivered_before(record));
         }
@@ -306,15 +306,9 @@ impl Ledger {
         }
     }
 
-    /// Compares the current turn with what listeners hold, and prepares a new reader for it.
-    fn settle(&mut self, record: Option<&SavedTask>) {
-        self.renew(Reader::default());
-        self.settle_again(record);
-    }
-
-    /// Compares the current turn with what listeners hold, and prepares its reader again. A response may be open, and a part of its
+    /// Compares the current turn with what listeners hold, and prepares its reader for it. A response may be open, and a part of its
     /// first event may have arrived.
-    fn settle_again(&mut self, record: Option<&SavedTask>) {
+    fn settle(&mut self, record: Option<&SavedTask>) {
         let mark = self.delivered_before(record);
         let is_void = self.is_void(mark);
         self.reader.restart(mark);
@@ -359,6 +353,7 @@ impl Ledger {
     fn settle_now(&mut self, record: Option<&SavedTask>) {
         if self.start == Start::Unsettled {
             self.start = Start::Joined;
+            self.renew(Reader::default());
             self.settle(record);
         }
     }

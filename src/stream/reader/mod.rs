@@ -215,9 +215,11 @@ impl Reader {
 
     /// Starts again within the open response, of which no whole event has arrived. Events up to `mark` are flagged as replayed.
     pub fn restart(&mut self, mark: Position) {
-        let parser = std::mem::replace(&mut self.parser, Parser::new(DEFAULT_LIMIT));
-        let opening = self.opening.take();
-        *self = Self { parser, opening, recording: self.recording, ..Self::new(EventId::ZERO, mark) };
+        let mut reader = Self::new(EventId::ZERO, mark);
+        std::mem::swap(&mut reader.parser, &mut self.parser);
+        reader.opening = self.opening.take();
+        reader.recording = self.recording;
+        *self = reader;
     }
 
     /// Flags events up to `mark` as replayed, if that is more than was known.

@@ -332,11 +332,12 @@ impl Canceller {
     }
 
     fn open(&mut self, ask: Ask, cx: &mut Context) {
-        let session = self.session.clone();
         let request = match (ask, &self.task, &self.message) {
             (Ask::Cancel, Some(task), _) => Request::Cancel { task: task.clone() },
-            (Ask::Withdraw, _, Some(message)) => Request::Withdraw { session, message: message.clone() },
-            _ => Request::Session { session },
+            (Ask::Withdraw, _, Some(message)) => {
+                Request::Withdraw { session: self.session.clone(), message: message.clone() }
+            }
+            _ => Request::Session { session: self.session.clone() },
         };
         let why = if self.unauthorized { Why::Unauthorized } else { Why::Resume };
         self.backoff.requested(cx.now);

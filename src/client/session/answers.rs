@@ -22,7 +22,7 @@ impl Session {
                 self.unauthorized = true;
                 self.ask(ask, cx);
             }
-            401 => self.fail(read_error(head, body), cx),
+            401 => self.fail_with(head, body, cx),
             408 | 425 | 429 | 500.. => self.refused_for_now(ask, head, body, cx),
             status => {
                 if status < 400 {
@@ -32,6 +32,11 @@ impl Session {
             }
         }
         self.show(cx);
+    }
+
+    /// Ends the stream with the error of a response.
+    pub(super) fn fail_with(&mut self, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
+        self.fail(read_error(head, body), cx);
     }
 
     fn handle_verdict(&mut self, ask: Ask, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
@@ -143,7 +148,7 @@ impl Session {
                 let kind = outcome_of(status).unwrap_or(OutcomeKind::Finished);
                 self.end_stream(bare_outcome(kind, self.task_name()), Record::Drop, cx);
             }
-            (None, 403) => self.fail(read_error(head, body), cx),
+            (None, 403) => self.fail_with(head, body, cx),
             (None, _) => {
                 self.goal.evidence = Evidence::NoStatus;
                 self.open_look(Look::Lost, cx);

@@ -37,16 +37,16 @@ impl Session {
     }
 
     fn request(&self, ask: Ask) -> Option<Request> {
-        let session = self.id.clone();
-        let task = self.task_name();
         Some(match ask {
-            Ask::Send => Request::Send { session, request: self.goal.sending.as_ref()?.request.clone() },
-            Ask::Look(_) => Request::Session { session },
-            Ask::Verify => Request::Task { task: task? },
+            Ask::Send => {
+                Request::Send { request: self.goal.sending.as_ref()?.request.clone(), session: self.id.clone() }
+            }
+            Ask::Look(_) => Request::Session { session: self.id.clone() },
+            Ask::Verify => Request::Task { task: self.task_name()? },
             Ask::Join => {
                 let reader = self.ledger.reader();
                 let replay = if reader.is_cold() { Replay::Compact } else { Replay::Exact };
-                Request::Join { task: task?, after: reader.cursor(), replay }
+                Request::Join { task: self.task_name()?, after: reader.cursor(), replay }
             }
         })
     }

@@ -19,7 +19,7 @@ impl Session {
             (200, Some(view)) => self.handle_view(look, &view, cx),
             (200, None) => self.fail(not_a_session(head), cx),
             (404 | 410, _) => self.handle_no_session(look, head, body, cx),
-            _ => self.fail(read_error(head, body), cx),
+            _ => self.fail_with(head, body, cx),
         }
     }
 
@@ -58,7 +58,7 @@ impl Session {
             Look::Lost if is_backends => self.expire(cx),
             Look::Sent if is_backends => self.find_sent(&SessionView::default(), cx),
             Look::Lost | Look::Sent => self.try_again(Ask::Look(look), read_error(head, body), 0, cx),
-            Look::Busy => self.fail(read_error(head, body), cx),
+            Look::Busy => self.fail_with(head, body, cx),
         }
     }
 

@@ -4,7 +4,7 @@ use super::Session;
 use super::state::{Ask, Body, BodyBytes, Fate, Look, Record, State};
 use crate::client::context::Context;
 use crate::client::io::{Author, Failure, Head, Millis, Outcome, OutcomeKind, Recovery, StreamError, Trigger};
-use crate::client::outcome::outcome_with;
+use crate::client::outcome::bare_outcome;
 use crate::client::turn::{Start, Turn};
 use crate::stream::error::local_error;
 use crate::stream::reader::{End, Findings, IdsSeen, Verdict};
@@ -143,18 +143,20 @@ impl Session {
     }
 
     pub(super) fn outcome_of(&self, end: End) -> Outcome {
-        let (kind, finish_reason, error) = match end {
-            End::Finish { reason } => (OutcomeKind::Finished, reason, None),
-            End::Abort => (OutcomeKind::Stopped, None, None),
-            End::Error(error) => (OutcomeKind::Failed, None, Some(error)),
-        };
         let reader = self.ledger.reader();
-        let operation = reader.operation().filter(|operation| !self.is_of(&operation.task)).cloned();
-        let operation = operation.filter(|_| kind == OutcomeKind::Finished);
-        let mut outcome = outcome_with(kind, self.task_name(), error);
-        outcome.finish_reason = finish_reason;
+        let mut outcome = bare_outcome(OutcomeKind::Finished, self.task_name());
         outcome.truncated = reader.is_truncated();
-        outcome.operation = operation;
+        match end {
+            End::Finish { reason } => {
+                outcome.finish_reason = reason;
+                outcome.operation = reader.operation().filter(|operation| !self.is_of(&operation.task)).cloned();
+            }
+            End::Abort => outcome.kind = OutcomeKind::Stopped,
+            End::Error(error) => {
+                outcome.kind = OutcomeKind::Failed;
+                outcome.error = Some(error);
+            }
+        }
         outcome
     }
 

@@ -169,12 +169,13 @@ impl Turn {
         messages.or_else(|| decide(self.ordinal, other.ordinal))
     }
 
-    /// Takes over the aliases of the same turn that this value lacks.
-    pub fn learn(&mut self, other: &Self) {
-        fill(&mut self.task, other.task.as_ref());
-        fill(&mut self.message, other.message.as_ref());
-        fill(&mut self.ordinal, other.ordinal.as_ref());
-        fill(&mut self.question, other.question.as_ref());
+    /// Takes over the aliases of the same turn that this value lacks. Returns whether there were any.
+    pub fn learn(&mut self, other: &Self) -> bool {
+        let has_task = fill(&mut self.task, other.task.as_ref());
+        let has_message = fill(&mut self.message, other.message.as_ref());
+        let has_ordinal = fill(&mut self.ordinal, other.ordinal.as_ref());
+        let has_question = fill(&mut self.question, other.question.as_ref());
+        has_task || has_message || has_ordinal || has_question
     }
 
     /// Sets the task that the stream names, which overrides what was assumed before.
@@ -210,10 +211,13 @@ fn decide<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Identity> {
     Some(if is_same { Identity::Same } else { Identity::Different })
 }
 
-fn fill<T: Clone>(alias: &mut Option<T>, known: Option<&T>) {
-    if alias.is_none() {
+/// Sets an alias that is not known yet. Returns whether it was set.
+fn fill<T: Clone>(alias: &mut Option<T>, known: Option<&T>) -> bool {
+    let is_new = alias.is_none() && known.is_some();
+    if is_new {
         *alias = known.cloned();
     }
+    is_new
 }
 
 #[cfg(test)]

@@ -149,12 +149,11 @@ impl Ledger {
     /// Adds aliases to the current turn. If nothing of it was read yet, it is compared again. If what was read made no row, the
     /// position up to which it was delivered before is looked up again.
     pub fn learn(&mut self, turn: &Turn, record: Option<&SavedTask>) {
-        let before = self.turn.clone();
-        self.turn.learn(turn);
+        let has_learned = self.turn.learn(turn);
         if self.start == Start::Unsettled {
             return self.settle_named(record);
         }
-        if self.turn == before {
+        if !has_learned {
             return;
         }
         if self.gave == Gave::Nothing && self.reader.is_untouched() {
@@ -361,13 +360,11 @@ impl Ledger {
     /// Returns the position up to which this turn was delivered by an earlier stream of this page or by an earlier page.
     fn delivered_before(&self, record: Option<&SavedTask>) -> Position {
         let here = self.delivered.iter().find(|(turn, _)| turn.is_same(&self.turn));
+        let here = here.map(|(_, position)| *position).unwrap_or_default();
         let saved = record.filter(|record| Turn::recorded(record).is_same(&self.turn));
-        let position = |record: &SavedTask| {
-            let last = record.active.as_ref().map_or(EventId::ZERO, |active| active.last);
-            Position { last, unnumbered: record.unnumbered }
-        };
-        let saved = saved.map(position);
-        here.map(|(_, position)| *position).max(saved).unwrap_or_default()
+        let Some(record) = saved else { return here };
+        let last = record.active.as_ref().map_or(EventId::ZERO, |active| active.last);
+        here.max(Position { last, unnumbered: record.unnumbered })
     }
 
     fn renew(&mut self, reader: Reader) {

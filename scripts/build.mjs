@@ -32,12 +32,13 @@ const passes = [
  * Compiles the standard library with the package, for size. A panic in it or in a dependency traps at once instead of formatting
  * a message that nobody reads, which saves 11 kB of download. `Debug` writes nothing, because no message for users contains its
  * output. This saves 4 kB. Panics carry no source locations. Crates share no generic functions, so that LLVM can inline those that
- * have a single caller. This saves 3 kB. The flags are unstable, so RUSTC_BOOTSTRAP enables them in the stable compiler. The sources
+ * have a single caller. This saves 3 kB. The linker keeps constants in segments of their own, of which scripts/glue clears
+ * those that nothing reads. The flags are unstable, so RUSTC_BOOTSTRAP enables them in the stable compiler. The sources
  * of the standard library are rustup's component rust-src.
  */
 const smallStd = [
   "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size",
-  "--config", 'target.wasm32-unknown-unknown.rustflags=["-Zunstable-options", "-Cpanic=immediate-abort", "-Zfmt-debug=none", "-Zlocation-detail=none", "-Zshare-generics=no"]',
+  "--config", 'target.wasm32-unknown-unknown.rustflags=["-Zunstable-options", "-Cpanic=immediate-abort", "-Zfmt-debug=none", "-Zlocation-detail=none", "-Zshare-generics=no", "-Clink-arg=--no-merge-data-segments"]',
 ];
 
 /** Builds the package into dist/. */

@@ -102,10 +102,11 @@ fn join_data(module: &mut Module) -> Result<(), Box<dyn Error>> {
             module.data.delete(id);
         }
     }
-    match start {
-        Some((first, _)) if cleared => Ok(module.data.get_mut(first).value = bytes),
-        _ => Err("no data is a table for the formatting of numbers, or the segments of data have no names".into()),
-    }
+    let (Some((first, _)), true) = (start, cleared) else {
+        return Err("no data is a table for the formatting of numbers, or the segments of data have no names".into());
+    };
+    module.data.get_mut(first).value = bytes;
+    Ok(())
 }
 
 /// Returns the functions whose names a condition accepts. Names contain the hash of each crate in brackets.

@@ -285,13 +285,12 @@ impl Context {
 
     /// Removes an acknowledged stop from the record.
     pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
-        let Some(record) = self.records.get_mut(session) else { return };
+        let Some(mut record) = self.record(session).cloned() else { return };
         if record.is_stop_of(task) {
             return self.remove(session);
         }
         if record.remove_earlier_stop(task) {
-            let value = record.to_entry();
-            self.push(Effect::Save { key: self.keys.of(session), value });
+            self.store(session.to_owned(), record);
         }
     }
 

@@ -4,7 +4,6 @@ use super::{Client, MOST_SESSIONS};
 use crate::client::cancel::canceller::Canceller;
 use crate::client::io::Effect;
 use crate::client::session::Leftover;
-use crate::client::turn::Turn;
 use crate::persist::{SavedTask, Stored};
 
 impl Client {
@@ -64,11 +63,10 @@ impl Client {
         } else {
             self.adoptions.forget(id);
         }
-        let turn = Turn::recorded(&saved);
+        let task = saved.task().map(str::to_owned);
         self.cx.records.insert(id.to_owned(), saved);
         let session = self.sessions.get_mut(id).filter(|session| session.is_live() && !session.is_draining());
-        if let Some(session) = session.filter(|session| is_stop && turn.task().is_some_and(|task| session.is_of(task)))
-        {
+        if let Some(session) = session.filter(|session| is_stop && task.is_some_and(|task| session.is_of(&task))) {
             session.stopped_elsewhere(&mut self.cx);
         }
     }

@@ -363,7 +363,7 @@ impl Canceller {
     /// Writes the stop into the session's record.
     fn remember(&mut self, cx: &mut Context) {
         let mut record = cx.record(&self.session).cloned().unwrap_or_default();
-        if self.task.is_none() || self.task.as_deref() != record.task() {
+        if self.task.as_ref().is_none_or(|task| !record.is_of(task)) {
             record.message = self.message.clone();
             record.ordinal = None;
             record.unnumbered = 0;

@@ -228,7 +228,7 @@ impl Session {
     /// Returns whether the record belongs to a later task, which another tab began while this one was suspended.
     fn is_overtaken(&self, cx: &Context) -> bool {
         let Some(saved) = cx.record(&self.id) else { return false };
-        let is_ours = self.task().is_some_and(|task| Turn::recorded(saved).is_of(task));
+        let is_ours = self.task().is_some_and(|task| saved.is_of(task));
         !is_ours && saved.active.as_ref().is_some_and(|active| active.started > self.goal.started)
     }
 

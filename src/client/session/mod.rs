@@ -413,7 +413,7 @@ impl Session {
     }
 
     fn take_over_record(&mut self, task: &str, cx: &Context) {
-        let saved = cx.record(&self.id).filter(|saved| Turn::recorded(saved).is_of(task));
+        let saved = cx.record(&self.id).filter(|saved| saved.is_of(task));
         if let Some(active) = saved.and_then(|saved| saved.active.as_ref()) {
             self.goal.started = active.started;
             self.goal.operation.clone_from(&active.operation);

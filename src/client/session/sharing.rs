@@ -326,14 +326,14 @@ impl Session {
 
 impl EndRecord {
     pub(super) fn new(kind: &str, error: Option<&StreamError>) -> Self {
-        let error = error.cloned();
-        Self {
-            kind: kind.to_owned(),
-            code: error.as_ref().map(|error| error.code.clone()).unwrap_or_default(),
-            status: error.as_ref().and_then(|error| error.status),
-            retryable: error.as_ref().is_some_and(|error| error.recovery == Recovery::Retryable),
-            message: error.map(|error| error.message).unwrap_or_default(),
+        let mut end = Self { kind: kind.to_owned(), ..Self::default() };
+        if let Some(error) = error {
+            end.code.clone_from(&error.code);
+            end.message.clone_from(&error.message);
+            end.status = error.status;
+            end.retryable = error.recovery == Recovery::Retryable;
         }
+        end
     }
 
     pub(super) fn read(&self) -> (OutcomeKind, Option<StreamError>) {

@@ -5,6 +5,12 @@ use crate::client::io::Millis;
 use crate::persist::{MOST_STOPS, SavedTask, Stop};
 
 impl SavedTask {
+    /// Returns whether this is the record of a task.
+    #[must_use]
+    pub fn is_of(&self, task: &str) -> bool {
+        self.task() == Some(task)
+    }
+
     /// Returns whether the app stopped this task. A stop of a task that was never found applies to any running task. After the
     /// next message, it applies to any task but the one of that message.
     #[must_use]

@@ -81,15 +81,13 @@ export class Transcript implements Rows {
   readonly #approvals = new Map<unknown, ToolCall>();
   /** The places of the data parts that have an id, by type and id. */
   readonly #data = new Map<string, number>();
-  #message: UIMessage | null = null;
-  #isStale = false;
+  /** The message so far, or undefined if it has changed since it was read. */
+  #message: UIMessage | null | undefined = null;
 
   /** The message so far, or null before the first chunk that concerns it. */
   get message(): UIMessage | null {
     this.absorb();
-    if (this.#isStale) this.#message = this.#build();
-    this.#isStale = false;
-    return this.#message;
+    return this.#message === undefined ? (this.#message = this.#build()) : this.#message;
   }
 
   /** The tokens that the last `usage` chunk reports. */
@@ -141,11 +139,9 @@ export class Transcript implements Rows {
 
   #forget(): void {
     this.#id = this.#taskId = this.#metadata = this.#usage = undefined;
-    this.#message = null;
-    this.#isStale = false;
     this.#before = 0;
     this.#resetStep();
-    this.#isStale = false;
+    this.#message = null;
   }
 
   #build(): UIMessage {
@@ -171,13 +167,6 @@ export class Transcript implements Rows {
         return this.#count(chunk as unknown as StreamUsage);
       case "stream_reset":
         return this.#forget();
-      default:
-        return this.#takeBoundary(chunk);
-    }
-  }
-
-  #takeBoundary(chunk: Fields): void {
-    switch (chunk["type"]) {
       case "stream_start":
       case "start":
         return this.#start(chunk);
@@ -193,13 +182,6 @@ export class Transcript implements Rows {
       case "abort":
       case "error":
         return this.#end(chunk);
-      default:
-        return this.#takeTool(chunk);
-    }
-  }
-
-  #takeTool(chunk: Fields): void {
-    switch (chunk["type"]) {
       case "tool_call":
       case "tool_call_start":
         return this.#startTool(chunk);
@@ -241,9 +223,9 @@ export class Transcript implements Rows {
     const id = messageId ?? this.#id ?? this.#taskId;
     if (typeof id === "string" && id !== this.#id) {
       this.#id = id;
-      this.#isStale = true;
+      this.#message = undefined;
     }
-    if (this.#message === null) this.#isStale = true;
+    this.#message ??= undefined;
     this.#merge(messageMetadata);
   }
 
@@ -252,7 +234,7 @@ export class Transcript implements Rows {
     if (open && (text === "" || typeof text !== "string") && chunk["providerMetadata"] === undefined) return;
     const block = open ?? this.#open(blocks, id);
     block.append(typeof text === "string" ? text : "", chunk);
-    this.#isStale = true;
+    this.#message = undefined;
   }
 
   #open(blocks: Blocks, id: unknown): TextBlock {
@@ -279,7 +261,7 @@ export class Transcript implements Rows {
   #add(cell: Cell): void {
     if (this.#text.has(UNNAMED)) this.#close(this.#text, UNNAMED, {});
     this.#cells.push(cell);
-    this.#isStale = true;
+    this.#message = undefined;
   }
 
   #startTool(chunk: Fields): void {
@@ -307,7 +289,7 @@ export class Transcript implements Rows {
   #change<C extends Cell>(cell: C | undefined, change: (cell: C) => void): void {
     if (!cell) return;
     change(cell);
-    this.#isStale = true;
+    this.#message = undefined;
   }
 
   #addData(type: string, chunk: Fields): void {
@@ -316,7 +298,7 @@ export class Transcript implements Rows {
     const place = key === undefined ? undefined : this.#data.get(key);
     if (place !== undefined) {
       this.#cells[place] = cell;
-      this.#isStale = true;
+      this.#message = undefined;
       return;
     }
     this.#add(cell);
@@ -332,13 +314,13 @@ export class Transcript implements Rows {
       for (const [id, tool] of tools) if (gone.has(tool)) tools.delete(id);
     }
     for (const [key, place] of this.#data) if (place >= this.#before) this.#data.delete(key);
-    if (gone.size > 0) this.#isStale = true;
+    if (gone.size > 0) this.#message = undefined;
   }
 
   #merge(metadata: unknown): void {
     if (metadata === undefined || metadata === null) return;
     this.#metadata = merged(this.#metadata, metadata);
-    this.#isStale = true;
+    this.#message = undefined;
   }
 }
 

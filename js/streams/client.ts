@@ -57,7 +57,7 @@ interface Call {
 interface Job {
   readonly session: string;
   readonly run: (engine: Engine) => void;
-  /** The call that waits for it. */
+  /** The call that waits for it. The numbers of calls begin with 1. */
   readonly call?: number;
   /** The status that its session shows while it waits. */
   readonly shows?: "connecting" | "idle";
@@ -74,7 +74,7 @@ const NO_METRICS: StreamMetrics = {
 class Client implements ChatStreams {
   readonly #options: ChatStreamsOptions;
   readonly #channels = new Map<string, Channel>();
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = new Map<number | undefined, Call>();
   readonly #completions = new Callbacks<[sessionId: string, outcome: StreamOutcome]>();
   readonly #turns = new Callbacks<[sessionId: string, turn: SentTurn]>();
   readonly #taskWatchers = new Callbacks<[]>();
@@ -138,12 +138,11 @@ class Client implements ChatStreams {
     });
   }
 
-  stopStream(sessionId: string): Promise<void> {
-    const done = this.#call(sessionId, undefined, () => (engine, call) => {
+  async stopStream(sessionId: string): Promise<void> {
+    await this.#call(sessionId, undefined, () => (engine, call) => {
       this.#release(sessionId);
       engine.stop(sessionId, call);
     }, "idle");
-    return done.then(() => undefined);
   }
 
   detachStream(sessionId: string): void {
@@ -335,7 +334,7 @@ class Client implements ChatStreams {
     if (!this.#engine) {
       this.#jobs.push(job);
       if (job.shows === "connecting") this.#expect(this.#channel(job.session));
-      void this.#open().catch(() => {});
+      void this.#open();
       return;
     }
     job.run(this.#engine);
@@ -349,16 +348,16 @@ class Client implements ChatStreams {
   /** Fails the calls because the core could not be loaded. Changes of saved tasks wait for the next attempt. */
   #giveUpCalls(error: RejoinError): void {
     const jobs = this.#jobs.splice(0);
-    this.#jobs = jobs.filter((job) => job.call === undefined);
+    this.#jobs = jobs.filter((job) => !job.call);
     this.#expectNothing({ ...IDLE, status: "error", error });
-    for (const { call } of jobs) if (call !== undefined) this.#refuse(call, error);
+    for (const { call } of jobs) this.#refuse(call, error);
   }
 
   /** Drops jobs that the app has abandoned before they began. */
   #abandonJobs(which: (job: Job) => boolean): void {
-    const abandoned = this.#jobs.filter((job) => job.call !== undefined && which(job));
+    const abandoned = this.#jobs.filter((job) => job.call && which(job));
     this.#jobs = this.#jobs.filter((job) => !abandoned.includes(job));
-    for (const { call } of abandoned) if (call !== undefined) this.#settle(call, { kind: "superseded" });
+    for (const { call } of abandoned) this.#settle(call, { kind: "superseded" });
     const isAwaited = ({ sessionId }: Channel): boolean => this.#jobs.some((job) => job.shows === "connecting" && job.session === sessionId);
     for (const channel of [...this.#expecting]) if (!isAwaited(channel)) this.#handleChanged(channel, IDLE);
   }
@@ -429,11 +428,11 @@ class Client implements ChatStreams {
     }
   }
 
-  #refuse(call: number, error: RejoinError): void {
+  #refuse(call: number | undefined, error: RejoinError): void {
     this.#settle(call, { kind: "failed", error });
   }
 
-  #settle(id: number, outcome: StreamOutcome | null): void {
+  #settle(id: number | undefined, outcome: StreamOutcome | null): void {
     const call = this.#calls.get(id);
     if (!call) return;
     this.#calls.delete(id);

@@ -6,12 +6,16 @@ import type { ErrorRecord, OutcomeRecord, StateRecord } from "../loader/generate
 import type { StreamState } from "./session/channel.js";
 import type { LoadedSession, StreamOutcome } from "../types/index.js";
 
-export function toState({ error, ...state }: StateRecord): StreamState {
-  return error ? { ...state, error: toError(error) } : state;
+export function toState(record: StateRecord): StreamState {
+  return withError(record) as StreamState;
 }
 
-export function toOutcome({ error, ...outcome }: OutcomeRecord): StreamOutcome {
-  return (error ? { ...outcome, error: toError(error) } : outcome) as StreamOutcome;
+export function toOutcome(record: OutcomeRecord): StreamOutcome {
+  return withError(record) as StreamOutcome;
+}
+
+function withError({ error, ...rest }: { error?: ErrorRecord | undefined }): object {
+  return error ? { ...rest, error: toError(error) } : rest;
 }
 
 export function toError({ code, message, status, retryable, details }: ErrorRecord): RejoinError {

@@ -51,7 +51,9 @@ export function sendRecord(request: StreamRequest): SendRecord {
   }
 }
 
-/** Returns the further members of the body. `JSON.stringify` leaves out the undefined ones. */
+// `JSON.stringify` leaves out the undefined members.
+
+/** Returns the further members of the body. */
 function restOf({ parts, metadata, body, trigger, replaces, toolOutputs, approvals }: StreamRequest): object {
   return {
     parts,
@@ -64,14 +66,14 @@ function restOf({ parts, metadata, body, trigger, replaces, toolOutputs, approva
   };
 }
 
-function turnOf({ message, parts, metadata, trigger, replaces }: StreamRequest, messageId: string): Omit<SentTurn, "from"> {
+function turnOf({ message, parts, metadata, trigger, replaces }: StreamRequest, messageId: string): object {
   return {
     messageId,
     text: message,
     trigger: trigger ?? "submit",
-    ...(parts && { parts }),
-    ...(metadata !== undefined && { metadata }),
-    ...(replaces !== undefined && { replaces }),
+    parts: parts ?? undefined,
+    metadata,
+    replaces,
   };
 }
 

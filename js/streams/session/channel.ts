@@ -4,6 +4,7 @@ import { ChunkReader, hasReset, malformedOf } from "../../chunks/batch.js";
 import { isAfter } from "../../chunks/cursor.js";
 import { History } from "./history.js";
 import { ChunkIterator } from "./iterator.js";
+import { Callbacks } from "../callbacks.js";
 import { guard } from "../../types/report.js";
 import { Transcript } from "../../message/transcript.js";
 import type { Batch } from "../../chunks/batch.js";
@@ -35,7 +36,7 @@ export class Channel {
   readonly #history = new History();
   readonly #transcript = new Transcript();
   readonly #subscriptions = new Set<Subscription>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Callbacks<[]>();
   readonly #iterators = new Set<ChunkIterator>();
   #state = IDLE;
   /** Whether a stream has begun whose end was not reported yet. */
@@ -63,7 +64,7 @@ export class Channel {
 
   /** Whether the app uses the session: by a listener, a watcher or an iterator. */
   get isWatched(): boolean {
-    return this.isHeard || this.#watchers.size > 0 || this.#iterators.size > 0;
+    return this.isHeard || !this.#watchers.isEmpty || this.#iterators.size > 0;
   }
 
   snapshot(): StreamSnapshot {
@@ -76,7 +77,8 @@ export class Channel {
     const before = this.#state;
     const isSameError = before.error?.code === state.error?.code && before.error?.message === state.error?.message;
     this.#state = before.error && isSameError ? { ...state, error: before.error } : state;
-    if (state.status === "idle") this.#rest();
+    // There was no stream to resume, or it was detached.
+    if (state.status === "idle") this.#isRunning = false;
     this.#snapshot = undefined;
     return before.status !== state.status;
   }
@@ -87,24 +89,21 @@ export class Channel {
     this.#forget();
     this.#snapshot = undefined;
     this.#isRunning = true;
-    for (const iterator of this.#iterators) iterator.isReading = true;
   }
 
-  /** Notes that no stream runs, because there was none to resume or it was detached. Iterators wait for the next one. */
-  #rest(): void {
-    this.#isRunning = false;
-    for (const iterator of this.#iterators) iterator.isReading = false;
-  }
-
-  /** Ends the iterators of the current stream. */
+  /** Ends the iterators of the current stream. Without one they wait for the next. */
   finish(outcome: StreamOutcome): void {
+    if (this.#isRunning) this.#endIterators(outcome);
     this.#isRunning = false;
-    for (const iterator of [...this.#iterators]) if (iterator.isReading) iterator.end(outcome);
   }
 
   /** Ends all iterators, because no stream will follow. */
   close(outcome: StreamOutcome): void {
     this.interrupt();
+    this.#endIterators(outcome);
+  }
+
+  #endIterators(outcome: StreamOutcome): void {
     for (const iterator of [...this.#iterators]) iterator.end(outcome);
   }
 
@@ -150,7 +149,7 @@ export class Channel {
     const isLate = replay && this.#isRunning;
     const listener = (chunk: StreamChunk): void => iterator.take(chunk);
     const subscription = isLate ? this.subscribeLate(listener) : this.subscribe(listener);
-    const iterator = new ChunkIterator(this.#isRunning, () => {
+    const iterator = new ChunkIterator(() => {
       this.unsubscribe(subscription);
       this.#iterators.delete(iterator);
       leave();
@@ -166,14 +165,12 @@ export class Channel {
 
   /** Calls `callback` when the snapshot has changed. */
   watch(callback: () => void): () => void {
-    const watcher = (): void => callback();
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
+    return this.#watchers.add(callback);
   }
 
   /** Calls the watchers of the snapshot. */
   notify(): void {
-    for (const watcher of [...this.#watchers]) if (this.#watchers.has(watcher)) guard(watcher);
+    this.#watchers.call();
   }
 
   /** Keeps chunks, reports malformed frames, and delivers the chunks to all listeners. */

@@ -13,17 +13,14 @@ interface Waiting {
 
 /** Keeps the chunks that the app has not read yet, which may be all of them if it is slower than the stream. */
 export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamOutcome | undefined> {
-  /** Whether its stream has begun. Until then it waits for the next one. */
-  isReading: boolean;
   #chunks: StreamChunk[] = [];
   #waiting: Waiting[] = [];
   #outcome: StreamOutcome | undefined;
   #isOver = false;
-  readonly #leave: (iterator: ChunkIterator) => void;
+  readonly #leave: () => void;
 
   /** @param leave called once, when the iterator is closed */
-  constructor(isReading: boolean, leave: (iterator: ChunkIterator) => void) {
-    this.isReading = isReading;
+  constructor(leave: () => void) {
     this.#leave = leave;
   }
 
@@ -45,7 +42,7 @@ export class ChunkIterator implements AsyncIterableIterator<StreamChunk, StreamO
     this.#isOver = true;
     this.#outcome = outcome;
     if (!outcome) this.#chunks = [];
-    this.#leave(this);
+    this.#leave();
     for (const waiting of this.#waiting.splice(0)) this.#finish(waiting);
   }
 

@@ -4,9 +4,9 @@ import { createEvents } from "./events.js";
 import { createHistory } from "./list/history.js";
 import { createState } from "./state.js";
 import { draftOf } from "./turns/input.js";
-import { entryOf } from "./turns/outbox.js";
 import { busy, createSends } from "./turns/sends.js";
 import { createTurns } from "./turns/turns.js";
+import { record } from "../message/fields.js";
 import { randomId } from "../streams/random-id.js";
 import { RejoinError } from "../types/errors.js";
 import type { Loaded } from "./list/list.js";
@@ -24,9 +24,10 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   const { initialMessages, generateId = randomId, whileRunning } = options;
   const events = createEvents();
   const state = createState<MESSAGE>(streams, sessionId, initialMessages);
-  const history = createHistory(streams, state, options);
-  const { signal } = history;
-  const turns = createTurns(streams, state, history, events, generateId, () => sends.advance());
+  const aborter = new AbortController();
+  const { signal } = aborter;
+  const history = createHistory(streams, state, options, signal);
+  const turns = createTurns(streams, state, history, events, signal, generateId, () => sends.advance());
   const sends = createSends(streams, state, history, turns, generateId, whileRunning !== "reject");
   const { list, outbox, calls } = state;
   const serverSnapshot: ConversationSnapshot<MESSAGE> = { messages: initialMessages ?? [], delivery: {}, status: "ready", isRunning: false, attempt: 0, role: "owner" };
@@ -45,19 +46,18 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   const attach = (): void => {
     const isOurs = (session: string): boolean => session === sessionId;
     detach = [
-      streams.onSnapshot(sessionId, turns.handleStream),
-      streams.onTurn((session, turn) => isOurs(session) && turns.handleTurn(turn)),
+      streams.onSnapshot(sessionId, turns.onSnapshot),
+      streams.onTurn((session, turn) => isOurs(session) && turns.onTurn(turn)),
       streams.onStreamComplete((session, outcome) => {
         if (!isOurs(session)) return;
-        sends.handleComplete();
-        turns.handleComplete(outcome);
+        turns.onStreamComplete(outcome);
       }),
       streams.subscribeToStream(sessionId, (chunk) => {
-        turns.handleChunk(chunk.type);
+        turns.onChunk(chunk.type);
         events.take(chunk);
       }),
     ];
-    turns.handleBegin();
+    turns.onBegin();
   };
 
   /** Begins for a call of the app. */
@@ -69,16 +69,25 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   /** Makes a call when the history is there, and at once if it is there already: calls keep their order. */
   const inOrder = async <T>(call: () => T | Promise<T>): Promise<T> => {
     const begun = beginCall();
-    if (history.hasBegun && !sends.isHeld) return call();
-    const release = sends.hold();
+    if (!state.isLoading && !state.held) return call();
+    state.held++;
     try {
       await begun;
       void beginCall();
       return call();
     } finally {
-      release();
+      state.held--;
+      queueMicrotask(sends.advance);
     }
   };
+
+  /** Makes a decision on a tool call, after which the answer may go on. */
+  const decide = (add: () => void): Promise<void> =>
+    inOrder(() => {
+      add();
+      state.changed();
+      sends.advance();
+    });
 
   const drop = (key: string): void => outbox.take(key)?.resolve?.({ kind: "superseded" });
 
@@ -87,22 +96,22 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   const regenerate = async (messageId?: string): Promise<StreamOutcome> => {
     if (outbox.find(messageId)) return retry(messageId);
     const target = messageId === undefined ? list.last : list.find(messageId);
-    return target ? sends.regenerate(target) : { kind: "failed", error: notFound() };
+    return target ? sends.regenerate(target) : notFound();
   };
 
-  const edit = async (messageId: string, draft: Draft): Promise<StreamOutcome> => {
+  const edit = async (messageId: string, draft: Draft<MESSAGE>): Promise<StreamOutcome> => {
     const waiting = outbox.find(messageId);
     drop(messageId);
-    if (waiting) return sends.send(entryOf(generateId(), draft, waiting.replaces, waiting.order));
+    if (waiting) return sends.send(draft(generateId(), waiting.replaces, waiting.order));
     const isThere = list.find(messageId)?.role === "user";
-    const entry = entryOf<MESSAGE>(generateId(), draft, isThere ? messageId : undefined);
+    const entry = draft(generateId(), isThere ? messageId : undefined);
     if (!isThere) return sends.keepUnsent(entry, notFound());
     return state.isBusy ? sends.keepUnsent(entry, busy()) : sends.sendFirst(entry);
   };
 
   const retry = async (messageId?: string): Promise<StreamOutcome> => {
     const { failure } = state;
-    const key = messageId ?? (failure?.kind === "send" ? failure.key : undefined);
+    const key = messageId ?? failure?.key;
     const entry = key === undefined ? outbox.entries.find(({ delivery }) => delivery === "unsent" && !failure) : outbox.find(key);
     if (entry) {
       outbox.take(entry.key);
@@ -111,7 +120,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     if (messageId !== undefined || failure?.kind === "answer") return regenerate(messageId);
     if (failure?.kind === "load") return refresh().then(() => ({ kind: "finished" }), (error: RejoinError) => ({ kind: "failed", error }));
     sends.release();
-    return failure?.kind === "refused" ? failure.again() : rejoin();
+    return failure?.again?.() ?? rejoin();
   };
 
   /** Joins an answer that was lost. Where the backend has neither a task nor an answer, the question is answered anew. */
@@ -144,7 +153,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   /** A history without a running task is complete: a saved task of the session has nothing to add. */
   const joinActive = async ({ activeStream }: Loaded<MESSAGE>): Promise<StreamOutcome | null> => {
     if (activeStream === null && !state.isBusy) return null;
-    const { task_id: taskId } = (activeStream ?? {}) as { task_id?: unknown };
+    const { task_id: taskId } = record(activeStream);
     const turn = { continues: turns.continued(activeStream), repeatsHistory: activeStream === undefined };
     const outcome = await turns.join(turn, options.load && typeof taskId === "string" ? taskId : undefined);
     // The task has ended since the history was read, which lacks its answer.
@@ -181,7 +190,8 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     },
 
     async send(input, { signal: given } = {}) {
-      const entry = entryOf<MESSAGE>(generateId(), draftOf(input));
+      const id = generateId();
+      const entry = draftOf<MESSAGE>(input)(id);
       void beginCall();
       return sends.send(entry, given);
     },
@@ -190,23 +200,16 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     retry: (messageId) => inOrder(() => retry(messageId)),
 
     async edit(messageId, input) {
-      const draft = draftOf(input);
+      const draft = draftOf<MESSAGE>(input);
       return inOrder(() => edit(messageId, draft));
     },
 
-    addToolOutput: (output) =>
-      inOrder(() => {
-        calls.addOutput(list.messages, output);
-        state.changed();
-        sends.advance();
-      }),
+    addToolOutput: (output) => decide(() => calls.addOutput(list.messages, output)),
 
     respondToApproval: (response) =>
-      inOrder(() => {
+      decide(() => {
         calls.addApproval(list.messages, response);
         if (!state.failure) state.isPaused = false;
-        state.changed();
-        sends.advance();
       }),
 
     resume,
@@ -218,7 +221,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
         if (state.turn) state.turn.isCancelled = true;
         return streams.stopStream(sessionId);
       };
-      return sends.isHeld ? inOrder(stop) : stop();
+      return state.held ? inOrder(stop) : stop();
     },
 
     setMessages(update) {
@@ -237,7 +240,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     clearError: state.clearError,
 
     dispose() {
-      history.dispose();
+      aborter.abort();
       detach?.forEach((end) => end());
       for (const { key } of outbox.entries) drop(key);
       state.settle({ kind: "superseded" });
@@ -245,6 +248,6 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   };
 }
 
-function notFound(): RejoinError {
-  return new RejoinError("MESSAGE_NOT_FOUND", "There is no such question or answer.");
+function notFound(): StreamOutcome {
+  return { kind: "failed", error: new RejoinError("MESSAGE_NOT_FOUND", "There is no such question or answer.") };
 }

@@ -15,15 +15,14 @@ import type { Merge } from "../types/merge-key.js";
 import type { ChatStreams, ConversationSnapshot, MessageDelivery, StreamOutcome, UIMessage } from "../types/index.js";
 
 /** What has failed, so that `retry` knows what to do again. */
-export type Failure =
-  | { kind: "load" }
-  | { kind: "send"; key: string }
-  /** The turn was not begun, and nothing of it is shown: its call is made again. */
-  | { kind: "refused"; again: () => Promise<StreamOutcome> }
-  /** The task may still run. */
-  | { kind: "lost" }
-  /** The task has ended with an error. */
-  | { kind: "answer" };
+export interface Failure {
+  /** `load` is the load of a history. `answer` is a task that has ended with an error, and `lost` one that may still run. */
+  readonly kind?: "load" | "answer" | "lost";
+  /** The key of the message that could not be sent. */
+  readonly key?: string;
+  /** Makes the call again whose turn was not begun. Nothing of the turn is shown. */
+  readonly again?: () => Promise<StreamOutcome>;
+}
 
 export type State<MESSAGE extends UIMessage> = ReturnType<typeof createState<MESSAGE>>;
 
@@ -75,6 +74,10 @@ export function createState<MESSAGE extends UIMessage>(streams: ChatStreams, ses
     isLoading: !initial,
     /** Whether what waits has to wait for the person's next call, because a turn was stopped or has failed. */
     isPaused: false,
+    /** Whether the next message waits for the end of a stream that the client knows and this conversation does not. */
+    awaitsEnd: false,
+    /** The number of calls that wait for the history. What is sent after them waits for them. */
+    held: 0,
 
     /** Whether a call of this conversation runs a turn. */
     get isOwn(): boolean {
@@ -110,6 +113,11 @@ export function createState<MESSAGE extends UIMessage>(streams: ChatStreams, ses
       state.changed();
     },
 
+    /** Shows what a turn has given of its answer, after all messages or before the message `before`. */
+    showAnswer({ answer, source }: Turn<MESSAGE>, before?: string): void {
+      if (answer && source) list.put(shownAnswer(answer, source), before);
+    },
+
     /** Called when the backend turns out to have a message. Its call waits for the end of the turn that answers it. */
     arrive(key: string): void {
       const entry = outbox.take(key);
@@ -123,14 +131,15 @@ export function createState<MESSAGE extends UIMessage>(streams: ChatStreams, ses
 
     /** Merges a history. Messages that the backend turns out to have are no longer to be sent. */
     absorb(loaded: Loaded<MESSAGE>, watch: Watch, merge: Merge): void {
-      const { question, isTaken, answer, source } = state.turn ?? {};
+      const { turn } = state;
       for (const { id } of loaded.messages) state.arrive(list.keyOf(id));
-      if (loaded.activeStream === null && !state.turn) state.settle({ kind: "finished" });
-      list.absorb(loaded, watch, merge, (key) => isTaken === true || question?.key !== key);
+      if (loaded.activeStream === null && !turn) state.settle({ kind: "finished" });
+      list.absorb(loaded, watch, merge, (key) => turn?.isTaken === true || turn?.question?.key !== key);
+      const answer = turn?.answer;
       const base = answer?.base && list.find(answer.key);
-      if (base && source) {
+      if (turn && base) {
         if (loaded.activeStream) answer.base = base;
-        list.put(shownAnswer(answer, source));
+        state.showAnswer(turn);
       }
       state.changed();
     },

@@ -96,10 +96,11 @@ export function createList<MESSAGE extends UIMessage>(messages: readonly MESSAGE
     /** Replaces the message with the same key, or adds it after all others or before the message `before`. */
     put(message: MESSAGE, before?: string): void {
       for (const { touched } of watches) touched.add(message.id);
+      const next = [...messages];
       const place = placeOf(message.id);
-      const next = place < 0 ? placeOf(before) : place;
-      const at = next < 0 ? messages.length : next;
-      messages = [...messages.slice(0, at), message, ...messages.slice(place < 0 ? at : at + 1)];
+      const at = place < 0 ? placeOf(before) : place;
+      next.splice(at < 0 ? next.length : at, place < 0 ? 0 : 1, message);
+      messages = next;
     },
 
     /** Cuts off all messages from a place on. Returns the whole list, to be put back if the backend refuses what should replace them. */

@@ -2,36 +2,35 @@
 
 import { defined } from "../../streams/defined.js";
 import { RejoinError } from "../../types/errors.js";
+import type { Entry } from "./outbox.js";
 import type { ConversationInput, FileUIPart, StreamRequest, UIMessage, UIMessagePart } from "../../types/index.js";
 
-/** A message that the person wrote, before its files are read. */
-export interface Draft {
-  parts: readonly UIMessagePart[];
-  /** The files that are not read yet. Their parts follow `parts`. */
-  files: readonly File[];
-  metadata?: unknown;
-  /** The fields of the request that the message does not show. */
-  extras: Pick<StreamRequest, "context" | "body">;
-}
+/** A message that the person wrote. It becomes an entry when it gets its key. */
+export type Draft<MESSAGE extends UIMessage> = (key: string, replaces?: string, order?: number) => Entry<MESSAGE>;
 
 /**
  * Returns the draft of an input.
  *
  * @throws {RejoinError} `INVALID_ARGUMENT` if it has neither text nor parts nor files, or one of the wrong type
  */
-export function draftOf(input: string | ConversationInput): Draft {
+export function draftOf<MESSAGE extends UIMessage>(input: string | ConversationInput): Draft<MESSAGE> {
   const given = typeof input === "string" ? { text: input } : input;
   const { text, parts, files, metadata, context, body } = given ?? {};
   // What else has the wrong type is refused by the client.
   if (typeof (text ?? "") !== "string" || !Array.isArray(parts ?? [])) throw invalid("text should be a string and parts an array.");
-  const draft: Draft = {
-    parts: [...(text ? [{ type: "text" as const, text }] : []), ...(parts ?? [])],
-    files: Array.from(files ?? []),
-    metadata,
-    extras: defined({ context, body }),
+  const content = [...(text ? [{ type: "text" as const, text }] : []), ...(parts ?? [])];
+  const unread = Array.from(files ?? []);
+  if (content.length + unread.length === 0) throw invalid("There is nothing to send: no text, parts or files.");
+  const extras = defined({ context, body });
+  return (key, replaces, order = 0) => {
+    const message = questionOf<MESSAGE>(key, content, metadata);
+    return { key, messageId: key, message, delivery: "queued", files: unread, extras, replaces, order };
   };
-  if (draft.parts.length === 0 && draft.files.length === 0) throw invalid("There is nothing to send: no text, parts or files.");
-  return draft;
+}
+
+/** Creates a message of the user. */
+export function questionOf<MESSAGE extends UIMessage>(id: string, parts: readonly UIMessagePart[], metadata: unknown): MESSAGE {
+  return defined({ id, role: "user", parts, metadata }) as unknown as MESSAGE;
 }
 
 /**

@@ -1,9 +1,7 @@
 /** The messages that the backend does not have: those that wait for their turn, and those that could not be sent. */
 
 import { fileParts, requestOf } from "./input.js";
-import { defined } from "../../streams/defined.js";
-import type { Draft } from "./input.js";
-import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage, UIMessagePart } from "../../types/index.js";
+import type { MessageDelivery, StreamOutcome, StreamRequest, UIMessage } from "../../types/index.js";
 
 /** A message on its way to the backend. */
 export interface Entry<MESSAGE extends UIMessage> {
@@ -15,9 +13,10 @@ export interface Entry<MESSAGE extends UIMessage> {
   messageId: string;
   message: MESSAGE;
   delivery: MessageDelivery;
-  /** The files that are not read yet. */
+  /** The files that are not read yet. Their parts follow those of the message. */
   files: readonly File[];
-  readonly extras: Draft["extras"];
+  /** The fields of the request that the message does not show. */
+  readonly extras: Pick<StreamRequest, "context" | "body">;
   /** The task because of which the backend has refused it for now. */
   refusedBy?: string | undefined;
   /** The key of the question that it replaces. */
@@ -55,16 +54,6 @@ export function createOutbox<MESSAGE extends UIMessage>() {
       return entry;
     },
   };
-}
-
-/** Creates the entry of a draft. */
-export function entryOf<MESSAGE extends UIMessage>(key: string, { parts, files, metadata, extras }: Draft, replaces?: string, order = 0): Entry<MESSAGE> {
-  return { key, messageId: key, message: questionOf(key, parts, metadata), delivery: "queued", files, extras, replaces, order };
-}
-
-/** Creates a message of the user. */
-export function questionOf<MESSAGE extends UIMessage>(id: string, parts: readonly UIMessagePart[], metadata: unknown): MESSAGE {
-  return defined({ id, role: "user", parts, metadata }) as unknown as MESSAGE;
 }
 
 /** Resolves with the outcome of a message's turn. */

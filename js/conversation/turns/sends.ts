@@ -1,6 +1,5 @@
 /** What this page asks of the backend: messages, other versions of answers, and the continuation of an answer. */
 
-import { shownAnswer } from "./answer.js";
 import { requestOf } from "./input.js";
 import { outcomeOf, readFiles, submission } from "./outbox.js";
 import { isRefusedForNow, wasTaken } from "./turn.js";
@@ -24,20 +23,15 @@ export function createSends<MESSAGE extends UIMessage>(
   canQueue: boolean,
 ) {
   const { sessionId, list, outbox, calls } = state;
-  /** The number of calls that wait for the history. What is sent after them waits for them. */
-  let held = 0;
-  /** Whether the next message waits for the end of a stream that the client knows and this conversation does not. */
-  let awaitsEnd = false;
-
   /** Lets what waits go out, by the person's wish. */
   const release = (): void => {
-    state.isPaused = awaitsEnd = false;
+    state.isPaused = state.awaitsEnd = false;
     if (!state.isBusy) state.clearError();
   };
 
   /** Goes on with the last answer if all is decided that it waits for, and else sends the next message. */
   const advance = (): void => {
-    if (state.isBusy || state.isPaused || awaitsEnd || held > 0) return;
+    if (state.isBusy || state.isPaused || state.awaitsEnd || state.held > 0) return;
     const decisions = calls.decisionsOn(list.last);
     if (decisions) return void goOn(decisions);
     if (canQueue && turns.isWaiting) return;
@@ -62,10 +56,10 @@ export function createSends<MESSAGE extends UIMessage>(
   };
 
   /** Keeps what the person wrote, though it cannot be sent now. */
-  const keepUnsent = async (entry: Entry<MESSAGE>, error: RejoinError): Promise<StreamOutcome> => {
+  const keepUnsent = async (entry: Entry<MESSAGE>, outcome: StreamOutcome): Promise<StreamOutcome> => {
     outbox.add(entry, "unsent");
     state.changed();
-    return { kind: "failed", error };
+    return outcome;
   };
 
   /** Sends a message before those that wait, unless an answer is being written. */
@@ -90,7 +84,7 @@ export function createSends<MESSAGE extends UIMessage>(
     // The client may take the end of another answer for that of this one.
     const isTaken = wasTaken(turn, outcome) && (turn.isTaken || !(await turns.isMissing(turn)));
     const isStuck = !isTaken && putBack(entry, turn, before, outcome);
-    await (isStuck ? turns.end(turn, outcome, { kind: "send", key }) : end(turn, outcome));
+    await (isStuck ? turns.end(turn, outcome, { key }) : end(turn, outcome));
     if (isTaken || entry.delivery !== "queued") entry.resolve?.(outcome);
   };
 
@@ -123,8 +117,8 @@ export function createSends<MESSAGE extends UIMessage>(
     // The backend has refused the id for good.
     if (kind === "stopped" || error?.code === "MESSAGE_CANCELLED" || error?.code === "MESSAGE_REPLACED") entry.messageId = createId();
     outbox.add(entry, waits ? "queued" : "unsent");
-    if (waits) awaitsEnd = !joined && streams.isStreaming(sessionId);
-    else if (!isStuck) fail(outcome, { kind: "send", key });
+    if (waits) state.awaitsEnd = !joined && streams.isStreaming(sessionId);
+    else if (!isStuck) fail(outcome, { key });
     // A request whose answer was lost may have arrived all the same.
     if ((mayDiffer(outcome) && !isStuck) || (!waits && kind !== "superseded" && error?.status === undefined)) void look();
     return isStuck;
@@ -134,7 +128,7 @@ export function createSends<MESSAGE extends UIMessage>(
 
   /** Replaces an answer by another one. The list has the old answer again if the backend refuses. */
   const regenerate = async (target: MESSAGE): Promise<StreamOutcome> => {
-    if (state.isBusy) return { kind: "failed", error: busy() };
+    if (state.isBusy) return busy();
     release();
     const question = list.lastQuestion(list.placeOf(target.id));
     // A base backend reads the message alone.
@@ -144,7 +138,7 @@ export function createSends<MESSAGE extends UIMessage>(
     const [turn, outcome] = await ask({ message, trigger: "regenerate", replaces });
     if (!wasTaken(turn, outcome)) {
       restore(turn, before);
-      fail(outcome, { kind: "refused", again: () => regenerate(target) });
+      fail(outcome, { again: () => regenerate(target) });
       if (mayDiffer(outcome)) void look();
     }
     await end(turn, outcome);
@@ -156,7 +150,7 @@ export function createSends<MESSAGE extends UIMessage>(
     const [turn, outcome] = await ask({ message: "", trigger: "continue", ...decisions }, continues);
     const isSettled = outcome.error?.code === "TOOL_CALL_SETTLED" || outcome.error?.code === "TOOL_CALL_NOT_FOUND";
     if (isSettled || wasTaken(turn, outcome)) calls.clear(decisions);
-    else fail(outcome, { kind: "refused", again: () => goOn(decisions) });
+    else fail(outcome, { again: () => goOn(decisions) });
     if (isSettled) await history.tryLoad();
     await end(turn, outcome);
     return outcome;
@@ -173,9 +167,9 @@ export function createSends<MESSAGE extends UIMessage>(
   /**
    * Puts back what was cut off. An answer to another message, which the stream gave instead, stays.
    */
-  const restore = ({ answer, source }: Turn<MESSAGE>, before: readonly MESSAGE[]): void => {
+  const restore = (turn: Turn<MESSAGE>, before: readonly MESSAGE[]): void => {
     list.restore(before);
-    if (answer && source) list.put(shownAnswer(answer, source));
+    state.showAnswer(turn);
   };
 
   /** The history says what has become of the messages where the backend follows another turn, or lacks one of them. */
@@ -223,28 +217,10 @@ export function createSends<MESSAGE extends UIMessage>(
     keepUnsent,
     sendFirst,
     regenerate,
-
-    get isHeld(): boolean {
-      return held > 0;
-    },
-
-    /** Keeps what is sent behind a call that waits. Returns a function that ends this once the call has acted. */
-    hold(): () => void {
-      held++;
-      return () => {
-        held--;
-        queueMicrotask(advance);
-      };
-    },
-
-    /** Called when a stream of the session has ended. */
-    handleComplete(): void {
-      awaitsEnd = false;
-    },
   };
 }
 
-/** The error of a call that cannot be made while an answer is written. */
-export function busy(): RejoinError {
-  return new RejoinError("TASK_RUNNING", "The session's stream runs already.");
+/** The outcome of a call that cannot be made while an answer is written. */
+export function busy(): StreamOutcome {
+  return { kind: "failed", error: new RejoinError("TASK_RUNNING", "The session's stream runs already.") };
 }

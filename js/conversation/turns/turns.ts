@@ -4,9 +4,9 @@
  */
 
 import { isQuestion, openCalls } from "../calls.js";
-import { shownAnswer } from "./answer.js";
-import { questionOf } from "./outbox.js";
+import { questionOf } from "./input.js";
 import { hasBegun } from "./turn.js";
+import { record } from "../../message/fields.js";
 import { RejoinError, toRejoinError } from "../../types/errors.js";
 import type { Events } from "../events.js";
 import type { History } from "../list/history.js";
@@ -23,6 +23,7 @@ export function createTurns<MESSAGE extends UIMessage>(
   state: State<MESSAGE>,
   history: History<MESSAGE>,
   events: Events,
+  signal: AbortSignal,
   createId: () => string,
   advance: () => void,
 ) {
@@ -108,7 +109,7 @@ export function createTurns<MESSAGE extends UIMessage>(
 
   const report = ({ isWhole }: Turn<MESSAGE>, outcome: StreamOutcome, failed?: Failure): void => {
     const { kind, error = new RejoinError("TASK_EXPIRED", "The backend no longer knows the answer.", { retryable: true }), taskId } = outcome;
-    if (history.signal.aborted || kind === "superseded") return;
+    if (signal.aborted || kind === "superseded") return;
     if (kind === "failed" || kind === "expired") {
       if (!state.failure) state.fail(error, failed ?? { kind: isWhole || kind === "expired" ? "answer" : "lost" });
       events.error.call(error);
@@ -124,7 +125,7 @@ export function createTurns<MESSAGE extends UIMessage>(
   // ---- what the client reports ----
 
   /** Called when the snapshot of the stream has changed. A stream that nobody announced runs, or has run since the last turn. */
-  const handleStream = (): void => {
+  const onSnapshot = (): void => {
     if (!state.turn && (streams.isStreaming(sessionId) || hasBegun(seen, snapshot()))) {
       state.turn = { origin: "unknown", before: seen, isHidden: true };
     }
@@ -170,10 +171,10 @@ export function createTurns<MESSAGE extends UIMessage>(
     }
     const { source } = turn;
     if (turn.isHidden || !source) return;
-    const answer = (turn.answer ??= createAnswer(turn, source));
-    list.rename(answer.key, source.id);
+    turn.answer ??= createAnswer(turn, source);
+    list.rename(turn.answer.key, source.id);
     // A stream that runs while the backend has not taken the question answers another one.
-    list.put(shownAnswer(answer, source), turn.isTaken ? undefined : question?.key);
+    state.showAnswer(turn, turn.isTaken ? undefined : question?.key);
   };
 
   const createAnswer = ({ isOperation, continues, repeatsHistory }: Turn<MESSAGE>, { id }: UIMessage): Answer<MESSAGE> => {
@@ -203,7 +204,7 @@ export function createTurns<MESSAGE extends UIMessage>(
   /** A stream runs and nobody said that the backend has the question: the history says whether it answers that one. */
   const lookUp = async (turn: Turn<MESSAGE>): Promise<void> => {
     await isMissing(turn);
-    if (state.turn === turn) handleStream();
+    if (state.turn === turn) onSnapshot();
   };
 
   /** Loads the history. Resolves with whether it lacks the question of a turn, and proves by its ids that it does. */
@@ -215,7 +216,7 @@ export function createTurns<MESSAGE extends UIMessage>(
 
   /** Returns the message that the running task goes on with, if the list has it. */
   const continued = (activeStream: object | null | undefined): MESSAGE | undefined => {
-    const { message_id: id } = (activeStream ?? {}) as { message_id?: unknown };
+    const { message_id: id } = record(activeStream);
     return typeof id === "string" ? list.find(list.keyOf(id)) : undefined;
   };
 
@@ -223,7 +224,7 @@ export function createTurns<MESSAGE extends UIMessage>(
     begin,
     join,
     end,
-    handleStream,
+    onSnapshot,
     isMissing,
     continued,
 
@@ -237,19 +238,19 @@ export function createTurns<MESSAGE extends UIMessage>(
     /** Ends a turn that did not come about, because the session answers another message. */
     leave(turn: Turn<MESSAGE>): void {
       close(turn);
-      handleStream();
+      onSnapshot();
       advance();
     },
 
     /** Called when the conversation begins to watch. A stream that runs already is shown from its beginning. */
-    handleBegin(): void {
+    onBegin(): void {
       if (!streams.isStreaming(sessionId)) return;
       seen = { message: null };
-      handleStream();
+      onSnapshot();
     },
 
     /** Called when the backend has taken a message, of this page or of another tab. */
-    handleTurn(sent: SentTurn): void {
+    onTurn(sent: SentTurn): void {
       const { turn } = state;
       if (turn && sent.messageId !== undefined && turn.messageId === sent.messageId) turn.isTaken = true;
       else if (!state.isOwn) {
@@ -257,12 +258,13 @@ export function createTurns<MESSAGE extends UIMessage>(
         // The backend has taken this turn: a history that is asked for from now on knows of it.
         list.settle();
       }
-      handleStream();
+      onSnapshot();
     },
 
     /** Called when the stream has reached its outcome. */
-    handleComplete(outcome: StreamOutcome): void {
-      if (!state.turn) handleStream();
+    onStreamComplete(outcome: StreamOutcome): void {
+      state.awaitsEnd = false;
+      if (!state.turn) onSnapshot();
       const { turn } = state;
       if (!turn) return;
       turn.completed = outcome;
@@ -270,7 +272,7 @@ export function createTurns<MESSAGE extends UIMessage>(
     },
 
     /** Called for each chunk that the stream delivers. */
-    handleChunk(type: string): void {
+    onChunk(type: string): void {
       const isWhole = { stream_reset: false, stream_start: false, stream_end: true, abort: true, error: true }[type];
       if (state.turn && isWhole !== undefined) state.turn.isWhole = isWhole;
     },

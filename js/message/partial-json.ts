@@ -6,6 +6,8 @@
  * the open containers, and so costs as much as they hold. A value never changes after it was returned.
  */
 
+import { parse } from "./fields.js";
+
 type Container = Record<string, unknown> | unknown[];
 
 interface Level {
@@ -17,14 +19,7 @@ interface Level {
 /** The state of the parser, named after what it expects next. */
 type Mode = "value" | "item or end" | "key" | "key or end" | "colon" | "comma or end" | "string" | "scalar" | "done" | "broken";
 
-const LITERALS = new Map<string, unknown>([
-  ["true", true],
-  ["false", false],
-  ["null", null],
-]);
-
-const ESCAPES: Record<string, string> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
-
+const LITERALS = ["true", "false", "null"];
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
 const SPECIAL = /["\\\u0000-\u001f]/g;
 const DELIMITER = /[,\]}\s]/g;
@@ -36,11 +31,11 @@ export class PartialJson {
   readonly #levels: Level[] = [];
   /** The text so far of the string, number or literal that is being read. */
   #token = "";
+  /** The last UTF-16 code unit of the string that is being read. Reading it from `#token` would copy the whole string. */
+  #lastUnit = 0;
   #isKey = false;
   /** The text so far of an incomplete escape sequence, with its backslash. */
   #escape = "";
-  /** The last UTF-16 code unit of the string that is being read. */
-  #lastUnit = 0;
 
   /** Whether the text can no longer become JSON. `value` keeps what was valid before. */
   get isBroken(): boolean {
@@ -147,11 +142,12 @@ export class PartialJson {
 
   #readEscape(text: string, at: number): number {
     this.#escape += text[at] as string;
-    const kind = this.#escape[1] as string;
-    if (kind === "u" && this.#escape.length < 6) return at + 1;
-    const char = kind === "u" ? fromHex(this.#escape.slice(2)) : ESCAPES[kind];
-    if (char === undefined) this.#mode = "broken";
-    else this.#append(char);
+    if (this.#escape[1] === "u" && this.#escape.length < 6) return at + 1;
+    try {
+      this.#append(JSON.parse(`"${this.#escape}"`) as string);
+    } catch {
+      this.#mode = "broken";
+    }
     this.#escape = "";
     return at + 1;
   }
@@ -173,10 +169,10 @@ export class PartialJson {
   }
 
   #endScalar(): void {
-    const token = this.#take();
-    if (LITERALS.has(token)) this.#put(LITERALS.get(token));
-    else if (NUMBER.exec(token)?.[0] === token) this.#put(Number(token));
-    else this.#mode = "broken";
+    const value = parse(this.#take());
+    // What is not JSON is still a text. No number or literal is one.
+    if (typeof value === "string") this.#mode = "broken";
+    else this.#put(value);
   }
 
   #take(): string {
@@ -200,14 +196,9 @@ function find(pattern: RegExp, text: string, from: number): number {
   return pattern.exec(text)?.index ?? text.length;
 }
 
-function fromHex(digits: string): string | undefined {
-  return /^[0-9a-fA-F]{4}$/.test(digits) ? String.fromCharCode(Number.parseInt(digits, 16)) : undefined;
-}
-
 function scalarSoFar(token: string): unknown {
-  for (const [literal, value] of LITERALS) if (literal.startsWith(token)) return value;
-  const number = NUMBER.exec(token)?.[0];
-  return number === undefined ? undefined : Number(number);
+  const known = LITERALS.find((literal) => literal.startsWith(token)) ?? NUMBER.exec(token)?.[0];
+  return known && parse(known);
 }
 
 function withChild(level: Level, child: unknown): Container {

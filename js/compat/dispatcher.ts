@@ -8,6 +8,7 @@ import { DispatchRules, kindOfType } from "../../pkg/rejoin.js";
 import { CallFlag, ChunkFlag, Handler, Kind } from "../loader/generated.js";
 import { RejoinError } from "../types/errors.js";
 import { memoise } from "./memo.js";
+import { Numbers } from "./numbers.js";
 import { report } from "../types/report.js";
 import { startedOperation } from "../message/tool-result.js";
 import type { StreamChunk, StreamEventDispatcher, StreamEventHandlers } from "../types/index.js";
@@ -64,7 +65,9 @@ class Dispatcher {
   readonly #handlers: StreamEventHandlers;
   readonly #waiting: StreamChunk[][] = [];
   #isRunning = false;
-  #names = new Names();
+  #names = new Numbers<unknown>();
+  /** The number of ids at which it checks which of them it still needs. */
+  #most = NAMES_AT_FIRST;
 
   constructor(handlers: StreamEventHandlers) {
     this.#handlers = handlers;
@@ -84,13 +87,21 @@ class Dispatcher {
   #run(chunks: StreamChunk[]): void {
     const calls = this.#rules.take(this.#reduce(chunks));
     const names = this.#names;
-    if (this.#names.isFull) this.#names = this.#names.keep(this.#rules.compact());
+    if (names.values.length > this.#most) this.#compact();
     for (let at = 0; at < calls.length; at += 3) {
       const head = calls[at] as number;
       const chunk = chunks[calls[at + 1] as number] as StreamChunk;
-      if (head & CallFlag.Made) this.#call(head ^ CallFlag.Made, made(head ^ CallFlag.Made, chunk, names.id(calls[at + 2] as number)));
+      if (head & CallFlag.Made) this.#call(head ^ CallFlag.Made, made(head ^ CallFlag.Made, chunk, names.values[calls[at + 2] as number]));
       else this.#call(head, chunk);
     }
+  }
+
+  /** Forgets the ids that the rules no longer compare. */
+  #compact(): void {
+    const { values } = this.#names;
+    this.#names = new Numbers();
+    for (const number of this.#rules.compact()) this.#names.of(values[number]);
+    this.#most = Math.max(NAMES_AT_FIRST, 2 * this.#names.values.length);
   }
 
   #reduce(chunks: StreamChunk[]): Uint32Array {
@@ -101,8 +112,8 @@ class Dispatcher {
       const name = NAMES[kind];
       const operation = kind === Kind.ToolResponse ? startedOperation(chunk["result"]) : undefined;
       words[at++] = operation || (kind === Kind.ToolResponse && chunk["preliminary"] === true) ? kind | ChunkFlag.Interim : kind;
-      words[at++] = name === undefined ? 0 : this.#names.number(chunk[name]);
-      words[at++] = operation ? this.#names.number(operation["task_id"] || undefined) : 0;
+      words[at++] = name === undefined ? 0 : this.#names.of(chunk[name] ?? undefined);
+      words[at++] = operation ? this.#names.of(operation["task_id"] || undefined) : 0;
     }
     return words;
   }
@@ -133,38 +144,4 @@ function bare(handler: number, id: unknown): StreamChunk {
   if (handler === Handler.StreamStart) return { type: "stream_start", taskId: id as string };
   if (handler === Handler.TextEnded) return id === undefined ? { type: "text_ended" } : { type: "text_ended", blockId: id as string };
   return { type: "stream_end" };
-}
-
-/** Ids and their numbers, which count from 1. A chunk without an id has the number 0. */
-class Names {
-  readonly #ids: unknown[] = [undefined];
-  readonly #numbers = new Map<unknown, number>([
-    [undefined, 0],
-    [null, 0],
-  ]);
-  readonly #most: number;
-
-  constructor(ids: unknown[] = []) {
-    for (const id of ids) this.number(id);
-    this.#most = Math.max(NAMES_AT_FIRST, 2 * this.#ids.length);
-  }
-
-  get isFull(): boolean {
-    return this.#ids.length > this.#most;
-  }
-
-  number(id: unknown): number {
-    const known = this.#numbers.get(id);
-    if (known !== undefined) return known;
-    this.#numbers.set(id, this.#ids.length);
-    return this.#ids.push(id) - 1;
-  }
-
-  id(number: number): unknown {
-    return this.#ids[number];
-  }
-
-  keep(numbers: Uint32Array): Names {
-    return new Names(Array.from(numbers, (number) => this.#ids[number]));
-  }
 }

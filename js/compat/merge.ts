@@ -6,6 +6,7 @@
 import { mergeLists } from "../../pkg/rejoin.js";
 import { Answer, Role } from "../loader/generated.js";
 import type { MergeOptions, Message } from "../types/index.js";
+import { Numbers } from "./numbers.js";
 import { requireInit } from "../loader/wasm.js";
 import { PENDING, isId, parse, plainText, record } from "../message/fields.js";
 import type { Fields } from "../message/fields.js";
@@ -52,9 +53,8 @@ function isOperation({ tool_name: name, toolName = name }: Fields): boolean {
 
 /** Assigns equal numbers to equal texts and equal ids, and answers the module's questions about texts. */
 class Table {
-  readonly #texts: string[] = [""];
-  readonly #textNumbers = new Map<string, number>();
-  readonly #keys = new Map<unknown, number>();
+  readonly #texts = new Numbers<string>();
+  readonly #keys = new Numbers<unknown>();
 
   reduce(messages: readonly unknown[]): Uint32Array {
     const words: number[] = [];
@@ -63,35 +63,21 @@ class Table {
       const calls = keysOf(fields);
       const text = textOf(fields, calls.length > 0);
       const keys = [...calls, ...idsOf(fields), message];
-      words.push(roleOf(fields), responseOf(fields), this.#text(text), this.#text(text === "" ? filesOf(fields) : undefined), keys.length);
-      for (const key of keys) words.push(this.#key(key));
+      words.push(roleOf(fields), responseOf(fields), this.#texts.of(text), this.#texts.of(text === "" ? filesOf(fields) : undefined), keys.length);
+      for (const key of keys) words.push(this.#keys.of(key));
     }
     return Uint32Array.from(words);
   }
 
   lengths(): Uint32Array {
-    return Uint32Array.from(this.#texts, (text) => text.length);
+    return Uint32Array.from(this.#texts.values, (text = "") => text.length);
   }
 
   /** Returns whether `text` continues at `at` with `part`, compared up to the end of the shorter one. */
   holdsAt(text: number, at: number, part: number): boolean {
-    const whole = this.#texts[text] as string;
-    const piece = this.#texts[part] as string;
+    const { values } = this.#texts;
+    const [whole = "", piece = ""] = [values[text], values[part]];
     return piece.length <= whole.length - at ? whole.startsWith(piece, at) : piece.startsWith(whole.slice(at));
-  }
-
-  #text(text: string | undefined): number {
-    if (text === undefined) return 0;
-    const known = this.#textNumbers.get(text);
-    if (known !== undefined) return known;
-    this.#textNumbers.set(text, this.#texts.length);
-    return this.#texts.push(text) - 1;
-  }
-
-  #key(key: unknown): number {
-    const known = this.#keys.get(key) ?? this.#keys.size;
-    this.#keys.set(key, known);
-    return known;
   }
 }
 

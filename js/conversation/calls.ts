@@ -55,7 +55,7 @@ export function createCalls() {
      *
      * @throws {RejoinError} `TOOL_CALL_NOT_FOUND`, `TOOL_CALL_SETTLED`
      */
-    addOutput(messages: readonly UIMessage[], given: ToolOutput): void {
+    addToolOutput(messages: readonly UIMessage[], given: ToolOutput): void {
       const { toolCallId, output, errorText } = given;
       const call = callsOf(messages).find((call) => call.toolCallId === toolCallId);
       add(outputs, toolCallId, given, call, (call) => {
@@ -70,7 +70,7 @@ export function createCalls() {
      *
      * @throws {RejoinError} `TOOL_CALL_NOT_FOUND`, `TOOL_CALL_SETTLED`
      */
-    addApproval(messages: readonly UIMessage[], response: ToolApprovalResponse): void {
+    respondToApproval(messages: readonly UIMessage[], response: ToolApprovalResponse): void {
       const { approvalId, approved } = response;
       const call = callsOf(messages).find(({ approval }) => approval?.id === approvalId);
       add(approvals, approvalId, response, call, ({ approval }) => (approvals.get(approvalId) ?? approval)?.approved === approved);

@@ -204,11 +204,11 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
       return inOrder(() => edit(messageId, draft));
     },
 
-    addToolOutput: (output) => decide(() => calls.addOutput(list.messages, output)),
+    addToolOutput: (output) => decide(() => calls.addToolOutput(list.messages, output)),
 
     respondToApproval: (response) =>
       decide(() => {
-        calls.addApproval(list.messages, response);
+        calls.respondToApproval(list.messages, response);
         if (!state.failure) state.isPaused = false;
       }),
 

@@ -196,7 +196,7 @@ class Client implements ChatStreams {
 
   isStreaming(sessionId: string): boolean {
     checkId("sessionId", sessionId);
-    return this.#channel(sessionId).isActive;
+    return this.#channel(sessionId).isStreaming;
   }
 
   getSnapshot(sessionId: string): StreamSnapshot {
@@ -553,7 +553,7 @@ class Client implements ChatStreams {
   #evict(): void {
     const awaited = new Set([...this.#calls.values()].map(({ session }) => session));
     const atRest = [...this.#channels.values()].filter(
-      (channel) => !channel.isActive && !channel.isWatched && !this.#touched.has(channel) && !awaited.has(channel.sessionId),
+      (channel) => !channel.isStreaming && !channel.isWatched && !this.#touched.has(channel) && !awaited.has(channel.sessionId),
     );
     for (const { sessionId } of atRest.slice(0, -MOST_AT_REST)) this.forget(sessionId);
   }

@@ -3,6 +3,7 @@
 import { requestOf } from "./input.js";
 import { outcomeOf, readFiles, submission } from "./outbox.js";
 import { isRefusedForNow, wasTaken } from "./turn.js";
+import { record } from "../../message/fields.js";
 import { heed } from "../../streams/session/signal.js";
 import { RejoinError } from "../../types/errors.js";
 import type { Decisions } from "../calls.js";
@@ -192,7 +193,7 @@ export function createSends<MESSAGE extends UIMessage>(
 
   /** Ends a turn with the outcome of the stream that was shown, which may be another message's. */
   const end = async (turn: Turn<MESSAGE>, outcome: StreamOutcome): Promise<void> => {
-    const { outcome: joined } = (outcome.error?.details ?? {}) as { outcome?: StreamOutcome };
+    const { outcome: joined } = record(outcome.error?.details) as { outcome?: StreamOutcome };
     if (outcome.joined) return turns.end(turn, turn.completed ?? joined ?? { kind: "finished" });
     return isRefusedForNow(outcome) ? turns.leave(turn) : turns.end(turn, outcome);
   };

@@ -53,7 +53,7 @@ export class Channel {
     return this.#state.status;
   }
 
-  get isActive(): boolean {
+  get isStreaming(): boolean {
     return ACTIVE.includes(this.#state.status);
   }
 

@@ -24,10 +24,9 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
   const { initialMessages, generateId = randomId, whileRunning } = options;
   const events = createEvents();
   const state = createState<MESSAGE>(streams, sessionId, initialMessages);
-  const aborter = new AbortController();
-  const { signal } = aborter;
-  const history = createHistory(streams, state, options, signal);
-  const turns = createTurns(streams, state, history, events, signal, generateId, () => sends.advance());
+  const history = createHistory(streams, state, options);
+  const { signal } = history;
+  const turns = createTurns(streams, state, history, events, generateId, () => sends.advance());
   const sends = createSends(streams, state, history, turns, generateId, whileRunning !== "reject");
   const { list, outbox, calls } = state;
   const serverSnapshot: ConversationSnapshot<MESSAGE> = { messages: initialMessages ?? [], delivery: {}, status: "ready", isRunning: false, attempt: 0, role: "owner" };
@@ -240,7 +239,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     clearError: state.clearError,
 
     dispose() {
-      aborter.abort();
+      history.dispose();
       detach?.forEach((end) => end());
       for (const { key } of outbox.entries) drop(key);
       state.settle({ kind: "superseded" });

@@ -12,14 +12,14 @@ import type { ChatStreams, ConversationOptions, UIMessage } from "../../types/in
 
 export type History<MESSAGE extends UIMessage> = ReturnType<typeof createHistory<MESSAGE>>;
 
-/** @param signal aborted once the conversation is disposed of */
 export function createHistory<MESSAGE extends UIMessage>(
   streams: ChatStreams & { [MERGE]?: Merge },
   state: State<MESSAGE>,
   { initialMessages, load: loadOwn, toUIMessages: convert = toUIMessages<MESSAGE> }: ConversationOptions<MESSAGE>,
-  signal: AbortSignal,
 ) {
   const { sessionId, list } = state;
+  const aborter = new AbortController();
+  const { signal } = aborter;
   /** The first load, which later calls share while it is under way. */
   let first: Promise<Loaded<MESSAGE>> | undefined;
   let lastStarted = 0;
@@ -72,6 +72,10 @@ export function createHistory<MESSAGE extends UIMessage>(
 
   return {
     load,
+    /** Aborted once the conversation is disposed of. */
+    signal,
+    dispose: (): void => aborter.abort(),
+
     /** Loads the history, and resolves also if that fails, with undefined. */
     tryLoad: (): Promise<Loaded<MESSAGE> | undefined> => load().catch(() => undefined),
 

@@ -23,7 +23,6 @@ export function createTurns<MESSAGE extends UIMessage>(
   state: State<MESSAGE>,
   history: History<MESSAGE>,
   events: Events,
-  signal: AbortSignal,
   createId: () => string,
   advance: () => void,
 ) {
@@ -109,7 +108,7 @@ export function createTurns<MESSAGE extends UIMessage>(
 
   const report = ({ isWhole }: Turn<MESSAGE>, outcome: StreamOutcome, failed?: Failure): void => {
     const { kind, error = new RejoinError("TASK_EXPIRED", "The backend no longer knows the answer.", { retryable: true }), taskId } = outcome;
-    if (signal.aborted || kind === "superseded") return;
+    if (history.signal.aborted || kind === "superseded") return;
     if (kind === "failed" || kind === "expired") {
       if (!state.failure) state.fail(error, failed ?? { kind: isWhole || kind === "expired" ? "answer" : "lost" });
       events.error.call(error);

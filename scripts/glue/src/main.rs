@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use walrus::ir::{Value, Visitor, dfs_in_order};
-use walrus::{ConstExpr, Data, DataKind, Function, FunctionBuilder, FunctionId, FunctionKind, Module};
+use walrus::{ConstExpr, Data, DataKind, ElementItems, Function, FunctionBuilder, FunctionId, FunctionKind, Module};
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,6 +26,7 @@ fn shorten(folder: &Path) -> Result<(), Box<dyn Error>> {
     let path = folder.join("rejoin_bg.wasm");
     let mut module = Module::from_file(&path)?;
     silence(&mut module)?;
+    drop_unused_closures(&mut module);
     join_data(&mut module)?;
     let imports = module.imports.iter_mut().map(|import| &mut import.name).filter(|name| has_hash(name));
     let mut names = renamed(imports, "i");
@@ -127,6 +128,19 @@ fn calls(module: &Module, id: FunctionId) -> Vec<FunctionId> {
         dfs_in_order(&mut calls, function, function.entry_block());
     }
     calls.0
+}
+
+/// Takes the entries of closures out of the table. JavaScript calls a closure through an export. wasm-bindgen also leaves those of
+/// closures that nobody makes, and wasm-opt keeps them wherever some call through the table has their type.
+fn drop_unused_closures(module: &mut Module) {
+    let entries = functions_named(module, |name| name.contains("::closures::_::invoke::<"));
+    let is_entry = |function: &FunctionId| entries.contains(function);
+    for element in module.elements.iter_mut() {
+        let ElementItems::Functions(functions) = &mut element.items else { continue };
+        // The other places of the table have to stay the same, so one of its functions stands where an entry was.
+        let Some(other) = functions.iter().copied().find(|function| !is_entry(function)) else { continue };
+        functions.iter_mut().filter(|function| is_entry(function)).for_each(|function| *function = other);
+    }
 }
 
 /// Replaces each name with a prefix and a number. Returns pairs of an old name and its new one.

@@ -19,6 +19,7 @@ mod tests;
 
 pub use crate::stream::bytes::json::JsonString;
 pub use object::Object;
+pub(in crate::stream) use object::without_end;
 pub use pattern::{PatternName, Patterns, Repeat, Text};
 pub use tool::{Tool, ToolStep};
 pub use writer::{ChunkWriter, quoted};

@@ -102,13 +102,7 @@ impl<'a> Object<'a> {
     }
 
     fn write_source(&self, out: &mut String, surplus: &str) {
-        let members = self
-            .source
-            .bytes()
-            .rposition(|byte| byte == b'}')
-            .and_then(|end| self.source.get(..end))
-            .unwrap_or_default();
-        out.push_str(members);
+        out.push_str(without_end(self.source).unwrap_or_default());
         out.push_str(surplus);
         out.push('}');
     }
@@ -150,6 +144,11 @@ enum Delivery {
     None,
     AsItCame,
     Renamed(Renamed),
+}
+
+/// Returns an object as JSON text without its closing brace, so that members can be added.
+pub(in crate::stream) fn without_end(object: &str) -> Option<&str> {
+    object.trim_ascii_end().strip_suffix('}')
 }
 
 /// Writes a member with a comma before it. `name` is JSON text without its quotes, and `value` is JSON text.

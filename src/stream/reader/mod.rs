@@ -176,18 +176,26 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
+        Self::new(EventId::ZERO, Position::default())
+    }
+}
+
+impl Reader {
+    /// Returns a reader that continues a task after `after`. Events up to `mark` are flagged as replayed.
+    #[must_use]
+    pub fn new(after: EventId, mark: Position) -> Self {
         Self {
             parser: Parser::new(DEFAULT_LIMIT),
-            cursor: EventId::ZERO,
+            cursor: after,
             trail: Trail::default(),
             replay: Replay::default(),
             coverage: Coverage::Whole,
             place: Place::AtCursor,
-            blocks: Blocks::default(),
+            blocks: Blocks { overflown: after != EventId::ZERO, ..Blocks::default() },
             openings: Openings::default(),
             patterns: Patterns::default(),
-            mark: Position::default(),
-            delivered: Position::default(),
+            mark,
+            delivered: Position { last: after, unnumbered: 0 },
             in_flight: None,
             batch: Batch::default(),
             rows: 0,
@@ -202,24 +210,16 @@ impl Default for Reader {
             recording: Recording::Off,
         }
     }
-}
-
-impl Reader {
-    /// Returns a reader that continues a task after `after`. Events up to `mark` are flagged as replayed.
-    #[must_use]
-    pub fn new(after: EventId, mark: Position) -> Self {
-        let delivered = Position { last: after, unnumbered: 0 };
-        let blocks = Blocks { overflown: after != EventId::ZERO, ..Blocks::default() };
-        Self { cursor: after, mark, delivered, blocks, ..Self::default() }
-    }
 
     /// Starts again within the open response, of which no whole event has arrived. Events up to `mark` are flagged as replayed.
     pub fn restart(&mut self, mark: Position) {
-        let mut reader = Self::new(EventId::ZERO, mark);
-        std::mem::swap(&mut reader.parser, &mut self.parser);
-        reader.opening = self.opening.take();
-        reader.recording = self.recording;
-        *self = reader;
+        let mut fresh = Self::new(EventId::ZERO, mark);
+        std::mem::swap(&mut fresh.parser, &mut self.parser);
+        std::mem::swap(&mut fresh.opening, &mut self.opening);
+        std::mem::swap(&mut fresh.batch, &mut self.batch);
+        fresh.batch.clear();
+        fresh.recording = self.recording;
+        *self = fresh;
     }
 
     /// Flags events up to `mark` as replayed, if that is more than was known.
@@ -413,28 +413,15 @@ impl Reader {
     /// Drops what was received: the task is read again from its beginning, and listeners get a reset. Events without ids are not
     /// recognised by their number afterwards, because another log has them elsewhere.
     pub fn start_over(&mut self, metrics: &mut Metrics) {
-        self.mark = Position { unnumbered: 0, ..self.mark.max(self.delivered) };
-        self.delivered = Position::default();
-        self.in_flight = None;
-        self.cursor = EventId::ZERO;
-        self.trail = Trail::default();
-        self.blocks = Blocks::default();
-        self.openings = Openings::default();
-        self.patterns = Patterns::default();
-        self.has_start = false;
-        self.is_truncated = false;
-        self.begins_whole = false;
-        self.operation = None;
-        self.has_ended = false;
-        self.batch.clear();
-        if std::mem::take(&mut self.rows) > 0 {
+        if self.rows > 0 {
             metrics.resets += 1;
         }
-        self.owes_reset |= std::mem::take(&mut self.has_given);
-        if self.owes_reset {
-            self.batch.push_reset();
-        }
+        let owes_reset = self.owes_reset || self.has_given;
+        self.restart(Position { unnumbered: 0, ..self.saved_position() });
         self.open();
+        if owes_reset {
+            self.owe_reset();
+        }
     }
 
     /// Takes the waiting rows. They count as delivered after [`Reader::confirm`].

@@ -1,7 +1,7 @@
 //! The provider metadata of a `text-start`. Listeners do not receive that chunk (PROTOCOL §3), so its metadata is added to the
 //! next chunk of the block.
 
-use crate::stream::chunk::{Chunk, Stream};
+use crate::stream::chunk::{Chunk, Stream, without_end};
 use std::borrow::{Cow, ToOwned};
 
 /// The number of blocks whose metadata waits. Beyond it the oldest is dropped.
@@ -87,8 +87,7 @@ fn text_block<'a>(chunk: &Chunk<'a>) -> Option<(Cow<'a, str>, Option<&'a str>)> 
 
 /// Adds the metadata as the last member, so that it takes precedence over a null of the same name.
 fn with_metadata(data: &str, metadata: &str) -> Option<String> {
-    let members = data.get(..data.bytes().rposition(|byte| byte == b'}')?)?;
-    Some([members, ",\"providerMetadata\":", metadata, "}"].concat())
+    Some([without_end(data)?, ",\"providerMetadata\":", metadata, "}"].concat())
 }
 
 #[cfg(test)]

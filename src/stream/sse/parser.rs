@@ -140,7 +140,7 @@ impl Parser {
     ///
     /// # Errors
     /// Returns [`TooLarge`] as soon as an event exceeds the limit, and for every later call until [`Parser::reset`].
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), TooLarge> {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), TooLarge> {
         if self.is_overflown() {
             return Err(TooLarge);
         }
@@ -177,7 +177,7 @@ impl Parser {
 
     /// Resets like [`Parser::reset`], but first parses an unfinished line as if it had ended. The sink gets a comment, a `retry`
     /// or an unknown field this way. An unfinished block is still no event.
-    pub fn reset_consuming(&mut self, sink: &mut impl Sink) {
+    pub fn reset_consuming(&mut self, sink: &mut dyn Sink) {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
             let _ = self.take_line(&line, &mut None, sink);
@@ -217,7 +217,7 @@ impl Parser {
         Ok(bytes)
     }
 
-    fn read(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), TooLarge> {
+    fn read(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), TooLarge> {
         let mut rest = self.finish_line(bytes, sink)?;
         let mut held = None;
         loop {
@@ -236,7 +236,7 @@ impl Parser {
 
     /// Lets the sink consume whole events. Returns the bytes that are left.
     #[inline(always)]
-    fn offer<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+    fn offer<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn Sink) -> &'a [u8] {
         let Taken { length, id } = sink.take_whole(beginning(bytes, self.limit));
         if let Some(id) = id {
             replace(&mut self.id, id);
@@ -245,7 +245,7 @@ impl Parser {
     }
 
     /// Ends the line that earlier reads began. Returns the bytes that follow it.
-    fn finish_line<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> Result<&'a [u8], TooLarge> {
+    fn finish_line<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn Sink) -> Result<&'a [u8], TooLarge> {
         if self.line.is_empty() {
             return Ok(bytes);
         }
@@ -301,7 +301,7 @@ impl Parser {
         &mut self,
         line: &'a [u8],
         held: &mut Option<&'a [u8]>,
-        sink: &mut impl Sink,
+        sink: &mut dyn Sink,
     ) -> Result<(), TooLarge> {
         match Line::of(line) {
             Line::Blank => self.dispatch(held.take(), sink),
@@ -326,7 +326,7 @@ impl Parser {
         value: &'a [u8],
         line: &[u8],
         held: &mut Option<&'a [u8]>,
-        sink: &mut impl Sink,
+        sink: &mut dyn Sink,
     ) {
         match name {
             Name::Data => self.take_data(value, held),
@@ -356,7 +356,7 @@ impl Parser {
         self.block.push_data(value);
     }
 
-    fn dispatch(&mut self, held: Option<&[u8]>, sink: &mut impl Sink) {
+    fn dispatch(&mut self, held: Option<&[u8]>, sink: &mut dyn Sink) {
         let own_id = self.block.has_id.then_some(self.id.as_slice());
         if let Some(id) = own_id {
             sink.id(id);

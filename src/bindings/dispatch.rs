@@ -52,7 +52,9 @@ impl DispatchRules {
         let mut calls = Vec::with_capacity(chunks.len());
         for (place, [head, name, operation]) in (0..).zip(chunks.as_chunks().0) {
             self.dispatcher.take(item(*head, *name, *operation), &mut self.actions);
-            calls.extend(self.actions.drain(..).flat_map(|action| call(action, place)));
+            for action in self.actions.drain(..) {
+                calls.extend_from_slice(&call(action, place));
+            }
         }
         calls
     }

@@ -124,7 +124,7 @@ pub struct Dispatcher {
     /// The task for which `onStreamStart` was called.
     task: Option<Name>,
     login: Login,
-    /// What is known of each name, with [`UNNAMED`] at place 0.
+    /// What is known of each name, with [`UNNAMED`] at place 0. It has a place for each name of the other fields.
     seen: Vec<Seen>,
     /// The open blocks in the order in which they opened.
     open: Vec<Name>,
@@ -278,6 +278,7 @@ impl Dispatcher {
         if self.task.is_some() || self.life == Life::Ended {
             self.start_over(actions);
         }
+        self.note(task, self.seen(task));
         self.task = Some(task);
         self.operations.retain(|operation| operation.task != task);
         push(actions, start);
@@ -288,7 +289,7 @@ impl Dispatcher {
     fn take_text(&mut self, block: Name, actions: &mut Vec<Action>) {
         if self.seen(block).block != Block::Open {
             self.make_room(actions);
-            self.note(block, |seen| seen.block = Block::Open);
+            self.note(block, Seen { block: Block::Open, ..self.seen(block) });
             self.open.push(block);
         }
         push(actions, Action::Hand(Handler::TextChunk));
@@ -303,7 +304,7 @@ impl Dispatcher {
             Block::Closed => false,
         };
         if ends {
-            self.note(block, |seen| seen.block = Block::Closed);
+            self.note(block, Seen { block: Block::Closed, ..self.seen(block) });
             self.open.retain(|open| *open != block);
             push(actions, Action::Hand(Handler::TextEnded));
         }
@@ -315,7 +316,7 @@ impl Dispatcher {
             Call::Unseen => Handler::ToolCallStart,
         };
         if tool != UNNAMED {
-            self.note(tool, |seen| seen.call = Call::Started);
+            self.note(tool, Seen { call: Call::Started, ..self.seen(tool) });
         }
         push(actions, Action::Hand(handler));
     }
@@ -327,7 +328,7 @@ impl Dispatcher {
         match item.weight {
             _ if item.name == UNNAMED => {}
             Weight::Final => {
-                self.note(item.name, |seen| seen.answer = Answer::Settled);
+                self.note(item.name, Seen { answer: Answer::Settled, ..self.seen(item.name) });
                 self.operations.retain(|known| known.tool != item.name);
             }
             Weight::Operation(task) => self.wait_for(Operation { tool: item.name, task }),
@@ -345,6 +346,8 @@ impl Dispatcher {
         if self.operations.len() >= OPERATIONS {
             self.operations.remove(0);
         }
+        self.note(operation.tool, self.seen(operation.tool));
+        self.note(operation.task, self.seen(operation.task));
         self.operations.push(operation);
     }
 
@@ -384,7 +387,7 @@ impl Dispatcher {
     }
 
     fn close(&mut self, block: Name, actions: &mut Vec<Action>) {
-        self.note(block, |seen| seen.block = Block::Closed);
+        self.note(block, Seen { block: Block::Closed, ..self.seen(block) });
         push(actions, Action::CloseBlock(block));
     }
 
@@ -392,36 +395,29 @@ impl Dispatcher {
         self.seen.get(name as usize).copied().unwrap_or_default()
     }
 
-    fn note(&mut self, name: Name, change: impl FnOnce(&mut Seen)) {
+    fn note(&mut self, name: Name, seen: Seen) {
         let at = name as usize;
         if self.seen.len() <= at {
             self.seen.resize(at + 1, Seen::default());
         }
-        if let Some(seen) = self.seen.get_mut(at) {
-            change(seen);
+        if let Some(place) = self.seen.get_mut(at) {
+            *place = seen;
         }
     }
 
     /// Forgets the names that are no longer needed and renumbers the others. Returns their old numbers in ascending order;
     /// their new numbers count from 1 in the same order.
     pub fn compact(&mut self) -> Vec<Name> {
-        let used = self.used();
-        let surplus = used.len().saturating_sub(MEMORY);
-        let (old, recent) = used.split_at(surplus);
-        let mut kept: Vec<Name> = old.iter().copied().filter(|name| self.is_live(*name)).collect();
-        kept.extend_from_slice(recent);
+        let mut kept: Vec<Name> = (1..self.seen.len() as Name).collect();
+        kept.retain(|name| self.seen(*name) != Seen::default() || self.is_live(*name));
+        let mut surplus = kept.len().saturating_sub(MEMORY);
+        kept.retain(|name| {
+            let is_recent = surplus == 0;
+            surplus = surplus.saturating_sub(1);
+            is_recent || self.is_live(*name)
+        });
         self.renumber(&kept);
         kept
-    }
-
-    fn used(&self) -> Vec<Name> {
-        let noted = (1..).zip(self.seen.iter().skip(1));
-        let mut used: Vec<Name> = noted.filter(|(_, seen)| **seen != Seen::default()).map(|(name, _)| name).collect();
-        used.extend(self.task.filter(|task| *task != UNNAMED));
-        used.extend(self.operations.iter().flat_map(|operation| [operation.tool, operation.task]));
-        used.sort_unstable();
-        used.dedup();
-        used
     }
 
     fn is_live(&self, name: Name) -> bool {
@@ -430,16 +426,15 @@ impl Dispatcher {
     }
 
     fn renumber(&mut self, kept: &[Name]) {
-        self.seen = std::iter::once(&UNNAMED).chain(kept).map(|name| self.seen(*name)).collect();
-        let renamed = |old: Name| match kept.binary_search(&old) {
-            Ok(place) => u32::try_from(place + 1).unwrap_or(UNNAMED),
-            Err(_) => UNNAMED,
-        };
-        self.task = self.task.map(renamed);
-        self.open.iter_mut().for_each(|block| *block = renamed(*block));
-        self.operations.iter_mut().for_each(|operation| {
-            *operation = Operation { tool: renamed(operation.tool), task: renamed(operation.task) };
-        });
+        let mut seen = vec![self.seen(UNNAMED)];
+        seen.extend(kept.iter().map(|name| self.seen(*name)));
+        self.seen = seen;
+        let rename = |name: &mut Name| *name = kept.binary_search(name).map_or(UNNAMED, |place| place as Name + 1);
+        self.task.iter_mut().chain(&mut self.open).for_each(rename);
+        for Operation { tool, task } in &mut self.operations {
+            rename(tool);
+            rename(task);
+        }
     }
 }
 

@@ -43,11 +43,14 @@ pub fn merge_lists(
     let activity = continued.as_deref().map_or(Activity::Idle, |continued| Activity::Answering { continued });
     let server = read(server);
     let merged = merge(&server, &read(local), activity, &Table { texts, lengths });
-    let places = merged.into_iter().map(|source| match source {
-        Source::Server(place) => place,
-        Source::Local(place) => server.len() + place,
-    });
-    places.filter_map(|place| u32::try_from(place).ok()).collect()
+    let mut places = Vec::with_capacity(merged.len());
+    for source in merged {
+        places.push(match source {
+            Source::Server(place) => place as u32,
+            Source::Local(place) => (server.len() + place) as u32,
+        });
+    }
+    places
 }
 
 fn read(mut words: &[u32]) -> Vec<Message> {

@@ -112,7 +112,7 @@ pub enum Source {
 
 /// Both lists, with the messages that match by key.
 struct Lists<'a, T> {
-    server: Vec<&'a Message>,
+    server: &'a [Message],
     local: &'a [Message],
     texts: &'a T,
     /// The last two texts that were compared from their beginnings, and whether they agreed. The same turns are compared
@@ -126,18 +126,25 @@ struct Lists<'a, T> {
 #[must_use]
 pub fn merge(server: &[Message], local: &[Message], activity: Activity<'_>, texts: &impl Texts) -> Vec<Source> {
     let shown = shown(server, activity);
-    let lists = Lists::new(shown.iter().filter_map(|place| server.get(*place)).collect(), local, texts);
-    let mut known: Vec<bool> = lists.anchors.iter().map(Option::is_some).collect();
-    for (theirs, ours) in align::align(&lists, &Turn::split(lists.server.iter().copied()), &Turn::split(local)) {
-        turn::matches(&lists, theirs, ours, &mut |place| {
+    let lists = Lists::new(server, &shown, local, texts);
+    let mut known = vec![false; local.len()];
+    let everything: Vec<usize> = (0..local.len()).collect();
+    for (theirs, ours) in align::align(&lists, &Turn::split(server, &shown), &Turn::split(local, &everything)) {
+        for (place, _) in turn::matches(&lists, theirs, ours) {
             if let Some(known) = known.get_mut(place) {
                 *known = true;
             }
-        });
+        }
     }
-    let mut merged: Vec<Source> = shown.into_iter().map(Source::Server).collect();
-    lists.settle(&mut merged);
-    merged.extend((0..).zip(known).filter(|(_, known)| !known).map(|(place, _)| Source::Local(place)));
+    let mut merged = Vec::new();
+    for place in shown {
+        merged.push(lists.settled(place));
+    }
+    for (place, (known, anchor)) in known.iter().zip(&lists.anchors).enumerate() {
+        if !known && anchor.is_none() {
+            merged.push(Source::Local(place));
+        }
+    }
     merged
 }
 
@@ -150,30 +157,32 @@ fn shown(server: &[Message], activity: Activity<'_>) -> Vec<usize> {
             (server.iter().rposition(|message| message.role == Role::User).unwrap_or(0), continued)
         }
     };
-    let kept = |place: usize, message: &Message| {
-        place < complete || matches!(message.role, Role::User | Role::Other) || continued.contains(&place)
-    };
-    server.iter().enumerate().filter(|(place, message)| kept(*place, message)).map(|(place, _)| place).collect()
+    let mut shown = Vec::new();
+    for (place, message) in server.iter().enumerate() {
+        if place < complete || matches!(message.role, Role::User | Role::Other) || continued.contains(&place) {
+            shown.push(place);
+        }
+    }
+    shown
 }
 
 impl<'a, T: Texts> Lists<'a, T> {
-    fn new(server: Vec<&'a Message>, local: &'a [Message], texts: &'a T) -> Self {
-        let owners = owners(&server);
+    fn new(server: &'a [Message], shown: &[usize], local: &'a [Message], texts: &'a T) -> Self {
+        let owners = owners(server, shown);
         let owner = |key: &Key| owners.get(*key as usize).copied().flatten();
         let anchors = local.iter().map(|message| message.keys.iter().find_map(owner)).collect();
         Self { server, local, texts, compared: Cell::new((0, 0, true)), anchors }
     }
 
-    /// Replaces each pending tool response of the server's list in `shown` by the first local response that is final.
-    fn settle(&self, shown: &mut [Source]) {
-        let pairs = (0..).zip(self.local.iter().zip(&self.anchors));
-        for (place, (ours, anchor)) in pairs {
-            let Some(slot) = anchor.and_then(|anchor| shown.get_mut(anchor)) else { continue };
-            let theirs = anchor.and_then(|anchor| self.server.get(anchor)).and_then(|theirs| theirs.response);
-            if matches!(slot, Source::Server(_)) && theirs.zip(ours.response).is_some_and(wins_second) {
-                *slot = Source::Local(place);
-            }
-        }
+    /// Returns the message to show for one of the server's: for a pending tool response the first local one that is final.
+    fn settled(&self, place: usize) -> Source {
+        let theirs = self.server.get(place).and_then(|message| message.response);
+        let wins = |(ours, anchor): (&Message, &Option<usize>)| {
+            *anchor == Some(place) && theirs.zip(ours.response).is_some_and(wins_second)
+        };
+        let is_pending = theirs.is_some_and(|response| response.stage == Stage::Pending);
+        let ours = if is_pending { self.local.iter().zip(&self.anchors).position(wins) } else { None };
+        ours.map_or(Source::Server(place), Source::Local)
     }
 
     /// Returns whether one of two texts is a prefix of the other.
@@ -198,17 +207,18 @@ fn wins_second((first, second): (Response, Response)) -> bool {
     first.form == second.form && (first.stage, second.stage) == (Stage::Pending, Stage::Final)
 }
 
-/// Returns for each key the place of the server's message that has it. Keys are small numbers without gaps.
-fn owners(server: &[&Message]) -> Vec<Option<usize>> {
+/// Returns for each key the place of the server's message that has it, among those that are shown. Keys are small numbers
+/// without gaps.
+fn owners(server: &[Message], shown: &[usize]) -> Vec<Option<usize>> {
     let mut owners = Vec::new();
-    for (place, message) in server.iter().enumerate() {
-        for key in &message.keys {
+    for place in shown {
+        for key in server.get(*place).into_iter().flat_map(|message| &message.keys) {
             let at = *key as usize;
             if owners.len() <= at {
                 owners.resize(at + 1, None);
             }
             if let Some(owner) = owners.get_mut(at) {
-                *owner = Some(place);
+                *owner = Some(*place);
             }
         }
     }

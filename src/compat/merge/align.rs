@@ -18,8 +18,7 @@ pub(super) fn align<'a, T: Texts>(
     loop {
         let (their_rest, their_block) = theirs.split_at(theirs.len().saturating_sub(BLOCK));
         let (our_rest, our_block) = ours.split_at(ours.len().saturating_sub(BLOCK));
-        let (their_left, our_left) =
-            Table::fill(lists, their_block, our_block).walk(their_block, our_block, &mut pairs);
+        let (their_left, our_left) = walk(&fill(lists, their_block, our_block), their_block, our_block, &mut pairs);
         if their_rest.is_empty() && our_rest.is_empty() {
             return pairs;
         }
@@ -28,53 +27,70 @@ pub(super) fn align<'a, T: Texts>(
     }
 }
 
-/// For each pair of beginnings of both blocks, the best score of an alignment of them and the score of their last turns.
-struct Table {
-    width: usize,
-    cells: Vec<Cell>,
-}
-
+/// The best alignment of a beginning of each block.
 #[derive(Clone, Copy, Default)]
 struct Cell {
-    best: u32,
-    pair: u32,
+    score: u32,
+    last: Last,
 }
 
-impl Table {
-    fn fill<T: Texts>(lists: &Lists<'_, T>, theirs: &[Turn], ours: &[Turn]) -> Self {
-        let mut table = Self { width: theirs.len() + 1, cells: vec![Cell::default(); theirs.len() + 1] };
-        for (row, our) in (1..).zip(ours) {
-            table.cells.push(Cell::default());
-            for (column, their) in (1..).zip(theirs) {
-                let pair = score(lists, their, our);
-                let together = table.at(row - 1, column - 1).best.saturating_add(pair);
-                let apart = table.at(row - 1, column).best.max(table.at(row, column - 1).best);
-                table.cells.push(Cell { best: together.max(apart), pair });
+/// How an alignment of two beginnings treats their last turns.
+#[derive(Clone, Copy, Default)]
+enum Last {
+    /// The two correspond.
+    Pair,
+    /// Ours corresponds to none.
+    OursAlone,
+    /// Theirs corresponds to none.
+    #[default]
+    TheirsAlone,
+}
+
+/// Returns the best alignment of each two beginnings: a row for each beginning of our block.
+fn fill<T: Texts>(lists: &Lists<'_, T>, theirs: &[Turn], ours: &[Turn]) -> Vec<Cell> {
+    let width = theirs.len() + 1;
+    let mut cells = vec![Cell::default(); width];
+    for our in ours {
+        cells.push(Cell::default());
+        for their in theirs {
+            let pair = score(lists, their, our);
+            let together = score_before(&cells, width + 1).saturating_add(pair);
+            let without_ours = score_before(&cells, width);
+            let best = together.max(without_ours).max(score_before(&cells, 1));
+            let last = match best {
+                _ if pair > 0 && best == together => Last::Pair,
+                _ if best == without_ours => Last::OursAlone,
+                _ => Last::TheirsAlone,
+            };
+            cells.push(Cell { score: best, last });
+        }
+    }
+    cells
+}
+
+fn score_before(cells: &[Cell], back: usize) -> u32 {
+    cells.iter().nth_back(back - 1).map_or(0, |cell| cell.score)
+}
+
+/// Collects the pairs of the best alignment, from the newest turns back. Returns how many turns of each block are left
+/// when nothing more corresponds.
+fn walk<'a>(
+    cells: &[Cell],
+    theirs: &'a [Turn],
+    ours: &'a [Turn],
+    pairs: &mut Vec<(&'a Turn, &'a Turn)>,
+) -> (usize, usize) {
+    let (mut their_left, mut our_left) = (theirs.len(), ours.len());
+    let cell = |theirs_left: usize, ours_left: usize| cells.get(ours_left * (theirs.len() + 1) + theirs_left);
+    while let Some(Cell { last, .. }) = cell(their_left, our_left).filter(|cell| cell.score > 0) {
+        match last {
+            Last::OursAlone => our_left -= 1,
+            Last::TheirsAlone => their_left -= 1,
+            Last::Pair => {
+                (their_left, our_left) = (their_left - 1, our_left - 1);
+                pairs.extend(theirs.get(their_left).zip(ours.get(our_left)));
             }
         }
-        table
     }
-
-    fn at(&self, row: usize, column: usize) -> Cell {
-        self.cells.get(row * self.width + column).copied().unwrap_or_default()
-    }
-
-    /// Collects the pairs of the best alignment, from the newest turns back. Returns how many turns of each block are left
-    /// when nothing more corresponds.
-    fn walk<'a>(&self, theirs: &'a [Turn], ours: &'a [Turn], pairs: &mut Vec<(&'a Turn, &'a Turn)>) -> (usize, usize) {
-        let (mut column, mut row) = (theirs.len(), ours.len());
-        while self.at(row, column).best > 0 {
-            let cell = self.at(row, column);
-            let is_pair = cell.pair > 0 && cell.best == self.at(row - 1, column - 1).best.saturating_add(cell.pair);
-            if is_pair {
-                pairs.extend(theirs.get(column - 1).zip(ours.get(row - 1)));
-                (row, column) = (row - 1, column - 1);
-            } else if cell.best == self.at(row - 1, column).best {
-                row -= 1;
-            } else {
-                column -= 1;
-            }
-        }
-        (column, row)
-    }
+    (their_left, our_left)
 }

@@ -58,7 +58,7 @@ impl Options {
 
     /// Returns the URLs and credentials of the client's requests.
     pub fn endpoint(&self) -> Endpoint {
-        let url = |name| Some(self.setting(name).into_text()?.trim_end_matches('/').to_owned());
+        let url = |name| Some(without_slashes(&self.setting(name).into_text()?).to_owned());
         let base_url = url("baseUrl").unwrap_or_else(|| "/api/chat".into());
         let json_base_url = url("jsonBaseUrl").unwrap_or_else(|| base_url.clone());
         Endpoint { base_url, json_base_url, credentials: self.setting("credentials").into_text() }
@@ -97,6 +97,15 @@ fn time(given: Option<f64>, low: f64, high: f64) -> Option<Millis> {
     let given = given.filter(|number| !number.is_nan())?;
     // This is not `clamp`, because its panic prints floating-point numbers, which costs 3 kB.
     Some(given.max(low).min(high) as Millis)
+}
+
+/// Returns a URL without the slashes at its end.
+fn without_slashes(url: &str) -> &str {
+    let mut rest = url;
+    while let Some(shorter) = rest.strip_suffix("/") {
+        rest = shorter;
+    }
+    rest
 }
 
 /// Returns a name that no other tab has.

@@ -86,7 +86,7 @@ impl Form {
 #[must_use]
 pub fn data_start(head: &str) -> Option<usize> {
     let value = head.strip_prefix("data:")?;
-    Some("data:".len() + usize::from(value.starts_with(' ')))
+    Some("data:".len() + usize::from(value.starts_with(" ")))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::stream::Millis;
 use crate::stream::bytes::decimal;
+use crate::stream::bytes::short::cut;
 
 /// The status and the headers of a response.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,7 +61,7 @@ impl Head<'_> {
         if self.status != 200 {
             return false;
         }
-        self.content_type.split(';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case("text/event-stream")
+        cut(self.content_type, b';').0.trim_ascii().eq_ignore_ascii_case("text/event-stream")
     }
 }
 

@@ -74,7 +74,7 @@ impl SendRequest {
         if let Some(context) = &self.context {
             body.extend([",\"context\":", context]);
         }
-        let rest = self.rest.as_deref().and_then(|rest| rest.strip_prefix('{')).unwrap_or("}");
+        let rest = self.rest.as_deref().and_then(|rest| rest.strip_prefix("{")).unwrap_or("}");
         body.extend([if rest == "}" { "" } else { "," }, rest]);
         body
     }

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::message::{Aliases, Content, EndRecord, Message, Place, Shown, ShownStatus, State};
+use crate::stream::bytes::short::cut;
 use crate::stream::reader::Frame;
 use crate::value::Value;
 
@@ -249,16 +250,19 @@ fn joined(frames: &[Frame]) -> Value {
 /// or if the number of ids is not that of the frames.
 fn split(mut value: Value) -> Option<Vec<Frame>> {
     let (text, ids) = (value.take_text_or_empty("text"), value.take_text_or_empty("ids"));
-    let mut ids = ids.split_terminator('\n');
+    let mut ids = ids.as_str();
     let mut start = 0;
     let mut frames = Vec::new();
     for end in value.take("ends").into_list() {
         let end = usize::try_from(end.count()?).ok()?;
-        let (id, data) = (ids.next()?, text.get(start..end)?);
-        frames.push(((!id.is_empty()).then(|| id.to_owned()), data.to_owned()));
-        start = end;
+        if ids.is_empty() {
+            return None;
+        }
+        let (id, rest) = cut(ids, b'\n');
+        frames.push(((!id.is_empty()).then(|| id.to_owned()), text.get(start..end)?.to_owned()));
+        (start, ids) = (end, rest);
     }
-    let is_whole = start == text.len() && ids.next().is_none();
+    let is_whole = start == text.len() && ids.is_empty();
     is_whole.then_some(frames)
 }
 

@@ -30,7 +30,7 @@ impl<'a> Json<'a> {
 
     /// Returns the members of an object in order, duplicates included. Any other value has none.
     pub fn members(self) -> impl Iterator<Item = (JsonString<'a>, Self)> {
-        let mut parts = Parts::of(self.0, '{');
+        let mut parts = Parts::of(self.0, "{");
         std::iter::from_fn(move || {
             let name = parts.next()?.name()?;
             Some((name, Self(parts.lexer.value()?)))
@@ -45,7 +45,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn of(text: &'a str, opening: char) -> Self {
+    fn of(text: &'a str, opening: &str) -> Self {
         let inner = text.strip_prefix(opening).and_then(|text| text.get(..text.len().checked_sub(1)?));
         let lexer = Lexer::new(inner.unwrap_or_default());
         Self { is_over: lexer.is_empty(), lexer }

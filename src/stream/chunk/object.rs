@@ -148,7 +148,7 @@ enum Delivery {
 
 /// Returns an object as JSON text without its closing brace, so that members can be added.
 pub(in crate::stream) fn without_end(object: &str) -> Option<&str> {
-    object.trim_ascii_end().strip_suffix('}')
+    object.trim_ascii_end().strip_suffix("}")
 }
 
 /// Writes a member with a comma before it. `name` is JSON text without its quotes, and `value` is JSON text.

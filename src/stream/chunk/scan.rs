@@ -47,7 +47,7 @@ impl<'a> Value<'a> {
     /// Returns the string, if the value is one. Its escapes are known already, so it is not searched again.
     #[inline(always)]
     fn string(self) -> Option<JsonString<'a>> {
-        let inner = self.json.strip_prefix('"')?.strip_suffix('"')?;
+        let inner = self.json.strip_prefix("\"")?.strip_suffix("\"")?;
         Some(match self.escapes {
             Escapes::None => JsonString::Plain(inner),
             Escapes::Some => JsonString::Escaped(inner),
@@ -161,7 +161,7 @@ impl<'a> Scanner<'a> {
             None if self.lexer.string()? == Escapes::Some => return None,
             None => {}
         }
-        let name = self.lexer.since(start)?.strip_suffix('"')?;
+        let name = self.lexer.since(start)?.strip_suffix("\"")?;
         Some((JsonString::Plain(name), role.map_or(OTHER, |(bit, _)| bit)))
     }
 

@@ -44,7 +44,7 @@ impl Span {
     #[must_use]
     pub fn read(text: Option<&str>) -> Self {
         let Some(text) = text else { return Self::Unnumbered(1) };
-        let events = text.strip_prefix('+').and_then(|digits| decimal::read(digits.as_bytes()));
+        let events = text.strip_prefix("+").and_then(|digits| decimal::read(digits.as_bytes()));
         match events {
             Some(events) => Self::Unnumbered(events.max(1)),
             None => Self::of(text.parse().ok()),

@@ -28,7 +28,7 @@ impl<'a> JsonString<'a> {
     /// Makes a string from JSON text. Returns `None` if that is another value.
     #[must_use]
     pub fn of_value(json: &'a str) -> Option<Self> {
-        Some(Self::of(json.strip_prefix('"')?.strip_suffix('"')?))
+        Some(Self::of(json.strip_prefix("\"")?.strip_suffix("\"")?))
     }
 
     /// Returns the value if the string has no escapes.
@@ -91,7 +91,7 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        if let Some(escape) = self.0.strip_prefix('\\') {
+        if let Some(escape) = self.0.strip_prefix("\\") {
             return self.escape(escape);
         }
         if self.0.is_empty() {
@@ -106,16 +106,15 @@ impl<'a> Iterator for Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     fn escape(&mut self, escape: &'a str) -> Option<Piece<'a>> {
-        let (letter, rest) = escape.split_at_checked(1)?;
-        self.0 = rest;
-        Some(Piece::Char(match letter {
-            "b" => '\u{8}',
-            "f" => '\u{c}',
-            "n" => '\n',
-            "r" => '\r',
-            "t" => '\t',
-            "u" => return self.unicode(),
-            itself => itself.chars().next()?,
+        self.0 = escape.get(1..)?;
+        Some(Piece::Char(match escape.as_bytes().first()? {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode(),
+            itself => char::from(*itself),
         }))
     }
 

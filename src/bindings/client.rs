@@ -184,7 +184,7 @@ impl Engine {
     /// Implements `setActiveTask`. Returns `false` if `task` is not a valid task.
     #[wasm_bindgen(js_name = setActiveTask)]
     pub fn set_active_task(&self, task: JsValue) -> bool {
-        let task = serde_wasm_bindgen::from_value(task).ok().and_then(active_task);
+        let task = codec::read(task).and_then(active_task);
         let Some(task) = task else { return false };
         self.driver.apply(|client, now| client.set_active_task(task, now));
         true

@@ -333,7 +333,7 @@ impl Driver {
                 exchange.iter().for_each(Exchange::abort);
             }
             Effect::Save { key, value } => {
-                if let Some(text) = codec::entry_text(&value) {
+                if let Some(text) = codec::record_text(value) {
                     self.storage.write(&key, &text);
                 }
                 self.add_notice(Notice::Tasks);

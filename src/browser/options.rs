@@ -3,6 +3,7 @@
 
 use wasm_bindgen::prelude::*;
 
+use super::codec;
 use super::driver::App;
 use super::face::Face;
 use super::fetch::Endpoint;
@@ -89,7 +90,7 @@ impl Options {
 }
 
 fn setting(of: &JsValue, name: &str) -> Value {
-    property(of, name).and_then(|setting| serde_wasm_bindgen::from_value(setting).ok()).unwrap_or_default()
+    property(of, name).and_then(codec::read).unwrap_or_default()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]

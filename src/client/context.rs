@@ -270,7 +270,7 @@ impl Context {
 
     /// Keeps a record as it is, and writes it to the storage.
     fn store(&mut self, session: String, record: SavedTask) {
-        self.push(Effect::Save { key: self.keys.of(&session), value: record.to_entry() });
+        self.push(Effect::Save { key: self.keys.of(&session), value: record.clone() });
         self.records.insert(session, record);
     }
 

@@ -7,7 +7,7 @@
 //!
 //! While an effect is carried out, the shell does not call the core. The result of an effect is a later input.
 
-use crate::persist::{Entry, Stored};
+use crate::persist::{SavedTask, Stored};
 use crate::protocol::body::Body;
 pub use crate::protocol::head::{Head, Redirect, RetryAfter};
 pub use crate::protocol::request::{Author, Replay, Request, SendRequest, Trigger};
@@ -252,7 +252,7 @@ pub enum Effect {
         /// The storage key.
         key: String,
         /// The record.
-        value: Entry,
+        value: SavedTask,
     },
     /// Remove a record from the storage.
     Remove {

@@ -22,7 +22,7 @@ use crate::client::io::{
 };
 use crate::client::outcome::{bare_outcome, outcome_with};
 use crate::client::session::{Leftover, Session, Snapshot};
-pub use crate::persist::{ActiveTask, Entry, LegacyEntry, SavedTask, Stop, Stored};
+pub use crate::persist::{ActiveTask, LegacyEntry, SavedTask, Stop, Stored};
 use crate::protocol::body::Body;
 use crate::stream::cursor::EventId;
 use crate::stream::error::local_error;

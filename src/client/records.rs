@@ -21,8 +21,7 @@ impl Client {
                 }
                 return;
             }
-            Stored::Entry(entry) => SavedTask::from_entry(entry, id),
-            Stored::Unreadable | Stored::Legacy(_) => None,
+            value => value.record_of(id),
         };
         match saved.filter(|saved| !saved.is_expired(self.cx.now, self.cx.config.task_ttl)) {
             Some(mut saved) => {
@@ -76,7 +75,7 @@ impl Client {
         let entries = match value {
             Stored::Nothing => return,
             Stored::Legacy(entries) => entries,
-            Stored::Entry(_) | Stored::Unreadable => Vec::new(),
+            Stored::Record(_) | Stored::Unreadable => Vec::new(),
         };
         let now = self.cx.now;
         for saved in entries.into_iter().filter_map(|entry| entry.into_record(now)) {

@@ -93,9 +93,7 @@ impl Client {
     #[must_use]
     pub fn stored_task(&self, key: &str, value: Stored, now: Millis) -> Option<ActiveTask> {
         let session = self.cx.keys.session_of(key)?;
-        let Stored::Entry(entry) = value else { return None };
-        let record = SavedTask::from_entry(entry, &session).filter(|record| self.cx.is_active(record, now))?;
-        record.active
+        value.record_of(&session).filter(|record| self.cx.is_active(record, now))?.active
     }
 
     /// Saves a task for the app. Drain [`Client::poll`] afterwards.

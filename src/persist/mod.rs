@@ -6,4 +6,4 @@ mod record;
 
 pub use keys::Keys;
 pub use legacy::LegacyEntry;
-pub use record::{ActiveTask, Entry, MOST_STOPS, SavedTask, Stop, Stored};
+pub use record::{ActiveTask, MOST_STOPS, SavedTask, Stop, Stored};

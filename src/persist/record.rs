@@ -3,7 +3,7 @@
 //! Each session has a storage entry of its own, so that tabs that write at the same time never lose each other's tasks. An entry
 //! holds ids, counts and times, never content or credentials. An entry that is not a valid record is dropped.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::legacy::LegacyEntry;
 use crate::stream::Millis;
@@ -35,7 +35,8 @@ pub struct ActiveTask {
 }
 
 /// A saved record: a task and what the next page needs to know about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Value", try_from = "Value")]
 pub struct SavedTask {
     /// The session.
     pub session: String,
@@ -129,109 +130,66 @@ impl SavedTask {
         size_of::<Self>() + size_of_val(self.stops.as_slice()) + ids.map(String::capacity).sum::<usize>()
     }
 
-    /// Returns the form that is written to the storage. There, a task that is not known has an empty id.
-    #[must_use]
-    pub fn to_entry(&self) -> Entry {
-        let ActiveTask { task, operation, tool, last, started, .. } = self.active.clone().unwrap_or_default();
-        let stops = self.stops.iter().map(|stop| (stop.task.clone().unwrap_or_default(), stop.at));
-        Entry {
-            v: VERSION,
-            task,
-            session: self.session.clone(),
-            operation,
-            tool,
-            last: last.text(),
-            unnumbered: self.unnumbered,
-            started,
-            message: self.message.clone(),
-            ordinal: self.ordinal,
-            epoch: self.epoch,
-            is_imported: self.is_imported,
-            saved: self.saved,
-            stopped: self.stopped,
-            stops: stops.collect(),
-        }
-    }
-
-    /// Reads what [`to_entry`](Self::to_entry) wrote for `session`. Returns `None` for anything else.
-    #[must_use]
-    pub fn from_entry(entry: Entry, session: &str) -> Option<Self> {
-        let is_valid = entry.v == VERSION
-            && entry.session == session
-            && entry.task.len() <= LONGEST_ID
-            && entry.message.as_ref().is_none_or(|message| message.len() <= LONGEST_ID)
-            && (!entry.task.is_empty() || entry.stopped.is_some() || !entry.stops.is_empty())
-            && entry.stops.len() <= MOST_STOPS;
-        let Entry { task, session, operation, tool, last, started, .. } = entry;
-        let Entry { message, ordinal, epoch, is_imported, unnumbered, saved, stopped, stops, .. } = entry;
-        let last = last.parse().ok()?;
-        let active = ActiveTask { task, session: session.clone(), operation, tool, last, started };
-        let active = known(active);
-        let stopped_task = |task: String| Some(task).filter(|task| !task.is_empty());
-        let stops = stops.into_iter().map(|(task, at)| Stop { task: stopped_task(task), at }).collect();
-        is_valid.then_some(Self {
+    /// Reads a record that was stored. Returns `None` for anything else.
+    fn read(mut value: Value) -> Option<Self> {
+        let (version, session) = (value.take_count("v")?, value.take_text("session")?);
+        let active = ActiveTask {
+            task: value.take_text("task")?,
+            session: session.clone(),
+            operation: value.take_text_or_empty("operation"),
+            tool: value.take_text_or_empty("tool"),
+            last: value.take_text("last")?.parse().ok()?,
+            started: value.take_count("started")?,
+        };
+        let record = Self {
             session,
-            active,
-            message,
-            ordinal,
-            epoch,
-            is_imported,
-            unnumbered,
-            saved,
-            stopped,
-            stops,
-        })
+            active: known(active),
+            message: value.take_text("message"),
+            ordinal: value.take_count("ordinal"),
+            epoch: value.take_count("epoch").unwrap_or_default(),
+            is_imported: value.take_flag("imported"),
+            unnumbered: value.take_count("unnumbered").unwrap_or_default(),
+            saved: value.take_count("saved")?,
+            stopped: value.take_count("stopped"),
+            stops: value.take("stops").into_list().into_iter().map(Stop::read).collect::<Option<_>>()?,
+        };
+        Some(record).filter(|record| version == VERSION && record.is_valid())
+    }
+
+    fn is_valid(&self) -> bool {
+        let is_short = |id: &String| id.len() <= LONGEST_ID;
+        self.active.iter().all(|active| is_short(&active.task))
+            && self.message.iter().all(is_short)
+            && (self.active.is_some() || self.stopped.is_some() || !self.stops.is_empty())
+            && self.stops.len() <= MOST_STOPS
     }
 }
 
-/// A record as it is stored, in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Value")]
-pub struct Entry {
-    /// The version of the record.
-    v: u64,
-    task: String,
-    session: String,
-    operation: String,
-    tool: String,
-    /// An event id.
-    last: String,
-    unnumbered: u64,
-    message: Option<String>,
-    ordinal: Option<u64>,
-    epoch: u64,
-    is_imported: bool,
-    started: Millis,
-    saved: Millis,
-    stopped: Option<Millis>,
-    stops: Vec<(String, Millis)>,
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut value = Value::record();
-        value.add("v", self.v);
-        value.add("task", self.task.as_str());
-        value.add("session", self.session.as_str());
-        value.add("operation", self.operation.as_str());
-        value.add("tool", self.tool.as_str());
-        value.add("last", self.last.as_str());
-        value.add("unnumbered", self.unnumbered);
-        value.add("message", self.message.as_deref());
-        value.add("ordinal", self.ordinal);
-        value.add("epoch", self.epoch);
-        value.add("imported", self.is_imported.then_some(true));
-        value.add("started", self.started);
-        value.add("saved", self.saved);
-        value.add("stopped", self.stopped);
-        let stops: Vec<_> =
-            self.stops.iter().map(|(task, at)| vec![Value::from(task.as_str()), (*at).into()]).collect();
-        value.add("stops", Some(stops).filter(|stops| !stops.is_empty()));
-        value.serialize(serializer)
+/// Writes the form that is stored, in JSON. There, a task that is not known has an empty id.
+impl From<SavedTask> for Value {
+    fn from(record: SavedTask) -> Self {
+        let ActiveTask { task, operation, tool, last, started, .. } = record.active.unwrap_or_default();
+        let mut value = Self::record();
+        value.add("v", VERSION);
+        value.add("task", task);
+        value.add("session", record.session);
+        value.add("operation", operation);
+        value.add("tool", tool);
+        value.add("last", last.text());
+        value.add("unnumbered", record.unnumbered);
+        value.add("message", record.message);
+        value.add("ordinal", record.ordinal);
+        value.add("epoch", record.epoch);
+        value.add("imported", record.is_imported.then_some(true));
+        value.add("started", started);
+        value.add("saved", record.saved);
+        value.add("stopped", record.stopped);
+        value.add("stops", Some(record.stops).filter(|stops| !stops.is_empty()));
+        value
     }
 }
 
-impl TryFrom<Value> for Entry {
+impl TryFrom<Value> for SavedTask {
     type Error = &'static str;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
@@ -239,33 +197,19 @@ impl TryFrom<Value> for Entry {
     }
 }
 
-impl Entry {
-    fn read(mut value: Value) -> Option<Self> {
-        Some(Self {
-            v: value.take_count("v")?,
-            task: value.take_text("task")?,
-            session: value.take_text("session")?,
-            operation: value.take_text_or_empty("operation"),
-            tool: value.take_text_or_empty("tool"),
-            last: value.take_text("last")?,
-            unnumbered: value.take_count("unnumbered").unwrap_or_default(),
-            message: value.take_text("message"),
-            ordinal: value.take_count("ordinal"),
-            epoch: value.take_count("epoch").unwrap_or_default(),
-            is_imported: value.take_flag("imported"),
-            started: value.take_count("started")?,
-            saved: value.take_count("saved")?,
-            stopped: value.take_count("stopped"),
-            stops: value.take("stops").into_list().into_iter().map(stop).collect::<Option<_>>()?,
-        })
+/// The task's id, and the time of the stop in milliseconds since 1970.
+impl From<Stop> for Value {
+    fn from(stop: Stop) -> Self {
+        vec![Self::from(stop.task.unwrap_or_default()), stop.at.into()].into()
     }
 }
 
-/// Reads the stop of an earlier task: the task's id, and the time of the stop in milliseconds since 1970. Returns `None` for a
-/// value of another form.
-fn stop(value: Value) -> Option<(String, Millis)> {
-    let mut pair = value.into_list().into_iter();
-    Some((pair.next()?.into_text()?, pair.next()?.count()?))
+impl Stop {
+    fn read(value: Value) -> Option<Self> {
+        let mut pair = value.into_list().into_iter();
+        let task = pair.next()?.into_text()?;
+        Some(Self { task: Some(task).filter(|task| !task.is_empty()), at: pair.next()?.count()? })
+    }
 }
 
 /// The content of the storage under one of the client's keys.
@@ -275,11 +219,22 @@ pub enum Stored {
     /// The key has no entry.
     Nothing,
     /// A record.
-    Entry(Entry),
+    Record(SavedTask),
     /// The entry is no record.
     Unreadable,
     /// The map of the TypeScript layer, which has a key of its own.
     Legacy(Vec<LegacyEntry>),
+}
+
+impl Stored {
+    /// Returns the record, or `None` if there is none of this session.
+    #[must_use]
+    pub fn record_of(self, session: &str) -> Option<SavedTask> {
+        match self {
+            Self::Record(record) if record.session == session => Some(record),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -287,11 +242,11 @@ mod tests {
     use super::*;
 
     fn text(record: &SavedTask) -> String {
-        serde_json::to_string(&record.to_entry()).unwrap()
+        serde_json::to_string(record).unwrap()
     }
 
     fn read(text: &str, session: &str) -> Option<SavedTask> {
-        SavedTask::from_entry(serde_json::from_str(text).ok()?, session)
+        Stored::Record(serde_json::from_str(text).ok()?).record_of(session)
     }
 
     fn saved() -> SavedTask {

@@ -12,7 +12,19 @@ const VERSION: u64 = 2;
 
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_value().serialize(serializer)
+        Value::from(self).serialize(serializer)
+    }
+}
+
+impl From<&Message> for Value {
+    fn from(message: &Message) -> Self {
+        let mut value = Self::record();
+        value.add("v", VERSION);
+        value.add("from", message.from.as_str());
+        value.add("session", message.session.as_str());
+        value.add("epoch", message.epoch);
+        message.content.add_to(&mut value);
+        value
     }
 }
 
@@ -25,16 +37,6 @@ impl TryFrom<Value> for Message {
 }
 
 impl Message {
-    fn to_value(&self) -> Value {
-        let mut value = Value::record();
-        value.add("v", VERSION);
-        value.add("from", self.from.as_str());
-        value.add("session", self.session.as_str());
-        value.add("epoch", self.epoch);
-        self.content.add_to(&mut value);
-        value
-    }
-
     fn read(mut value: Value) -> Option<Self> {
         if value.take_count("v") != Some(VERSION) {
             return None;

@@ -1,7 +1,6 @@
 //! Stops that the server never acknowledged, because it cannot cancel or refused to. A stopped answer is not delivered again,
 //! whatever happens in the session (API.md, `stopStream`).
 
-use rejoin::client::SavedTask;
 use rejoin::client::io::{Head, Input, Origin, OutcomeKind, Recovery, Request, Why};
 
 use crate::codec;
@@ -118,7 +117,10 @@ fn a_stop_that_is_acknowledged_late_is_forgotten_though_another_task_was_joined_
     let cancel = harness.last().attempt;
     harness.rejoin("t2", None);
     let forbids = |harness: &Harness| {
-        SavedTask::from_entry(codec::entry(harness.saved.last().unwrap()).unwrap(), S).unwrap().forbids("t1")
+        codec::stored(&harness.client, &harness.client.record_key(S), harness.saved.last().map(String::as_str))
+            .record_of(S)
+            .unwrap()
+            .forbids("t1")
     };
     assert!(forbids(&harness));
     harness.input(Input::Answered {

@@ -1,11 +1,11 @@
 //! Parses and writes JSON as the browser does for the client, because tests keep bodies, records and tab messages as text.
 
 use rejoin::client::io::Millis;
-use rejoin::client::{Client, Entry, LegacyEntry, Message, Stored};
+use rejoin::client::{Client, LegacyEntry, Message, SavedTask, Stored};
 use rejoin::protocol::body::Body;
 use serde_json::Value;
 
-/// Returns the JSON text of an entry or a message.
+/// Returns the JSON text of a record or a message.
 pub fn text_of<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("it is plain data")
 }
@@ -34,12 +34,12 @@ pub fn message(text: &str) -> Option<Message> {
 pub fn stored(client: &Client, key: &str, text: Option<&str>) -> Stored {
     let Some(text) = text else { return Stored::Nothing };
     let read =
-        if key == client.legacy_key() { legacy(text).map(Stored::Legacy) } else { entry(text).map(Stored::Entry) };
+        if key == client.legacy_key() { legacy(text).map(Stored::Legacy) } else { record(text).map(Stored::Record) };
     read.unwrap_or(Stored::Unreadable)
 }
 
-/// Parses the entry of a record.
-pub fn entry(text: &str) -> Option<Entry> {
+/// Parses a record.
+pub fn record(text: &str) -> Option<SavedTask> {
     serde_json::from_str(text).ok()
 }
 

@@ -409,7 +409,7 @@ impl World {
     }
 
     fn allow_saved(&mut self, value: &str) {
-        let records = SESSIONS.iter().filter_map(|session| SavedTask::from_entry(codec::entry(value)?, session));
+        let records = codec::record(value).filter(|record| SESSIONS.contains(&record.session.as_str())).into_iter();
         let now = self.now;
         let legacy = codec::legacy(value).into_iter().flatten();
         for saved in records.chain(legacy.filter_map(|entry| entry.into_record(now))) {
@@ -431,9 +431,7 @@ impl World {
         let stops = bytes.pick(&[0, 0, 1, 20]);
         let stops = (0..stops).map(|at| Stop { task: known(bytes.pick(TASKS)), at }).collect();
         let session = session.to_owned();
-        codec::text_of(
-            &SavedTask { session, active, unnumbered, saved, stopped, stops, ..SavedTask::default() }.to_entry(),
-        )
+        codec::text_of(&SavedTask { session, active, unnumbered, saved, stopped, stops, ..SavedTask::default() })
     }
 
     /// Moves the clock, usually forward and sometimes back.

@@ -9,17 +9,14 @@ use crate::client::{SavedTask, Stored};
 const RECORD: &str = r#"{"v":1,"task":"t","session":"s","last":"5-1","started":70,"saved":80}"#;
 
 fn entry(text: &str) -> Option<SavedTask> {
-    match codec::stored(Some(text)) {
-        Stored::Entry(entry) => SavedTask::from_entry(entry, "s"),
-        _ => None,
-    }
+    codec::stored(Some(text)).record_of("s")
 }
 
 #[wasm_bindgen_test]
 fn a_record_is_read_back() {
     let record = entry(RECORD).unwrap();
     assert_eq!((record.task(), record.active.as_ref().map(|active| active.started)), (Some("t"), Some(70)));
-    let text = codec::entry_text(&record.to_entry()).unwrap();
+    let text = codec::record_text(record.clone()).unwrap();
     assert_eq!(entry(&text), Some(record));
 }
 
@@ -27,7 +24,7 @@ fn a_record_is_read_back() {
 fn a_record_that_javascript_cannot_count_is_not_written() {
     let mut record = entry(RECORD).unwrap();
     record.saved = u64::MAX;
-    assert_eq!(codec::entry_text(&record.to_entry()), None);
+    assert_eq!(codec::record_text(record), None);
 }
 
 #[wasm_bindgen_test]

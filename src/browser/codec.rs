@@ -29,9 +29,12 @@ pub fn stored(text: Option<&str>) -> Stored {
 pub fn stored_legacy(text: Option<&str>) -> Stored {
     let Some(text) = text else { return Stored::Nothing };
     let map = JSON::parse(text).ok().and_then(|map| map.dyn_into::<Object>().ok());
-    map.map_or(Stored::Unreadable, |map| {
-        Stored::Legacy(Object::entries(&map).iter().filter_map(legacy_entry).collect())
-    })
+    let Some(map) = map else { return Stored::Unreadable };
+    let mut entries = Vec::new();
+    for member in Object::entries(&map) {
+        entries.extend(legacy_entry(member));
+    }
+    Stored::Legacy(entries)
 }
 
 fn legacy_entry(member: JsValue) -> Option<LegacyEntry> {

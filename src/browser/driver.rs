@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use super::clock::{Browser, Clock};
 use super::codec;
 use super::face::{self, Face, Notice};
-use super::fetch::{self, Endpoint, Exchange, Plan};
+use super::fetch::{self, Endpoint, Exchange};
 use super::options::Options;
 use super::page::{OnPageEvent, PageEvent, PageEvents};
 use super::storage::Storage;
@@ -31,7 +31,7 @@ pub struct Driver {
     endpoint: Endpoint,
     /// Removed when the client is closed. The face refers to the client, which owns this driver. That is a cycle that no garbage
     /// collector can see, because half of it lies in WebAssembly.
-    app: RefCell<Option<App>>,
+    app: RefCell<Option<Rc<App>>>,
     exchanges: RefCell<LiteMap<Attempt, Exchange>>,
     notices: RefCell<Vec<Notice>>,
     page: RefCell<Option<PageEvents>>,
@@ -44,7 +44,7 @@ pub struct Driver {
 }
 
 /// The functions of the app, and the client that it sees.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct App {
     /// The client in TypeScript.
     pub face: Face,
@@ -78,7 +78,7 @@ impl Driver {
             timer: Timer::default(),
             storage: Storage::new(options.backend()),
             endpoint: options.endpoint(),
-            app: RefCell::new(Some(options.app(face))),
+            app: RefCell::new(Some(Rc::new(options.app(face)))),
             exchanges: RefCell::default(),
             notices: RefCell::default(),
             page: RefCell::default(),
@@ -154,7 +154,11 @@ impl Driver {
     /// Returns the saved tasks of all sessions in the same way.
     pub fn saved_tasks(&self) -> Vec<ActiveTask> {
         let keys = self.storage.keys(&self.with(|client| client.key_prefix().to_owned()));
-        keys.iter().filter_map(|key| self.read_task(key)).collect()
+        let mut tasks = Vec::new();
+        for key in &keys {
+            tasks.extend(self.read_task(key));
+        }
+        tasks
     }
 
     fn read_task(&self, key: &str) -> Option<ActiveTask> {
@@ -193,7 +197,7 @@ impl Driver {
     }
 
     /// Returns the functions of the app, or `None` after the client is closed.
-    pub fn app(&self) -> Option<App> {
+    pub fn app(&self) -> Option<Rc<App>> {
         self.app.borrow().clone()
     }
 
@@ -360,7 +364,7 @@ impl Driver {
 
     fn open(&self, attempt: Attempt, request: Request, why: Why) {
         if let Some(this) = self.this.upgrade() {
-            let plan = Plan { request, why, session: self.with(|client| client.session_of(attempt)) };
+            let plan = self.endpoint.plan(request, why, self.with(|client| client.session_of(attempt)));
             let exchange = fetch::start(&this, attempt, plan);
             self.exchanges.borrow_mut().insert(attempt, exchange);
         }

@@ -6,14 +6,15 @@ use std::rc::{Rc, Weak};
 use js_sys::{Array, Date, Function, JSON, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{AbortController, AbortSignal, DomException, Headers, RequestCache, RequestInit, Url};
+use web_sys::{AbortController, AbortSignal, DomException, Headers, RequestInit, Url};
 
 use super::codec;
 use super::driver::{App, Driver};
 use super::face::Face;
-use super::reflect::{function, message, object, property, text};
+use super::reflect::{function, message, object, property, set, text};
 use crate::client::io::{Attempt, Failure, Head, Input, Millis, Redirect, Request, RetryAfter, StreamError, Why};
 use crate::protocol::answer::read_error;
+use crate::protocol::body::Body;
 use crate::stream::cursor::EventId;
 
 #[wasm_bindgen]
@@ -37,9 +38,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    fn url(&self, request: &Request) -> String {
+    /// Returns the plan of a request.
+    pub fn plan(&self, request: Request, why: Why, session: Option<String>) -> Plan {
         let base = if request.expects_stream() { &self.base_url } else { &self.json_base_url };
-        [base.as_str(), &request.path()].concat()
+        let url = [base.as_str(), &request.path()].concat();
+        Plan { request, why, session, url, credentials: self.credentials.clone() }
     }
 }
 
@@ -70,12 +73,10 @@ pub fn start(driver: &Rc<Driver>, attempt: Attempt, plan: Plan) -> Exchange {
     let exchange = Exchange { controller: AbortController::new().ok() };
     let call = Call { driver: Rc::downgrade(driver), attempt, exchange: exchange.clone() };
     spawn_local(async move {
-        let Err(failure) = call.run(&plan).await else {
+        let failure = call.run(&plan).await.err();
+        if !failure.is_some_and(|failure| call.end(Input::Failed { attempt, failure })) {
             // The request was cancelled meanwhile, so its connection is closed instead of being kept for a body that nobody
             // reads.
-            return call.exchange.abort();
-        };
-        if !call.end(Input::Failed { attempt, failure }) {
             call.exchange.abort();
         }
     });
@@ -91,6 +92,8 @@ pub struct Plan {
     pub why: Why,
     /// The session of the request.
     pub session: Option<String>,
+    url: String,
+    credentials: Option<String>,
 }
 
 struct Call {
@@ -100,51 +103,33 @@ struct Call {
 }
 
 impl Call {
+    /// Sends the request and passes the response to the driver. Fails also if the driver no longer waits for it.
     async fn run(&self, plan: &Plan) -> Result<(), Failure> {
         let attempt = self.attempt;
-        let Some(response) = self.ask(plan).await? else { return Ok(()) };
-        let Some(driver) = self.driver() else { return Ok(()) };
-        let answer = Answer::of(&response);
-        let body = Reflect::get(&response, &"body".into()).map_err(network)?;
+        let app = self.driver()?.app().ok_or_else(unwanted)?;
+        let signal = self.exchange.controller.as_ref().map(AbortController::signal);
+        let (answer, body) = ask(&app, plan, signal.as_ref(), &|| self.driver().map(drop)).await?;
         let is_stream = plan.request.expects_stream() && answer.head().is_event_stream();
         if is_stream {
-            driver.handle(Input::Opened { attempt, head: answer.head() });
+            self.driver()?.handle(Input::Opened { attempt, head: answer.head() });
         }
-        let Some(App { face, .. }) = driver.app().filter(|_| driver.is_open(attempt)) else { return Ok(()) };
-        drop(driver);
+        self.driver()?;
         if is_stream {
             if body.is_object() {
-                JsFuture::from(face.pump(attempt, &body).map_err(network)?).await.map_err(network)?;
+                JsFuture::from(app.face.pump(attempt, &body).map_err(network)?).await.map_err(network)?;
             }
             self.end(Input::Ended { attempt });
             return Ok(());
         }
         let most = if plan.request.expects_stream() { LONGEST_ANSWER } else { f64::INFINITY };
-        let text = read(&face, &body, most).await?;
-        let body = text.as_string().and_then(|text| codec::body(&text));
+        let (_, body) = read(&app.face, &body, most).await?;
         self.end(Input::Answered { attempt, head: answer.head(), body: body.as_ref() });
         Ok(())
     }
 
-    /// Asks for headers and sends the request. Returns `None` if the request was cancelled before it was sent.
-    async fn ask(&self, plan: &Plan) -> Result<Option<JsValue>, Failure> {
-        let Some(driver) = self.driver() else { return Ok(None) };
-        let Some(app) = driver.app() else { return Ok(None) };
-        let url = driver.endpoint().url(&plan.request);
-        let credentials = driver.endpoint().credentials.clone();
-        drop(driver);
-        let signal = self.exchange.controller.as_ref().map(AbortController::signal);
-        let prepared = prepare(&app, plan, url, credentials, signal.as_ref()).await?;
-        // The request was cancelled while the app's functions ran.
-        if self.driver().is_none() {
-            return Ok(None);
-        }
-        fetch(&app, &prepared).await.map(Some)
-    }
-
     /// Returns the driver as long as it waits for this request.
-    fn driver(&self) -> Option<Rc<Driver>> {
-        self.driver.upgrade().filter(|driver| driver.is_open(self.attempt))
+    fn driver(&self) -> Result<Rc<Driver>, Failure> {
+        self.driver.upgrade().filter(|driver| driver.is_open(self.attempt)).ok_or_else(unwanted)
     }
 
     /// Ends the request with this input. Returns `false` if the driver no longer waits for it.
@@ -161,17 +146,15 @@ pub async fn load(driver: Rc<Driver>, session: String, signal: JsValue) -> Resul
     let signal: Option<AbortSignal> = signal.is_object().then(|| signal.unchecked_into());
     let mark = driver.with(|client| client.mark(&session));
     let request = Request::Session { session: session.clone() };
-    let mut plan = Plan { request, why: Why::Resume, session: Some(session.clone()) };
+    let mut plan = driver.endpoint().plan(request, Why::Resume, Some(session.clone()));
     loop {
-        let Some(app) = driver.app() else { return Err(network(JsValue::UNDEFINED).into_error()) };
-        let url = driver.endpoint().url(&plan.request);
-        let credentials = driver.endpoint().credentials.clone();
-        let (answer, text) = look(&app, &plan, url, credentials, signal.as_ref()).await.map_err(Failure::into_error)?;
+        let app = driver.app().ok_or_else(|| unwanted().into_error())?;
+        let (answer, body) = ask(&app, &plan, signal.as_ref(), &|| Ok(())).await.map_err(Failure::into_error)?;
+        let (text, body) = read(&app.face, &body, f64::INFINITY).await.map_err(Failure::into_error)?;
         if answer.status == 401 && plan.why != Why::Unauthorized {
             plan.why = Why::Unauthorized;
             continue;
         }
-        let body = text.as_string().and_then(|text| codec::body(&text));
         if answer.status != 200 {
             return Err(read_error(&answer.head(), body.as_ref()));
         }
@@ -182,106 +165,86 @@ pub async fn load(driver: Rc<Driver>, session: String, signal: JsValue) -> Resul
     }
 }
 
-async fn look(
+/// Asks the app's `headers` for headers, and then its `prepareRequest` for changes of the whole request, and sends it. Returns
+/// the head and the body of the response. `still_wanted` fails if the request was cancelled while the app's functions ran.
+async fn ask(
     app: &App,
     plan: &Plan,
-    url: String,
-    credentials: Option<String>,
     signal: Option<&AbortSignal>,
+    still_wanted: &dyn Fn() -> Result<(), Failure>,
 ) -> Result<(Answer, JsValue), Failure> {
-    let prepared = prepare(app, plan, url, credentials, signal).await?;
-    let response = fetch(app, &prepared).await?;
-    let body = Reflect::get(&response, &"body".into()).map_err(network)?;
-    let text = read(&app.face, &body, f64::INFINITY).await?;
-    Ok((Answer::of(&response), text))
-}
-
-/// The arguments of a call of `fetch`.
-struct Prepared {
-    url: String,
-    init: RequestInit,
-}
-
-/// Asks the app's `headers` for headers, and then its `prepareRequest` for changes of the whole request.
-async fn prepare(
-    app: &App,
-    plan: &Plan,
-    url: String,
-    credentials: Option<String>,
-    signal: Option<&AbortSignal>,
-) -> Result<Prepared, Failure> {
     if app.fetch.is_none() && app.prepare.is_none() {
-        check(&url)?;
+        check(&plan.url)?;
     }
     let headers = headers(app, plan).await.map_err(|error| Failure::Headers(message(&error)))?;
-    let init = init(&plan.request, &headers, credentials, signal);
-    let Some(function) = &app.prepare else { return Ok(Prepared { url, init }) };
-    let asked = described(plan, &url, &init);
-    let changed = app.face.call(function, &Array::of1(&asked)).map_err(unprepared)?;
-    let changed = JsFuture::from(changed).await.map_err(unprepared)?;
-    let url = text(&changed, "url").unwrap_or(url);
-    if let Some(changed) = object(&changed, "init") {
-        Object::assign(init.unchecked_ref::<Object>(), changed.unchecked_ref());
+    let init = init(plan, &headers, signal);
+    let mut url = plan.url.clone();
+    if let Some(function) = &app.prepare {
+        let asked = described(plan, &init);
+        let changed = app.face.call(function, &Array::of1(&asked)).map_err(unprepared)?;
+        let changed = JsFuture::from(changed).await.map_err(unprepared)?;
+        url = text(&changed, "url").unwrap_or(url);
+        if let Some(changed) = object(&changed, "init") {
+            Object::assign(init.unchecked_ref::<Object>(), changed.unchecked_ref());
+        }
+        set(&init, "signal", &signal.into());
+        if app.fetch.is_none() {
+            check(&url)?;
+        }
     }
-    init.set_signal(signal);
-    if app.fetch.is_none() {
-        check(&url)?;
+    still_wanted()?;
+    let asked = match &app.fetch {
+        Some(fetch) => app.face.call(fetch, &Array::of2(&url.into(), &init)),
+        None => global_fetch(&url, &init),
+    };
+    let response = JsFuture::from(asked.map_err(network)?).await.map_err(network)?;
+    if !is_response(&response) {
+        return Err(no_response());
     }
-    Ok(Prepared { url, init })
+    Ok((Answer::of(&response), Reflect::get(&response, &"body".into()).map_err(network)?))
 }
 
 /// Returns the argument of the app's `prepareRequest` (API.md).
-fn described(plan: &Plan, url: &str, init: &RequestInit) -> Object {
-    let Plan { request, session, .. } = plan;
+fn described(plan: &Plan, init: &RequestInit) -> Object {
+    let Plan { request, session, url, .. } = plan;
     let described = Object::new();
-    let set = |name: &str, value: JsValue| {
+    let add = |name, value: JsValue| {
         if !value.is_undefined() {
-            let _ = Reflect::set(&described, &name.into(), &value);
+            set(&described, name, &value);
         }
     };
-    set("kind", request.kind().into());
-    set("sessionId", session.as_deref().into());
-    set("taskId", request.task().into());
-    set("cursor", request.cursor().map(EventId::text).into());
-    set("url", url.into());
-    set("init", init.into());
-    set("body", request.body().and_then(|body| JSON::parse(&body).ok()).into());
+    add("kind", request.kind().into());
+    add("sessionId", session.as_deref().into());
+    add("taskId", request.task().into());
+    add("cursor", request.cursor().map(EventId::text).into());
+    add("url", url.into());
+    add("init", init.into());
+    add("body", request.body().and_then(|body| JSON::parse(&body).ok()).into());
     described
 }
 
-async fn fetch(app: &App, Prepared { url, init }: &Prepared) -> Result<JsValue, Failure> {
-    let asked = match &app.fetch {
-        Some(fetch) => app.face.call(fetch, &Array::of2(&url.into(), init)),
-        None => global_fetch(url, init),
-    };
-    let response = JsFuture::from(asked.map_err(network)?).await.map_err(network)?;
-    is_response(&response).then_some(response).ok_or_else(no_response)
-}
-
-async fn read(face: &Face, body: &JsValue, most: f64) -> Result<JsValue, Failure> {
+/// Reads a response to its end, up to `most` bytes. Returns its text, and the body if the text is a JSON object.
+async fn read(face: &Face, body: &JsValue, most: f64) -> Result<(JsValue, Option<Body>), Failure> {
     if !body.is_object() {
-        return Ok(JsValue::UNDEFINED);
+        return Ok((JsValue::UNDEFINED, None));
     }
-    JsFuture::from(face.collect(body, most).map_err(network)?).await.map_err(network)
+    let text = JsFuture::from(face.collect(body, most).map_err(network)?).await.map_err(network)?;
+    let body = text.as_string().and_then(|text| codec::body(&text));
+    Ok((text, body))
 }
 
-fn init(
-    request: &Request,
-    headers: &Headers,
-    credentials: Option<String>,
-    signal: Option<&AbortSignal>,
-) -> RequestInit {
+fn init(Plan { request, credentials, .. }: &Plan, headers: &Headers, signal: Option<&AbortSignal>) -> RequestInit {
     let init = RequestInit::new();
-    init.set_method(request.method());
-    init.set_headers(headers);
+    set(&init, "method", &request.method().into());
+    set(&init, "headers", headers);
     // A cached response of a stream or a session would be out of date.
-    init.set_cache(RequestCache::NoStore);
-    init.set_signal(signal);
+    set(&init, "cache", &"no-store".into());
+    set(&init, "signal", &signal.into());
     if let Some(body) = request.body() {
-        init.set_body(&body.into());
+        set(&init, "body", &body.into());
     }
     if let Some(credentials) = credentials {
-        let _ = Reflect::set(&init, &"credentials".into(), &credentials.into());
+        set(&init, "credentials", &credentials.into());
     }
     init
 }
@@ -376,10 +339,8 @@ fn no_response() -> Failure {
 /// Checks a URL before the request. `fetch` rejects a bad URL with the same `TypeError` as a network failure, but only the latter
 /// is worth a retry.
 fn check(url: &str) -> Result<(), Failure> {
-    let parsed = match base() {
-        Some(base) => Url::new_with_base(url, &base),
-        None => Url::new(url),
-    };
+    // A URL that is not relative is also its own base.
+    let parsed = Url::new_with_base(url, base().as_deref().unwrap_or(url));
     let is_usable = |url: &Url| matches!(url.protocol().as_str(), "http:" | "https:") && url.username().is_empty();
     if parsed.is_ok_and(|url| is_usable(&url)) {
         return Ok(());
@@ -406,6 +367,11 @@ fn name(why: Why) -> &'static str {
 
 fn unprepared(error: JsValue) -> Failure {
     Failure::Prepare(message(&error))
+}
+
+/// The failure of a request for whose response nobody waits any more.
+fn unwanted() -> Failure {
+    network(JsValue::UNDEFINED)
 }
 
 fn network(error: JsValue) -> Failure {

@@ -36,23 +36,21 @@ impl Options {
     pub fn config(&self) -> Config {
         let retry = object(&self.0, "retry").unwrap_or_default();
         let text = |name| self.setting(name).into_text();
-        let number = |name| self.setting(name).number();
         let defaults = Config::default();
         Config {
             storage_key: text("storageKey").unwrap_or(defaults.storage_key),
             user_key: text("userKey").unwrap_or_default(),
-            task_ttl: time(number("taskTtlMs"), 1_000.0, 365.0 * DAY).unwrap_or(defaults.task_ttl),
-            initial_delay: time(setting(&retry, "initialDelayMs").number(), 1.0, DAY).unwrap_or(defaults.initial_delay),
-            max_delay: time(setting(&retry, "maxDelayMs").number(), 1.0, DAY).unwrap_or(defaults.max_delay),
-            max_retries: time(setting(&retry, "maxRetries").number(), 0.0, 1e6)
-                .and_then(|retries| u32::try_from(retries).ok()),
-            window: time(setting(&retry, "windowMs").number(), 0.0, 365.0 * DAY).unwrap_or(defaults.window),
+            task_ttl: time(&self.0, "taskTtlMs", 1_000.0, 365.0 * DAY).unwrap_or(defaults.task_ttl),
+            initial_delay: time(&retry, "initialDelayMs", 1.0, DAY).unwrap_or(defaults.initial_delay),
+            max_delay: time(&retry, "maxDelayMs", 1.0, DAY).unwrap_or(defaults.max_delay),
+            max_retries: time(&retry, "maxRetries", 0.0, 1e6).and_then(|retries| u32::try_from(retries).ok()),
+            window: time(&retry, "windowMs", 0.0, 365.0 * DAY).unwrap_or(defaults.window),
             repost: match setting(&retry, "repost").into_text().as_deref() {
                 Some("never") => Repost::Never,
                 _ => Repost::SameId,
             },
-            stall_timeout: time(number("stallTimeoutMs"), 10.0, DAY),
-            seed: number("seed").unwrap_or_else(js_sys::Math::random).to_bits(),
+            stall_timeout: time(&self.0, "stallTimeoutMs", 10.0, DAY),
+            seed: self.setting("seed").number().unwrap_or_else(js_sys::Math::random).to_bits(),
             tab: self.shares_tabs().then(random_name),
         }
     }
@@ -94,8 +92,8 @@ fn setting(of: &JsValue, name: &str) -> Value {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a positive range")]
-fn time(given: Option<f64>, low: f64, high: f64) -> Option<Millis> {
-    let given = given.filter(|number| !number.is_nan())?;
+fn time(of: &JsValue, name: &str, low: f64, high: f64) -> Option<Millis> {
+    let given = setting(of, name).number().filter(|number| !number.is_nan())?;
     // This is not `clamp`, because its panic prints floating-point numbers, which costs 3 kB.
     Some(given.max(low).min(high) as Millis)
 }

@@ -26,6 +26,11 @@ pub fn text(of: &JsValue, name: &str) -> Option<String> {
     property(of, name)?.as_string()
 }
 
+/// Sets a member. Does nothing if that throws.
+pub fn set(of: &JsValue, name: &str, value: &JsValue) {
+    let _ = Reflect::set(of, &name.into(), value);
+}
+
 /// Returns the window, if there is one.
 pub fn window() -> Option<JsValue> {
     object(&js_sys::global(), "window").filter(|window| function(window, "addEventListener").is_some())

@@ -99,7 +99,7 @@ impl Storage {
 
     /// Returns the keys that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        let mut keys: Vec<String> = self.reach().iter().flat_map(enumerate).collect();
+        let mut keys = self.reach().map(enumerate).unwrap_or_default();
         for (key, written) in &*self.written.borrow() {
             if !matches!(written, Written::Removed(_)) && !keys.contains(key) {
                 keys.push(key.clone());
@@ -139,7 +139,11 @@ fn local() -> Option<StorageLike> {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is the clamp")]
-fn enumerate(storage: &StorageLike) -> Vec<String> {
+fn enumerate(storage: StorageLike) -> Vec<String> {
     let length = storage.length().ok().and_then(|length| length.as_f64()).unwrap_or_default() as u32;
-    (0..length.min(MOST_KEYS)).filter_map(|index| storage.key(index).ok()?.as_string()).collect()
+    let mut keys = Vec::new();
+    for index in 0..length.min(MOST_KEYS) {
+        keys.extend(storage.key(index).ok().and_then(|key| key.as_string()));
+    }
+    keys
 }

@@ -4,12 +4,12 @@ use litemap::LiteMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, BroadcastChannel};
 
-use super::reflect::{Callback, Listener, function, listening, object, property, window};
+use super::reflect::{Callback, Listener, function, listening, object, property, set, window};
 use crate::client::io::LockMode;
 
 #[wasm_bindgen]
@@ -208,9 +208,9 @@ impl Drop for Claim {
 
 fn lock_options(controller: Option<&AbortController>, mode: LockMode) -> Object {
     let options = Object::new();
-    let _ = match controller {
-        Some(controller) => Reflect::set(&options, &"signal".into(), &controller.signal()),
-        None => Reflect::set(&options, &"steal".into(), &(mode == LockMode::Steal).into()),
-    };
+    match controller {
+        Some(controller) => set(&options, "signal", &controller.signal()),
+        None => set(&options, "steal", &(mode == LockMode::Steal).into()),
+    }
     options
 }

@@ -13,10 +13,10 @@ use crate::value::Value;
 pub struct LegacyEntry {
     /// The session id: the key in the map. The code that parses the map sets it.
     pub session: String,
-    task_id: Option<String>,
-    operation_id: Option<String>,
-    tool_name: Option<String>,
-    last_message_id: Option<String>,
+    task: String,
+    operation: String,
+    tool: String,
+    last: EventId,
     /// `startedAt` in milliseconds; the layer wrote a number or a date. The code that parses the map sets it.
     pub started: Option<Millis>,
 }
@@ -25,10 +25,10 @@ impl From<Value> for LegacyEntry {
     fn from(mut task: Value) -> Self {
         Self {
             session: String::new(),
-            task_id: task.take_text("taskId"),
-            operation_id: task.take_text("operationId"),
-            tool_name: task.take_text("toolName"),
-            last_message_id: task.take_text("lastMessageId"),
+            task: task.take_text_or_empty("taskId"),
+            operation: task.take_text_or_empty("operationId"),
+            tool: task.take_text_or_empty("toolName"),
+            last: task.take_text_or_empty("lastMessageId").parse().unwrap_or(EventId::ZERO),
             started: None,
         }
     }
@@ -38,17 +38,12 @@ impl LegacyEntry {
     /// Returns the record that replaces the entry, or `None` if the entry names no task.
     #[must_use]
     pub fn into_record(self, now: Millis) -> Option<SavedTask> {
-        let task = self.task_id.filter(|task| !task.is_empty() && task.len() <= LONGEST_ID)?;
-        let started = self.started.unwrap_or(now).min(now);
-        let active = ActiveTask {
-            task,
-            session: self.session,
-            operation: self.operation_id.unwrap_or_default(),
-            tool: self.tool_name.unwrap_or_default(),
-            last: self.last_message_id.and_then(|id| id.parse().ok()).unwrap_or(EventId::ZERO),
-            started,
-        };
-        let mut record = SavedTask::of(active, started);
+        let Self { session, task, operation, tool, last, started } = self;
+        if task.is_empty() || task.len() > LONGEST_ID {
+            return None;
+        }
+        let started = started.unwrap_or(now).min(now);
+        let mut record = SavedTask::of(ActiveTask { task, session, operation, tool, last, started }, started);
         record.is_imported = true;
         Some(record)
     }

@@ -132,6 +132,10 @@ impl SavedTask {
 
     /// Reads a record that was stored. Returns `None` for anything else.
     fn read(mut value: Value) -> Option<Self> {
+        let mut stops = Vec::new();
+        for stop in value.take("stops").into_list() {
+            stops.push(Stop::read(stop)?);
+        }
         let (version, session) = (value.take_count("v")?, value.take_text("session")?);
         let active = ActiveTask {
             task: value.take_text("task")?,
@@ -151,7 +155,7 @@ impl SavedTask {
             unnumbered: value.take_count("unnumbered").unwrap_or_default(),
             saved: value.take_count("saved")?,
             stopped: value.take_count("stopped"),
-            stops: value.take("stops").into_list().into_iter().map(Stop::read).collect::<Option<_>>()?,
+            stops,
         };
         Some(record).filter(|record| version == VERSION && record.is_valid())
     }

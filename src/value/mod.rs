@@ -50,7 +50,7 @@ impl Value {
     /// Returns whether the value is not nothing.
     #[must_use]
     pub fn is_some(&self) -> bool {
-        self.0 != Kind::Nothing
+        !matches!(self.0, Kind::Nothing)
     }
 
     /// Removes a member's value from a record and returns it. Returns nothing if this value is not a record or has no such
@@ -128,13 +128,13 @@ impl Value {
     /// Removes a member from a record and returns whether it was `true`.
     #[must_use]
     pub fn take_flag(&mut self, name: &str) -> bool {
-        self.take(name).0 == Kind::Flag(true)
+        matches!(self.take(name).0, Kind::Flag(true))
     }
 
     /// Returns whether the value is `false`. Nothing is not `false`.
     #[must_use]
     pub fn is_false(&self) -> bool {
-        self.0 == Kind::Flag(false)
+        matches!(self.0, Kind::Flag(false))
     }
 
     /// Removes a list from a record and returns its converted items. Returns an empty vector if the member is missing or not

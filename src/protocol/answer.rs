@@ -2,7 +2,8 @@
 //!
 //! Reading is lenient, because a base backend may leave out fields or send other types. That must not lose an answer.
 
-use crate::protocol::body::{ActiveStreamBody, Body, MessageBody, ToolCallBody};
+pub use crate::protocol::body::{ActiveStream, SessionView};
+use crate::protocol::body::{Body, MessageBody, ToolCallBody};
 use crate::protocol::head::Head;
 use crate::stream::bytes::decimal;
 use crate::stream::bytes::json::{Json, JsonString};
@@ -84,38 +85,13 @@ pub fn read_task_status(body: Option<&Body>) -> Option<TaskStatus> {
     }
 }
 
-/// The part of `GET /sessions/{id}` that the core uses.
-#[derive(Debug, Default)]
-pub struct SessionView {
-    /// The running task.
-    pub active: Option<ActiveStream>,
-    messages: Vec<MessageBody>,
-}
-
-/// The `active_stream` of a session.
-#[derive(Clone, Debug, Default)]
-pub struct ActiveStream {
-    /// The id of the running task.
-    pub task_id: String,
-    /// The operation that the task waits for.
-    pub operation_id: Option<String>,
-    /// The tool of that operation.
-    pub tool_name: Option<String>,
-}
-
-/// Reads a session. Returns `None` if the answer is no JSON object.
+/// Returns the session, or `None` if the answer is no JSON object.
 #[must_use]
-pub fn read_session(body: Option<&Body>) -> Option<SessionView> {
-    let body = body?;
-    Some(SessionView { active: ActiveStream::read(&body.active_stream), messages: body.messages.clone() })
+pub fn read_session(body: Option<&Body>) -> Option<&SessionView> {
+    body.map(|body| &body.session)
 }
 
 impl ActiveStream {
-    fn read(body: &ActiveStreamBody) -> Option<Self> {
-        let ActiveStreamBody { task_id, operation_id, tool_name } = body.clone();
-        Some(Self { task_id: task_id?, operation_id, tool_name })
-    }
-
     /// Returns whether the task is that of an operation, which may belong to any turn of the session.
     #[must_use]
     pub fn is_operation(&self) -> bool {
@@ -361,13 +337,13 @@ mod tests {
     }
 
     fn session(messages: &str) -> SessionView {
-        read_session(body(&format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#)).as_ref()).unwrap()
+        body(&format!(r#"{{"id":"s","messages":[{messages}],"active_stream":null}}"#)).unwrap().session
     }
 
     #[test]
     fn an_active_stream_is_read_also_when_only_its_task_is_given() {
-        let view = read_session(body(r#"{"active_stream":{"task_id":"t1","extra":[]}}"#).as_ref()).unwrap();
-        assert_eq!(view.active.unwrap().task_id, "t1");
+        let running = body(r#"{"active_stream":{"task_id":"t1","extra":[]}}"#);
+        assert_eq!(read_session(running.as_ref()).unwrap().active.as_ref().unwrap().task_id, "t1");
         assert!(read_session(body(r#"{"active_stream":null}"#).as_ref()).unwrap().active.is_none());
         assert!(read_session(body("<html>").as_ref()).is_none());
     }

@@ -16,10 +16,8 @@ pub struct Body {
     pub detail: Option<Detail>,
     /// `detail` as JSON text, for `RejoinError.details`. The code that parses the body sets it.
     pub details: Option<String>,
-    /// The running task of a session.
-    pub active_stream: ActiveStreamBody,
-    /// The messages of a session.
-    pub messages: Vec<MessageBody>,
+    /// The session, which is empty in other answers.
+    pub session: SessionView,
     /// The status of a task.
     pub status: Option<String>,
 }
@@ -35,11 +33,20 @@ pub struct Detail {
     pub task_id: Option<String>,
 }
 
+/// The part of `GET /sessions/{id}` that the core uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionView {
+    /// The running task.
+    pub active: Option<ActiveStream>,
+    /// The messages.
+    pub messages: Vec<MessageBody>,
+}
+
 /// The `active_stream` of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ActiveStreamBody {
+pub struct ActiveStream {
     /// The id of the running task.
-    pub task_id: Option<String>,
+    pub task_id: String,
     /// The operation that the task waits for.
     pub operation_id: Option<String>,
     /// The tool of that operation. It is `chat` or missing if the task writes an answer.
@@ -81,8 +88,10 @@ impl From<Value> for Body {
         Self {
             detail: Detail::of(body.take("detail")),
             details: None,
-            active_stream: body.take("active_stream").into(),
-            messages: body.take_list("messages"),
+            session: SessionView {
+                active: ActiveStream::of(body.take("active_stream")),
+                messages: body.take_list("messages"),
+            },
             status: body.take_text("status"),
         }
     }
@@ -96,13 +105,13 @@ impl Detail {
     }
 }
 
-impl From<Value> for ActiveStreamBody {
-    fn from(mut stream: Value) -> Self {
-        Self {
-            task_id: stream.take_text("task_id"),
+impl ActiveStream {
+    fn of(mut stream: Value) -> Option<Self> {
+        Some(Self {
+            task_id: stream.take_text("task_id")?,
             operation_id: stream.take_text("operation_id"),
             tool_name: stream.take_text("tool_name"),
-        }
+        })
     }
 }
 

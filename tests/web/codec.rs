@@ -52,7 +52,7 @@ fn the_legacy_map_is_read_with_dates_and_without_what_is_no_task() {
 fn a_body_is_read_with_its_details_and_without_what_has_another_type() {
     let body = codec::body(r#"{"detail":{"code":"C","message":"m","extra":[1]},"status":7,"messages":null}"#).unwrap();
     assert_eq!(body.details.as_deref(), Some(r#"{"code":"C","message":"m","extra":[1]}"#));
-    assert_eq!((body.status.as_deref(), body.messages.len()), (None, 0));
+    assert_eq!((body.status.as_deref(), body.session.messages.len()), (None, 0));
     for other in ["", "nonsense", "null", "[]", "7", "\"text\""] {
         assert_eq!(codec::body(other), None, "{other}");
     }

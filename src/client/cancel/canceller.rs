@@ -236,8 +236,8 @@ impl Canceller {
     fn handle_session(&mut self, body: Option<&Body>, cx: &mut Context) {
         self.unauthorized = false;
         self.looks = self.looks.saturating_sub(1);
-        match read_session(body).and_then(|view| view.active) {
-            Some(active) => self.cancel(active.task_id, cx),
+        match read_session(body).and_then(|view| view.active.as_ref()) {
+            Some(active) => self.cancel(active.task_id.clone(), cx),
             None if self.looks > 0 => self.try_again(Ask::Look, 0, cx),
             None => self.finish(cx),
         }

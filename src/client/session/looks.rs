@@ -16,7 +16,7 @@ use crate::stream::reader::IdsSeen;
 impl Session {
     pub(super) fn handle_look_answer(&mut self, look: Look, head: &Head<'_>, body: Option<&Body>, cx: &mut Context) {
         match (head.status, read_session(body)) {
-            (200, Some(view)) => self.handle_view(look, &view, cx),
+            (200, Some(view)) => self.handle_view(look, view, cx),
             (200, None) => self.fail(not_a_session(head), cx),
             (404 | 410, _) => self.handle_no_session(look, head, body, cx),
             _ => self.fail_with(head, body, cx),
@@ -45,7 +45,7 @@ impl Session {
     pub fn note_load(&mut self, mark: u32, body: &Body) {
         let is_sending = self.is_live() && self.fate() != Fate::Accepted;
         if let Some(view) = read_session(Some(body)).filter(|_| !is_sending) {
-            self.ledger.roll().look_since(mark, &view);
+            self.ledger.roll().look_since(mark, view);
         }
     }
 

@@ -198,7 +198,7 @@ mod tests {
         let messages = vec![serde_json::json!({"role": "user", "content": "hi"}); questions];
         let active = running.map(|task| serde_json::json!({"task_id": task}));
         let body = serde_json::json!({"messages": messages, "active_stream": active});
-        read_session(serde_json::from_value(body).ok().as_ref()).unwrap()
+        read_session(serde_json::from_value(body).ok().as_ref()).unwrap().clone()
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
                 r#"{{"messages":[{{"role":"user"}},{{"role":"assistant"}},{messages},{{"role":"user"}}],
                 "active_stream":{{"task_id":"t2","operation_id":"o1","tool_name":"{tool_name}"}}}}"#
             );
-            let view = read_session(serde_json::from_str(&body).ok().as_ref()).unwrap();
+            let view = read_session(serde_json::from_str(&body).ok().as_ref()).unwrap().clone();
             Roll::default().running(view.active.as_ref().unwrap(), &view).ordinal()
         };
         let ordinal = |messages: &str| ordinal_of("build", messages);

@@ -360,7 +360,7 @@ fn a_turn_that_begins_again_is_no_later_part_of_itself() {
 #[test]
 fn a_turn_without_rows_learns_the_ordinal_of_its_running_task_from_the_session() {
     let body = r#"{"messages":[{"role":"user","content":"hi"}],"active_stream":{"task_id":"t1"}}"#;
-    let view = crate::protocol::answer::read_session(serde_json::from_str(body).ok().as_ref()).unwrap();
+    let view = crate::protocol::answer::read_session(serde_json::from_str(body).ok().as_ref()).unwrap().clone();
     let mut ledger = Ledger::default();
     ledger.begin(Turn::of_task("t1"), Start::Joined, None);
     ledger.look(&view);

@@ -40,18 +40,19 @@ pub fn read_error_task(body: Option<&Body>) -> Option<String> {
 }
 
 fn default_code(status: u16) -> String {
-    match status {
-        400 | 422 => "INVALID_REQUEST".into(),
-        401 => "UNAUTHORIZED".into(),
-        403 => "ACCESS_DENIED".into(),
-        404 => "NOT_FOUND".into(),
-        409 => "TASK_RUNNING".into(),
-        410 => "TASK_EXPIRED".into(),
-        413 => "MESSAGE_TOO_LARGE".into(),
-        429 => "RATE_LIMITED".into(),
-        503 => "SERVICE_UNAVAILABLE".into(),
-        other => ["HTTP_", &decimal::text(other.into())].concat(),
-    }
+    let code = match status {
+        400 | 422 => "INVALID_REQUEST",
+        401 => "UNAUTHORIZED",
+        403 => "ACCESS_DENIED",
+        404 => "NOT_FOUND",
+        409 => "TASK_RUNNING",
+        410 => "TASK_EXPIRED",
+        413 => "MESSAGE_TOO_LARGE",
+        429 => "RATE_LIMITED",
+        503 => "SERVICE_UNAVAILABLE",
+        other => return ["HTTP_", &decimal::text(other.into())].concat(),
+    };
+    code.to_owned()
 }
 
 /// Returns whether a later try may succeed: after 408, 425, 429 and 5xx it may (API.md, status table).
@@ -140,29 +141,42 @@ impl SessionView {
     /// Returns the user messages, the oldest first.
     #[must_use]
     pub fn questions(&self) -> Vec<StoredQuestion<'_>> {
-        let places = self.messages.iter().enumerate().filter(|(_, message)| message.is("user"));
-        places.map(|(at, message)| StoredQuestion::read(message, self.messages.get(at + 1))).collect()
+        let mut questions = Vec::new();
+        for at in self.places() {
+            questions
+                .extend(self.messages.get(at).map(|message| StoredQuestion::read(message, self.messages.get(at + 1))));
+        }
+        questions
+    }
+
+    /// Returns the places of the user messages in the list of messages.
+    fn places(&self) -> Vec<usize> {
+        let mut places = Vec::new();
+        for (at, message) in self.messages.iter().enumerate() {
+            if message.is("user") {
+                places.push(at);
+            }
+        }
+        places
     }
 
     /// Returns the user message with this ordinal, counted from 0.
     #[must_use]
     pub fn question(&self, ordinal: u64) -> Option<Question> {
         let ordinal = usize::try_from(ordinal).ok()?;
-        let mut places = self.messages.iter().enumerate().filter(|(_, message)| message.is("user"));
-        places.nth(ordinal).map(|(at, _)| Question(at))
+        self.places().get(ordinal).copied().map(Question)
     }
 
     /// Returns the newest user message.
     #[must_use]
     pub fn newest(&self) -> Option<Question> {
-        self.messages.iter().rposition(|message| message.is("user")).map(Question)
+        self.places().last().copied().map(Question)
     }
 
     /// Returns the ordinal of the newest user message.
     #[must_use]
     pub fn newest_ordinal(&self) -> Option<u64> {
-        let count = self.messages.iter().filter(|message| message.is("user")).count();
-        (count as u64).checked_sub(1)
+        self.ordinal_before(self.messages.len())
     }
 
     /// Returns the ordinal of the user message whose answer started an operation: of the answer that shows the operation as
@@ -181,69 +195,69 @@ impl SessionView {
 
     /// Returns the ordinal of the newest user message before an index.
     fn ordinal_before(&self, at: usize) -> Option<u64> {
-        let questions = self.messages.iter().take(at).filter(|message| message.is("user"));
-        (questions.count() as u64).checked_sub(1)
+        let count = self.places().iter().filter(|place| **place < at).count();
+        (count as u64).checked_sub(1)
     }
 
     /// Returns whether the session has the answer of a task that no backend streams any more: an assistant message with the
     /// task's id, or one after the user message (API.md, status table).
     #[must_use]
     pub fn has_answer(&self, task: Option<&str>, question: Option<Question>, part: Part) -> bool {
-        self.answer(task, question, part).any(|message| message.is("assistant"))
+        self.answer(task, question, part).iter().any(|message| message.is("assistant"))
     }
 
     /// Returns whether the session has an assistant message that names this task.
     #[must_use]
     pub fn has_named_answer(&self, task: Option<&str>) -> bool {
-        let names_task = |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
-        self.messages.iter().any(|message| names_task(message) && message.is("assistant"))
+        self.messages.iter().any(|message| message.names(task) && message.is("assistant"))
     }
 
     /// Returns the task that the answer to a message names.
     #[must_use]
     pub fn answering_task(&self, question: Option<Question>) -> Option<String> {
-        self.answer(None, question, Part::Whole).find_map(|message| message.task_id.clone())
+        self.answer(None, question, Part::Whole).iter().find_map(|message| message.task_id.clone())
     }
 
     /// Returns the stored answer as frames of a stream, without its end. Listeners get it like any other answer.
     #[must_use]
     pub fn answer_frames(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<String> {
-        let mut frames = Vec::new();
-        let first = self.answer(task, question, part).find_map(|message| message.id.clone()).unwrap_or_default();
-        let start = ChunkWriter::new("start").text("messageId", &first);
-        frames.push(start.text("taskId", task.unwrap_or_default()).end());
-        for message in self.answer(task, question, part) {
+        let messages = self.answer(task, question, part);
+        let first = messages.iter().find_map(|message| message.id.as_deref()).unwrap_or_default();
+        let start = ChunkWriter::new("start").text("messageId", first);
+        let mut frames = vec![start.text("taskId", task.unwrap_or_default()).end()];
+        for message in messages {
             message.push_frames(&mut frames);
         }
         frames
     }
 
-    fn answer<'a>(
-        &'a self,
-        task: Option<&'a str>,
-        question: Option<Question>,
-        part: Part,
-    ) -> impl Iterator<Item = &'a MessageBody> {
+    fn answer(&self, task: Option<&str>, question: Option<Question>, part: Part) -> Vec<&MessageBody> {
         let first = question.map_or(0, |Question(at)| at + 1);
         let rest = self.messages.get(first..).unwrap_or_default();
         let length = rest.iter().position(|message| message.is("user")).unwrap_or(rest.len());
         let result = rest.iter().take(length).rposition(|message| message.is("tool"));
         let start = first + result.filter(|_| part == Part::Operation).unwrap_or_default();
         let end = first + length;
-        let is_named = move |message: &MessageBody| task.is_some() && message.task_id.as_deref() == task;
-        let any_named = self.messages.iter().any(|message| is_named(message) && !message.is("user"));
-        let may_be_its =
-            move |message: &MessageBody| task.is_none() || message.task_id.clone().is_none_or(|id| Some(&*id) == task);
-        self.messages.iter().enumerate().filter_map(move |(at, message)| {
-            let belongs = if any_named { is_named(message) } else { (start..end).contains(&at) && may_be_its(message) };
-            (belongs && !message.is("user")).then_some(message)
-        })
+        let any_named = self.messages.iter().any(|message| message.names(task) && !message.is("user"));
+        let mut messages = Vec::new();
+        for (at, message) in self.messages.iter().enumerate() {
+            let may_be_its = task.is_none() || message.task_id.is_none() || message.names(task);
+            let belongs = if any_named { message.names(task) } else { (start..end).contains(&at) && may_be_its };
+            if belongs && !message.is("user") {
+                messages.push(message);
+            }
+        }
+        messages
     }
 }
 
 impl MessageBody {
     fn is(&self, role: &str) -> bool {
         self.role.as_deref() == Some(role)
+    }
+
+    fn names(&self, task: Option<&str>) -> bool {
+        task.is_some() && self.task_id.as_deref() == task
     }
 
     /// Returns whether the message is the backend's placeholder for the result of an operation that has not ended.

@@ -123,17 +123,13 @@ impl Merge {
     }
 
     fn written(&self) -> String {
-        match self.kind {
-            Kind::Text => ChunkWriter::new("text-delta").text("id", &self.block).text("delta", &self.text).end(),
-            Kind::Reasoning => {
-                ChunkWriter::new("reasoning-delta").text("id", &self.block).text("delta", &self.text).end()
-            }
-            Kind::ToolInput => ChunkWriter::new("tool-input-delta")
-                .text("toolCallId", &self.block)
-                .text("inputTextDelta", &self.text)
-                .end(),
-            Kind::Legacy | Kind::None => ChunkWriter::new("text_chunk").text("content", &self.text).end(),
-        }
+        let (kind, block, text) = match self.kind {
+            Kind::Text => ("text-delta", "id", "delta"),
+            Kind::Reasoning => ("reasoning-delta", "id", "delta"),
+            Kind::ToolInput => ("tool-input-delta", "toolCallId", "inputTextDelta"),
+            Kind::Legacy | Kind::None => return ChunkWriter::new("text_chunk").text("content", &self.text).end(),
+        };
+        ChunkWriter::new(kind).text(block, &self.block).text(text, &self.text).end()
     }
 }
 

@@ -197,7 +197,7 @@ impl<'a> Lexer<'a> {
 
     /// Reads the next byte if it is one of these. Returns whether it was.
     fn takes_any(&mut self, bytes: &[u8]) -> bool {
-        let takes = self.rest().first().is_some_and(|byte| memchr::memchr(*byte, bytes).is_some());
+        let takes = self.rest().first().is_some_and(|byte| bytes.contains(byte));
         self.at += usize::from(takes);
         takes
     }

@@ -79,8 +79,7 @@ impl<'de> Visitor<'de> for Levels {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(name) = access.next_key_seed(Self(1))? {
-            let name = name.into_text().unwrap_or_default();
+        while let Some(name) = access.next_key::<String>()? {
             if UNREAD.contains(&name.as_str()) {
                 access.next_value::<IgnoredAny>()?;
             } else {

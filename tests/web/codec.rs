@@ -49,6 +49,20 @@ fn the_legacy_map_is_read_with_dates_and_without_what_is_no_task() {
 }
 
 #[wasm_bindgen_test]
+fn a_message_of_another_tab_may_contain_itself_anywhere() {
+    for message in [
+        "const map = new Map(); map.set(map, 1); return map",
+        "const map = new Map(); map.set(map, map); return { v: 2, from: map }",
+        "const map = new Map([['v', 2]]); map.set({}, map); return map",
+        "const list = []; list.push(list); return { v: 2, frames: list }",
+        "const record = { v: 2 }; record.state = record; return record",
+    ] {
+        let message = eval(&format!("(() => {{ {message} }})()"));
+        assert_eq!(codec::read_message(message), None);
+    }
+}
+
+#[wasm_bindgen_test]
 fn a_body_is_read_with_its_details_and_without_what_has_another_type() {
     let body = codec::body(r#"{"detail":{"code":"C","message":"m","extra":[1]},"status":7,"messages":null}"#).unwrap();
     assert_eq!(body.details.as_deref(), Some(r#"{"code":"C","message":"m","extra":[1]}"#));

@@ -21,11 +21,20 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Returns whether a text contains another one, which is not empty. It compares at each place: the search of the standard library
-/// prepares for long texts, with 1.6 kB of code.
+/// Returns whether a text contains another one. It compares wherever the first byte occurs: the search of the standard library takes
+/// 1.6 kB of code more, because it stays linear for any text.
 #[must_use]
 pub fn contains(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
+    let Some((first, _)) = part.as_bytes().split_first() else { return true };
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memchr(*first, rest) {
+        rest = rest.get(at..).unwrap_or_default();
+        if rest.starts_with(part.as_bytes()) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// A growing list of values. Its unused capacity is initialised memory, so that a caller can reserve once and then write many
@@ -220,8 +229,8 @@ impl Mark {
     }
 }
 
-/// Splits a text at the first place of an ASCII character, which is in neither half. Without one the second half is empty. The search
-/// of the standard library is for any character and takes half a kilobyte of the download.
+/// Splits a text at the first place of an ASCII character, which is in neither half. Without one the second half is empty. The
+/// search of the standard library is for any character and takes half a kilobyte of the download.
 #[must_use]
 pub fn cut(text: &str, at: u8) -> (&str, &str) {
     let end = memchr::memchr(at, text.as_bytes()).unwrap_or(text.len());

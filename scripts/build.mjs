@@ -130,7 +130,7 @@ const rewriting = { inline: 0, reduce_funcs: false, lhs_constants: false, direct
 
 /**
  * Minifies a module further than esbuild does. Above all Terser gives variables names that repeat from function to function. This
- * saves 0.7 kB of download.
+ * saves 0.7 kB of the download of slim.js. The text stays ASCII, so that no page reads it in another encoding.
  */
 async function shorten(file) {
   // Imported here, because `npm start` installs it first.
@@ -139,7 +139,7 @@ async function shorten(file) {
   const renamed = await minify(code, {
     module: true,
     compress: rewriting,
-    format: { ecma: 2022, comments: new RegExp(eager.slice("//".length)) },
+    format: { ecma: 2022, ascii_only: true, comments: new RegExp(eager.slice("//".length)) },
     sourceMap: { content, includeSources: true, filename: basename(file), url: `${basename(file)}.map` },
   });
   writeFileSync(join(root, file), renamed.code);

@@ -76,7 +76,8 @@ class Table {
   /** Returns whether `text` continues at `at` with `part`, compared up to the end of the shorter one. */
   holdsAt(text: number, at: number, part: number): boolean {
     const { values } = this.#texts;
-    const [whole = "", piece = ""] = [values[text], values[part]];
+    const whole = values[text] ?? "";
+    const piece = values[part] ?? "";
     return piece.length <= whole.length - at ? whole.startsWith(piece, at) : piece.startsWith(whole.slice(at));
   }
 }

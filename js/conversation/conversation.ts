@@ -47,10 +47,7 @@ export function createConversation<MESSAGE extends UIMessage = UIMessage>(
     detach = [
       streams.onSnapshot(sessionId, turns.onSnapshot),
       streams.onTurn((session, turn) => isOurs(session) && turns.onTurn(turn)),
-      streams.onStreamComplete((session, outcome) => {
-        if (!isOurs(session)) return;
-        turns.onStreamComplete(outcome);
-      }),
+      streams.onStreamComplete((session, outcome) => isOurs(session) && turns.onStreamComplete(outcome)),
       streams.subscribeToStream(sessionId, (chunk) => {
         turns.onChunk(chunk.type);
         events.take(chunk);

@@ -170,7 +170,7 @@ export class PartialJson {
 
   #endScalar(): void {
     const value = parse(this.#take());
-    // What is not JSON is still a text. No number or literal is one.
+    // `parse` returns what is no JSON as it is, which is a string. A number or a literal never is one.
     if (typeof value === "string") this.#mode = "broken";
     else this.#put(value);
   }

@@ -81,7 +81,7 @@ export class Transcript implements Rows {
   readonly #approvals = new Map<unknown, ToolCall>();
   /** The places of the data parts that have an id, by type and id. */
   readonly #data = new Map<string, number>();
-  /** The message so far, or undefined if it has changed since it was read. */
+  /** The message so far: null before the first chunk that concerns it, and undefined if it has changed since it was read. */
   #message: UIMessage | null | undefined = null;
 
   /** The message so far, or null before the first chunk that concerns it. */
@@ -225,7 +225,7 @@ export class Transcript implements Rows {
       this.#id = id;
       this.#message = undefined;
     }
-    this.#message ??= undefined;
+    if (this.#message === null) this.#message = undefined;
     this.#merge(messageMetadata);
   }
 

@@ -21,6 +21,9 @@ export class Callbacks<Given extends readonly unknown[]> {
 
   /** Calls the callbacks that are registered now. One that another callback removes meanwhile is not called. */
   call(...given: Given): void {
-    for (const entry of [...this.#entries]) if (this.#entries.has(entry)) guard(() => entry.callback(...given));
+    for (const entry of [...this.#entries]) {
+      const { callback } = entry;
+      if (this.#entries.has(entry)) guard(() => callback(...given));
+    }
   }
 }

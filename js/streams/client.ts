@@ -206,6 +206,7 @@ class Client implements ChatStreams {
 
   onSnapshot(sessionId: string, callback: () => void): () => void {
     checkId("sessionId", sessionId);
+    // The channel checks it too, but a wrong call must not make one.
     checkFunction("callback", callback);
     return this.#channel(sessionId).watch(callback);
   }

@@ -7,14 +7,14 @@ import type { StreamState } from "./session/channel.js";
 import type { LoadedSession, StreamOutcome } from "../types/index.js";
 
 export function toState(record: StateRecord): StreamState {
-  return withError(record) as StreamState;
+  return withError(record);
 }
 
 export function toOutcome(record: OutcomeRecord): StreamOutcome {
   return withError(record) as StreamOutcome;
 }
 
-function withError({ error, ...rest }: { error?: ErrorRecord | undefined }): object {
+function withError<Record extends { error?: ErrorRecord | undefined }>({ error, ...rest }: Record): Omit<Record, "error"> & { error?: RejoinError } {
   return error ? { ...rest, error: toError(error) } : rest;
 }
 

@@ -51,9 +51,7 @@ export function sendRecord(request: StreamRequest): SendRecord {
   }
 }
 
-// `JSON.stringify` leaves out the undefined members.
-
-/** Returns the further members of the body. */
+/** Returns the further members of the body. `JSON.stringify` leaves out those that are undefined. */
 function restOf({ parts, metadata, body, trigger, replaces, toolOutputs, approvals }: StreamRequest): object {
   return {
     parts,
@@ -66,7 +64,10 @@ function restOf({ parts, metadata, body, trigger, replaces, toolOutputs, approva
   };
 }
 
-function turnOf({ message, parts, metadata, trigger, replaces }: StreamRequest, messageId: string): object {
+/** The argument of `onTurn` without `from`. `JSON.stringify` leaves out the members that are undefined. */
+type TurnRecord = { readonly [Name in keyof Omit<SentTurn, "from">]: SentTurn[Name] | undefined };
+
+function turnOf({ message, parts, metadata, trigger, replaces }: StreamRequest, messageId: string): TurnRecord {
   return {
     messageId,
     text: message,

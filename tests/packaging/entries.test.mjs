@@ -43,6 +43,10 @@ test("every module has a source map that is packed and names the sources", () =>
   }
 });
 
+test("every module is ASCII, so that it is the same in any encoding", () => {
+  for (const [name, { default: file }] of modules) assert.doesNotMatch(readFileSync(join(root, file), "utf8"), /[^\0-\x7f]/, name);
+});
+
 test("each source that a map names is in the map, or a file of the package", () => {
   const files = new Set(packed.files.map(({ path }) => path));
   for (const map of [...files].filter((path) => path.endsWith(".js.map"))) {

@@ -13,7 +13,7 @@ import { root } from "./lib/run.mjs";
  */
 const ROWS = [
   { label: "rejoin/slim + wasm", files: ["slim.js", "client.wasm"], budget: 115_000 },
-  { label: "rejoin/react", files: ["react.js"], budget: 3_000 },
+  { label: "rejoin/react", files: ["react.js"], budget: 1_500 },
   { label: "conversation", files: ["conversation.js"], budget: 8_400 },
   { label: "rejoin, inlined", files: ["index.js"], budget: 120_000 },
 ];

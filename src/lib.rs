@@ -30,7 +30,7 @@ pub(crate) mod bindings;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod browser;
 
-/// The allocator of the WebAssembly. It takes 1.5 kB less to download than that of the standard library.
+/// The allocator of the WebAssembly module of the npm package. It takes 1.5 kB less to download than that of the standard library.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

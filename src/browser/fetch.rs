@@ -73,10 +73,12 @@ pub fn start(driver: &Rc<Driver>, attempt: Attempt, plan: Plan) -> Exchange {
     let exchange = Exchange { controller: AbortController::new().ok() };
     let call = Call { driver: Rc::downgrade(driver), attempt, exchange: exchange.clone() };
     spawn_local(async move {
-        let failure = call.run(&plan).await.err();
-        if !failure.is_some_and(|failure| call.end(Input::Failed { attempt, failure })) {
-            // The request was cancelled meanwhile, so its connection is closed instead of being kept for a body that nobody
-            // reads.
+        let has_failed = match call.run(&plan).await {
+            Ok(()) => false,
+            Err(failure) => call.end(Input::Failed { attempt, failure }),
+        };
+        if !has_failed {
+            // If the request was cancelled meanwhile, this closes its connection, which would be kept for a body that nobody reads.
             call.exchange.abort();
         }
     });
@@ -113,6 +115,7 @@ impl Call {
         if is_stream {
             self.driver()?.handle(Input::Opened { attempt, head: answer.head() });
         }
+        // The head may have ended the request.
         self.driver()?;
         if is_stream {
             if body.is_object() {

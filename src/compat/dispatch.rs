@@ -278,7 +278,7 @@ impl Dispatcher {
         if self.task.is_some() || self.life == Life::Ended {
             self.start_over(actions);
         }
-        self.note(task, self.seen(task));
+        self.keep_place(task);
         self.task = Some(task);
         self.operations.retain(|operation| operation.task != task);
         push(actions, start);
@@ -346,8 +346,8 @@ impl Dispatcher {
         if self.operations.len() >= OPERATIONS {
             self.operations.remove(0);
         }
-        self.note(operation.tool, self.seen(operation.tool));
-        self.note(operation.task, self.seen(operation.task));
+        self.keep_place(operation.tool);
+        self.keep_place(operation.task);
         self.operations.push(operation);
     }
 
@@ -393,6 +393,11 @@ impl Dispatcher {
 
     fn seen(&self, name: Name) -> Seen {
         self.seen.get(name as usize).copied().unwrap_or_default()
+    }
+
+    /// Gives a name a place among those that were seen, so that [`Self::compact`] finds it.
+    fn keep_place(&mut self, name: Name) {
+        self.note(name, self.seen(name));
     }
 
     fn note(&mut self, name: Name, seen: Seen) {

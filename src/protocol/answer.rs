@@ -142,9 +142,10 @@ impl SessionView {
     #[must_use]
     pub fn questions(&self) -> Vec<StoredQuestion<'_>> {
         let mut questions = Vec::new();
-        for at in self.places() {
-            questions
-                .extend(self.messages.get(at).map(|message| StoredQuestion::read(message, self.messages.get(at + 1))));
+        for (at, message) in self.messages.iter().enumerate() {
+            if message.is("user") {
+                questions.push(StoredQuestion::read(message, self.messages.get(at + 1)));
+            }
         }
         questions
     }

@@ -57,10 +57,12 @@ fn fill<T: Texts>(lists: &Lists<'_, T>, theirs: &[Turn], ours: &[Turn]) -> Vec<C
             let together = score_before(&cells, width + 1).saturating_add(pair);
             let without_ours = score_before(&cells, width);
             let best = together.max(without_ours).max(score_before(&cells, 1));
-            let last = match best {
-                _ if pair > 0 && best == together => Last::Pair,
-                _ if best == without_ours => Last::OursAlone,
-                _ => Last::TheirsAlone,
+            let last = if pair > 0 && best == together {
+                Last::Pair
+            } else if best == without_ours {
+                Last::OursAlone
+            } else {
+                Last::TheirsAlone
             };
             cells.push(Cell { score: best, last });
         }
@@ -81,7 +83,7 @@ fn walk<'a>(
     pairs: &mut Vec<(&'a Turn, &'a Turn)>,
 ) -> (usize, usize) {
     let (mut their_left, mut our_left) = (theirs.len(), ours.len());
-    let cell = |theirs_left: usize, ours_left: usize| cells.get(ours_left * (theirs.len() + 1) + theirs_left);
+    let cell = |their_end: usize, our_end: usize| cells.get(our_end * (theirs.len() + 1) + their_end);
     while let Some(Cell { last, .. }) = cell(their_left, our_left).filter(|cell| cell.score > 0) {
         match last {
             Last::OursAlone => our_left -= 1,

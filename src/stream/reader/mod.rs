@@ -211,7 +211,8 @@ impl Reader {
         }
     }
 
-    /// Starts again within the open response, of which no whole event has arrived. Events up to `mark` are flagged as replayed.
+    /// Starts again within the open response, as if nothing of the stream had arrived. Events up to `mark` are flagged as replayed.
+    /// The bytes of an unfinished event stay, and so does whether new events are recorded.
     pub fn restart(&mut self, mark: Position) {
         let mut fresh = Self::new(EventId::ZERO, mark);
         std::mem::swap(&mut fresh.parser, &mut self.parser);

@@ -10,8 +10,8 @@ import type { EventSourceParser, ParseErrorLike, ParseErrorType, ParserOptions }
 import { requireInit } from "../loader/wasm.js";
 
 /**
- * The largest piece that crosses into the module at once, in bytes. The memory of the module never shrinks, so that large pieces
- * would cost it for good.
+ * The largest piece that crosses into the module at once, in UTF-16 code units or bytes. The memory of the module never
+ * shrinks, so that large pieces would cost it for good.
  */
 const PIECE = 64 * 1024;
 
@@ -71,7 +71,6 @@ class Parser {
   readonly #stream: EventStream;
   readonly #limit: number;
   #state: State = "open";
-  readonly #encoder = new TextEncoder();
   #lastId: string | undefined;
   /** The first half of a surrogate pair at the end of the last text, until its other half follows. */
   #half = "";
@@ -86,14 +85,9 @@ class Parser {
 
   feed(chunk: string | Uint8Array): void {
     this.#requireOpen();
-    if (typeof chunk === "string") {
-      this.#feedText(chunk);
-    } else if (chunk instanceof Uint8Array) {
-      this.#feedHalf();
-      this.#feedBytes(chunk);
-    } else {
-      throw new TypeError("A parser is fed strings or Uint8Arrays.");
-    }
+    if (typeof chunk === "string") this.#feedText(chunk);
+    else if (chunk instanceof Uint8Array) this.#feedBytes(chunk);
+    else throw new TypeError("A parser is fed strings or Uint8Arrays.");
     this.#call();
   }
 
@@ -132,10 +126,15 @@ class Parser {
     const whole = this.#half + text;
     const end = isHighSurrogate(whole.charCodeAt(whole.length - 1)) ? whole.length - 1 : whole.length;
     this.#half = whole.slice(end);
-    this.#feedBytes(this.#encoder.encode(whole.slice(0, end)));
+    for (let at = 0; at < end; ) {
+      const next = pieceEnd(whole, at, end);
+      this.#collect(this.#stream.feedText(whole.slice(at, next)));
+      at = next;
+    }
   }
 
   #feedBytes(bytes: Uint8Array): void {
+    this.#feedHalf();
     for (let at = 0; at < bytes.length; at += PIECE) {
       this.#collect(this.#stream.feed(bytes.subarray(at, at + PIECE)));
     }
@@ -143,7 +142,7 @@ class Parser {
 
   /** Feeds a half that stays alone, which the encoder turns into U+FFFD. */
   #feedHalf(): void {
-    this.#feedBytes(this.#encoder.encode(this.#half));
+    if (this.#half !== "") this.#collect(this.#stream.feedText(this.#half));
     this.#half = "";
   }
 
@@ -228,6 +227,13 @@ function limitOf(size: number | undefined): number | undefined {
     throw new RangeError("maxBufferSize should be a number of bytes.");
   }
   return Math.min(Math.floor(size), LARGEST_LIMIT);
+}
+
+/** Returns the end of the next piece, which is never between the halves of a surrogate pair. */
+function pieceEnd(text: string, at: number, end: number): number {
+  const next = at + PIECE;
+  if (next >= end) return end;
+  return isHighSurrogate(text.charCodeAt(next - 1)) ? next - 1 : next;
 }
 
 function isHighSurrogate(unit: number): boolean {

@@ -65,6 +65,12 @@ impl EventStream {
         std::mem::take(&mut self.found.rows)
     }
 
+    /// Parses text like `feed`.
+    #[wasm_bindgen(js_name = feedText)]
+    pub fn feed_text(&mut self, text: &str) -> Vec<u32> {
+        self.feed(text.as_bytes())
+    }
+
     /// Returns the text of the last rows.
     pub fn text(&mut self) -> String {
         std::mem::take(&mut self.found.text)

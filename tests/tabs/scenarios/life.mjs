@@ -54,7 +54,8 @@ export function life(set, { offline, keepsStreams }) {
     await stage.assertWhole(session);
     await away.leave();
     await other.call("send", ENDLESS);
-    await other.until("grown", 50);
+    // Longer than the first answer, which the page holds until the second one begins.
+    await other.until("grown", 500);
     await away.back();
     assert.equal((await away.state()).returned, 1, "the page was kept");
     await away.until("role", "follower");

@@ -285,12 +285,13 @@ impl Context {
 
     /// Removes an acknowledged stop from the record.
     pub fn acknowledge(&mut self, session: &str, task: Option<&str>) {
-        let Some(mut record) = self.record(session).cloned() else { return };
+        let Some(record) = self.record(session) else { return };
         if record.is_stop_of(task) {
             return self.remove(session);
         }
-        if record.remove_earlier_stop(task) {
-            self.store(session.to_owned(), record);
+        let mut rest = record.clone();
+        if rest.remove_earlier_stop(task) {
+            self.store(session.to_owned(), rest);
         }
     }
 

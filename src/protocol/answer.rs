@@ -141,13 +141,8 @@ impl SessionView {
     /// Returns the user messages, the oldest first.
     #[must_use]
     pub fn questions(&self) -> Vec<StoredQuestion<'_>> {
-        let mut questions = Vec::new();
-        for (at, message) in self.messages.iter().enumerate() {
-            if message.is("user") {
-                questions.push(StoredQuestion::read(message, self.messages.get(at + 1)));
-            }
-        }
-        questions
+        let question = |at: usize| Some(StoredQuestion::read(self.messages.get(at)?, self.messages.get(at + 1)));
+        self.places().into_iter().filter_map(question).collect()
     }
 
     /// Returns the places of the user messages in the list of messages.
